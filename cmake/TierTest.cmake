@@ -1,0 +1,17 @@
+# tier_add_test(NAME LABEL unit|contract|native|lab SOURCES x_test.cpp … LIBS …)
+# One GoogleTest program, registered with ctest as one test with one label, so that `ctest -L unit` means what it says.
+find_package(GTest REQUIRED)
+
+function(tier_add_test name)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  if(NOT arg_LABEL MATCHES "^(unit|contract|native|lab)$")
+    message(FATAL_ERROR "tier_add_test(${name}): LABEL must be unit, contract, native or lab")
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE tier_options ${arg_LIBS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+endfunction()

@@ -1,0 +1,62 @@
+// What an access source yields, and what it must admit about itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/units.h"
+
+namespace tier {
+
+enum class AccessType : std::uint8_t { kUnknown, kLoad, kStore };
+enum class SourceKind : std::uint8_t { kHardware, kStall, kDamon, kFault };
+
+// What `AccessSample::weight` is worth.
+enum class WeightMeaning : std::uint8_t {
+  kStall,     // seconds the thread waited at this access
+  kAccesses,  // number of accesses it stands for (frequency, no stall information)
+};
+
+struct AccessSample {
+  TargetId target;
+  Tid tid;
+  Address address = 0;
+  Address ip = 0;  // 0 when the source has none
+  AccessType type = AccessType::kUnknown;
+  WeightMeaning meaning = WeightMeaning::kStall;
+  double weight = 0;   // seconds or accesses, see meaning
+  Nanoseconds time{};  // monotonic
+  SourceKind source = SourceKind::kStall;
+};
+
+// Every event is accounted for: taken = delivered + undecoded + foreign; lost never reached user space.
+struct SampleCounters {
+  std::uint64_t taken = 0;      // events that reached user space
+  std::uint64_t delivered = 0;  // became an AccessSample
+  std::uint64_t undecoded = 0;  // no data address could be computed
+  std::uint64_t foreign = 0;    // belonged to no target any more
+  std::uint64_t lost = 0;       // dropped in the kernel or in a full buffer
+  SampleCounters& operator+=(const SampleCounters& o) {
+    taken += o.taken, delivered += o.delivered, undecoded += o.undecoded, foreign += o.foreign,
+        lost += o.lost;
+    return *this;
+  }
+};
+
+struct SampleBatch {
+  std::vector<AccessSample> samples;
+  SampleCounters counters;  // of this batch only
+};
+
+// What a source says of itself in `tierctl doctor` and `status`.
+struct SourceStatus {
+  std::string name;                // "stall-tick", "stall-clock", "damon", "hardware", "faults"
+  std::string fidelity;            // one sentence: what was measured at start
+  double samples_per_second = 0;   // achieved, over the last interval
+  Nanoseconds price_per_sample{};  // CPU time one sample costs the sampled program and us, measured at start
+  double cpu_share = 0;            // of one CPU, over the last interval
+  SampleCounters totals;
+};
+
+}  // namespace tier

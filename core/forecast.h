@@ -1,0 +1,31 @@
+// A forecast of demand with its uncertainty, for one region over several horizons.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/region.h"
+
+namespace tier {
+
+inline constexpr std::array<int, 3> kHorizons = {1, 4, 16};  // ticks ahead
+
+// Mean demand per tick over the next `horizon` ticks; low and high are the 0.1 and 0.9 quantiles.
+struct DemandQuantiles {
+  float low = 0, mean = 0, high = 0;  // accesses per tick
+};
+
+struct DemandForecast {
+  RegionKey key;
+  std::array<DemandQuantiles, kHorizons.size()> horizons{};
+};
+
+struct ForecastSet {
+  std::uint64_t sequence = 0;  // of the snapshot it was made from
+  std::string forecaster;
+  std::vector<DemandForecast> forecasts;  // same order as the snapshot's regions
+};
+
+}  // namespace tier

@@ -1,0 +1,69 @@
+// What policy decides, what the migrator reports, what the ledger keeps.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/region.h"
+
+namespace tier {
+
+enum class MoveReason : std::uint8_t {
+  kDemandRising,  // forecast benefit exceeds both moves' cost: promoted
+  kDisplaced,     // made room for a region worth more
+  kHeadroom,      // demoted ahead of allocations
+  kNodeOffline,   // its node is going away
+};
+const char* to_string(MoveReason);
+
+struct MigrationRequest {
+  std::uint64_t id = 0;  // unique; the ledger's key
+  RegionKey key;
+  AddressRange range;
+  Pid pid;
+  std::uint64_t start_time = 0;  // of the process, guards against pid reuse
+  NodeId from, to;
+  MoveReason reason{};
+  bool promotion = false;
+  Bytes bytes;           // expected to move
+  StallSeconds benefit;  // expected over the horizon
+  StallSeconds cost;     // expected
+};
+
+struct MigrationPlan {
+  std::uint64_t sequence = 0;  // of the snapshot it was made from
+  Tick tick;
+  std::vector<MigrationRequest> requests;  // execution order: demotions that make room come first
+};
+
+// requested = moved + already_there + absent + sum(failed) + dropped, exactly, in pages of the kernel's base
+// size.
+struct PageCounts {
+  std::uint64_t requested = 0, moved = 0, already_there = 0, absent = 0, dropped = 0;
+  std::map<int, std::uint64_t> failed;  // by errno
+  std::uint64_t failed_total() const {
+    std::uint64_t n = 0;
+    for (const auto& [err, count] : failed) n += count;
+    return n;
+  }
+  bool balanced() const { return requested == moved + already_there + absent + dropped + failed_total(); }
+};
+
+enum class MoveFate : std::uint8_t { kMoved, kPartly, kFailed, kStale, kCancelled, kTargetGone };
+const char* to_string(MoveFate);
+
+struct MigrationReport {
+  std::uint64_t request_id = 0;
+  std::uint64_t sequence = 0;
+  RegionKey key;
+  NodeId from, to;
+  MoveFate fate{};
+  PageCounts pages;
+  Bytes moved;
+  Nanoseconds duration{};
+  std::string detail;  // for people: which errno, what happened
+};
+
+}  // namespace tier

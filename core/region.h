@@ -1,0 +1,65 @@
+// A region: an aligned span of one target's address space, the unit of history, forecast and migration.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/address_range.h"
+#include "core/units.h"
+
+namespace tier {
+
+inline constexpr Bytes kDefaultRegionSize = 2_MiB;  // one PMD huge page on x86-64
+
+struct RegionKey {
+  TargetId target;
+  Address start = 0;  // aligned to the region size
+  constexpr auto operator<=>(const RegionKey&) const = default;
+};
+
+enum class PageKind : std::uint8_t { kUnknown, kSmall, kHuge };
+enum class Backing : std::uint8_t { kAnonymous, kFile, kShared };
+
+// Why a region must stay where it is.
+enum class Pinned : std::uint8_t {
+  kNo,
+  kMlocked,    // locked by the program
+  kUnmovable,  // the kernel refused repeatedly (EBUSY, DMA, long-term pin)
+  kOwnPolicy,  // the program bound it itself (mbind): its word wins
+};
+
+// What one region did in one aggregation interval, and where it lives. Produced by the tracker, immutable
+// after.
+struct Region {
+  RegionKey key;
+  AddressRange range;   // clipped to what is mapped
+  Accesses demand;      // tier-neutral demand in this interval
+  StallSeconds waited;  // stall as sampled, on the tier that served it
+  std::uint32_t samples = 0;
+  double write_share = 0;  // of the samples, 0..1
+  NodeId node{-1};         // holds most of it; -1 when nothing is resident or not known
+  Bytes resident;          // bytes resident on any node
+  PageKind pages = PageKind::kUnknown;
+  Backing backing = Backing::kAnonymous;
+  Pinned pinned = Pinned::kNo;
+  std::uint32_t age = 0;   // ticks since first seen
+  std::uint32_t idle = 0;  // ticks since the last sample
+};
+
+struct RegionSnapshot {
+  std::uint64_t sequence = 0;  // plans made from it carry this number and are dropped when stale
+  Tick tick;
+  Nanoseconds time{};           // monotonic, end of the interval
+  Nanoseconds interval{};       // length of the interval really elapsed
+  std::vector<Region> regions;  // sorted by key
+};
+
+}  // namespace tier
+
+template <>
+struct std::hash<tier::RegionKey> {
+  std::size_t operator()(const tier::RegionKey& k) const noexcept {
+    // Fibonacci hashing of the page-aligned start; the target spreads over the high bits.
+    return (k.start >> 12) * 0x9E3779B97F4A7C15ULL ^ (static_cast<std::size_t>(k.target.value) << 40);
+  }
+};

@@ -1,0 +1,65 @@
+// Nodes and the tiers they form, each fact with where it was learnt.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "core/units.h"
+
+namespace tier {
+
+enum class FactSource { kUnknown, kFirmware, kDistance, kProbe, kConfig };
+const char* to_string(FactSource);
+
+struct NumaNode {
+  NodeId id;
+  bool online = true;
+  bool has_cpus = false;
+  Bytes total;
+  Bytes free;                               // at the time of reading
+  std::vector<int> distances;               // SLIT row; index = position in NodeSet::nodes
+  std::optional<Nanoseconds> read_latency;  // unloaded, from firmware (HMAT) or the probe
+  std::optional<Bytes> read_bandwidth;      // per second
+  FactSource latency_source = FactSource::kUnknown;
+};
+
+struct Tier {
+  int rank = 0;  // 0 is the fastest
+  std::vector<NodeId> nodes;
+  Nanoseconds unloaded_latency{};
+};
+
+// Tiers ordered fast to slow; every online node with memory is in exactly one.
+struct TierTopology {
+  std::vector<NumaNode> nodes;
+  std::vector<Tier> tiers;
+
+  bool tiered() const { return tiers.size() > 1; }
+  const NumaNode* find(NodeId) const;        // null when unknown
+  std::optional<int> tier_of(NodeId) const;  // rank
+};
+
+// Latency alone ranks: SLIT calls HBM farther on Xeon Max, and kernels put HBM and DDR into one memory tier
+// without HMAT, so neither is believed. Nodes within `same_tier` of the fastest of a group (ratio,
+// default 1.15) share a tier. Nodes without any latency fact rank by SLIT distance from the nearest CPU node,
+// marked kDistance. Fails when no node has memory.
+Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, double same_tier = 1.15);
+
+// Loaded latency of each node now, and free bytes. One per tick.
+struct NodeState {
+  NodeId node;
+  Nanoseconds loaded_latency{};
+  Bytes free;
+  Bytes total;
+  bool online = true;
+};
+
+struct SystemState {
+  std::vector<NodeState> nodes;
+  double memory_pressure_some = 0;  // PSI memory some avg10, percent; 0 when not readable
+  const NodeState* find(NodeId) const;
+};
+
+}  // namespace tier

@@ -1,0 +1,39 @@
+// Where access samples come from. One interface for hardware sampling, stall sampling, DAMON and faults.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/access_sample.h"
+#include "core/result.h"
+#include "core/target.h"
+
+namespace tier {
+
+// Not thread-safe: one thread calls all methods. Callers start(), then set_targets() whenever the set
+// changes, collect() each tick.
+class AccessSource {
+ public:
+  virtual ~AccessSource() = default;
+
+  // Loads and attaches. Fails with kUnsupported (naming the missing feature and the first kernel with it) or
+  // kPermission.
+  virtual Result<void> start() = 0;
+
+  // Replaces the set of watched processes. Samples of processes not in it are counted as foreign and never
+  // delivered.
+  virtual Result<void> set_targets(std::span<const Target> targets) = 0;
+
+  // The processes' current mappings, for sources that watch ranges (DAMON). Others ignore it.
+  virtual Result<void> set_ranges(TargetId, std::span<const Mapping>) { return {}; }
+
+  // Drains what has arrived since the last call. Never blocks.
+  virtual Result<SampleBatch> collect() = 0;
+
+  virtual SourceStatus status() const = 0;
+
+  // Detaches; idempotent; called by the destructor too.
+  virtual void stop() = 0;
+};
+
+}  // namespace tier

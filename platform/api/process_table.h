@@ -1,0 +1,45 @@
+// Which processes exist, what they are, and what they have mapped.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "core/target.h"
+
+namespace tier {
+
+// Holds one process identity; alive() never answers for a later process that reuses the number.
+class ProcessHandle {
+ public:
+  virtual ~ProcessHandle() = default;
+  virtual bool alive() const = 0;
+};
+
+class ProcessTable {
+ public:
+  virtual ~ProcessTable() = default;
+
+  virtual Result<std::vector<Pid>> list() const = 0;
+
+  // Identity and properties; Target::id is left 0. kFailed when it does not exist, kPermission when it may
+  // not be read.
+  virtual Result<Target> describe(Pid) const = 0;
+
+  // Processes of a cgroup (path below the root, v2 or v1 memory controller) and its descendants.
+  virtual Result<std::vector<Pid>> in_cgroup(const std::string& path) const = 0;
+
+  // Mappings that tierd may manage or must know of, sorted by address; kernel-only ranges ([vvar],
+  // [vsyscall]) left out.
+  virtual Result<std::vector<Mapping>> mappings(Pid) const = 0;
+
+  // A value that changes when the mappings may have changed (cheap); 0 = cannot tell.
+  virtual std::uint64_t mappings_version(Pid) const = 0;
+
+  virtual Result<std::unique_ptr<ProcessHandle>> open(Pid, std::uint64_t start_time) const = 0;
+
+  virtual Bytes base_page_size() const = 0;  // of this machine; asked, never assumed
+};
+
+}  // namespace tier
