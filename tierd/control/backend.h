@@ -1,0 +1,60 @@
+// What the control server asks of the daemon. The daemon implements it, tests fake it.
+#pragma once
+
+#include <cstdint>
+
+#include "core/result.h"
+#include "tierd/control/views.h"
+
+namespace tier {
+
+// Who is at the other end of the socket, as the kernel says (SO_PEERCRED).
+struct Caller {
+  std::uint32_t uid = 0, gid = 0;
+  std::int32_t pid = 0;
+  bool privileged = false;  // root or member of the control group
+};
+
+struct TopQuery {
+  std::uint32_t limit = 0;  // rows; 0 = all
+};
+
+struct HeatmapQuery {
+  std::int32_t pid = 0;          // 0 = all
+  std::uint32_t max_rows = 256;  // regions, the most demanded first, 1..4096
+  std::uint32_t max_ticks = 60;  // columns, 1..512
+};
+
+struct ExplainQuery {
+  std::int32_t pid = 0;
+  std::uint64_t address = 0;
+};
+
+struct EventsQuery {
+  std::uint64_t since = 0;     // sequence; 0 = all that is kept
+  std::uint32_t limit = 1000;  // events per reply
+};
+
+// All calls come from the event loop's thread, between ticks. A view may carry every process's rows: the
+// server removes what the caller may not see, by the rows' uid. pause, resume and reload are called for
+// privileged callers only. Exceptions are bugs; errors come back as Error (kinds map to tierctl's exit
+// codes).
+class ControlBackend {
+ public:
+  virtual ~ControlBackend() = default;
+  virtual Result<StatusView> status(const Caller&) = 0;
+  virtual Result<DoctorView> doctor(const Caller&) = 0;
+  virtual Result<NodesView> nodes(const Caller&) = 0;
+  virtual Result<TopView> top(const Caller&, const TopQuery&) = 0;
+  virtual Result<HeatmapView> heatmap(const Caller&, const HeatmapQuery&) = 0;
+  // kFailed when the process is not watched or the address not mapped. Must set ExplainView::uid.
+  virtual Result<ExplainView> explain(const Caller&, const ExplainQuery&) = 0;
+  virtual Result<EventsView> events(const Caller&, const EventsQuery&) = 0;
+  virtual Result<ConfigView> config_show(const Caller&) = 0;
+  virtual Result<void> pause(const Caller&) = 0;   // moves stop, sampling and scoring go on; idempotent
+  virtual Result<void> resume(const Caller&) = 0;  // idempotent
+  // Reads the configuration again; all or nothing: on error the old one stays in force. Returns the new one.
+  virtual Result<ConfigView> reload(const Caller&) = 0;
+};
+
+}  // namespace tier

@@ -1,0 +1,266 @@
+// What the daemon shows to people and programs: one plain struct per view.
+// Bytes, nanoseconds and seconds are raw numbers with the unit in the name; a missing fact is nullopt (JSON
+// null). Fields may be added within a schema version, never renamed or removed (docs/operations.md). Rows
+// carry the uid of the process they are about: the server leaves out the rows a caller may not see.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tier {
+
+// Rows and events about the machine or the daemon itself, not about one process.
+inline constexpr std::int64_t kNobody = -1;
+
+struct RivalView {
+  std::string name;    // "kernel NUMA balancing (tiering mode)", "DAMON (kdamond 0)", …
+  std::string advice;  // what the admin may do
+};
+
+// One access source: SourceStatus and SampleCounters of core/access_sample.h.
+struct SourceView {
+  std::string name;
+  std::string fidelity;  // one sentence: what was measured at start
+  double samples_per_second = 0;
+  std::int64_t price_per_sample_ns = 0;
+  double cpu_share = 0;  // of one CPU, over the last interval
+  std::uint64_t taken = 0, delivered = 0, undecoded = 0, foreign = 0, lost = 0;
+};
+
+struct TierView {
+  int rank = 0;  // 0 is the fastest
+  std::vector<int> nodes;
+  std::int64_t unloaded_latency_ns = 0;
+  std::uint64_t total_bytes = 0, free_bytes = 0;
+  std::uint64_t resident_bytes = 0;    // of the watched processes
+  std::optional<double> demand_share;  // of the sampled demand of the last interval, 0..1
+};
+
+// Sums over the daemon's life. requested = moved + already_there + absent + dropped + sum(failed).
+struct PagesView {
+  std::uint64_t requested = 0, moved = 0, already_there = 0, absent = 0, dropped = 0;
+  std::map<std::string, std::uint64_t> failed;  // by errno name: "EBUSY", "ENOMEM", …
+};
+
+struct MigratorView {
+  std::uint64_t requests = 0;  // moves asked for
+  std::uint64_t stale = 0, cancelled = 0, target_gone = 0;
+  std::uint64_t promoted_bytes = 0, demoted_bytes = 0;
+  std::uint64_t rate_limit_bytes_per_second = 0;  // 0 = no limit
+  double seconds = 0;                             // spent in move calls
+};
+
+struct LedgerView {
+  std::uint64_t decisions = 0, scored = 0;
+  double expected_saved_seconds = 0;  // by the forecasts, of the scored decisions
+  double stall_saved_seconds = 0;     // by what happened after, costs subtracted
+  double move_cost_seconds = 0;
+  std::optional<double> regret_seconds;  // against the per-epoch oracle
+};
+
+// What tierd itself uses.
+struct SelfCostView {
+  double cpu_seconds = 0;  // user + system since start
+  double cpu_share = 0;    // CPU seconds per second, over the last interval
+  std::uint64_t resident_bytes = 0;
+  std::optional<double> bytes_per_managed_gib;
+};
+
+struct StatusView {
+  std::string schema = "io.tierd.status/1";
+  std::string version;
+  std::string mode;  // "observe" or "act"
+  bool paused = false;
+  double uptime_seconds = 0;
+  std::uint64_t ticks = 0;
+  double interval_seconds = 0;   // configured
+  double tick_work_seconds = 0;  // the last tick's work
+  std::uint64_t targets = 0;
+  std::uint64_t regions = 0;
+  std::uint64_t managed_bytes = 0;  // mapped by the watched processes
+  std::string forecaster;
+  std::vector<SourceView> sources;
+  std::vector<TierView> tiers;
+  std::optional<double> hit_share;        // fast share of sampled demand, last interval, 0..1
+  std::optional<double> hit_share_total;  // the same since start
+  LedgerView ledger;
+  PagesView pages;
+  MigratorView migrator;
+  SelfCostView self;
+  std::string last_error;  // empty when none; hidden from callers without privilege
+  std::vector<RivalView> rivals;
+};
+
+struct FeatureView {
+  std::string name;
+  bool present = false;
+  std::string first_kernel;  // first mainline version that has it
+  std::string reason;        // what the probe saw when absent
+  std::string fix;
+};
+
+struct SourceChoiceView {
+  std::string name;
+  bool chosen = false;
+  std::string reason;  // why, or why not
+};
+
+struct LatencyView {
+  int node = 0;
+  std::optional<std::int64_t> latency_ns;
+  std::string source;  // "firmware", "probe", "distance", "config", "unknown"
+};
+
+struct CapabilityView {
+  std::string name;  // "CAP_BPF", …
+  bool held = false;
+  std::string needed_for;
+};
+
+struct DoctorView {
+  std::string schema = "io.tierd.doctor/1";
+  bool daemon_running = false;
+  std::string kernel;  // release
+  bool tiered = false;
+  bool can_observe = false, can_act = false;
+  std::string verdict;  // one sentence
+  std::vector<FeatureView> features;
+  std::vector<SourceChoiceView> sources;
+  std::vector<LatencyView> latencies;
+  std::vector<CapabilityView> capabilities;
+  std::vector<RivalView> rivals;
+};
+
+struct NodeView {
+  int node = 0;
+  int tier = -1;  // rank; -1 when in none
+  bool online = true;
+  bool has_cpus = false;
+  std::uint64_t total_bytes = 0, free_bytes = 0;
+  std::optional<std::int64_t> unloaded_latency_ns, loaded_latency_ns;
+  std::string latency_source;
+  std::optional<std::uint64_t> read_bytes_per_second;
+  std::vector<int> distances;  // SLIT row
+};
+
+struct NodesView {
+  std::string schema = "io.tierd.nodes/1";
+  bool tiered = false;
+  std::vector<NodeView> nodes;
+  std::vector<TierView> tiers;
+};
+
+// One watched process; rates are of the last interval.
+struct TopRow {
+  std::int32_t pid = 0;
+  std::int64_t uid = kNobody;
+  std::string name;
+  std::string cgroup;
+  std::uint64_t regions = 0;
+  std::uint64_t resident_bytes = 0, fast_bytes = 0;
+  double waited_seconds = 0;        // stall in the last interval, as sampled
+  double demand = 0;                // equivalent serialised accesses in the last interval
+  std::optional<double> hit_share;  // of its demand
+  std::uint64_t samples = 0;
+  std::uint64_t promoted_bytes = 0, demoted_bytes = 0;  // since start
+};
+
+struct TopView {
+  std::string schema = "io.tierd.top/1";
+  double interval_seconds = 0;
+  std::vector<TopRow> rows;  // most waiting first
+  std::uint64_t hidden = 0;  // rows left out: other people's processes
+};
+
+// One region over time; the vectors are as long as HeatmapView::ticks.
+struct HeatmapRow {
+  std::int32_t pid = 0;
+  std::int64_t uid = kNobody;
+  std::string name;
+  std::uint64_t start = 0, end = 0;  // addresses
+  std::vector<double> demand;        // per tick
+  std::vector<int> tier;             // rank that held it in that tick; -1 not resident or not known
+};
+
+struct HeatmapView {
+  std::string schema = "io.tierd.heatmap/1";
+  double interval_seconds = 0;
+  std::vector<std::uint64_t> ticks;  // oldest first
+  std::vector<HeatmapRow> rows;      // by pid, then address
+  std::uint64_t omitted = 0;         // regions without demand or beyond the asked number
+  std::uint64_t hidden = 0;          // rows left out: other people's processes
+};
+
+// One entry of the ledger.
+struct DecisionView {
+  std::uint64_t id = 0;
+  std::uint64_t tick = 0;
+  std::string reason;  // to_string(MoveReason)
+  int from = -1, to = -1;
+  std::string fate;  // to_string(MoveFate); empty while it is being executed
+  std::uint64_t moved_bytes = 0;
+  double expected_benefit_seconds = 0, expected_cost_seconds = 0;
+  std::optional<double> scored_benefit_seconds, measured_cost_seconds;
+  std::string detail;
+};
+
+struct ExplainView {
+  std::string schema = "io.tierd.explain/1";
+  std::int32_t pid = 0;
+  std::int64_t uid = kNobody;
+  std::string name;
+  std::uint64_t address = 0;
+  std::uint64_t region_start = 0, region_end = 0;
+  std::string mapping;  // file path, [heap], …
+  std::string backing;  // "anonymous", "file", "shared"
+  std::string pages;    // "small", "huge", "unknown"
+  std::string pinned;   // empty when free to move, else why not
+  int node = -1, tier = -1;
+  std::uint64_t resident_bytes = 0;
+  double demand = 0, waited_seconds = 0;                          // last interval
+  double forecast_low = 0, forecast_mean = 0, forecast_high = 0;  // accesses per tick
+  std::uint64_t age_ticks = 0, idle_ticks = 0;
+  std::string why;  // one sentence: why it is where it is
+  std::optional<double> benefit_of_moving_seconds, cost_of_moving_seconds;
+  std::vector<DecisionView> decisions;  // latest first
+};
+
+struct Event {
+  std::uint64_t sequence = 0;     // rises by one; gaps mean lost or hidden events
+  std::int64_t time_unix_ns = 0;  // wall clock
+  std::uint64_t tick = 0;
+  std::string kind;  // "promoted" "demoted" "failed" "target-added" "target-gone" "mode" "paused" "resumed"
+                     // "reloaded" "error" "rival"
+  std::int32_t pid = 0;            // 0 when about no process
+  std::int64_t uid = kNobody;      // owner of that process
+  std::string actor;               // who asked for it: "uid 0 pid 12"; empty when tierd decided
+  std::string message;             // for people
+  std::uint64_t region_start = 0;  // 0 when about no region
+  int from = -1, to = -1;
+  std::uint64_t bytes = 0;
+  double benefit_seconds = 0;
+};
+
+struct EventsView {
+  std::string schema = "io.tierd.events/1";
+  std::vector<Event> events;  // oldest first, sequence > since
+  std::uint64_t next = 0;     // pass as `since` to continue
+};
+
+struct ConfigValueView {
+  std::string key;     // "sampling.cpu_budget"
+  std::string value;   // as TOML text
+  std::string origin;  // "default" or "FILE:LINE"
+};
+
+struct ConfigView {
+  std::string schema = "io.tierd.config/1";
+  std::vector<std::string> files;  // read, in order
+  std::vector<ConfigValueView> values;
+  std::string toml;  // the whole, ready to be written to a file
+};
+
+}  // namespace tier
