@@ -18,6 +18,7 @@ struct Target {
   std::string name;    // executable's base name
   std::string cgroup;  // path below the hierarchy root
   std::uint32_t uid = 0;
+  Bytes resident;                     // when last described
   std::vector<NodeId> allowed_nodes;  // cpuset.mems; never place pages outside
 };
 

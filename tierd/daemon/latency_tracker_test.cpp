@@ -1,0 +1,106 @@
+#include "tierd/daemon/latency_tracker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tier {
+namespace {
+
+using std::chrono::nanoseconds;
+
+class SettableProbe final : public LatencyProbe {
+ public:
+  std::map<int, int> ns;  // absent = cannot be measured
+  Result<Nanoseconds> measure(NodeId node) override {
+    if (!ns.contains(node.value)) return fail(ErrorKind::kFailed, "node is full", "free memory");
+    return nanoseconds(ns.at(node.value));
+  }
+  Nanoseconds cost() const override { return {}; }
+};
+
+std::vector<NumaNode> two_nodes() {
+  std::vector<NumaNode> nodes(2);
+  for (int i = 0; i < 2; ++i) {
+    nodes[i].id = NodeId{i};
+    nodes[i].total = 1_GiB;
+    nodes[i].distances = {i == 0 ? 10 : 20, i == 0 ? 20 : 10};
+    nodes[i].read_latency = nanoseconds(i == 0 ? 100 : 300);
+    nodes[i].latency_source = FactSource::kFirmware;
+  }
+  nodes[0].has_cpus = true;
+  return nodes;
+}
+
+TEST(LatencyTracker, AutoBelievesTheProbeOverFirmware) {
+  SettableProbe probe;
+  probe.ns = {{0, 90}, {1, 92}};
+  LatencyTracker tracker(probe, {});
+  const auto topology = tracker.calibrate(two_nodes());
+  ASSERT_TRUE(topology);
+  EXPECT_FALSE(topology->tiered()) << "measured as equal, so nothing is gained by moving";
+  EXPECT_EQ(topology->find(NodeId{1})->latency_source, FactSource::kProbe);
+}
+
+TEST(LatencyTracker, FirmwareModeKeepsFirmwareAndScalesByLoad) {
+  SettableProbe probe;
+  probe.ns = {{0, 50}, {1, 50}};
+  LatencySettings settings;
+  settings.mode = LatencyMode::kFirmware;
+  settings.smoothing = 1.0;
+  LatencyTracker tracker(probe, settings);
+  const auto topology = tracker.calibrate(two_nodes());
+  ASSERT_TRUE(topology);
+  EXPECT_TRUE(topology->tiered());
+  probe.ns[0] = 150;
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(300));
+  EXPECT_EQ(tracker.loaded(NodeId{1}), nanoseconds(300));
+  EXPECT_EQ(tracker.loaded(NodeId{9}), nanoseconds(0));
+}
+
+TEST(LatencyTracker, AutoFallsBackToFirmwareWhenANodeCannotBeMeasured) {
+  SettableProbe probe;
+  probe.ns = {{0, 90}};
+  LatencyTracker tracker(probe, {});
+  const auto topology = tracker.calibrate(two_nodes());
+  ASSERT_TRUE(topology);
+  EXPECT_TRUE(topology->tiered());
+  EXPECT_EQ(topology->find(NodeId{0})->latency_source, FactSource::kFirmware);
+  EXPECT_THAT(tracker.story(), testing::HasSubstr("node1: not measured"));
+}
+
+TEST(LatencyTracker, ProbeModeRefusesWhatItCannotMeasure) {
+  SettableProbe probe;
+  LatencySettings settings;
+  settings.mode = LatencyMode::kProbe;
+  LatencyTracker tracker(probe, settings);
+  const auto topology = tracker.calibrate(two_nodes());
+  ASSERT_FALSE(topology);
+  EXPECT_EQ(topology.error().kind, ErrorKind::kUnsupported);
+  EXPECT_FALSE(topology.error().fix.empty());
+}
+
+TEST(LatencyTracker, TheAdministratorsWordWins) {
+  SettableProbe probe;
+  probe.ns = {{0, 90}, {1, 92}};
+  LatencySettings settings;
+  settings.overrides[1] = nanoseconds(400);
+  LatencyTracker tracker(probe, settings);
+  const auto topology = tracker.calibrate(two_nodes());
+  ASSERT_TRUE(topology);
+  EXPECT_TRUE(topology->tiered());
+  EXPECT_EQ(tracker.loaded(NodeId{1}), nanoseconds(400));
+}
+
+TEST(LatencyTracker, ANodeThatStopsAnsweringKeepsItsLastFigure) {
+  SettableProbe probe;
+  probe.ns = {{0, 100}, {1, 300}};
+  LatencyTracker tracker(probe, {});
+  ASSERT_TRUE(tracker.calibrate(two_nodes()));
+  probe.ns.erase(1);
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{1}), nanoseconds(300));
+}
+
+}  // namespace
+}  // namespace tier
