@@ -63,7 +63,8 @@ struct MigrationReport {
   PageCounts pages;
   Bytes moved;
   Nanoseconds duration{};
-  std::string detail;  // for people: which errno, what happened
+  bool unmovable = false;  // refused so often that the region should be left alone (Pinned::kUnmovable)
+  std::string detail;      // for people: which errno, what happened
 };
 
 }  // namespace tier

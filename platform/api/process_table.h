@@ -10,7 +10,8 @@
 
 namespace tier {
 
-// Holds one process identity; alive() never answers for a later process that reuses the number.
+// Holds one process identity and the address space it had when opened. alive() turns false, for good, at
+// exit and at exec, and never answers for a later process that reuses the number. Thread-safe.
 class ProcessHandle {
  public:
   virtual ~ProcessHandle() = default;
@@ -37,6 +38,7 @@ class ProcessTable {
   // A value that changes when the mappings may have changed (cheap); 0 = cannot tell.
   virtual std::uint64_t mappings_version(Pid) const = 0;
 
+  // kFailed when the process is gone or its start time differs (the number was reused).
   virtual Result<std::unique_ptr<ProcessHandle>> open(Pid, std::uint64_t start_time) const = 0;
 
   virtual Bytes base_page_size() const = 0;  // of this machine; asked, never assumed

@@ -1,0 +1,120 @@
+// Executes migration plans within a rate, and reports the fate of every page.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/plan.h"
+#include "migrator/batch.h"
+#include "migrator/executor.h"
+#include "migrator/move_cost.h"
+#include "migrator/refusals.h"
+#include "migrator/token_bucket.h"
+#include "platform/api/pages.h"
+#include "platform/api/process_table.h"
+
+namespace tier {
+
+struct MigratorSettings {
+  // Bytes per second, both directions together. 2 MiB cost about 1 ms of one CPU (500 µs fixed plus the
+  // copy), so this default uses at most an eighth of one CPU and under 1 % of one DDR channel.
+  Bytes rate = 256_MiB;
+  // Unused allowance that may be spent at once: a quarter second's worth.
+  Bytes burst = 64_MiB;
+  // Most bytes per system call; bounds how long stop() waits. Never less than `huge_page`.
+  Bytes batch = 2_MiB;
+  // A transparent huge page of this machine (one PMD).
+  Bytes huge_page = 2_MiB;
+  RefusalSettings refusals;
+};
+
+// Since the start. `pages` balances at all times.
+struct MigratorTotals {
+  PageCounts pages;
+  Bytes promoted, demoted;
+  std::uint64_t plans = 0;
+  std::map<MoveFate, std::uint64_t> requests;  // by fate
+  BatchCalls calls;                            // system calls made, failed by errno, worst latency
+};
+
+// What a move costs now, per direction. See MoveCost.
+struct MoveCosts {
+  MoveCost promotion, demotion;
+};
+
+// Every request of every submitted plan is reported exactly once. Thread-safe.
+class Migrator {
+ public:
+  // All references must outlive the migrator. Starts `executor`; without one, a thread of its own.
+  Migrator(PageMover& mover, PageLocator& locator, const ProcessTable& processes, const Clock& clock,
+           MigratorSettings settings = {}, std::shared_ptr<StepExecutor> executor = nullptr);
+  ~Migrator();
+  Migrator(const Migrator&) = delete;
+  Migrator& operator=(const Migrator&) = delete;
+
+  // Queues the plan. Opens its processes, so that an exit, an exec or a reused pid between now and the move
+  // is noticed. A plan older than the newest submitted is reported kStale, and so is whatever an older plan
+  // still has waiting when a newer one comes. Returns at once.
+  void submit(MigrationPlan plan);
+
+  std::vector<MigrationReport> take_reports();  // since the last call, in the order they were finished
+  bool idle() const;                            // nothing waits and nothing runs
+  MigratorTotals totals() const;
+  MoveCosts estimate() const;
+
+  // Forgets what was learnt about a target that is watched no more.
+  void forget(TargetId target);
+
+  // Cancels what waits (reported kCancelled) and returns after the system call in progress. Idempotent.
+  void stop();
+
+ private:
+  struct Work {
+    MigrationRequest request;
+    std::uint64_t sequence = 0;
+    std::shared_ptr<ProcessHandle> handle;  // null: could not be opened
+    std::string open_error;
+    Address next = 0;        // first address not yet handled
+    bool postponed = false;  // waited once for demotions that make room
+    MigrationReport report;
+  };
+
+  std::optional<Nanoseconds> step();
+  std::optional<Work> take_next();
+  void run_batch(Work& work);
+  void account(Work& work, const BatchResult& result);
+  bool postpone_behind_demotions(Work& work);
+  void finish(Work work, MoveFate fate, std::string detail);
+  void finish_by_counts(Work work);
+  void cancel_all(std::deque<Work> waiting, MoveFate fate, const std::string& detail);
+  std::uint64_t pages_in(AddressRange range) const;
+
+  const ProcessTable& processes_;
+  const Clock& clock_;
+  const MigratorSettings settings_;
+  const Bytes page_size_;
+  BatchMover batch_mover_;  // worker only
+  TokenBucket bucket_;      // worker only
+  std::atomic<bool> stopping_{false};
+
+  mutable std::mutex mutex_;  // guards everything below; never held over a system call
+  std::deque<Work> waiting_;
+  bool running_ = false;
+  std::uint64_t newest_ = 0;
+  std::set<NodeId> full_;  // refused a promotion of the newest plan for want of memory
+  RefusalMemory refusals_;
+  MigratorTotals totals_;
+  MoveCostMeter promotion_cost_, demotion_cost_;
+  std::vector<MigrationReport> reports_;
+
+  std::shared_ptr<StepExecutor> executor_;  // last: stops before the rest goes
+};
+
+}  // namespace tier

@@ -1,0 +1,128 @@
+// A settable machine for tests: nodes with capacities, processes with mappings, pages that live on a node
+// each. Implements every platform interface and behaves as the kernel does, refusals included.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "platform/api/machine.h"
+#include "platform/api/pages.h"
+#include "platform/api/process_table.h"
+
+namespace tier {
+
+struct FakeNode {
+  int id = 0;
+  Bytes capacity = 1_GiB;
+  std::optional<int> latency_ns = 100;  // none: neither firmware nor probe can tell
+  bool has_cpus = true;
+  bool online = true;
+  std::vector<int> distances;
+  std::optional<Bytes> bandwidth;  // per second
+};
+
+struct FakeMapping {
+  Address start = 0;
+  Bytes size;
+  int node = 0;       // holds every page at the start; -1 = nothing resident
+  bool huge = false;  // transparent huge pages: each aligned FakeSpec::huge_page moves as one
+  Backing backing = Backing::kAnonymous;
+  bool mlocked = false;
+  bool own_policy = false;
+  std::string name;
+};
+
+struct FakeProcess {
+  int pid = 0;
+  std::uint64_t start_time = 1;
+  std::string name = "program";
+  std::string cgroup = "/";
+  std::uint32_t uid = 0;
+  std::vector<int> allowed_nodes;  // empty: all nodes
+  std::vector<FakeMapping> mappings;
+};
+
+struct FakeSpec {
+  std::vector<FakeNode> nodes;
+  std::vector<FakeProcess> processes;
+  Bytes page_size = 4_KiB;
+  Bytes huge_page = 2_MiB;
+};
+
+// Every method is thread-safe.
+class FakeMachine final : public ProcessTable,
+                          public PageLocator,
+                          public PageMover,
+                          public TopologyReader,
+                          public LatencyProbe,
+                          public PressureReader,
+                          public SelfMeter,
+                          public RivalFinder {
+ public:
+  explicit FakeMachine(FakeSpec spec);
+  ~FakeMachine() override;
+
+  // What happens to the machine.
+  void spawn(const FakeProcess& process);
+  void exit(Pid pid);
+  void exec(Pid pid, const FakeProcess& image);  // same pid and start time, new mappings and name
+  void map(Pid pid, const FakeMapping& mapping);
+  void unmap(Pid pid, AddressRange range);
+  void place(Pid pid, AddressRange range, int node);  // ignores capacity; node -1 evicts
+  void set_online(NodeId node, bool online);
+  void set_latency(NodeId node, Nanoseconds latency);
+  void set_reserved(NodeId node, Bytes bytes);  // held by somebody else
+  void set_pressure(std::optional<double> percent);
+  void set_usage(SelfUsage usage);
+  void set_rivals(std::vector<Rival> rivals);
+
+  // What goes wrong. `times` < 0: for ever.
+  void deny(Pid pid, bool denied);  // EPERM for every call about it, kPermission from describe()
+  void refuse_pages(Pid pid, AddressRange range, int error_number, int times = -1);  // page status
+  void fail_migration(Pid pid, AddressRange range, int times = -1);  // positive return, no status
+  void fail_calls(int error_number, int times);                      // whole move() calls
+
+  // Called at the start of every move(), with no lock held: to change the world in the middle of a move.
+  void on_move(std::function<void()> hook);
+  // Every move() advances `clock` by fixed + bytes moved · per_byte.
+  void charge_moves(ManualClock* clock, Nanoseconds fixed, double seconds_per_byte);
+
+  // What the machine looks like.
+  std::optional<NodeId> node_of(Pid pid, Address address) const;  // none: not resident
+  Bytes resident_on(Pid pid, NodeId node) const;
+  Bytes free_on(NodeId node) const;
+  std::uint64_t move_calls() const;
+  std::uint64_t addresses_passed() const;  // to move(), over all calls
+
+  // ProcessTable
+  Result<std::vector<Pid>> list() const override;
+  Result<Target> describe(Pid pid) const override;
+  Result<std::vector<Pid>> in_cgroup(const std::string& path) const override;
+  Result<std::vector<Mapping>> mappings(Pid pid) const override;
+  std::uint64_t mappings_version(Pid pid) const override;
+  Result<std::unique_ptr<ProcessHandle>> open(Pid pid, std::uint64_t start_time) const override;
+  Bytes base_page_size() const override;
+  // PageLocator, PageMover
+  PageCall locate(Pid pid, std::span<const Address> pages) const override;
+  PageCall move(Pid pid, std::span<const Address> pages, NodeId to) override;
+  // TopologyReader, LatencyProbe, PressureReader, SelfMeter, RivalFinder
+  Result<std::vector<NumaNode>> nodes() const override;
+  Result<Nanoseconds> measure(NodeId node) override;
+  Nanoseconds cost() const override;
+  std::optional<double> memory_some_avg10() const override;
+  SelfUsage usage() const override;
+  std::vector<Rival> find() const override;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // shared with process handles, which may outlive the machine
+};
+
+}  // namespace tier
