@@ -1,0 +1,47 @@
+// The clock, memory pressure, our own use, and other movers of pages.
+#pragma once
+
+#include <string>
+
+#include "core/clock.h"
+#include "platform/api/machine.h"
+
+namespace tier {
+
+// CLOCK_MONOTONIC, which BPF's bpf_ktime_get_ns reads too.
+class MonotonicClock final : public Clock {
+ public:
+  Nanoseconds now() const override;
+};
+
+// /proc/pressure/memory; nothing where the kernel has no PSI.
+class LinuxPressureReader final : public PressureReader {
+ public:
+  explicit LinuxPressureReader(std::string root = "/");
+  std::optional<double> memory_some_avg10() const override;
+
+ private:
+  std::string root_;
+};
+
+// getrusage(2) and /proc/self/statm.
+class LinuxSelfMeter final : public SelfMeter {
+ public:
+  SelfUsage usage() const override;
+};
+
+// NUMA balancing, kernel demotion, DAMON schemes, numad, memtierd. Reads only.
+class LinuxRivalFinder final : public RivalFinder {
+ public:
+  explicit LinuxRivalFinder(std::string root = "/");
+  std::vector<Rival> find() const override;
+
+ private:
+  std::string root_;
+};
+
+// For a thread that does bulk work: names it and makes it a batch thread (SCHED_BATCH), which keeps its share
+// of the CPU but does not preempt the programs it serves. Failure is harmless and ignored.
+void become_background_thread(const char* name);
+
+}  // namespace tier

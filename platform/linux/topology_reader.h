@@ -1,0 +1,23 @@
+// NUMA nodes as sysfs shows them.
+#pragma once
+
+#include <string>
+
+#include "platform/api/machine.h"
+
+namespace tier {
+
+// Reads /sys/devices/system/node. Node numbers may have gaps; nodes may lack CPUs, memory or HMAT attributes.
+// access0 (nearest initiator of any kind) is believed, the kernel's memory tiers are not: 6.1 puts everything
+// into one. A file that exists and makes no sense is an error that names it.
+class LinuxTopologyReader final : public TopologyReader {
+ public:
+  explicit LinuxTopologyReader(std::string root = "/");
+  Result<std::vector<NumaNode>> nodes() const override;
+
+ private:
+  Result<NumaNode> read_node(NodeId id) const;
+  std::string root_;
+};
+
+}  // namespace tier
