@@ -1,0 +1,434 @@
+#include "tierd/config/keys.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "core/forecast.h"
+#include "tierd/config/quantity.h"
+
+namespace tier {
+namespace {
+
+using Apply = std::function<Result<void>(const Setting&, Config&)>;
+using Show = std::function<std::string(const Config&)>;
+
+tl::unexpected<Error> refuse(std::string problem, std::string fix) {
+  return fail(ErrorKind::kUsage, std::move(problem), std::move(fix));
+}
+
+// As TOML's basic string.
+std::string quote(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string show_list(const std::vector<std::string>& list) {
+  std::vector<std::string> quoted;
+  for (const auto& text : list) quoted.push_back(quote(text));
+  return fmt::format("[{}]", fmt::join(quoted, ", "));
+}
+std::string show_list(const std::vector<std::int64_t>& list) {
+  return fmt::format("[{}]", fmt::join(list, ", "));
+}
+
+// A number that TOML reads as a float again.
+std::string show_real(double value) {
+  std::string text = fmt::format("{}", value);
+  return text.find_first_of(".enf") == std::string::npos ? text + ".0" : text;
+}
+
+Result<std::string> text_of(const Setting& setting, const std::string& example) {
+  if (const auto* text = std::get_if<std::string>(&setting.value)) return *text;
+  return refuse("must be text in double quotes", "write it like \"" + example + "\"");
+}
+
+// One of a fixed set of words, in the order of the enum.
+template <typename Enum, std::size_t N>
+Result<Enum> choice_of(const Setting& setting, const std::array<Enum, N>& all) {
+  auto text = text_of(setting, to_string(all[0]));
+  if (!text) return tl::make_unexpected(text.error());
+  std::vector<std::string> names;
+  for (const Enum candidate : all) {
+    if (*text == to_string(candidate)) return candidate;
+    names.emplace_back(to_string(candidate));
+  }
+  const std::string nearest = nearest_name(*text, names);
+  return refuse(fmt::format("\"{}\" is not one of {}", *text, fmt::join(names, ", ")),
+                nearest.empty() ? "choose one of them" : fmt::format("did you mean \"{}\"?", nearest));
+}
+
+template <typename T>
+Result<void> within(T value, T low, T high, const std::string& shown, const std::string& low_shown,
+                    const std::string& high_shown) {
+  if (value >= low && value <= high) return {};
+  return refuse(fmt::format("{} is out of range", shown),
+                fmt::format("choose a value from {} to {}", low_shown, high_shown));
+}
+
+Result<double> real_of(const Setting& setting) {
+  if (const auto* real = std::get_if<double>(&setting.value)) return *real;
+  if (const auto* whole = std::get_if<std::int64_t>(&setting.value)) return static_cast<double>(*whole);
+  return refuse("must be a number", "write it without quotes, like 0.5");
+}
+
+Apply real(double& (*member)(Config&), double low, double high) {
+  return [=](const Setting& setting, Config& config) -> Result<void> {
+    return real_of(setting).and_then([&](double value) -> Result<void> {
+      member(config) = value;
+      return within(value, low, high, show_real(value), show_real(low), show_real(high));
+    });
+  };
+}
+
+Apply share(double& (*member)(Config&), double low, double high) {
+  return [=](const Setting& setting, Config& config) -> Result<void> {
+    const auto* text = std::get_if<std::string>(&setting.value);
+    return (text ? parse_share(*text) : real_of(setting)).and_then([&](double value) -> Result<void> {
+      member(config) = value;
+      return within(value, low, high, show_real(value), show_real(low), show_real(high));
+    });
+  };
+}
+
+Apply whole(std::int64_t& (*member)(Config&), std::int64_t low, std::int64_t high) {
+  return [=](const Setting& setting, Config& config) -> Result<void> {
+    const auto* value = std::get_if<std::int64_t>(&setting.value);
+    if (!value) return refuse("must be a whole number", "write it without quotes, like 4");
+    member(config) = *value;
+    return within(*value, low, high, std::to_string(*value), std::to_string(low), std::to_string(high));
+  };
+}
+
+Apply duration(Nanoseconds& (*member)(Config&), Nanoseconds low, Nanoseconds high) {
+  return [=](const Setting& setting, Config& config) -> Result<void> {
+    return text_of(setting, show_duration(member(config)))
+        .and_then([](const std::string& text) { return parse_duration(text); })
+        .and_then([&](Nanoseconds value) -> Result<void> {
+          member(config) = value;
+          return within(value, low, high, show_duration(value), show_duration(low), show_duration(high));
+        });
+  };
+}
+
+Apply size(Bytes& (*member)(Config&), Bytes low, Bytes high, bool rate = false) {
+  return [=](const Setting& setting, Config& config) -> Result<void> {
+    const std::string suffix = rate ? "/s" : "";
+    return text_of(setting, show_size(member(config)) + suffix)
+        .and_then([&](const std::string& text) { return rate ? parse_rate(text) : parse_size(text); })
+        .and_then([&](Bytes value) -> Result<void> {
+          member(config) = value;
+          return within(value, low, high, show_size(value) + suffix, show_size(low) + suffix,
+                        show_size(high) + suffix);
+        });
+  };
+}
+
+Apply numbers(std::vector<std::int64_t>& (*member)(Config&), std::int64_t low, std::int64_t high) {
+  return [=](const Setting& setting, Config& config) -> Result<void> {
+    member(config).clear();
+    if (const auto* none = std::get_if<std::vector<std::string>>(&setting.value); none && none->empty())
+      return {};
+    const auto* list = std::get_if<std::vector<std::int64_t>>(&setting.value);
+    if (!list) return refuse("must be a list of whole numbers", "write it like [1, 2]");
+    for (const std::int64_t value : *list) {
+      auto checked =
+          within(value, low, high, std::to_string(value), std::to_string(low), std::to_string(high));
+      if (!checked) return checked;
+    }
+    member(config) = *list;
+    return {};
+  };
+}
+
+using TextCheck = Result<void> (*)(const std::string&);
+
+Apply texts(std::vector<std::string>& (*member)(Config&), TextCheck check) {
+  return [=](const Setting& setting, Config& config) -> Result<void> {
+    const auto* list = std::get_if<std::vector<std::string>>(&setting.value);
+    if (!list) return refuse("must be a list of texts", "write it like [\"redis-server\"]");
+    for (const std::string& text : *list)
+      if (auto checked = check(text); !checked) return checked;
+    member(config) = *list;
+    return {};
+  };
+}
+
+Result<void> check_executable(const std::string& name) {
+  if (name.empty() || name.find('/') != std::string::npos)
+    return refuse(fmt::format("\"{}\" is not an executable's base name", name),
+                  "leave the folders away, like \"redis-server\"");
+  return {};
+}
+
+Result<void> check_cgroup(const std::string& path) {
+  const bool climbs = ("/" + path + "/").find("/../") != std::string::npos;
+  if (path.empty() || climbs || path.starts_with("/sys/fs/cgroup"))
+    return refuse(fmt::format("\"{}\" is not a path below the cgroup root", path),
+                  "write it like \"system.slice/redis.service\"");
+  return {};
+}
+
+// Applies and shows one enum member.
+template <typename Enum, std::size_t N>
+ConfigKey choice(std::string name, Enum& (*member)(Config&), std::array<Enum, N> all) {
+  return {std::move(name),
+          [=](const Setting& setting, Config& config) -> Result<void> {
+            return choice_of(setting, all).map([&](Enum value) { member(config) = value; });
+          },
+          [=](const Config& config) {
+            Config copy = config;
+            return quote(to_string(member(copy)));
+          }};
+}
+
+Result<void> apply_region_size(const Setting& setting, Config& config) {
+  auto done = size([](Config& c) -> Bytes& { return c.region_size; }, 64_KiB, 1_GiB)(setting, config);
+  if (done && (config.region_size.value & (config.region_size.value - 1)) != 0)
+    return refuse(show_size(config.region_size) + " is not a power of two", "choose 1MiB, 2MiB, 4MiB, …");
+  return done;
+}
+
+Result<void> apply_node_latency(const Setting& setting, Config& config) {
+  const std::string node_text = setting.key.substr(setting.key.rfind('.') + 1);
+  const bool digits = !node_text.empty() && node_text.size() <= 4 &&
+                      node_text.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || std::stoi(node_text) > 1023)
+    return refuse(fmt::format("\"{}\" is not a node number", node_text),
+                  "write it like `0 = \"90ns\"`, nodes as `tierctl nodes` prints them");
+  return text_of(setting, "90ns")
+      .and_then([](const std::string& text) { return parse_duration(text); })
+      .and_then([&](Nanoseconds value) -> Result<void> {
+        config.tiers.latencies[std::stoi(node_text)] = value;
+        return within(value, Nanoseconds{1}, Nanoseconds{1'000'000}, show_duration(value), "1ns", "1ms");
+      });
+}
+
+std::string show_node_latencies(const Config& config) {
+  std::vector<std::string> parts;
+  for (const auto& [node, latency] : config.tiers.latencies)
+    parts.push_back(fmt::format("{} = \"{}\"", node, show_duration(latency)));
+  return parts.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(parts, ", "));
+}
+
+Result<void> apply_horizon(const Setting& setting, Config& config) {
+  auto done = whole([](Config& c) -> std::int64_t& { return c.policy.horizon; }, 1, kHorizons.back())(setting,
+                                                                                                      config);
+  if (done && std::find(kHorizons.begin(), kHorizons.end(), config.policy.horizon) == kHorizons.end())
+    return refuse(fmt::format("{} is not a forecast horizon", config.policy.horizon),
+                  fmt::format("choose one of {} ticks", fmt::join(kHorizons, ", ")));
+  return done;
+}
+
+// The names of predictor's table; the daemon looks the forecaster up by it.
+constexpr std::array<const char*, 3> kForecasters = {"last-value", "exponential-average", "frequency-decay"};
+
+Result<void> apply_forecaster(const Setting& setting, Config& config) {
+  auto text = text_of(setting, kForecasters[0]);
+  if (!text) return tl::make_unexpected(text.error());
+  const std::vector<std::string> names(kForecasters.begin(), kForecasters.end());
+  if (std::find(names.begin(), names.end(), *text) == names.end()) {
+    const std::string nearest = nearest_name(*text, names);
+    return refuse(fmt::format("\"{}\" is not one of {}", *text, fmt::join(names, ", ")),
+                  nearest.empty() ? "choose one of them" : fmt::format("did you mean \"{}\"?", nearest));
+  }
+  config.policy.forecaster = *text;
+  return {};
+}
+
+Result<void> apply_socket(const Setting& setting, Config& config) {
+  return text_of(setting, config.control.socket).and_then([&](const std::string& path) -> Result<void> {
+    // sun_path holds 108 bytes with the terminating NUL (unix(7)).
+    if (path.empty() || path.front() != '/' || path.size() > 107 || path.find('\0') != std::string::npos)
+      return refuse(fmt::format("\"{}\" is not an absolute path of at most 107 bytes", path),
+                    "write it like \"/run/tierd/io.tierd.Control\"");
+    config.control.socket = path;
+    return {};
+  });
+}
+
+Result<void> apply_group(const Setting& setting, Config& config) {
+  return text_of(setting, "tierd").and_then([&](const std::string& name) -> Result<void> {
+    if (name.empty() || name.find_first_of(" :\t\n/") != std::string::npos)
+      return refuse(fmt::format("\"{}\" is not a group name", name), "write it like \"tierd\"");
+    config.control.group = name;
+    return {};
+  });
+}
+
+// Member access and both directions for the plain kinds, written once per key.
+#define TIER_MEMBER(member) \
+  [](Config & c) -> auto& { return c.member; }
+#define TIER_SHOW(expression) Show([](const Config& c) -> std::string { return expression; })
+
+void add_first_keys(std::vector<ConfigKey>& keys) {
+  keys.push_back(choice<Mode, 2>("mode", TIER_MEMBER(mode), {Mode::kObserve, Mode::kAct}));
+  keys.push_back({"interval",
+                  duration(TIER_MEMBER(interval), Nanoseconds{10'000'000}, Nanoseconds{60'000'000'000}),
+                  TIER_SHOW(quote(show_duration(c.interval)))});
+  keys.push_back({"region_size", apply_region_size, TIER_SHOW(quote(show_size(c.region_size)))});
+
+  constexpr std::int64_t kMaxPid = 4'194'304;  // the kernel's PID_MAX_LIMIT on 64 bits
+  keys.push_back(
+      {"targets.pids", numbers(TIER_MEMBER(targets.pids), 1, kMaxPid), TIER_SHOW(show_list(c.targets.pids))});
+  keys.push_back({"targets.cgroups", texts(TIER_MEMBER(targets.cgroups), check_cgroup),
+                  TIER_SHOW(show_list(c.targets.cgroups))});
+  keys.push_back({"targets.executables", texts(TIER_MEMBER(targets.executables), check_executable),
+                  TIER_SHOW(show_list(c.targets.executables))});
+  keys.push_back({"targets.exclude", texts(TIER_MEMBER(targets.exclude), check_executable),
+                  TIER_SHOW(show_list(c.targets.exclude))});
+
+  keys.push_back(choice<SourceChoice, 5>("sampling.source", TIER_MEMBER(sampling.source),
+                                         {SourceChoice::kAuto, SourceChoice::kStall, SourceChoice::kDamon,
+                                          SourceChoice::kHardware, SourceChoice::kFaults}));
+  keys.push_back({"sampling.target_samples_per_second",
+                  real(TIER_MEMBER(sampling.target_samples_per_second), 1, 1e6),
+                  TIER_SHOW(show_real(c.sampling.target_samples_per_second))});
+  keys.push_back({"sampling.cpu_budget", share(TIER_MEMBER(sampling.cpu_budget), 0.0001, 1),
+                  TIER_SHOW(show_real(c.sampling.cpu_budget))});
+  keys.push_back({"sampling.max_cpu", share(TIER_MEMBER(sampling.max_cpu), 0.0001, 1),
+                  TIER_SHOW(show_real(c.sampling.max_cpu))});
+}
+
+void add_tier_keys(std::vector<ConfigKey>& keys) {
+  constexpr std::int64_t kMaxNode = 1023;  // MAX_NUMNODES with the largest NODES_SHIFT
+  keys.push_back(
+      choice<LatencyChoice, 3>("tiers.latency", TIER_MEMBER(tiers.latency),
+                               {LatencyChoice::kAuto, LatencyChoice::kProbe, LatencyChoice::kFirmware}));
+  keys.push_back({"tiers.latencies.*", apply_node_latency, show_node_latencies});
+  keys.push_back({"tiers.same_tier", real(TIER_MEMBER(tiers.same_tier), 1, 10),
+                  TIER_SHOW(show_real(c.tiers.same_tier))});
+  keys.push_back({"tiers.fast_nodes", numbers(TIER_MEMBER(tiers.fast_nodes), 0, kMaxNode),
+                  TIER_SHOW(show_list(c.tiers.fast_nodes))});
+  keys.push_back({"tiers.exclude_nodes", numbers(TIER_MEMBER(tiers.exclude_nodes), 0, kMaxNode),
+                  TIER_SHOW(show_list(c.tiers.exclude_nodes))});
+}
+
+void add_acting_keys(std::vector<ConfigKey>& keys) {
+  keys.push_back({"policy.horizon", apply_horizon, TIER_SHOW(std::to_string(c.policy.horizon))});
+  keys.push_back(
+      {"policy.margin", real(TIER_MEMBER(policy.margin), 0, 1000), TIER_SHOW(show_real(c.policy.margin))});
+  keys.push_back({"policy.headroom", share(TIER_MEMBER(policy.headroom), 0, 0.5),
+                  TIER_SHOW(show_real(c.policy.headroom))});
+  keys.push_back({"policy.bytes_per_tick", size(TIER_MEMBER(policy.bytes_per_tick), 4_KiB, Bytes{1ULL << 44}),
+                  TIER_SHOW(quote(show_size(c.policy.bytes_per_tick)))});
+  keys.push_back({"policy.cooldown",
+                  duration(TIER_MEMBER(policy.cooldown), Nanoseconds{0}, Nanoseconds{3'600'000'000'000}),
+                  TIER_SHOW(quote(show_duration(c.policy.cooldown)))});
+  keys.push_back({"policy.forecaster", apply_forecaster, TIER_SHOW(quote(c.policy.forecaster))});
+
+  keys.push_back({"migration.rate",
+                  size(TIER_MEMBER(migration.rate_per_second), 1_MiB, Bytes{1ULL << 44}, true),
+                  TIER_SHOW(quote(show_size(c.migration.rate_per_second) + "/s"))});
+  keys.push_back({"migration.batch", whole(TIER_MEMBER(migration.batch_pages), 1, 65536),
+                  TIER_SHOW(std::to_string(c.migration.batch_pages))});
+
+  keys.push_back({"control.socket", apply_socket, TIER_SHOW(quote(c.control.socket))});
+  keys.push_back({"control.group", apply_group, TIER_SHOW(quote(c.control.group))});
+
+  keys.push_back(
+      choice<LogLevel, 4>("log.level", TIER_MEMBER(log.level),
+                          {LogLevel::kInfo, LogLevel::kDebug, LogLevel::kWarning, LogLevel::kError}));
+}
+#undef TIER_MEMBER
+#undef TIER_SHOW
+
+}  // namespace
+
+const std::vector<ConfigKey>& config_keys() {
+  static const std::vector<ConfigKey> keys = [] {
+    std::vector<ConfigKey> all;
+    add_first_keys(all);
+    add_tier_keys(all);
+    add_acting_keys(all);
+    return all;
+  }();
+  return keys;
+}
+
+const ConfigKey* find_config_key(std::string_view name) {
+  for (const ConfigKey& key : config_keys()) {
+    if (key.name == name) return &key;
+    const bool open_ended = key.name.ends_with(".*");
+    if (open_ended && name.starts_with(std::string_view(key.name).substr(0, key.name.size() - 1)))
+      return &key;
+  }
+  return nullptr;
+}
+
+std::string nearest_name(std::string_view wrong, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = wrong.size() / 3 + 1;
+  for (const std::string& name : known) {
+    std::vector<std::size_t> row(name.size() + 1);  // Levenshtein, one row at a time
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < wrong.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i + 1;
+      for (std::size_t j = 0; j < name.size(); ++j) {
+        const std::size_t replaced = diagonal + (wrong[i] == name[j] ? 0 : 1);
+        diagonal = row[j + 1];
+        row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+      }
+    }
+    if (row.back() < best_distance) best_distance = row.back(), best = name;
+  }
+  return best;
+}
+
+const char* to_string(Mode mode) { return mode == Mode::kAct ? "act" : "observe"; }
+
+const char* to_string(SourceChoice source) {
+  switch (source) {
+    case SourceChoice::kAuto:
+      return "auto";
+    case SourceChoice::kStall:
+      return "stall";
+    case SourceChoice::kDamon:
+      return "damon";
+    case SourceChoice::kHardware:
+      return "hardware";
+    case SourceChoice::kFaults:
+      return "faults";
+  }
+  return "auto";
+}
+
+const char* to_string(LatencyChoice latency) {
+  switch (latency) {
+    case LatencyChoice::kAuto:
+      return "auto";
+    case LatencyChoice::kProbe:
+      return "probe";
+    case LatencyChoice::kFirmware:
+      return "firmware";
+  }
+  return "auto";
+}
+
+const char* to_string(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "info";
+}
+
+}  // namespace tier

@@ -1,0 +1,215 @@
+#include "tierd/config/loader.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "tierd/config/keys.h"
+
+namespace tier {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A configuration file is a few KiB; anything above this is a mistake, and is refused before it fills our
+// memory.
+constexpr std::uintmax_t kMaxFileSize = 1 << 20;
+
+bool is_mask(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_symlink(path, ignored) && fs::read_symlink(path, ignored) == "/dev/null";
+}
+
+Result<std::string> read_text(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found)
+    return fail(ErrorKind::kFailed, path.string() + ": no such file", "check the path after --config");
+  if (error) return fail(ErrorKind::kPermission, path.string() + ": " + error.message(), "run as root");
+  if (!fs::is_regular_file(status))
+    return fail(ErrorKind::kUsage, path.string() + ": not a regular file", "name a TOML file");
+  if (fs::file_size(path, error) > kMaxFileSize)
+    return fail(ErrorKind::kUsage, path.string() + ": larger than 1 MiB", "name a TOML file");
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream)
+    return fail(ErrorKind::kPermission, path.string() + ": cannot be opened",
+                "run as root, or chmod a+r the file");
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+// Which drop-in wins per name; an empty path is a mask.
+Result<void> collect_drop_ins(const fs::path& directory, std::map<std::string, fs::path>& out) {
+  const fs::path folder = directory / "tierd.toml.d";
+  std::error_code error;
+  if (!fs::exists(folder, error) && !error) return {};
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() != ".toml") continue;
+    out[it->path().filename().string()] = is_mask(it->path()) ? fs::path() : it->path();
+  }
+  if (error)
+    return fail(ErrorKind::kPermission, folder.string() + ": " + error.message(),
+                "run as root, or chmod a+rx it");
+  return {};
+}
+
+Result<std::vector<fs::path>> files_to_read(const ConfigDirectories& directories) {
+  std::vector<fs::path> files;
+  const fs::path vendor = directories.vendor / "tierd.toml", admin = directories.admin / "tierd.toml";
+  std::error_code ignored;
+  if (!is_mask(admin)) {
+    if (fs::exists(vendor, ignored)) files.push_back(vendor);
+    if (fs::exists(admin, ignored)) files.push_back(admin);
+  }
+  std::map<std::string, fs::path> drop_ins;
+  for (const fs::path* directory : {&directories.vendor, &directories.run, &directories.admin})
+    if (auto done = collect_drop_ins(*directory, drop_ins); !done) return tl::make_unexpected(done.error());
+  for (const auto& [name, path] : drop_ins)
+    if (!path.empty()) files.push_back(path);
+  return files;
+}
+
+Result<LoadedConfig> load_files(const std::vector<fs::path>& files) {
+  std::vector<ConfigDocument> documents;
+  for (const fs::path& file : files) {
+    auto document = read_text(file).and_then(
+        [&](const std::string& text) { return parse_config_text(text, file.string()); });
+    if (!document) return tl::make_unexpected(document.error());
+    documents.push_back(std::move(*document));
+  }
+  auto loaded = check_config(documents);
+  if (loaded)
+    for (const fs::path& file : files) loaded->files.push_back(file.string());
+  return loaded;
+}
+
+bool is_section(const std::string& name) {
+  return std::any_of(config_keys().begin(), config_keys().end(),
+                     [&](const ConfigKey& key) { return key.name.starts_with(name + "."); });
+}
+
+// The last part must match for a key written in the wrong section, the whole for a misspelt one.
+std::string suggestion(const std::string& wrong) {
+  std::vector<std::string> names;
+  const std::string last = wrong.substr(wrong.rfind('.') + 1);
+  for (const ConfigKey& key : config_keys()) {
+    if (key.name.substr(key.name.rfind('.') + 1) == last)
+      return fmt::format("did you mean \"{}\"?", key.name);
+    names.push_back(key.name);
+  }
+  if (is_section(wrong)) return fmt::format("write it as a section: [{}]", wrong);
+  const std::string nearest = nearest_name(wrong, names);
+  return nearest.empty() ? "remove it; `tierctl config show` lists every key"
+                         : fmt::format("did you mean \"{}\"?", nearest);
+}
+
+std::string unknown_section_fix(const std::string& wrong) {
+  std::vector<std::string> sections;
+  for (const ConfigKey& key : config_keys())
+    if (const auto dot = key.name.find('.'); dot != std::string::npos)
+      sections.push_back(key.name.substr(0, dot));
+  const std::string nearest = nearest_name(wrong, sections);
+  return nearest.empty() ? "remove it" : fmt::format("did you mean [{}]?", nearest);
+}
+
+void check_document(const ConfigDocument& document, LoadedConfig& loaded, std::vector<Error>& problems) {
+  for (const Setting& section : document.sections) {
+    const bool has_settings =
+        std::any_of(document.settings.begin(), document.settings.end(),
+                    [&](const Setting& setting) { return setting.key.starts_with(section.key + "."); });
+    if (!is_section(section.key) && !has_settings)
+      problems.push_back({ErrorKind::kUsage,
+                          fmt::format("{}: unknown section [{}]", section.origin.text(), section.key),
+                          unknown_section_fix(section.key)});
+  }
+  for (const Setting& setting : document.settings) {
+    const ConfigKey* key = find_config_key(setting.key);
+    if (!key) {
+      problems.push_back({ErrorKind::kUsage,
+                          fmt::format("{}: unknown key \"{}\"", setting.origin.text(), setting.key),
+                          suggestion(setting.key)});
+      continue;
+    }
+    if (auto applied = key->apply(setting, loaded.config); !applied)
+      problems.push_back(
+          {ErrorKind::kUsage,
+           fmt::format("{}: {}: {}", setting.origin.text(), setting.key, applied.error().message),
+           applied.error().fix});
+    loaded.origins[setting.key] = setting.origin;
+  }
+}
+
+// What no single key can know.
+void check_together(LoadedConfig& loaded, std::vector<Error>& problems) {
+  const Config& config = loaded.config;
+  const auto where = [&](const char* key) {
+    const auto found = loaded.origins.find(key);
+    return found == loaded.origins.end() ? std::string("default") : found->second.text();
+  };
+  if (config.sampling.cpu_budget > config.sampling.max_cpu)
+    problems.push_back(
+        {ErrorKind::kUsage,
+         fmt::format("{}: sampling.cpu_budget: {} is more than sampling.max_cpu ({})",
+                     where("sampling.cpu_budget"), config.sampling.cpu_budget, config.sampling.max_cpu),
+         "raise max_cpu or lower cpu_budget"});
+  for (const std::int64_t node : config.tiers.fast_nodes)
+    if (std::find(config.tiers.exclude_nodes.begin(), config.tiers.exclude_nodes.end(), node) !=
+        config.tiers.exclude_nodes.end())
+      problems.push_back({ErrorKind::kUsage,
+                          fmt::format("{}: tiers.fast_nodes: node {} is also in tiers.exclude_nodes",
+                                      where("tiers.fast_nodes"), node),
+                          "name it in one of the two"});
+  if (config.policy.bytes_per_tick < config.region_size)
+    problems.push_back(
+        {ErrorKind::kUsage,
+         fmt::format("{}: policy.bytes_per_tick: less than one region ({} bytes), so nothing could ever move",
+                     where("policy.bytes_per_tick"), config.region_size.value),
+         "raise it to region_size or more"});
+  const TargetsConfig& targets = config.targets;
+  if (targets.pids.empty() && targets.cgroups.empty() && targets.executables.empty())
+    loaded.warnings.emplace_back(
+        "nothing is watched: name processes under [targets] (pids, cgroups or executables)");
+}
+
+}  // namespace
+
+ConfigDirectories system_config_directories() { return {.vendor = TIERD_VENDOR_DIRECTORY}; }
+
+Result<LoadedConfig> check_config(const std::vector<ConfigDocument>& documents) {
+  LoadedConfig loaded;
+  std::vector<Error> problems;
+  for (const ConfigDocument& document : documents) check_document(document, loaded, problems);
+  if (problems.empty()) check_together(loaded, problems);
+  if (problems.empty()) return loaded;
+  if (problems.size() == 1) return tl::make_unexpected(problems.front());
+  std::vector<std::string> lines;
+  for (const Error& problem : problems) lines.push_back(problem.text());
+  return fail(ErrorKind::kUsage, fmt::format("{}", fmt::join(lines, "\n")));
+}
+
+Result<LoadedConfig> load_config(const ConfigDirectories& directories) {
+  return files_to_read(directories).and_then(load_files);
+}
+
+Result<LoadedConfig> load_config_file(const fs::path& file) { return load_files({file}); }
+
+std::string show_config(const LoadedConfig& loaded) {
+  std::string out, section;
+  for (const ConfigKey& key : config_keys()) {
+    std::string name = key.name.ends_with(".*") ? key.name.substr(0, key.name.size() - 2) : key.name;
+    const auto dot = name.find('.');
+    if (dot != std::string::npos && name.substr(0, dot) != section) {
+      section = name.substr(0, dot);
+      out += fmt::format("\n[{}]\n", section);
+    }
+    const auto origin = loaded.origins.lower_bound(name);
+    const bool set = origin != loaded.origins.end() && origin->first.starts_with(name);
+    out += fmt::format("{} = {}  # {}\n", name.substr(dot == std::string::npos ? 0 : dot + 1),
+                       key.show(loaded.config), set ? origin->second.text() : "default");
+  }
+  return out;
+}
+
+}  // namespace tier

@@ -1,0 +1,268 @@
+#include "tierd/config/loader.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <random>
+
+namespace tier {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<LoadedConfig> check_text(const std::string& text) {
+  return parse_config_text(text, "t.toml").and_then([](const ConfigDocument& d) {
+    return check_config({d});
+  });
+}
+
+std::string error_of(const std::string& text) {
+  const auto loaded = check_text(text);
+  return loaded ? "accepted" : loaded.error().text();
+}
+
+TEST(ConfigCheck, EmptyTextGivesDefaultsInObserveMode) {
+  const auto loaded = check_text("");
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->config.mode, Mode::kObserve);
+  EXPECT_EQ(loaded->config.interval, Nanoseconds{1'000'000'000});
+  EXPECT_EQ(loaded->config.region_size, 2_MiB);
+  ASSERT_EQ(loaded->warnings.size(), 1u);
+  EXPECT_NE(loaded->warnings[0].find("nothing is watched"), std::string::npos);
+}
+
+TEST(ConfigCheck, ReadsEverySection) {
+  const auto loaded = check_text(R"(
+mode = "act"
+interval = "500ms"
+[targets]
+pids = [12]
+cgroups = ["system.slice/a.service"]
+executables = ["redis-server"]
+exclude = ["sshd"]
+[sampling]
+source = "damon"
+cpu_budget = "0.5%"
+[tiers]
+latencies = { 0 = "90ns", 2 = "250ns" }
+fast_nodes = [0]
+[policy]
+horizon = 4
+bytes_per_tick = "64MiB"
+[migration]
+rate = "100MB/s"
+[control]
+socket = "/tmp/x"
+group = "wheel"
+[log]
+level = "debug"
+)");
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  const Config& config = loaded->config;
+  EXPECT_EQ(config.mode, Mode::kAct);
+  EXPECT_EQ(config.targets.pids, std::vector<std::int64_t>{12});
+  EXPECT_EQ(config.sampling.source, SourceChoice::kDamon);
+  EXPECT_DOUBLE_EQ(config.sampling.cpu_budget, 0.005);
+  EXPECT_EQ(config.tiers.latencies.at(2), Nanoseconds{250});
+  EXPECT_EQ(config.policy.horizon, 4);
+  EXPECT_EQ(config.migration.rate_per_second, Bytes{100'000'000});
+  EXPECT_EQ(config.control.group, "wheel");
+  EXPECT_EQ(config.log.level, LogLevel::kDebug);
+  EXPECT_TRUE(loaded->warnings.empty());
+}
+
+TEST(ConfigCheck, UnknownKeyNamesFileLineKeyAndNearest) {
+  EXPECT_EQ(error_of("\n[sampling]\ncpu_budgt = 0.01\n"),
+            "t.toml:3: unknown key \"sampling.cpu_budgt\" (fix: did you mean \"sampling.cpu_budget\"?)");
+  EXPECT_EQ(error_of("forecaster = \"last-value\""),
+            "t.toml:1: unknown key \"forecaster\" (fix: did you mean \"policy.forecaster\"?)");
+  EXPECT_EQ(error_of("[polcy]\n"), "t.toml:1: unknown section [polcy] (fix: did you mean [policy]?)");
+  EXPECT_EQ(error_of("policy = 3"),
+            "t.toml:1: unknown key \"policy\" (fix: write it as a section: [policy])");
+  EXPECT_EQ(error_of("zebra = 3"),
+            "t.toml:1: unknown key \"zebra\" (fix: remove it; `tierctl config show` lists every key)");
+}
+
+TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
+  struct Case {
+    const char *text, *expected;
+  };
+  for (const Case& c : {
+           Case{"mode = \"acts\"",
+                "t.toml:1: mode: \"acts\" is not one of observe, act (fix: did you mean \"act\"?)"},
+           Case{"interval = 1",
+                "t.toml:1: interval: must be text in double quotes (fix: write it like \"1s\")"},
+           Case{"interval = \"1\"", "t.toml:1: interval: \"1\" has no unit (fix: write it like \"500ms\")"},
+           Case{"interval = \"1ns\"",
+                "t.toml:1: interval: 1ns is out of range (fix: choose a value from 10ms to 1min)"},
+           Case{"region_size = \"3MiB\"",
+                "t.toml:1: region_size: 3MiB is not a power of two (fix: choose 1MiB, 2MiB, 4MiB, …)"},
+           Case{"[targets]\npids = [0]",
+                "t.toml:2: targets.pids: 0 is out of range (fix: choose a value from 1 to 4194304)"},
+           Case{"[targets]\nexecutables = [\"/usr/bin/x\"]",
+                "t.toml:2: targets.executables: \"/usr/bin/x\" is not an executable's base name (fix: leave "
+                "the folders "
+                "away, like \"redis-server\")"},
+           Case{"[targets]\ncgroups = [\"a/../b\"]",
+                "t.toml:2: targets.cgroups: \"a/../b\" is not a path below the cgroup root (fix: write it "
+                "like "
+                "\"system.slice/redis.service\")"},
+           Case{"[sampling]\ncpu_budget = nan",
+                "t.toml:2: sampling.cpu_budget: nan is out of range (fix: choose a value from 0.0001 to "
+                "1.0)"},
+           Case{"[sampling]\ncpu_budget = 0.5",
+                "t.toml:2: sampling.cpu_budget: 0.5 is more than sampling.max_cpu (0.03) (fix: raise max_cpu "
+                "or lower "
+                "cpu_budget)"},
+           Case{"[tiers.latencies]\nfast = \"90ns\"",
+                "t.toml:2: tiers.latencies.fast: \"fast\" is not a node number (fix: write it like `0 = "
+                "\"90ns\"`, nodes "
+                "as `tierctl nodes` prints them)"},
+           Case{"[tiers]\nfast_nodes = [1]\nexclude_nodes = [1]",
+                "t.toml:2: tiers.fast_nodes: node 1 is also in tiers.exclude_nodes (fix: name it in one of "
+                "the two)"},
+           Case{"[policy]\nhorizon = 5",
+                "t.toml:2: policy.horizon: 5 is not a forecast horizon (fix: choose one of 1, 4, 16 ticks)"},
+           Case{"[policy]\nforecaster = \"last-valu\"",
+                "t.toml:2: policy.forecaster: \"last-valu\" is not one of last-value, exponential-average, "
+                "frequency-decay (fix: did you mean \"last-value\"?)"},
+           Case{"[policy]\nbytes_per_tick = \"1MiB\"",
+                "t.toml:2: policy.bytes_per_tick: less than one region (2097152 bytes), so nothing could "
+                "ever move (fix: "
+                "raise it to region_size or more)"},
+           Case{"[migration]\nrate = \"200MiB\"",
+                "t.toml:2: migration.rate: \"200MiB\" is not a rate (fix: write it like \"200MiB/s\")"},
+           Case{"[migration]\nbatch = 1.5",
+                "t.toml:2: migration.batch: must be a whole number (fix: write it without quotes, like 4)"},
+           Case{"[control]\nsocket = \"tierd.sock\"",
+                "t.toml:2: control.socket: \"tierd.sock\" is not an absolute path of at most 107 bytes (fix: "
+                "write it "
+                "like \"/run/tierd/io.tierd.Control\")"},
+           Case{"[control]\ngroup = \"a b\"",
+                "t.toml:2: control.group: \"a b\" is not a group name (fix: write it like \"tierd\")"},
+       }) {
+    EXPECT_EQ(error_of(c.text), c.expected);
+  }
+}
+
+TEST(ConfigCheck, ReportsAllProblemsAtOnce) {
+  const std::string text = error_of("mode = \"x\"\n[log]\nlevl = \"info\"\n");
+  EXPECT_NE(text.find("t.toml:1: mode"), std::string::npos) << text;
+  EXPECT_NE(text.find("t.toml:3: unknown key \"log.levl\""), std::string::npos) << text;
+}
+
+class ConfigFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::path(testing::TempDir()) / ("tierd-config-" + std::to_string(std::random_device{}()));
+    fs::remove_all(root_);
+    directories_ = {root_ / "vendor", root_ / "run", root_ / "etc"};
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  fs::path write(const fs::path& path, const std::string& text) {
+    fs::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+    return path;
+  }
+
+  fs::path root_;
+  ConfigDirectories directories_;
+};
+
+TEST_F(ConfigFiles, NoFileAtAllIsTheDefault) {
+  const auto loaded = load_config(directories_);
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_TRUE(loaded->files.empty());
+}
+
+TEST_F(ConfigFiles, LaterFilesWinKeyByKeyAndDropInsHaveOneOrder) {
+  write(directories_.vendor / "tierd.toml", "interval = \"2s\"\nmode = \"observe\"\n");
+  write(directories_.admin / "tierd.toml", "mode = \"act\"\n");
+  write(directories_.vendor / "tierd.toml.d/50-b.toml", "[log]\nlevel = \"debug\"\n");
+  write(directories_.admin / "tierd.toml.d/10-a.toml", "[log]\nlevel = \"error\"\n[policy]\nmargin = 2.0\n");
+  write(directories_.run / "tierd.toml.d/60-c.toml", "[policy]\nmargin = 3.0\n");
+  write(directories_.admin / "tierd.toml.d/readme.txt", "not read");
+  const auto loaded = load_config(directories_);
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ(loaded->config.interval, Nanoseconds{2'000'000'000});
+  EXPECT_EQ(loaded->config.mode, Mode::kAct);
+  EXPECT_EQ(loaded->config.log.level, LogLevel::kDebug);  // 50-b after 10-a, though 10-a is the admin's
+  EXPECT_DOUBLE_EQ(loaded->config.policy.margin, 3.0);
+  ASSERT_EQ(loaded->files.size(), 5u);
+  EXPECT_EQ(loaded->origins.at("mode").text(), (directories_.admin / "tierd.toml").string() + ":1");
+}
+
+TEST_F(ConfigFiles, SameNameInEtcReplacesAndDevNullMasks) {
+  write(directories_.vendor / "tierd.toml.d/10-a.toml", "[policy]\nmargin = 5.0\n");
+  write(directories_.admin / "tierd.toml.d/10-a.toml", "[log]\nlevel = \"debug\"\n");
+  write(directories_.vendor / "tierd.toml.d/20-b.toml", "mode = \"act\"\n");
+  fs::create_symlink("/dev/null", directories_.admin / "tierd.toml.d/20-b.toml");
+  const auto loaded = load_config(directories_);
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_DOUBLE_EQ(loaded->config.policy.margin, 1.0);
+  EXPECT_EQ(loaded->config.log.level, LogLevel::kDebug);
+  EXPECT_EQ(loaded->config.mode, Mode::kObserve);
+  EXPECT_EQ(loaded->files.size(), 1u);
+}
+
+TEST_F(ConfigFiles, DevNullInEtcMasksTheVendorFile) {
+  write(directories_.vendor / "tierd.toml", "mode = \"act\"\n");
+  fs::create_directories(directories_.admin);
+  fs::create_symlink("/dev/null", directories_.admin / "tierd.toml");
+  const auto loaded = load_config(directories_);
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ(loaded->config.mode, Mode::kObserve);
+}
+
+TEST_F(ConfigFiles, OneBadDropInRefusesTheWhole) {
+  write(directories_.admin / "tierd.toml", "mode = \"act\"\n");
+  const auto bad = write(directories_.admin / "tierd.toml.d/10-a.toml", "intervall = \"1s\"\n");
+  const auto loaded = load_config(directories_);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().text(),
+            bad.string() + ":1: unknown key \"intervall\" (fix: did you mean \"interval\"?)");
+}
+
+TEST_F(ConfigFiles, ANamedFileStandsAloneAndMustExist) {
+  write(directories_.admin / "tierd.toml", "mode = \"act\"\n");
+  const auto file = write(root_ / "my.toml", "interval = \"3s\"\n");
+  const auto loaded = load_config_file(file);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->config.mode, Mode::kObserve);
+  EXPECT_EQ(loaded->config.interval, Nanoseconds{3'000'000'000});
+
+  const auto missing = load_config_file(root_ / "none.toml");
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().message.find("no such file"), std::string::npos);
+  const auto folder = load_config_file(root_);
+  ASSERT_FALSE(folder);
+  EXPECT_NE(folder.error().message.find("not a regular file"), std::string::npos);
+}
+
+TEST_F(ConfigFiles, HugeFileIsRefused) {
+  const auto file = write(root_ / "huge.toml", std::string(2 << 20, '#'));
+  const auto loaded = load_config_file(file);
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(loaded.error().message.find("larger than 1 MiB"), std::string::npos);
+}
+
+TEST_F(ConfigFiles, ShownConfigurationParsesBackToItself) {
+  const auto file = write(
+      root_ / "my.toml",
+      "mode = \"act\"\n[targets]\nexecutables = [\"a \\\"b\\\"\"]\n[tiers]\nlatencies = { 1 = \"90ns\" }\n"
+      "[sampling]\ncpu_budget = 0.02\n");
+  const auto loaded = load_config_file(file);
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  const std::string shown = show_config(*loaded);
+  EXPECT_NE(shown.find("mode = \"act\"  # " + file.string() + ":1"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("interval = \"1s\"  # default"), std::string::npos) << shown;
+  const auto again = check_text(shown);
+  ASSERT_TRUE(again) << again.error().text();
+  EXPECT_EQ(again->config.targets.executables, std::vector<std::string>{"a \"b\""});
+  EXPECT_EQ(again->config.tiers.latencies.at(1), Nanoseconds{90});
+  EXPECT_DOUBLE_EQ(again->config.sampling.cpu_budget, 0.02);
+}
+
+}  // namespace
+}  // namespace tier
