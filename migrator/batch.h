@@ -53,8 +53,6 @@ class BatchMover {
   // is counted dropped.
   BatchResult move(const BatchOrder& order, const ProcessHandle& handle, const std::atomic<bool>& stop);
 
-  void forget(TargetId target) { huge_targets_.erase(target); }
-
  private:
   struct Attempt;
 

@@ -81,18 +81,20 @@ class Migrator {
     std::uint64_t sequence = 0;
     std::shared_ptr<ProcessHandle> handle;  // null: could not be opened
     std::string open_error;
-    Address next = 0;        // first address not yet handled
-    bool postponed = false;  // waited once for demotions that make room
-    MigrationReport report;
+    Address next = 0;              // first address not yet handled
+    std::vector<Address> no_room;  // handled, but the node was full: to be tried again
+    MigrationReport report;        // counts what is settled so far
   };
 
+  void open_targets(std::deque<Work>& incoming) const;
   std::optional<Nanoseconds> step();
-  std::optional<Work> take_next();
   void run_batch(Work& work);
-  void account(Work& work, const BatchResult& result);
+  // The rest is called with mutex_ held, take_next() apart.
+  std::optional<Work> take_next(Nanoseconds now);
+  void settle(Work work, bool target_gone);
   bool postpone_behind_demotions(Work& work);
-  void finish(Work work, MoveFate fate, std::string detail);
   void finish_by_counts(Work work);
+  void finish(Work work, MoveFate fate, std::string detail);
   void cancel_all(std::deque<Work> waiting, MoveFate fate, const std::string& detail);
   std::uint64_t pages_in(AddressRange range) const;
 
@@ -107,8 +109,10 @@ class Migrator {
   mutable std::mutex mutex_;  // guards everything below; never held over a system call
   std::deque<Work> waiting_;
   bool running_ = false;
+  bool stopped_ = false;
   std::uint64_t newest_ = 0;
-  std::set<NodeId> full_;  // refused a promotion of the newest plan for want of memory
+  // Refused a promotion of the newest plan for want of memory, and nothing has left them since.
+  std::set<NodeId> full_;
   RefusalMemory refusals_;
   MigratorTotals totals_;
   MoveCostMeter promotion_cost_, demotion_cost_;

@@ -12,8 +12,8 @@ bool RefusalMemory::may_try(const RegionKey& key, Nanoseconds now) const {
 bool RefusalMemory::refused(const RegionKey& key, Nanoseconds now) {
   Entry& entry = entries_[key];
   // 2^20 · first_wait is beyond every sensible longest_wait: the shift stays in range.
-  const int doublings = std::min(entry.count, 20);
-  entry.not_before = now + std::min(settings_.longest_wait, settings_.first_wait * (1LL << doublings));
+  const Nanoseconds wait = settings_.first_wait * (std::int64_t{1} << std::min(entry.count, 20));
+  entry.not_before = now + std::min(settings_.longest_wait, wait);
   ++entry.count;
   return entry.count >= settings_.until_unmovable;
 }

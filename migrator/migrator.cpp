@@ -1,0 +1,317 @@
+#include "migrator/migrator.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace tier {
+namespace {
+
+const char* errno_name(int error_number) {
+  switch (error_number) {
+    case EBUSY:
+      return "EBUSY: in use by I/O or pinned";
+    case EACCES:
+      return "EACCES: shared with another process, or outside the target's cpuset";
+    case EPERM:
+      return "EPERM: tierd lacks CAP_SYS_PTRACE for this process";
+    case ENOMEM:
+      return "ENOMEM: the node has no free memory";
+    case ENODEV:
+      return "ENODEV: the node is offline";
+    case EIO:
+      return "EIO: the page's place could not be read";
+    default:
+      return nullptr;
+  }
+}
+
+std::string failures_text(const PageCounts& pages) {
+  std::string text;
+  for (const auto& [error_number, count] : pages.failed) {
+    if (!text.empty()) text += "; ";
+    const char* name = errno_name(error_number);
+    text += std::to_string(count) + " pages " + (name ? name : "errno " + std::to_string(error_number));
+  }
+  return text;
+}
+
+void add(PageCounts& sum, const PageCounts& part) {
+  sum.requested += part.requested;
+  sum.moved += part.moved;
+  sum.already_there += part.already_there;
+  sum.absent += part.absent;
+  sum.dropped += part.dropped;
+  for (const auto& [error_number, count] : part.failed) sum.failed[error_number] += count;
+}
+
+// A refusal is the kernel's word about the region's own pages; a full or absent node or a lost permission
+// says nothing about them.
+bool region_refused(const PageCounts& pages) {
+  if (pages.moved > 0) return false;
+  return pages.failed.contains(EBUSY) || pages.failed.contains(EACCES);
+}
+
+MigratorSettings checked(MigratorSettings settings) {
+  settings.batch = std::max(settings.batch, settings.huge_page);
+  return settings;
+}
+
+}  // namespace
+
+Migrator::Migrator(PageMover& mover, PageLocator& locator, const ProcessTable& processes, const Clock& clock,
+                   MigratorSettings settings, std::shared_ptr<StepExecutor> executor)
+    : processes_(processes),
+      clock_(clock),
+      settings_(checked(settings)),
+      page_size_(processes.base_page_size()),
+      batch_mover_(mover, locator, clock, page_size_, settings_.huge_page),
+      bucket_(settings_.rate, settings_.burst),
+      refusals_(settings_.refusals),
+      executor_(executor ? std::move(executor) : std::make_shared<ThreadExecutor>()) {
+  executor_->start([this] { return step(); });
+}
+
+Migrator::~Migrator() { stop(); }
+
+void Migrator::submit(MigrationPlan plan) {
+  std::deque<Work> incoming;
+  for (MigrationRequest& request : plan.requests) {
+    const Address mask = page_size_.value - 1;
+    // Whole pages, also at the very end of the address space.
+    const Address most = std::numeric_limits<Address>::max() & ~mask;
+    request.range.start &= ~mask;
+    request.range.end = request.range.end > most ? most : (request.range.end + mask) & ~mask;
+    Work work;
+    work.request = request;
+    work.sequence = plan.sequence;
+    work.next = request.range.start;
+    work.report.request_id = request.id;
+    work.report.sequence = plan.sequence;
+    work.report.key = request.key;
+    work.report.from = request.from;
+    work.report.to = request.to;
+    incoming.push_back(std::move(work));
+  }
+  open_targets(incoming);
+
+  std::lock_guard lock(mutex_);
+  ++totals_.plans;
+  if (stopped_) return cancel_all(std::move(incoming), MoveFate::kCancelled, "tierd is stopping");
+  if (plan.sequence < newest_)
+    return cancel_all(std::move(incoming), MoveFate::kStale, "a newer plan was submitted before");
+  if (plan.sequence > newest_) {
+    newest_ = plan.sequence;
+    full_.clear();
+    cancel_all(std::exchange(waiting_, {}), MoveFate::kStale, "a newer plan replaced this one");
+  }
+  for (Work& work : incoming) waiting_.push_back(std::move(work));
+  executor_->wake();
+}
+
+// One handle per process of the plan: opened now, it notices everything that happens until the move.
+void Migrator::open_targets(std::deque<Work>& incoming) const {
+  struct Opened {
+    std::shared_ptr<ProcessHandle> handle;
+    std::string error;
+  };
+  std::map<std::pair<Pid, std::uint64_t>, Opened> opened;
+  for (Work& work : incoming) {
+    const auto identity = std::pair(work.request.pid, work.request.start_time);
+    auto it = opened.find(identity);
+    if (it == opened.end()) {
+      Opened entry;
+      auto handle = processes_.open(identity.first, identity.second);
+      if (handle) {
+        entry.handle = std::move(*handle);
+      } else {
+        entry.error = handle.error().text();
+      }
+      it = opened.emplace(identity, std::move(entry)).first;
+    }
+    work.handle = it->second.handle;
+    work.open_error = it->second.error;
+  }
+}
+
+std::optional<Nanoseconds> Migrator::step() {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_ || waiting_.empty()) return std::nullopt;
+  }
+  const Nanoseconds now = clock_.now();
+  const Nanoseconds pause = bucket_.wait(now);
+  if (pause.count() > 0) return pause;
+  std::optional<Work> work = take_next(now);
+  if (!work) return Nanoseconds{0};
+  run_batch(*work);
+  return Nanoseconds{0};
+}
+
+// The first request that is worth a system call; those that are not are finished on the way.
+std::optional<Migrator::Work> Migrator::take_next(Nanoseconds now) {
+  std::lock_guard lock(mutex_);
+  while (!waiting_.empty()) {
+    Work work = std::move(waiting_.front());
+    waiting_.pop_front();
+    const MigrationRequest& request = work.request;
+    const bool begun = work.report.pages.requested > 0 || !work.no_room.empty();
+    if (!work.handle) {
+      std::string why = std::move(work.open_error);
+      finish(std::move(work), MoveFate::kTargetGone, std::move(why));
+    } else if (request.range.empty() || request.to.value < 0) {
+      finish(std::move(work), MoveFate::kFailed, "the request names no page or no node");
+    } else if (!begun && !refusals_.may_try(request.key, now)) {
+      const int count = refusals_.count(request.key);
+      work.report.unmovable = count >= settings_.refusals.until_unmovable;
+      finish(std::move(work), MoveFate::kFailed,
+             "left alone after " + std::to_string(count) + " refusals in a row");
+    } else if (request.promotion && full_.contains(request.to)) {
+      if (!postpone_behind_demotions(work))
+        finish(std::move(work), MoveFate::kFailed,
+               "node " + std::to_string(request.to.value) + " is full (ENOMEM on an earlier promotion)");
+    } else {
+      running_ = true;
+      return work;
+    }
+  }
+  return std::nullopt;
+}
+
+void Migrator::run_batch(Work& work) {
+  std::vector<Address> pages = std::exchange(work.no_room, {});
+  if (pages.empty()) {
+    const AddressRange range = work.request.range;
+    // Batches end on huge-page boundaries, so that no huge page is asked for twice.
+    const Address whole = (work.next + settings_.batch.value) & ~(settings_.huge_page.value - 1);
+    const Address end = whole > work.next ? std::min(range.end, whole) : range.end;
+    for (; work.next < end; work.next += page_size_.value) pages.push_back(work.next);
+  }
+  const BatchOrder order{work.request.key.target, work.request.pid, work.request.to, pages};
+  const BatchResult result = batch_mover_.move(order, *work.handle, stopping_);
+  const Bytes moved{result.pages.moved * page_size_.value};
+  bucket_.spend(moved);
+
+  std::lock_guard lock(mutex_);
+  running_ = false;
+  add(work.report.pages, result.pages);
+  work.report.moved += moved;
+  work.report.duration += result.duration;
+  totals_.calls += result.calls;
+  (work.request.promotion ? promotion_cost_ : demotion_cost_).add(moved, result.duration);
+  if (moved.value > 0) full_.erase(work.request.from);
+  work.no_room = result.no_room;
+  settle(std::move(work), result.target_gone);
+}
+
+// Decides how a request goes on after a batch.
+void Migrator::settle(Work work, bool target_gone) {
+  const MigrationRequest& request = work.request;
+  if (target_gone) {
+    refusals_.forget(request.key.target);
+    return finish(std::move(work), MoveFate::kTargetGone, "the process exited or executed another program");
+  }
+  if (stopping_) return waiting_.push_front(std::move(work));  // stop() reports it with all others
+  if (work.sequence < newest_ && (work.next < request.range.end || !work.no_room.empty()))
+    return finish(std::move(work), MoveFate::kStale, "a newer plan replaced this one");
+  if (!work.no_room.empty()) {
+    full_.insert(request.to);
+    if (postpone_behind_demotions(work)) return;
+    work.report.pages.failed[ENOMEM] += work.no_room.size();
+    work.report.pages.requested += work.no_room.size();
+    work.no_room.clear();
+    return finish_by_counts(std::move(work));
+  }
+  if (work.next < request.range.end) return waiting_.push_front(std::move(work));
+  finish_by_counts(std::move(work));
+}
+
+// Queues the request behind the last demotion that frees memory where it wants to go. False: there is none.
+bool Migrator::postpone_behind_demotions(Work& work) {
+  if (!work.request.promotion) return false;
+  const auto last = std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const Work& other) {
+    return !other.request.promotion && other.request.from == work.request.to;
+  });
+  if (last == waiting_.rend()) return false;
+  waiting_.insert(last.base(), std::move(work));
+  return true;
+}
+
+void Migrator::finish_by_counts(Work work) {
+  PageCounts& pages = work.report.pages;
+  const std::uint64_t untouched = pages_in(work.request.range) - pages.requested;
+  pages.requested += untouched;
+  pages.dropped += untouched;
+  std::string detail = failures_text(pages);
+  const RegionKey key = work.request.key;
+  if (region_refused(pages)) {
+    work.report.unmovable = refusals_.refused(key, clock_.now());
+  } else if (pages.moved > 0) {
+    refusals_.accepted(key);
+  }
+  MoveFate fate = MoveFate::kMoved;
+  if (pages.failed_total() + pages.dropped > 0) {
+    fate = pages.moved > 0 ? MoveFate::kPartly : MoveFate::kFailed;
+  } else if (pages.moved + pages.already_there == 0) {
+    fate = MoveFate::kFailed;
+    detail = "nothing is resident there any more";
+  }
+  finish(std::move(work), fate, std::move(detail));
+}
+
+// Reports a request; pages it never came to are dropped.
+void Migrator::finish(Work work, MoveFate fate, std::string detail) {
+  MigrationReport& report = work.report;
+  const std::uint64_t untouched = pages_in(work.request.range) - report.pages.requested;
+  report.pages.requested += untouched;
+  report.pages.dropped += untouched;
+  report.fate = fate;
+  report.detail = std::move(detail);
+  add(totals_.pages, report.pages);
+  (work.request.promotion ? totals_.promoted : totals_.demoted) += report.moved;
+  ++totals_.requests[fate];
+  reports_.push_back(std::move(report));
+}
+
+void Migrator::cancel_all(std::deque<Work> waiting, MoveFate fate, const std::string& detail) {
+  for (Work& work : waiting) finish(std::move(work), fate, detail);
+}
+
+std::uint64_t Migrator::pages_in(AddressRange range) const { return range.size().value / page_size_.value; }
+
+std::vector<MigrationReport> Migrator::take_reports() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(reports_, {});
+}
+
+bool Migrator::idle() const {
+  std::lock_guard lock(mutex_);
+  return waiting_.empty() && !running_;
+}
+
+MigratorTotals Migrator::totals() const {
+  std::lock_guard lock(mutex_);
+  return totals_;
+}
+
+MoveCosts Migrator::estimate() const {
+  std::lock_guard lock(mutex_);
+  return {promotion_cost_.estimate(), demotion_cost_.estimate()};
+}
+
+void Migrator::forget(TargetId target) {
+  std::lock_guard lock(mutex_);
+  refusals_.forget(target);
+}
+
+void Migrator::stop() {
+  stopping_ = true;
+  executor_->stop();
+  std::lock_guard lock(mutex_);
+  stopped_ = true;
+  cancel_all(std::exchange(waiting_, {}), MoveFate::kCancelled, "tierd is stopping");
+}
+
+}  // namespace tier
