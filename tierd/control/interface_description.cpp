@@ -1,0 +1,140 @@
+// The control interface in Varlink's own language. A test holds it against the JSON that the views really
+// give.
+#include "tierd/control/protocol.h"
+
+namespace tier {
+
+std::string_view control_interface_description() {
+  return R"(# Control and observation of tierd. Bytes, nanoseconds and seconds are raw; null means not known.
+# Callers without privilege see rows about their own processes only.
+interface io.tierd.Control
+
+type Rival (name: string, advice: string)
+
+type Source (
+  name: string, fidelity: string, samples_per_second: float, price_per_sample_ns: int, cpu_share: float,
+  taken: int, delivered: int, undecoded: int, foreign: int, lost: int
+)
+
+type Tier (
+  rank: int, nodes: []int, unloaded_latency_ns: int, total_bytes: int, free_bytes: int, resident_bytes: int,
+  demand_share: ?float
+)
+
+type Pages (requested: int, moved: int, already_there: int, absent: int, dropped: int, failed: [string]int)
+
+type Migrator (
+  requests: int, stale: int, cancelled: int, target_gone: int, promoted_bytes: int, demoted_bytes: int,
+  rate_limit_bytes_per_second: int, seconds: float
+)
+
+type Ledger (
+  decisions: int, scored: int, expected_saved_seconds: float, stall_saved_seconds: float, move_cost_seconds: float,
+  regret_seconds: ?float
+)
+
+type SelfCost (cpu_seconds: float, cpu_share: float, resident_bytes: int, bytes_per_managed_gib: ?float)
+
+type Feature (name: string, present: bool, first_kernel: string, reason: string, fix: string)
+
+type SourceChoice (name: string, chosen: bool, reason: string)
+
+type Latency (node: int, latency_ns: ?int, source: string)
+
+type Capability (name: string, held: bool, needed_for: string)
+
+type Node (
+  node: int, tier: int, online: bool, has_cpus: bool, total_bytes: int, free_bytes: int, unloaded_latency_ns: ?int,
+  loaded_latency_ns: ?int, latency_source: string, read_bytes_per_second: ?int, distances: []int
+)
+
+type TopRow (
+  pid: int, uid: int, name: string, cgroup: string, regions: int, resident_bytes: int, fast_bytes: int,
+  waited_seconds: float, demand: float, hit_share: ?float, samples: int, promoted_bytes: int, demoted_bytes: int
+)
+
+type HeatmapRow (pid: int, uid: int, name: string, start: int, end: int, demand: []float, tier: []int)
+
+type Decision (
+  id: int, tick: int, reason: string, from: int, to: int, fate: string, moved_bytes: int,
+  expected_benefit_seconds: float, expected_cost_seconds: float, scored_benefit_seconds: ?float,
+  measured_cost_seconds: ?float, detail: string
+)
+
+type Event (
+  sequence: int, time_unix_ns: int, tick: int, kind: string, pid: int, uid: int, actor: string, message: string,
+  region_start: int, from: int, to: int, bytes: int, benefit_seconds: float
+)
+
+type ConfigValue (key: string, value: string, origin: string)
+
+# The daemon at a glance.
+method Status() -> (
+  schema: string, version: string, mode: string, paused: bool, uptime_seconds: float, ticks: int,
+  interval_seconds: float, tick_work_seconds: float, targets: int, regions: int, managed_bytes: int, forecaster: string,
+  sources: []Source, tiers: []Tier, hit_share: ?float, hit_share_total: ?float, ledger: Ledger, pages: Pages,
+  migrator: Migrator, self: SelfCost, last_error: string, rivals: []Rival
+)
+
+# What this machine can do and why.
+method Doctor() -> (
+  schema: string, daemon_running: bool, kernel: string, tiered: bool, can_observe: bool, can_act: bool, verdict: string,
+  features: []Feature, sources: []SourceChoice, latencies: []Latency, capabilities: []Capability, rivals: []Rival
+)
+
+# Nodes and tiers, each fact with where it was learnt.
+method Nodes() -> (schema: string, tiered: bool, nodes: []Node, tiers: []Tier)
+
+# Watched processes, most waiting first.
+method Top(limit: ?int) -> (schema: string, interval_seconds: float, rows: []TopRow, hidden: int)
+
+# Demand of regions over time, with the tier that held them.
+method Heatmap(pid: ?int, max_rows: ?int, max_ticks: ?int) -> (
+  schema: string, interval_seconds: float, ticks: []int, rows: []HeatmapRow, omitted: int, hidden: int
+)
+
+# Why a page is where it is, what it cost, what it saved.
+method Explain(pid: int, address: int) -> (
+  schema: string, pid: int, uid: int, name: string, address: int, region_start: int, region_end: int, mapping: string,
+  backing: string, pages: string, pinned: string, node: int, tier: int, resident_bytes: int, demand: float,
+  waited_seconds: float, forecast_low: float, forecast_mean: float, forecast_high: float, age_ticks: int,
+  idle_ticks: int, why: string, benefit_of_moving_seconds: ?float, cost_of_moving_seconds: ?float,
+  decisions: []Decision
+)
+
+# What tierd did. With `more`, replies continue as events happen.
+method Events(since: ?int, limit: ?int) -> (schema: string, events: []Event, next: int)
+
+# Stops and restarts moving; sampling and scoring go on. Root and the control group only.
+method Pause() -> ()
+method Resume() -> ()
+
+# The configuration in force, each value with its origin.
+method ConfigShow() -> (schema: string, files: []string, values: []ConfigValue, toml: string)
+
+# Reads the configuration again, all or nothing. Root and the control group only.
+method Reload() -> (schema: string, files: []string, values: []ConfigValue, toml: string)
+
+# kind is one of failed, usage, not-running, permission, unsupported, differs.
+error Failed (kind: string, message: string, fix: string)
+)";
+}
+
+std::string_view service_interface_description() {
+  return R"(# What every Varlink service offers.
+interface org.varlink.service
+
+method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)
+
+method GetInterfaceDescription(interface: string) -> (description: string)
+
+error InterfaceNotFound (interface: string)
+error MethodNotFound (method: string)
+error MethodNotImplemented (method: string)
+error InvalidParameter (parameter: string)
+error PermissionDenied ()
+error ExpectedMore ()
+)";
+}
+
+}  // namespace tier

@@ -1,0 +1,76 @@
+// Views as JSON and back. Missing fields keep their defaults, unknown ones are passed over: either side may
+// be newer.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "tierd/control/views.h"
+
+namespace nlohmann {
+template <typename T>
+struct adl_serializer<std::optional<T>> {
+  static void to_json(json& out, const std::optional<T>& value) {
+    if (value)
+      out = *value;
+    else
+      out = nullptr;
+  }
+  static void from_json(const json& in, std::optional<T>& value) {
+    if (in.is_null())
+      value = std::nullopt;
+    else
+      value = in.get<T>();
+  }
+};
+}  // namespace nlohmann
+
+namespace tier {
+
+#define TIER_VIEW NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT
+TIER_VIEW(RivalView, name, advice)
+TIER_VIEW(SourceView, name, fidelity, samples_per_second, price_per_sample_ns, cpu_share, taken, delivered,
+          undecoded, foreign, lost)
+TIER_VIEW(TierView, rank, nodes, unloaded_latency_ns, total_bytes, free_bytes, resident_bytes, demand_share)
+TIER_VIEW(PagesView, requested, moved, already_there, absent, dropped, failed)
+TIER_VIEW(MigratorView, requests, stale, cancelled, target_gone, promoted_bytes, demoted_bytes,
+          rate_limit_bytes_per_second, seconds)
+TIER_VIEW(LedgerView, decisions, scored, expected_saved_seconds, stall_saved_seconds, move_cost_seconds,
+          regret_seconds)
+TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, resident_bytes, bytes_per_managed_gib)
+TIER_VIEW(StatusView, schema, version, mode, paused, uptime_seconds, ticks, interval_seconds,
+          tick_work_seconds, targets, regions, managed_bytes, forecaster, sources, tiers, hit_share,
+          hit_share_total, ledger, pages, migrator, self, last_error, rivals)
+TIER_VIEW(FeatureView, name, present, first_kernel, reason, fix)
+TIER_VIEW(SourceChoiceView, name, chosen, reason)
+TIER_VIEW(LatencyView, node, latency_ns, source)
+TIER_VIEW(CapabilityView, name, held, needed_for)
+TIER_VIEW(DoctorView, schema, daemon_running, kernel, tiered, can_observe, can_act, verdict, features,
+          sources, latencies, capabilities, rivals)
+TIER_VIEW(NodeView, node, tier, online, has_cpus, total_bytes, free_bytes, unloaded_latency_ns,
+          loaded_latency_ns, latency_source, read_bytes_per_second, distances)
+TIER_VIEW(NodesView, schema, tiered, nodes, tiers)
+TIER_VIEW(TopRow, pid, uid, name, cgroup, regions, resident_bytes, fast_bytes, waited_seconds, demand,
+          hit_share, samples, promoted_bytes, demoted_bytes)
+TIER_VIEW(TopView, schema, interval_seconds, rows, hidden)
+TIER_VIEW(HeatmapRow, pid, uid, name, start, end, demand, tier)
+TIER_VIEW(HeatmapView, schema, interval_seconds, ticks, rows, omitted, hidden)
+TIER_VIEW(DecisionView, id, tick, reason, from, to, fate, moved_bytes, expected_benefit_seconds,
+          expected_cost_seconds, scored_benefit_seconds, measured_cost_seconds, detail)
+TIER_VIEW(ExplainView, schema, pid, uid, name, address, region_start, region_end, mapping, backing, pages,
+          pinned, node, tier, resident_bytes, demand, waited_seconds, forecast_low, forecast_mean,
+          forecast_high, age_ticks, idle_ticks, why, benefit_of_moving_seconds, cost_of_moving_seconds,
+          decisions)
+TIER_VIEW(Event, sequence, time_unix_ns, tick, kind, pid, uid, actor, message, region_start, from, to, bytes,
+          benefit_seconds)
+TIER_VIEW(EventsView, schema, events, next)
+TIER_VIEW(ConfigValueView, key, value, origin)
+TIER_VIEW(ConfigView, schema, files, values, toml)
+#undef TIER_VIEW
+
+// One line, or indented. Process names are bytes: what is not UTF-8 is replaced, never thrown upon.
+inline std::string dump_json(const nlohmann::json& value, int indent = -1) {
+  return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace tier
