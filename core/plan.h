@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/forecast.h"
 #include "core/region.h"
 
 namespace tier {
@@ -18,6 +19,17 @@ enum class MoveReason : std::uint8_t {
 };
 const char* to_string(MoveReason);
 
+// The numbers behind one decision, so that it can be explained and scored later.
+struct MoveRationale {
+  DemandQuantiles forecast;  // accesses per tick over `horizon`
+  int horizon = 0;           // ticks
+  Nanoseconds latency_from{}, latency_to{};
+  double margin = 0;
+  std::uint64_t partner = 0;     // request id of the other half of a swap; 0: none
+  RegionKey beaten;              // a promotion's: region it displaces; a displaced region's: the winner
+  StallSeconds beaten_value{0};  // what the alternative was worth
+};
+
 struct MigrationRequest {
   std::uint64_t id = 0;  // unique; the ledger's key
   RegionKey key;
@@ -28,8 +40,9 @@ struct MigrationRequest {
   MoveReason reason{};
   bool promotion = false;
   Bytes bytes;           // expected to move
-  StallSeconds benefit;  // expected over the horizon
+  StallSeconds benefit;  // expected over the horizon, before cost; negative for a demotion that loses demand
   StallSeconds cost;     // expected
+  MoveRationale why;
 };
 
 struct MigrationPlan {

@@ -28,6 +28,8 @@ enum class Pinned : std::uint8_t {
   kOwnPolicy,  // the program bound it itself (mbind): its word wins
 };
 
+inline constexpr std::uint32_t kNever = 0xFFFFFFFF;
+
 // What one region did in one aggregation interval, and where it lives. Produced by the tracker, immutable
 // after.
 struct Region {
@@ -42,8 +44,9 @@ struct Region {
   PageKind pages = PageKind::kUnknown;
   Backing backing = Backing::kAnonymous;
   Pinned pinned = Pinned::kNo;
-  std::uint32_t age = 0;   // ticks since first seen
-  std::uint32_t idle = 0;  // ticks since the last sample
+  std::uint32_t age = 0;  // ticks since first seen: so long have its samples, or their absence, been evidence
+  std::uint32_t idle = 0;             // ticks since the last sample; kNever when there was none
+  std::uint32_t since_move = kNever;  // ticks since we last moved it
 };
 
 struct RegionSnapshot {
@@ -51,7 +54,8 @@ struct RegionSnapshot {
   Tick tick;
   Nanoseconds time{};           // monotonic, end of the interval
   Nanoseconds interval{};       // length of the interval really elapsed
-  std::vector<Region> regions;  // sorted by key
+  std::vector<Region> regions;  // sorted by key: sampled lately, or resident on a tier worth vacating
+  std::uint64_t quiet = 0;      // resident regions left out: no samples lately, already on the slowest tier
 };
 
 }  // namespace tier

@@ -1,0 +1,37 @@
+// History in, demand forecast out.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/forecast.h"
+#include "core/region.h"
+
+namespace tier {
+
+// Sees every snapshot once, in order. The quantiles are of the demand itself, not of what so few samples
+// will show of it. Not thread-safe.
+class Forecaster {
+ public:
+  virtual ~Forecaster() = default;
+  virtual std::string name() const = 0;
+  // Forecasts for every region of the snapshot, in its order.
+  virtual ForecastSet forecast(const RegionSnapshot& snapshot) = 0;
+  virtual std::size_t bytes_used() const = 0;  // heap memory
+};
+
+struct ForecasterEntry {
+  const char* name;         // as in the configuration
+  const char* description;  // one sentence, for people
+  std::function<std::unique_ptr<Forecaster>()> make;
+};
+
+// Every forecaster there is. A new one is one file and one line here.
+std::span<const ForecasterEntry> forecaster_table();
+std::unique_ptr<Forecaster> make_forecaster(const std::string& name);  // null when unknown
+
+}  // namespace tier

@@ -1,0 +1,148 @@
+// Keeps every decision with its reason, its report and its later score.
+//
+// The order of one tick: score(snapshot) first, then record(plan); report() whenever the migrator reports.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/forecast.h"
+#include "core/plan.h"
+#include "core/region.h"
+#include "core/topology.h"
+
+namespace tier {
+
+struct LedgerSettings {
+  std::size_t capacity = 16384;        // decisions kept; about 400 bytes each
+  std::size_t event_capacity = 16384;  // events kept
+  // The margin's bounds and start. Below one half, noise would be bought; above eight nothing moves any more.
+  double margin_start = 1.0, margin_least = 0.5, margin_most = 8.0;
+  // Share of the spending that may turn out wasted before the margin rises, and how fast it learns.
+  double wasted_share = 0.1, margin_rate = 0.02;
+};
+
+enum class Verdict : std::uint8_t {
+  kPending,  // not yet executed, or its horizon has not passed
+  kUseful,   // earned more than it cost
+  kWasted,   // earned less than it cost
+  kHarmful,  // the program waited longer because of it, the cost apart
+  kVoid,     // nothing was moved: no effect
+  kUnknown,  // the region or its target went away before the horizon passed
+};
+const char* to_string(Verdict);
+
+// The two halves of a swap are judged together: both carry the verdict of the pair.
+struct Decision {
+  MigrationRequest request;
+  Tick planned;
+  std::optional<MigrationReport> report;
+  std::optional<Tick> executed;   // tick in which the report came
+  double realised_demand = 0;     // accesses since executed
+  StallSeconds realised_benefit;  // since executed: demand · (latency from - latency to), share moved
+  StallSeconds realised_cost;     // duration of the move
+  std::uint32_t ticks_scored = 0;
+  std::optional<Tick> scored;
+  Verdict verdict = Verdict::kPending;
+};
+
+enum class LedgerEventKind : std::uint8_t { kPlanned, kReported, kScored };
+const char* to_string(LedgerEventKind);
+
+struct LedgerEvent {
+  std::uint64_t sequence = 0;  // from 1, rises by one
+  Tick tick;
+  LedgerEventKind kind{};
+  std::uint64_t decision = 0;  // request id
+  RegionKey key;
+  NodeId from, to;
+  bool promotion = false;
+  MoveReason reason{};
+  MoveFate fate{};      // kReported
+  Verdict verdict{};    // kScored
+  Bytes moved;          // kReported
+  StallSeconds amount;  // expected net (planned), cost (reported), realised net (scored)
+};
+
+struct LedgerTotals {
+  std::uint64_t planned = 0, reported = 0, scored = 0;
+  std::uint64_t useful = 0, wasted = 0, harmful = 0, void_moves = 0, unknown = 0;
+  std::uint64_t evicted = 0;           // decisions forgotten to bound memory
+  std::uint64_t evicted_unscored = 0;  // of these, before they had a score
+  StallSeconds expected;               // benefit forecast, of scored decisions
+  StallSeconds realised;               // benefit measured, of scored decisions
+  StallSeconds cost;                   // of all executed moves
+  StallSeconds saved() const { return realised - cost; }
+  // Sampled demand on the fastest tier, whole life.
+  double demand = 0, demand_fast = 0;
+  // Stall that the per-tick best placement of the sampled demand would have avoided. An upper bound: a
+  // placement chosen after the fact also fits the sampling noise, and pays for no move.
+  StallSeconds regret;
+};
+
+// One tick's placement quality; see LedgerTotals::regret.
+struct TickScore {
+  Tick tick;
+  double demand = 0;      // accesses sampled
+  double hit_share = 0;   // of it, on the fastest tier, 0..1; 0 without demand
+  double best_share = 0;  // with the best placement into the memory regions hold there now
+  StallSeconds regret;
+};
+
+// Everything the ledger knows about one region.
+struct RegionStory {
+  RegionKey key;
+  std::vector<Decision> decisions;  // newest first
+  std::optional<NodeId> node;       // where its last executed move put it
+  std::optional<Tick> since;
+  StallSeconds cost, saved;  // of all decisions kept; saved is before cost
+  std::string text;          // one sentence for people
+};
+
+// Not thread-safe.
+class Ledger {
+ public:
+  explicit Ledger(LedgerSettings settings = {});
+
+  void record(const MigrationPlan& plan);
+  // Reports on unknown (evicted) decisions are ignored.
+  void report(const MigrationReport& report, Tick tick);
+  // Adds the tick's demand to every open decision and closes those whose horizon has passed.
+  TickScore score(const RegionSnapshot& snapshot, const SystemState& system, const TierTopology& topology);
+  void target_gone(TargetId target, Tick tick);  // closes its open decisions as kUnknown
+
+  const LedgerTotals& totals() const { return totals_; }
+  const TickScore& last_score() const { return last_score_; }
+  double margin() const { return margin_; }
+
+  const Decision* find(std::uint64_t request_id) const;
+  RegionStory explain(const RegionKey& key) const;
+  std::vector<Decision> recent(std::size_t limit) const;  // newest first
+  // Events with sequence > since, oldest first, at most limit (0 = all that is kept).
+  std::vector<LedgerEvent> events(std::uint64_t since, std::size_t limit) const;
+  std::uint64_t last_event() const { return next_event_ - 1; }
+  std::size_t bytes_used() const;
+
+ private:
+  void add_event(LedgerEvent event);
+  void close(Decision& decision, Tick tick);
+  void judge(Decision& decision, Tick tick);
+  void learn(const Decision& decision, StallSeconds net, StallSeconds cost);
+  void evict();
+
+  LedgerSettings settings_;
+  std::map<std::uint64_t, Decision> decisions_;  // by request id, so oldest first
+  std::vector<std::uint64_t> open_;              // executed or waiting, not yet judged
+  std::deque<LedgerEvent> events_;
+  std::uint64_t next_event_ = 1;
+  LedgerTotals totals_;
+  TickScore last_score_;
+  double margin_;
+};
+
+}  // namespace tier

@@ -1,0 +1,85 @@
+// Decides which regions move where, in seconds of stall. Pure: the same input gives the same plan.
+//
+// Benefit of holding region r on node a instead of b over horizon H: demand(r, H) · (L_b - L_a) seconds, with
+// loaded latencies. The low quantile of the forecast speaks for a promotion, the high one against a demotion.
+// A swap is made while benefit(in) - benefit(out) > margin · (cost(in) + cost(out)).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/forecast.h"
+#include "core/plan.h"
+#include "core/region.h"
+#include "core/target.h"
+#include "core/topology.h"
+
+namespace tier {
+
+// Each with default, unit and reason.
+struct PolicySettings {
+  // Ticks over which a move must pay for itself; one of kHorizons. A phase that lasts ten seconds or more at
+  // one tick a second is then worth following.
+  int horizon = 16;
+  // Most bytes one plan moves, both directions together.
+  Bytes bytes_per_tick = 256_MiB;
+  // Share of each node of a faster tier kept free: swaps need a place to go through, and new allocations,
+  // usually hot, should land there. Enough for two regions on the smallest sensible node (256 MiB).
+  double headroom_share = 0.02;
+  // Ticks of observed allocation that the free space must hold, if that is more than the share.
+  double headroom_ticks = 2;
+  // Headroom never exceeds this share of a node, or a burst of allocation would empty it.
+  double headroom_limit = 0.25;
+  // Ticks a region stays after a move, whatever the forecast. The costs alone already stop ping-pong; this
+  // bounds the harm of a forecast gone wrong.
+  std::uint32_t cooldown = 2;
+  // Nodes never moved to nor from.
+  std::vector<NodeId> excluded_nodes;
+  // File pages are moved too; programs wait for them alike.
+  bool move_file_pages = true;
+};
+
+// What a move costs now: fixed + bytes · per byte, as measured by the migrator. The defaults are 500 µs for
+// draining every CPU's page lists and a copy at 4 GB/s.
+struct MovePrices {
+  Nanoseconds fixed = std::chrono::microseconds(500);
+  double promote_seconds_per_byte = 0.25e-9;
+  double demote_seconds_per_byte = 0.25e-9;
+};
+
+// Allocation into one node, see AllocationMeter.
+struct NodeAllocation {
+  NodeId node;
+  Bytes per_tick;
+};
+
+// References must outlive the call. A region whose target is not in `targets`, or whose target allows no
+// nodes, is left alone.
+struct PolicyInput {
+  const RegionSnapshot& snapshot;
+  const ForecastSet& forecasts;  // of this snapshot, same order; otherwise the plan is empty
+  const TierTopology& topology;
+  const SystemState& system;
+  std::span<const Target> targets;
+  std::span<const NodeAllocation> allocation;
+  MovePrices prices;
+  double margin = 1.0;                // Ledger::margin()
+  std::uint64_t next_request_id = 1;  // requests are numbered from here
+  const PolicySettings& settings;
+};
+
+// Requests in an order in which each fits into what is free when its turn comes.
+MigrationPlan make_plan(const PolicyInput& input);
+
+// Where one region stands, for `tierctl explain`.
+struct Standing {
+  std::string why;                            // one sentence
+  std::optional<NodeId> better;               // best node of a faster tier that it may use
+  std::optional<StallSeconds> benefit, cost;  // of moving it there, over the horizon
+};
+Standing explain_standing(const PolicyInput& input, const RegionKey& key);
+
+}  // namespace tier

@@ -1,0 +1,108 @@
+// Folds access samples into one immutable snapshot per tick, keyed by target and region.
+//
+// The order of one tick: fold() the batches, answer regions_to_locate() with set_residency(), close_tick().
+// Pure: the caller brings samples, mappings, residency, latencies and time.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/access_sample.h"
+#include "core/region.h"
+#include "core/target.h"
+#include "core/topology.h"
+
+namespace tier {
+
+inline constexpr std::size_t kHistoryTicks = 32;  // as many as the learned forecaster looks back
+
+struct TrackerSettings {
+  Bytes region_size = kDefaultRegionSize;  // power of two, at least 64 KiB
+  // Ticks until a region's place is asked again. The kernel may move pages behind our back, rarely.
+  std::uint32_t locate_again = 16;
+  // Ticks until a region that could not be moved is tried again: long-term pins last minutes.
+  std::uint32_t unmovable_for = 300;
+};
+
+// Where a region's pages are, as the page locator says.
+struct Residency {
+  NodeId node{-1};  // holds most of it; -1 when nothing is resident
+  Bytes resident;   // on any node
+  PageKind pages = PageKind::kUnknown;
+};
+
+struct LocateRequest {
+  RegionKey key;
+  Pid pid;
+  AddressRange range;  // clipped to the mappings
+};
+
+// What became of one batch. delivered samples = folded + outside + foreign.
+struct FoldResult {
+  std::uint64_t folded = 0;
+  std::uint64_t foreign = 0;             // of no known target
+  std::uint64_t outside = 0;             // in no known mapping
+  std::vector<TargetId> stale_mappings;  // targets with samples outside: read their mappings again
+};
+
+struct RegionHistory {
+  std::array<float, kHistoryTicks> demand{};  // accesses per tick, oldest first, last = last closed tick
+};
+
+// Not thread-safe.
+class Tracker {
+ public:
+  explicit Tracker(TrackerSettings settings = {});
+  ~Tracker();
+  Tracker(Tracker&&) noexcept;
+  Tracker& operator=(Tracker&&) noexcept;
+
+  // Adds a target or replaces its properties and mappings (sorted by address). Regions no longer mapped are
+  // forgotten; the others keep what is known of them.
+  void set_target(const Target& target, std::span<const Mapping> mappings);
+  void remove_target(TargetId target);
+  const Target* target(TargetId) const;  // null when unknown
+  std::vector<Target> targets() const;   // by id
+
+  // Nodes of all tiers but the slowest: what lies there is always in the snapshot, sampled or not.
+  void set_topology(const TierTopology& topology);
+
+  FoldResult fold(const SampleBatch& batch);
+
+  // Regions whose place should be asked now, at most `max`, each at most once per tick: moved ones first,
+  // then sampled ones whose place is unknown or old, then all mapped regions in turn. Inaccessible mappings
+  // (neither readable nor writable) are left out.
+  std::vector<LocateRequest> regions_to_locate(std::size_t max);
+  void set_residency(const RegionKey& key, const Residency& residency);  // unmapped keys are ignored
+
+  // From migration reports: `bytes` of the region now lie on `to`. Its place is asked again soon.
+  void note_moved(const RegionKey& key, NodeId to, Bytes bytes);
+  void mark_unmovable(const RegionKey& key);  // expires, see settings
+
+  // Ends the tick. Demand is stall / loaded latency of the node that held the region (not known: the slowest
+  // node, so that demand is never overstated); samples that count accesses are demand as they are. Nodes
+  // with unknown latency (0) yield no demand from stalls.
+  RegionSnapshot close_tick(Tick tick, Nanoseconds now, Nanoseconds interval, const SystemState& system);
+
+  // Empty for a region without samples in the last kHistoryTicks.
+  std::optional<RegionHistory> history(const RegionKey& key) const;
+  std::optional<RegionKey> key_of(TargetId target, Address address) const;  // none when not mapped
+  const Mapping* mapping_of(TargetId target, Address address) const;        // null when not mapped
+
+  std::size_t bytes_used() const;       // heap memory of the tracker's tables
+  Bytes mapped() const;                 // of all targets
+  std::uint64_t regions_known() const;  // located or sampled
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tier
