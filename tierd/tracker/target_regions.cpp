@@ -1,0 +1,140 @@
+#include "tierd/tracker/target_regions.h"
+
+#include <algorithm>
+
+namespace tier {
+namespace {
+
+bool accessible(const Mapping& mapping) { return mapping.readable || mapping.writable; }
+
+}  // namespace
+
+std::size_t TargetRegions::first_mapping_ending_after(Address address) const {
+  const auto it = std::partition_point(mappings_.begin(), mappings_.end(),
+                                       [&](const Mapping& m) { return m.range.end <= address; });
+  return static_cast<std::size_t>(it - mappings_.begin());
+}
+
+const Mapping* TargetRegions::find_mapping(Address address) const {
+  const std::size_t i = first_mapping_ending_after(address);
+  return i < mappings_.size() && mappings_[i].range.contains(address) ? &mappings_[i] : nullptr;
+}
+
+std::vector<std::uint32_t> TargetRegions::set_mappings(std::span<const Mapping> mappings, std::uint32_t now) {
+  std::vector<std::uint32_t> since(mappings.size(), now);
+  for (std::size_t i = 0; i < mappings.size(); ++i) {
+    const std::size_t old = first_mapping_ending_after(mappings[i].range.start);
+    if (old < mappings_.size() && mappings_[old].range.overlaps(mappings[i].range)) since[i] = since_[old];
+  }
+  mappings_.assign(mappings.begin(), mappings.end());
+  since_ = std::move(since);
+
+  std::vector<std::uint32_t> freed;
+  std::vector<Address> gone;
+  for (const RegionRecord& record : records_) {
+    if (!shape(record.start).range.empty()) continue;
+    gone.push_back(record.start);
+    if (record.slot != kNoSlot) freed.push_back(record.slot);
+  }
+  for (const Address start : gone) erase(start);
+  return freed;
+}
+
+RegionShape TargetRegions::shape(Address start) const {
+  const AddressRange whole{start, start + region_size_.value};
+  RegionShape shape;
+  std::uint64_t largest = 0;
+  for (std::size_t i = first_mapping_ending_after(start); i < mappings_.size(); ++i) {
+    const Mapping& mapping = mappings_[i];
+    if (mapping.range.start >= whole.end) break;
+    if (!accessible(mapping)) continue;
+    const AddressRange part = mapping.range.intersect(whole);
+    if (shape.range.empty()) shape.range = part;
+    shape.range.end = part.end;
+    if (part.size().value > largest) largest = part.size().value, shape.backing = mapping.backing;
+    // One mapping with a will of its own decides for the whole region: a region moves as one.
+    if (mapping.own_policy) {
+      shape.pinned = Pinned::kOwnPolicy;
+    } else if (mapping.mlocked && shape.pinned == Pinned::kNo) {
+      shape.pinned = Pinned::kMlocked;
+    }
+  }
+  return shape;
+}
+
+Bytes TargetRegions::mapped() const {
+  Bytes sum;
+  for (const Mapping& mapping : mappings_) {
+    if (accessible(mapping)) sum += mapping.range.size();
+  }
+  return sum;
+}
+
+// Some runtimes reserve terabytes that are never touched. Walking those would take hours; what is touched
+// there is found by its samples.
+bool TargetRegions::sparse(const Mapping& mapping) const {
+  return mapping.range.size().value > 16 * target_.resident.value + (1_GiB).value;
+}
+
+bool TargetRegions::next_region(Address from, Address& start) const {
+  const Address mask = ~(region_size_.value - 1);
+  for (std::size_t i = first_mapping_ending_after(from); i < mappings_.size(); ++i) {
+    const Mapping& mapping = mappings_[i];
+    if (!accessible(mapping) || sparse(mapping)) continue;
+    // A region that straddles two mappings belongs to the walk once: at its own start or later.
+    const Address candidate = std::max(from, mapping.range.start & mask);
+    if (candidate >= mapping.range.end) continue;
+    start = candidate & mask;
+    if (start < from) start += region_size_.value;
+    if (start < mapping.range.end) return true;
+  }
+  return false;
+}
+
+RegionRecord* TargetRegions::find(Address start) {
+  const auto it = index_.find(start);
+  return it == index_.end() ? nullptr : &records_[it->second];
+}
+
+const RegionRecord* TargetRegions::find(Address start) const {
+  const auto it = index_.find(start);
+  return it == index_.end() ? nullptr : &records_[it->second];
+}
+
+RegionRecord& TargetRegions::at_or_new(Address start, std::uint32_t now) {
+  const auto [it, added] = index_.try_emplace(start, static_cast<std::uint32_t>(records_.size()));
+  if (added) {
+    RegionRecord record;
+    record.start = start;
+    const std::size_t i = first_mapping_ending_after(start);
+    record.first_seen = i < since_.size() ? since_[i] : now;
+    records_.push_back(record);
+  }
+  return records_[it->second];
+}
+
+void TargetRegions::erase(Address start) {
+  const auto it = index_.find(start);
+  if (it == index_.end()) return;
+  const std::uint32_t position = it->second;
+  index_.erase(it);
+  if (position + 1 != records_.size()) {
+    records_[position] = records_.back();
+    index_[records_[position].start] = position;
+  }
+  records_.pop_back();
+}
+
+std::size_t TargetRegions::bytes_used() const {
+  // A node of libstdc++'s unordered_map: next pointer, key, value, rounded up by malloc to 32 bytes.
+  constexpr std::size_t kIndexNode = 32;
+  std::size_t bytes = sizeof(*this) + records_.capacity() * sizeof(RegionRecord) +
+                      index_.size() * kIndexNode + index_.bucket_count() * sizeof(void*) +
+                      since_.capacity() * sizeof(since_[0]) + mappings_.capacity() * sizeof(Mapping);
+  for (const Mapping& mapping : mappings_) {
+    if (mapping.name.capacity() > 15) bytes += mapping.name.capacity() + 1;
+  }
+  return bytes;
+}
+
+}  // namespace tier

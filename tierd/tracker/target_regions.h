@@ -1,0 +1,78 @@
+// What the tracker knows of one target: its mappings and a compact record per region that was located or
+// sampled. Private to the tracker.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "core/region.h"
+#include "core/target.h"
+
+namespace tier {
+
+inline constexpr std::uint32_t kNoSlot = std::numeric_limits<std::uint32_t>::max();
+
+// Ticks here are the tracker's own count from 1; 0 means never.
+struct RegionRecord {
+  Address start = 0;
+  std::uint32_t slot = kNoSlot;  // of its counters and history; only regions sampled lately have one
+  std::uint32_t first_seen = 0;
+  std::uint32_t located = 0;
+  std::uint32_t sampled = 0;
+  std::uint32_t moved = 0;
+  std::uint32_t unmovable_until = 0;
+  std::uint32_t resident_kib = 0;
+  std::int16_t node = -1;
+  PageKind pages = PageKind::kUnknown;
+};
+
+// A region as its mappings make it.
+struct RegionShape {
+  AddressRange range;  // hull of the accessible mappings inside; empty when there are none
+  Backing backing = Backing::kAnonymous;
+  Pinned pinned = Pinned::kNo;
+};
+
+class TargetRegions {
+ public:
+  TargetRegions(Target target, Bytes region_size) : target_(std::move(target)), region_size_(region_size) {}
+
+  const Target& target() const { return target_; }
+  void set_target(const Target& target) { target_ = target; }
+
+  // Replaces the mappings. Returns the history slots of the regions that went away.
+  std::vector<std::uint32_t> set_mappings(std::span<const Mapping> mappings, std::uint32_t now);
+  const std::vector<Mapping>& mappings() const { return mappings_; }
+  const Mapping* find_mapping(Address address) const;
+  RegionShape shape(Address start) const;
+  Bytes mapped() const;
+
+  // The first region at or after `from` that lies in an accessible mapping not held to be a sparse
+  // reservation; false when there is none.
+  bool next_region(Address from, Address& start) const;
+
+  RegionRecord* find(Address start);
+  const RegionRecord* find(Address start) const;
+  RegionRecord& at_or_new(Address start, std::uint32_t now);  // must be mapped
+  void erase(Address start);
+  std::vector<RegionRecord>& records() { return records_; }
+  const std::vector<RegionRecord>& records() const { return records_; }
+
+  std::size_t bytes_used() const;
+
+ private:
+  std::size_t first_mapping_ending_after(Address address) const;
+  bool sparse(const Mapping& mapping) const;
+
+  Target target_;
+  Bytes region_size_;
+  std::vector<Mapping> mappings_;                     // sorted by address
+  std::vector<std::uint32_t> since_;                  // per mapping: tick in which it was first seen
+  std::vector<RegionRecord> records_;                 // in no order
+  std::unordered_map<Address, std::uint32_t> index_;  // start -> position in records_
+};
+
+}  // namespace tier

@@ -1,0 +1,358 @@
+#include "tierd/tracker/tracker.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "tierd/tracker/quantizer.h"
+#include "tierd/tracker/target_regions.h"
+
+namespace tier {
+namespace {
+
+// Counters of the running tick and the history, for regions sampled lately only.
+struct Active {
+  double stall = 0;     // seconds, this tick
+  double accesses = 0;  // of samples that count accesses, this tick
+  std::uint32_t samples = 0, writes = 0;
+  std::array<std::uint8_t, kHistoryTicks> ring{};
+};
+
+}  // namespace
+
+struct Tracker::State {
+  explicit State(TrackerSettings s) : settings(s) {}
+
+  TrackerSettings settings;
+  std::map<TargetId, TargetRegions> targets;
+  std::vector<NodeId> upper_nodes;  // of all tiers but the slowest
+  std::vector<Active> active;
+  std::vector<std::uint32_t> free_slots;
+  std::uint32_t now = 1;  // the running tick
+  std::uint64_t sequence = 0;
+
+  std::deque<RegionKey> moved_queue;
+  std::unordered_set<RegionKey> asked;  // in the running tick
+  TargetId walk_target;
+  Address walk_address = 0;
+  bool walking = true;
+  std::uint32_t walk_started = 1;
+
+  Address region_start(Address a) const { return a & ~(settings.region_size.value - 1); }
+  Active& active_of(RegionRecord& record);
+  void release(std::uint32_t slot);
+  bool add_sample(TargetRegions& regions, const AccessSample& sample);
+  bool ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out);
+  void ask_moved(std::size_t max, std::vector<LocateRequest>& out);
+  void ask_sampled(std::size_t max, std::vector<LocateRequest>& out);
+  void ask_in_turn(std::size_t max, std::vector<LocateRequest>& out);
+  void restart_walk();
+  Region describe(const TargetRegions& regions, const RegionRecord& record) const;
+  void measure(Region& region, Active& counters, const SystemState& system, Nanoseconds slowest) const;
+  bool upper(const RegionRecord& record) const;
+  void close_target(TargetRegions& regions, const SystemState& system, Nanoseconds slowest,
+                    RegionSnapshot& out);
+};
+
+Active& Tracker::State::active_of(RegionRecord& record) {
+  if (record.slot == kNoSlot) {
+    if (free_slots.empty()) {
+      record.slot = static_cast<std::uint32_t>(active.size());
+      active.emplace_back();
+    } else {
+      record.slot = free_slots.back();
+      free_slots.pop_back();
+      active[record.slot] = Active{};
+    }
+  }
+  return active[record.slot];
+}
+
+void Tracker::State::release(std::uint32_t slot) { free_slots.push_back(slot); }
+
+bool Tracker::State::add_sample(TargetRegions& regions, const AccessSample& sample) {
+  const Mapping* mapping = regions.find_mapping(sample.address);
+  if (mapping == nullptr || !(mapping->readable || mapping->writable)) return false;
+  RegionRecord& record = regions.at_or_new(region_start(sample.address), now);
+  record.sampled = now;
+  Active& counters = active_of(record);
+  ++counters.samples;
+  if (sample.type == AccessType::kStore) ++counters.writes;
+  (sample.meaning == WeightMeaning::kStall ? counters.stall : counters.accesses) += sample.weight;
+  return true;
+}
+
+bool Tracker::State::ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out) {
+  const RegionKey key{regions.target().id, start};
+  const AddressRange range = regions.shape(start).range;
+  if (range.empty() || !asked.insert(key).second) return false;
+  out.push_back({key, regions.target().pid, range});
+  return true;
+}
+
+void Tracker::State::ask_moved(std::size_t max, std::vector<LocateRequest>& out) {
+  while (!moved_queue.empty() && out.size() < max) {
+    const RegionKey key = moved_queue.front();
+    moved_queue.pop_front();
+    const auto it = targets.find(key.target);
+    if (it != targets.end()) ask(it->second, key.start, out);
+  }
+}
+
+void Tracker::State::ask_sampled(std::size_t max, std::vector<LocateRequest>& out) {
+  for (const bool unknown_only : {true, false}) {
+    for (auto& [id, regions] : targets) {
+      for (const RegionRecord& record : regions.records()) {
+        if (out.size() >= max) return;
+        if (record.slot == kNoSlot || (unknown_only && record.located != 0)) continue;
+        if (record.located == 0 || now - record.located >= settings.locate_again)
+          ask(regions, record.start, out);
+      }
+    }
+  }
+}
+
+void Tracker::State::restart_walk() {
+  walking = true;
+  walk_started = now;
+  walk_target = TargetId{0};
+  walk_address = 0;
+}
+
+void Tracker::State::ask_in_turn(std::size_t max, std::vector<LocateRequest>& out) {
+  if (!walking && now - walk_started >= settings.locate_again) restart_walk();
+  std::size_t steps = 4 * max;  // regions known well enough are passed over, but not without end
+  while (walking && out.size() < max && steps-- > 0) {
+    const auto it = targets.lower_bound(walk_target);
+    if (it == targets.end()) {
+      walking = false;
+      return;
+    }
+    if (it->first != walk_target) walk_target = it->first, walk_address = 0;
+    Address start = 0;
+    if (!it->second.next_region(walk_address, start)) {
+      walk_target = TargetId{walk_target.value + 1};
+      walk_address = 0;
+      continue;
+    }
+    walk_address = start + settings.region_size.value;
+    const RegionRecord* record = it->second.find(start);
+    if (record == nullptr || record->located == 0 || now - record->located >= settings.locate_again)
+      ask(it->second, start, out);
+  }
+}
+
+bool Tracker::State::upper(const RegionRecord& record) const {
+  return record.resident_kib > 0 &&
+         std::find(upper_nodes.begin(), upper_nodes.end(), NodeId{record.node}) != upper_nodes.end();
+}
+
+Region Tracker::State::describe(const TargetRegions& regions, const RegionRecord& record) const {
+  const RegionShape shape = regions.shape(record.start);
+  Region region;
+  region.key = {regions.target().id, record.start};
+  region.range = shape.range;
+  region.node = NodeId{record.node};
+  region.resident = {static_cast<std::uint64_t>(record.resident_kib) << 10};
+  region.pages = record.pages;
+  region.backing = shape.backing;
+  region.pinned = shape.pinned;
+  if (region.pinned == Pinned::kNo && record.unmovable_until > now) region.pinned = Pinned::kUnmovable;
+  region.age = now - record.first_seen;
+  region.idle = record.sampled == 0 ? kNever : now - record.sampled;
+  region.since_move = record.moved == 0 ? kNever : now - record.moved;
+  return region;
+}
+
+void Tracker::State::measure(Region& region, Active& counters, const SystemState& system,
+                             Nanoseconds slowest) const {
+  const NodeState* node = system.find(region.node);
+  const Nanoseconds known = node != nullptr ? node->loaded_latency : Nanoseconds{0};
+  const Nanoseconds latency = known.count() > 0 ? known : slowest;
+  region.demand = {counters.accesses};
+  if (latency.count() > 0) region.demand += Accesses{counters.stall / seconds(latency)};
+  region.waited = StallSeconds{counters.stall} + stall(Accesses{counters.accesses}, latency);
+  region.samples = counters.samples;
+  if (counters.samples > 0) region.write_share = static_cast<double>(counters.writes) / counters.samples;
+  counters.ring[now % kHistoryTicks] = quantize_demand(region.demand);
+  counters.stall = counters.accesses = 0;
+  counters.samples = counters.writes = 0;
+}
+
+void Tracker::State::close_target(TargetRegions& regions, const SystemState& system, Nanoseconds slowest,
+                                  RegionSnapshot& out) {
+  for (RegionRecord& record : regions.records()) {
+    if (record.slot == kNoSlot && !upper(record)) {
+      if (record.resident_kib > 0) ++out.quiet;
+      continue;
+    }
+    Region region = describe(regions, record);
+    if (record.slot != kNoSlot) {
+      measure(region, active[record.slot], system, slowest);
+      if (now - record.sampled + 1 >= kHistoryTicks) {
+        release(record.slot);
+        record.slot = kNoSlot;
+      }
+    }
+    out.regions.push_back(region);
+  }
+}
+
+Tracker::Tracker(TrackerSettings settings) : state_(std::make_unique<State>(settings)) {}
+Tracker::~Tracker() = default;
+Tracker::Tracker(Tracker&&) noexcept = default;
+Tracker& Tracker::operator=(Tracker&&) noexcept = default;
+
+void Tracker::set_target(const Target& target, std::span<const Mapping> mappings) {
+  const auto [it, added] =
+      state_->targets.try_emplace(target.id, TargetRegions(target, state_->settings.region_size));
+  if (!added) it->second.set_target(target);
+  for (const std::uint32_t slot : it->second.set_mappings(mappings, state_->now)) state_->release(slot);
+  if (added) state_->restart_walk();
+}
+
+void Tracker::remove_target(TargetId target) {
+  const auto it = state_->targets.find(target);
+  if (it == state_->targets.end()) return;
+  for (const RegionRecord& record : it->second.records()) {
+    if (record.slot != kNoSlot) state_->release(record.slot);
+  }
+  state_->targets.erase(it);
+}
+
+const Target* Tracker::target(TargetId id) const {
+  const auto it = state_->targets.find(id);
+  return it == state_->targets.end() ? nullptr : &it->second.target();
+}
+
+std::vector<Target> Tracker::targets() const {
+  std::vector<Target> all;
+  for (const auto& [id, regions] : state_->targets) all.push_back(regions.target());
+  return all;
+}
+
+void Tracker::set_topology(const TierTopology& topology) {
+  state_->upper_nodes.clear();
+  for (std::size_t i = 0; i + 1 < topology.tiers.size(); ++i) {
+    const auto& nodes = topology.tiers[i].nodes;
+    state_->upper_nodes.insert(state_->upper_nodes.end(), nodes.begin(), nodes.end());
+  }
+}
+
+FoldResult Tracker::fold(const SampleBatch& batch) {
+  FoldResult result;
+  for (const AccessSample& sample : batch.samples) {
+    const auto it = state_->targets.find(sample.target);
+    if (it == state_->targets.end()) {
+      ++result.foreign;
+    } else if (state_->add_sample(it->second, sample)) {
+      ++result.folded;
+    } else {
+      ++result.outside;
+      auto& stale = result.stale_mappings;
+      if (std::find(stale.begin(), stale.end(), sample.target) == stale.end()) stale.push_back(sample.target);
+    }
+  }
+  return result;
+}
+
+std::vector<LocateRequest> Tracker::regions_to_locate(std::size_t max) {
+  std::vector<LocateRequest> out;
+  state_->ask_moved(max, out);
+  state_->ask_sampled(max, out);
+  state_->ask_in_turn(max, out);
+  return out;
+}
+
+void Tracker::set_residency(const RegionKey& key, const Residency& residency) {
+  const auto it = state_->targets.find(key.target);
+  if (it == state_->targets.end() || it->second.shape(key.start).range.empty()) return;
+  TargetRegions& regions = it->second;
+  const bool absent = residency.resident.value == 0;
+  if (const RegionRecord* known = regions.find(key.start); absent) {
+    if (known == nullptr) return;
+    if (known->slot == kNoSlot) return regions.erase(key.start);
+  }
+  RegionRecord& record = regions.at_or_new(key.start, state_->now);
+  record.located = state_->now;
+  record.node = absent ? std::int16_t{-1} : static_cast<std::int16_t>(residency.node.value);
+  record.resident_kib = static_cast<std::uint32_t>((residency.resident.value + 1023) >> 10);
+  record.pages = residency.pages;
+}
+
+void Tracker::note_moved(const RegionKey& key, NodeId to, Bytes bytes) {
+  const auto it = state_->targets.find(key.target);
+  RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
+  if (record == nullptr || bytes.value == 0) return;
+  record->moved = state_->now;
+  if (2 * (bytes.value >> 10) >= record->resident_kib) record->node = static_cast<std::int16_t>(to.value);
+  state_->moved_queue.push_back(key);
+}
+
+void Tracker::mark_unmovable(const RegionKey& key) {
+  const auto it = state_->targets.find(key.target);
+  RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
+  if (record != nullptr) record->unmovable_until = state_->now + state_->settings.unmovable_for;
+}
+
+RegionSnapshot Tracker::close_tick(Tick tick, Nanoseconds now, Nanoseconds interval,
+                                   const SystemState& system) {
+  RegionSnapshot snapshot;
+  snapshot.sequence = ++state_->sequence;
+  snapshot.tick = tick;
+  snapshot.time = now;
+  snapshot.interval = interval;
+  Nanoseconds slowest{0};
+  for (const NodeState& node : system.nodes) slowest = std::max(slowest, node.loaded_latency);
+  for (auto& [id, regions] : state_->targets) state_->close_target(regions, system, slowest, snapshot);
+  std::sort(snapshot.regions.begin(), snapshot.regions.end(),
+            [](const Region& a, const Region& b) { return a.key < b.key; });
+  state_->asked.clear();
+  ++state_->now;
+  return snapshot;
+}
+
+std::optional<RegionHistory> Tracker::history(const RegionKey& key) const {
+  const auto it = state_->targets.find(key.target);
+  const RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
+  if (record == nullptr || record->slot == kNoSlot) return std::nullopt;
+  const Active& counters = state_->active[record->slot];
+  RegionHistory history;
+  // The running tick's place in the ring holds the oldest entry.
+  for (std::size_t i = 0; i < kHistoryTicks; ++i) {
+    const std::uint8_t code = counters.ring[(state_->now + i) % kHistoryTicks];
+    history.demand[i] = static_cast<float>(dequantize_demand(code).value);
+  }
+  return history;
+}
+
+const Mapping* Tracker::mapping_of(TargetId target, Address address) const {
+  const auto it = state_->targets.find(target);
+  return it == state_->targets.end() ? nullptr : it->second.find_mapping(address);
+}
+
+std::optional<RegionKey> Tracker::key_of(TargetId target, Address address) const {
+  if (mapping_of(target, address) == nullptr) return std::nullopt;
+  return RegionKey{target, state_->region_start(address)};
+}
+
+std::size_t Tracker::bytes_used() const {
+  std::size_t bytes = sizeof(State) + state_->active.capacity() * sizeof(Active) +
+                      state_->free_slots.capacity() * sizeof(std::uint32_t) +
+                      state_->moved_queue.size() * sizeof(RegionKey) + state_->asked.size() * 48;
+  for (const auto& [id, regions] : state_->targets) bytes += regions.bytes_used();
+  return bytes;
+}
+
+Bytes Tracker::mapped() const {
+  Bytes sum;
+  for (const auto& [id, regions] : state_->targets) sum += regions.mapped();
+  return sum;
+}
+
+std::uint64_t Tracker::regions_known() const {
+  std::uint64_t count = 0;
+  for (const auto& [id, regions] : state_->targets) count += regions.records().size();
+  return count;
+}
+
+}  // namespace tier

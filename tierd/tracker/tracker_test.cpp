@@ -1,0 +1,390 @@
+#include "tierd/tracker/tracker.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "tierd/tracker/quantizer.h"
+
+namespace tier {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Address kBase = 0x7f0000000000;
+constexpr std::uint64_t kRegion = (2_MiB).value;
+constexpr NodeId kFast{0}, kSlow{1};
+
+Mapping mapping(Address start, Address end) {
+  Mapping m;
+  m.range = {start, end};
+  m.readable = m.writable = true;
+  return m;
+}
+
+Target target(std::uint32_t id, Bytes resident = 4_GiB) {
+  Target t;
+  t.id = {id};
+  t.pid = {static_cast<std::int32_t>(1000 + id)};
+  t.start_time = id;
+  t.resident = resident;
+  t.allowed_nodes = {kFast, kSlow};
+  return t;
+}
+
+AccessSample sample(std::uint32_t id, Address address, double weight = 1,
+                    WeightMeaning meaning = WeightMeaning::kAccesses) {
+  AccessSample s;
+  s.target = {id};
+  s.address = address;
+  s.type = AccessType::kLoad;
+  s.meaning = meaning;
+  s.weight = weight;
+  return s;
+}
+
+class TrackerTest : public ::testing::Test {
+ protected:
+  TrackerTest() {
+    system_.nodes = {{kFast, 100ns, 1_GiB, 1_GiB, true}, {kSlow, 300ns, 1_GiB, 1_GiB, true}};
+    TierTopology topology;
+    topology.tiers = {{0, {kFast}, 100ns}, {1, {kSlow}, 300ns}};
+    tracker_.set_topology(topology);
+  }
+  void map(std::uint32_t id, std::uint64_t regions) {
+    const std::vector<Mapping> mappings = {mapping(kBase, kBase + regions * kRegion)};
+    tracker_.set_target(target(id), mappings);
+  }
+  void fold(std::vector<AccessSample> samples) { last_fold_ = tracker_.fold({std::move(samples), {}}); }
+  RegionSnapshot close() {
+    ++tick_;
+    return tracker_.close_tick({tick_}, std::chrono::seconds(tick_), 1s, system_);
+  }
+  static RegionKey key(std::uint32_t id, std::uint64_t region) { return {{id}, kBase + region * kRegion}; }
+  void place(std::uint32_t id, std::uint64_t region, NodeId node, Bytes resident = 2_MiB) {
+    tracker_.set_residency(key(id, region), {node, resident, PageKind::kSmall});
+  }
+
+  Tracker tracker_;
+  SystemState system_;
+  FoldResult last_fold_;
+  std::uint64_t tick_ = 0;
+};
+
+TEST_F(TrackerTest, AccessCountsAreDemandAndWaitTheNodesLatency) {
+  map(1, 4);
+  place(1, 2, kSlow);
+  auto store = sample(1, kBase + 2 * kRegion + 5, 40);
+  store.type = AccessType::kStore;
+  fold({sample(1, kBase + 2 * kRegion, 60), store});
+  const RegionSnapshot snapshot = close();
+  ASSERT_EQ(snapshot.regions.size(), 1u);
+  const Region& region = snapshot.regions[0];
+  EXPECT_EQ(region.key, key(1, 2));
+  EXPECT_DOUBLE_EQ(region.demand.value, 100);
+  EXPECT_DOUBLE_EQ(region.waited.value, 100 * 300e-9);
+  EXPECT_EQ(region.samples, 2u);
+  EXPECT_DOUBLE_EQ(region.write_share, 0.5);
+  EXPECT_EQ(region.node, kSlow);
+}
+
+TEST_F(TrackerTest, StallIsDividedByTheLatencyOfTheNodeThatServedIt) {
+  map(1, 4);
+  place(1, 0, kFast);
+  place(1, 1, kSlow);
+  const double stalled = 3e-6;
+  fold({sample(1, kBase, stalled, WeightMeaning::kStall),
+        sample(1, kBase + kRegion, stalled, WeightMeaning::kStall),
+        sample(1, kBase + 2 * kRegion, stalled, WeightMeaning::kStall)});
+  const RegionSnapshot snapshot = close();
+  ASSERT_EQ(snapshot.regions.size(), 3u);
+  EXPECT_NEAR(snapshot.regions[0].demand.value, 30, 1e-9);
+  EXPECT_NEAR(snapshot.regions[1].demand.value, 10, 1e-9);
+  EXPECT_NEAR(snapshot.regions[2].demand.value, 10, 1e-9) << "place unknown: the slowest node";
+  for (const Region& region : snapshot.regions) EXPECT_NEAR(region.waited.value, stalled, 1e-15);
+}
+
+TEST_F(TrackerTest, UnknownLatencyYieldsNoDemandFromStalls) {
+  map(1, 1);
+  system_.nodes.clear();
+  fold({sample(1, kBase, 1e-3, WeightMeaning::kStall)});
+  const RegionSnapshot snapshot = close();
+  ASSERT_EQ(snapshot.regions.size(), 1u);
+  EXPECT_EQ(snapshot.regions[0].demand.value, 0);
+  EXPECT_EQ(snapshot.regions[0].samples, 1u);
+}
+
+TEST_F(TrackerTest, EverySampleIsAccountedFor) {
+  map(1, 1);
+  fold({sample(1, kBase), sample(9, kBase), sample(1, kBase + kRegion), sample(1, 0), sample(1, ~0ULL)});
+  EXPECT_EQ(last_fold_.folded, 1u);
+  EXPECT_EQ(last_fold_.foreign, 1u);
+  EXPECT_EQ(last_fold_.outside, 3u);
+  EXPECT_EQ(last_fold_.stale_mappings, std::vector<TargetId>{TargetId{1}});
+}
+
+TEST_F(TrackerTest, CountersStartAfreshEachTickAndIdleGrows) {
+  map(1, 1);
+  fold({sample(1, kBase, 8)});
+  EXPECT_EQ(close().regions.at(0).idle, 0u);
+  const RegionSnapshot second = close();
+  ASSERT_EQ(second.regions.size(), 1u);
+  EXPECT_EQ(second.regions[0].demand.value, 0);
+  EXPECT_EQ(second.regions[0].samples, 0u);
+  EXPECT_EQ(second.regions[0].idle, 1u);
+  EXPECT_EQ(second.regions[0].age, 1u);
+  EXPECT_EQ(second.sequence, 2u);
+}
+
+TEST_F(TrackerTest, ARegionLeavesTheSnapshotWhenQuietUnlessItHoldsFastMemory) {
+  map(1, 8);
+  place(1, 0, kFast);
+  place(1, 1, kSlow);
+  place(1, 2, kSlow);
+  fold({sample(1, kBase), sample(1, kBase + kRegion)});
+  for (std::size_t i = 0; i < kHistoryTicks; ++i) {
+    const RegionSnapshot snapshot = close();
+    EXPECT_EQ(snapshot.regions.size(), 2u) << i;
+    EXPECT_EQ(snapshot.quiet, 1u);
+  }
+  const RegionSnapshot later = close();
+  ASSERT_EQ(later.regions.size(), 1u);
+  EXPECT_EQ(later.regions[0].key, key(1, 0));
+  EXPECT_EQ(later.regions[0].idle, kHistoryTicks);
+  EXPECT_EQ(later.quiet, 2u);
+}
+
+TEST_F(TrackerTest, HistoryIsARingOf32QuantisedTicksOldestFirst) {
+  map(1, 1);
+  for (int i = 1; i <= 40; ++i) {
+    fold({sample(1, kBase, 100.0 * i)});
+    close();
+  }
+  const auto history = tracker_.history(key(1, 0));
+  ASSERT_TRUE(history.has_value());
+  for (std::size_t i = 0; i < kHistoryTicks; ++i) {
+    const double expected = 100.0 * (9 + static_cast<double>(i));
+    EXPECT_NEAR(history->demand[i], expected, expected * 0.045) << i;
+  }
+  EXPECT_FALSE(tracker_.history(key(1, 1)).has_value());
+}
+
+TEST_F(TrackerTest, AReusedHistorySlotIsEmpty) {
+  map(1, 4);
+  fold({sample(1, kBase, 1000)});
+  for (std::size_t i = 0; i <= kHistoryTicks; ++i) close();
+  fold({sample(1, kBase + kRegion, 50)});
+  close();
+  const auto history = tracker_.history(key(1, 1));
+  ASSERT_TRUE(history.has_value());
+  for (std::size_t i = 0; i + 1 < kHistoryTicks; ++i) EXPECT_EQ(history->demand[i], 0) << i;
+  EXPECT_GT(history->demand[kHistoryTicks - 1], 0);
+}
+
+TEST_F(TrackerTest, RegionsAreClippedToWhatIsMapped) {
+  const std::vector<Mapping> mappings = {mapping(kBase + 0x3000, kBase + 0x9000),
+                                         mapping(kBase + kRegion - 0x1000, kBase + kRegion + 0x5000)};
+  tracker_.set_target(target(1), mappings);
+  fold({sample(1, kBase + 0x4000), sample(1, kBase + kRegion + 0x100)});
+  const RegionSnapshot snapshot = close();
+  ASSERT_EQ(snapshot.regions.size(), 2u);
+  EXPECT_EQ(snapshot.regions[0].range, (AddressRange{kBase + 0x3000, kBase + kRegion}));
+  EXPECT_EQ(snapshot.regions[1].range, (AddressRange{kBase + kRegion, kBase + kRegion + 0x5000}));
+  EXPECT_EQ(snapshot.regions[1].key.start, kBase + kRegion);
+}
+
+TEST_F(TrackerTest, TellsBackingPagesAndPinsApart) {
+  auto file = mapping(kBase, kBase + kRegion);
+  file.backing = Backing::kFile;
+  auto own = mapping(kBase + kRegion, kBase + kRegion + 0x1000);
+  own.own_policy = true;
+  auto shared = mapping(kBase + kRegion + 0x1000, kBase + 2 * kRegion);
+  shared.backing = Backing::kShared;
+  auto locked = mapping(kBase + 2 * kRegion, kBase + 3 * kRegion);
+  locked.mlocked = true;
+  const std::vector<Mapping> mappings = {file, own, shared, locked};
+  tracker_.set_target(target(1), mappings);
+  fold({sample(1, kBase), sample(1, kBase + kRegion), sample(1, kBase + 2 * kRegion)});
+  tracker_.set_residency(key(1, 0), {kSlow, 2_MiB, PageKind::kHuge});
+  const RegionSnapshot snapshot = close();
+  ASSERT_EQ(snapshot.regions.size(), 3u);
+  EXPECT_EQ(snapshot.regions[0].backing, Backing::kFile);
+  EXPECT_EQ(snapshot.regions[0].pages, PageKind::kHuge);
+  EXPECT_EQ(snapshot.regions[0].pinned, Pinned::kNo);
+  EXPECT_EQ(snapshot.regions[1].backing, Backing::kShared) << "the larger part";
+  EXPECT_EQ(snapshot.regions[1].pinned, Pinned::kOwnPolicy) << "however small the bound part";
+  EXPECT_EQ(snapshot.regions[2].pinned, Pinned::kMlocked);
+}
+
+TEST_F(TrackerTest, UnmovableExpires) {
+  tracker_ = Tracker(TrackerSettings{.unmovable_for = 3});
+  map(1, 1);
+  fold({sample(1, kBase)});
+  tracker_.mark_unmovable(key(1, 0));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(close().regions.at(0).pinned, Pinned::kUnmovable) << i;
+  EXPECT_EQ(close().regions.at(0).pinned, Pinned::kNo);
+}
+
+TEST_F(TrackerTest, NewMappingsForgetWhatIsGoneAndKeepTheRest) {
+  map(1, 4);
+  fold({sample(1, kBase, 10), sample(1, kBase + 3 * kRegion, 10)});
+  close();
+  map(1, 2);
+  fold({sample(1, kBase + 3 * kRegion)});
+  EXPECT_EQ(last_fold_.outside, 1u);
+  const RegionSnapshot snapshot = close();
+  ASSERT_EQ(snapshot.regions.size(), 1u);
+  EXPECT_EQ(snapshot.regions[0].key, key(1, 0));
+  EXPECT_FALSE(tracker_.history(key(1, 3)).has_value());
+  tracker_.set_residency(key(1, 3), {kFast, 2_MiB, PageKind::kSmall});
+  EXPECT_EQ(close().regions.size(), 1u) << "residency of what is not mapped is ignored";
+}
+
+TEST_F(TrackerTest, ATargetGoesWithAllItHadAndALaterOneOfTheSamePidStartsEmpty) {
+  map(1, 2);
+  fold({sample(1, kBase, 10)});
+  close();
+  tracker_.remove_target({1});
+  EXPECT_EQ(tracker_.target({1}), nullptr);
+  EXPECT_TRUE(close().regions.empty());
+  Target reborn = target(2);
+  reborn.pid = target(1).pid;
+  const std::vector<Mapping> mappings = {mapping(kBase, kBase + 2 * kRegion)};
+  tracker_.set_target(reborn, mappings);
+  EXPECT_TRUE(close().regions.empty());
+  fold({sample(2, kBase)});
+  const RegionSnapshot snapshot = close();
+  ASSERT_EQ(snapshot.regions.size(), 1u);
+  EXPECT_EQ(snapshot.regions[0].key, key(2, 0));
+  EXPECT_EQ(snapshot.regions[0].age, 1u);
+}
+
+TEST_F(TrackerTest, SnapshotIsSortedAcrossTargets) {
+  map(2, 64);
+  map(1, 64);
+  std::vector<AccessSample> samples;
+  for (std::uint64_t i = 0; i < 64; ++i) {
+    samples.push_back(sample(1 + i % 2, kBase + (i * 37 % 64) * kRegion));
+  }
+  fold(samples);
+  const RegionSnapshot snapshot = close();
+  EXPECT_EQ(snapshot.regions.size(), 64u);
+  EXPECT_TRUE(std::is_sorted(snapshot.regions.begin(), snapshot.regions.end(),
+                             [](const Region& a, const Region& b) { return a.key < b.key; }));
+}
+
+TEST_F(TrackerTest, LocatesMovedThenSampledThenTheRestInTurn) {
+  map(1, 10);
+  place(1, 7, kFast);
+  close();
+  tracker_.note_moved(key(1, 7), kSlow, 2_MiB);
+  fold({sample(1, kBase + 4 * kRegion), sample(1, kBase + 5 * kRegion)});
+  const auto asked = tracker_.regions_to_locate(5);
+  ASSERT_EQ(asked.size(), 5u);
+  EXPECT_EQ(asked[0].key, key(1, 7));
+  EXPECT_EQ((std::set<RegionKey>{asked[1].key, asked[2].key}), (std::set<RegionKey>{key(1, 4), key(1, 5)}));
+  EXPECT_EQ(asked[3].key, key(1, 0));
+  EXPECT_EQ(asked[4].key, key(1, 1));
+  EXPECT_EQ(asked[0].pid, target(1).pid);
+  EXPECT_EQ(asked[0].range.size(), 2_MiB);
+}
+
+TEST_F(TrackerTest, TheWalkCoversEverythingOnceThenRests) {
+  map(1, 100);
+  map(2, 50);
+  std::set<RegionKey> seen;
+  std::size_t questions = 0;
+  for (int i = 0; i < 10; ++i) {
+    for (const auto& request : tracker_.regions_to_locate(20)) {
+      EXPECT_TRUE(seen.insert(request.key).second);
+      tracker_.set_residency(request.key, {kSlow, 2_MiB, PageKind::kSmall});
+      ++questions;
+    }
+    close();
+  }
+  EXPECT_EQ(questions, 150u);
+  EXPECT_EQ(seen.size(), 150u);
+  EXPECT_EQ(tracker_.regions_known(), 150u);
+}
+
+TEST_F(TrackerTest, PlacesAreAskedAgainAfterAWhile) {
+  tracker_ = Tracker(TrackerSettings{.locate_again = 4});
+  map(1, 1);
+  std::size_t questions = 0;
+  for (int i = 0; i < 40; ++i) {
+    fold({sample(1, kBase)});
+    for (const auto& request : tracker_.regions_to_locate(8)) {
+      ++questions;
+      tracker_.set_residency(request.key, {kSlow, 2_MiB, PageKind::kSmall});
+    }
+    close();
+  }
+  EXPECT_EQ(questions, 10u);
+}
+
+TEST_F(TrackerTest, ARegionIsAskedOnceATick) {
+  map(1, 3);
+  EXPECT_EQ(tracker_.regions_to_locate(100).size(), 3u);
+  fold({sample(1, kBase)});
+  EXPECT_TRUE(tracker_.regions_to_locate(100).empty());
+}
+
+TEST_F(TrackerTest, InaccessibleAndSparseReservationsAreNotWalked) {
+  auto reserved = mapping(kBase, kBase + 1000 * kRegion);
+  reserved.readable = reserved.writable = false;
+  const std::vector<Mapping> mappings = {
+      reserved, mapping(kBase + (1_GiB).value * 64, kBase + (1_GiB).value * 20'000),
+      mapping(kBase + (1_GiB).value * 30'000, kBase + (1_GiB).value * 30'000 + kRegion)};
+  tracker_.set_target(target(1, 1_GiB), mappings);
+  const auto asked = tracker_.regions_to_locate(100);
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].key.start, kBase + (1_GiB).value * 30'000);
+  fold({sample(1, kBase + (1_GiB).value * 100)});
+  EXPECT_EQ(tracker_.regions_to_locate(100).size(), 1u) << "sampled: touched, so asked";
+}
+
+TEST_F(TrackerTest, MovedRegionsChangePlaceAtOnceAndRememberIt) {
+  map(1, 2);
+  place(1, 0, kSlow);
+  fold({sample(1, kBase, 5)});
+  EXPECT_EQ(close().regions.at(0).since_move, kNever);
+  tracker_.note_moved(key(1, 0), kFast, 2_MiB);
+  Region region = close().regions.at(0);
+  EXPECT_EQ(region.node, kFast);
+  EXPECT_EQ(region.since_move, 0u);
+  tracker_.note_moved(key(1, 0), kSlow, 64_KiB);
+  region = close().regions.at(0);
+  EXPECT_EQ(region.node, kFast) << "a small part does not change where most of it is";
+}
+
+TEST_F(TrackerTest, StaysBelowOneBytePerFourKiB) {
+  constexpr std::uint64_t kRegions = 10'000;
+  map(1, kRegions);
+  std::vector<AccessSample> samples;
+  for (std::uint64_t i = 0; i < kRegions; ++i) {
+    place(1, i, i % 8 == 0 ? kFast : kSlow);
+    if (i % 4 == 0) samples.push_back(sample(1, kBase + i * kRegion));
+  }
+  fold(samples);
+  close();
+  const double per_region = static_cast<double>(tracker_.bytes_used()) / kRegions;
+  RecordProperty("bytes_per_region_2mib", std::to_string(per_region));
+  std::printf("tracker: %.0f bytes per 2 MiB region, a quarter of them sampled (limit 512)\n", per_region);
+  EXPECT_LT(per_region, 512);
+  for (std::uint64_t i = 0; i < kRegions; ++i) fold({sample(1, kBase + i * kRegion)});
+  close();
+  EXPECT_LT(static_cast<double>(tracker_.bytes_used()) / kRegions, 512) << "also with every region sampled";
+}
+
+TEST_F(TrackerTest, AWideAddressSpaceWithoutSamplesCostsNothing) {
+  const std::vector<Mapping> mappings = {mapping(kBase, kBase + (1_GiB).value * 10'000)};
+  const std::size_t before = tracker_.bytes_used();
+  tracker_.set_target(target(1), mappings);
+  close();
+  EXPECT_LT(tracker_.bytes_used() - before, 2048u);
+  EXPECT_EQ(tracker_.mapped().value, (1_GiB).value * 10'000);
+}
+
+}  // namespace
+}  // namespace tier
