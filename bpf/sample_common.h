@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* Maps and steps shared by the programs that send samples of a user thread. Include once per BPF object. */
+#ifndef TIER_SAMPLE_COMMON_H
+#define TIER_SAMPLE_COMMON_H
+
+#include "bpf/events.h"
+#include "bpf/vmlinux_min.h"
+
+#include <bpf/bpf_helpers.h>
+
+#define TIER_USER_CS_64 0x33      /* code selector of 64-bit user code */
+#define TIER_CLOCK_TICK_NS 10000000ULL /* USER_HZ is 100 on every architecture we run on */
+#define TIER_PAGE_BYTES 4096ULL   /* smallest unit in which code can be absent */
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, TIER_MAX_TARGETS);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u32);
+  __type(value, struct tier_watch);
+} watched SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, TIER_SAMPLE_RING_BYTES);
+} samples SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct tier_counters);
+} counters SEC(".maps");
+
+static __always_inline struct tier_counters *tier_my_counters(void) {
+  __u32 zero = 0;
+  return bpf_map_lookup_elem(&counters, &zero);
+}
+
+/* Fills the header when the current thread belongs to a watched process; 0 when it does not. */
+static __always_inline int tier_fill_header(struct tier_event_header *header, __u16 kind,
+                                            struct tier_counters *count) {
+  __u64 id = bpf_get_current_pid_tgid();
+  __u32 tgid = id >> 32;
+  struct tier_watch *watch = bpf_map_lookup_elem(&watched, &tgid);
+  if (!watch) return 0;
+  struct task_struct *task = bpf_get_current_task_btf();
+  __u64 start_ticks = task->group_leader->start_boottime / TIER_CLOCK_TICK_NS;
+  if (watch->start_ticks && watch->start_ticks != start_ticks) {
+    count->foreign++;
+    return 0;
+  }
+  header->version = TIER_EVENTS_VERSION;
+  header->kind = kind;
+  header->cpu = bpf_get_smp_processor_id();
+  header->tgid = tgid;
+  header->tid = (__u32)id;
+  header->time_ns = bpf_ktime_get_ns();
+  header->start_ticks = start_ticks;
+  header->exec_id = (__u32)task->self_exec_id;
+  header->code_before = 0;
+  header->code_after = 0;
+  header->has_code = 0;
+  return 1;
+}
+
+#define TIER_COPY_REGISTERS(to, from)    \
+  do {                                   \
+    (to)->general[0] = (from)->ax;       \
+    (to)->general[1] = (from)->cx;       \
+    (to)->general[2] = (from)->dx;       \
+    (to)->general[3] = (from)->bx;       \
+    (to)->general[4] = (from)->sp;       \
+    (to)->general[5] = (from)->bp;       \
+    (to)->general[6] = (from)->si;       \
+    (to)->general[7] = (from)->di;       \
+    (to)->general[8] = (from)->r8;       \
+    (to)->general[9] = (from)->r9;       \
+    (to)->general[10] = (from)->r10;     \
+    (to)->general[11] = (from)->r11;     \
+    (to)->general[12] = (from)->r12;     \
+    (to)->general[13] = (from)->r13;     \
+    (to)->general[14] = (from)->r14;     \
+    (to)->general[15] = (from)->r15;     \
+    (to)->ip = (from)->ip;               \
+    (to)->flags = (from)->flags;         \
+  } while (0)
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* The few kernel types that our programs touch. Field offsets are relocated against the running kernel's BTF when the
+ * object is loaded (CO-RE), so only names and kinds matter here, not the layout. */
+#ifndef TIER_VMLINUX_MIN_H
+#define TIER_VMLINUX_MIN_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct pt_regs {
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip;
+  unsigned short cs; /* unsigned long before 6.9; the low half is the selector on both */
+  unsigned long flags, sp;
+};
+
+struct thread_struct {
+  unsigned long fsbase, gsbase;
+};
+
+struct task_struct {
+  int pid;
+  int tgid;
+  struct task_struct *group_leader;
+  __u64 start_boottime;
+  __u64 self_exec_id;
+  struct thread_struct thread;
+};
+
+struct damon_addr_range {
+  unsigned long start, end;
+};
+
+struct damon_region {
+  struct damon_addr_range ar;
+  unsigned int nr_accesses;
+  unsigned int age;
+};
+
+#pragma clang attribute pop
+
+/* Context of perf_event programs: the kernel checks accesses by offset, so this one is laid out as in
+ * linux/bpf_perf_event.h with x86-64's user registers (which cannot be included beside struct pt_regs above). */
+struct tier_perf_registers {
+  __u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+
+struct bpf_perf_event_data {
+  struct tier_perf_registers regs;
+  __u64 sample_period;
+  __u64 addr;
+};
+
+#endif

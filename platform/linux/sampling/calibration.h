@@ -1,0 +1,67 @@
+// What a timer interrupt shows on this machine, learnt from a loop whose every instruction is known.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "core/access_sample.h"
+#include "core/result.h"
+#include "core/units.h"
+#include "platform/linux/sampling/sampling_settings.h"
+
+namespace tier {
+
+// The calibration loop's code: one load among `instructions` instructions in [begin, end).
+struct CalibrationLoop {
+  Address begin = 0, load = 0, after = 0, end = 0;
+  unsigned instructions = 0;
+};
+CalibrationLoop calibration_loop();
+
+// What the child did.
+struct CalibrationRun {
+  Nanoseconds cpu_time{};
+  std::uint64_t iterations = 0;
+  Address buffer = 0;  // start of what it read
+  Bytes buffer_size;
+};
+
+struct CalibrationSample {
+  Address ip = 0;
+  bool right = false;  // the decoder found an address inside the buffer
+  Nanoseconds gap{};   // since the interrupt before, on the same CPU
+};
+
+struct StallCalibration {
+  unsigned samples = 0;      // that fell into the loop
+  bool ip_is_behind = true;  // the saved pointer is that of the instruction after the one waited for
+  double concentration = 0;  // share of samples at the load, over the load's share of instructions
+  double right_share = 0;  // of the loop's samples that were attributed to the load, decoded into the buffer
+  Nanoseconds tick_period{};       // between ticks of a busy CPU (median: other timers share the interrupt)
+  double instruction_seconds = 0;  // mean, in the loop
+  Nanoseconds price{};             // CPU time of the BPF program per sample
+  WeightMeaning meaning = WeightMeaning::kStall;
+
+  std::string describe() const;  // one sentence for the operator
+};
+
+// Pure: from samples to verdict. `interrupts`: timer interrupts that hit the child, in user code or not.
+// kFailed when fewer than 20 samples arrived.
+Result<StallCalibration> analyse_calibration(const CalibrationLoop& loop, const CalibrationRun& run,
+                                             std::span<const CalibrationSample> samples,
+                                             std::uint64_t interrupts, double stall_concentration);
+
+// Nearest of the kernel's usual tick frequencies within 6 %, else the measured period itself.
+Nanoseconds round_to_tick(Nanoseconds measured);
+
+// Runs the loop in a forked child. `watch` is called with the child's pid before it starts its loop. The
+// child ends by itself within the CPU time of the settings (and at most a second of wall time).
+Result<CalibrationRun> run_calibration_child(const SamplingSettings& settings,
+                                             const std::function<Result<void>(Pid)>& watch);
+
+// CPU time that the fixed piece of work of `work_units` takes in this thread; for pricing interrupts by
+// comparison.
+Nanoseconds time_fixed_work(std::uint64_t work_units);
+
+}  // namespace tier

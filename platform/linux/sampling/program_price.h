@@ -1,0 +1,31 @@
+// What a sample costs: the time of the BPF program, and of the interrupt that runs it.
+#pragma once
+
+#include <cstdint>
+
+#include "core/units.h"
+#include "platform/linux/file.h"
+
+namespace tier {
+
+// Run time of one BPF program from construction on. Holds the kernel's BPF statistics switched on
+// (BPF_ENABLE_STATS, Linux 5.8) while it lives; they go off with the last holder.
+class ProgramPrice {
+ public:
+  explicit ProgramPrice(int program_fd);
+  // Program time since construction, divided by `samples`; 0 when unknown.
+  Nanoseconds per_sample(std::uint64_t samples) const;
+
+ private:
+  Nanoseconds run_time() const;
+  int program_fd_;
+  UniqueFd statistics_;
+  Nanoseconds begin_{};
+};
+
+// CPU time that one interrupt of a cpu-clock event takes from a busy program, the program excluded from
+// nothing: a fixed piece of work with and without the event, in turn (median of the differences). About 0.2
+// s. At least 0.
+Nanoseconds price_of_clock_interrupt(int program_fd);
+
+}  // namespace tier

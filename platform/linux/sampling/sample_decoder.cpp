@@ -1,0 +1,69 @@
+#include "platform/linux/sampling/sample_decoder.h"
+
+#include <algorithm>
+
+namespace tier {
+namespace {
+
+// As many as the kernel's map of known code holds; emptied as a whole when full, which happens once in hours.
+constexpr std::size_t kCacheLimit = TIER_MAX_KNOWN_CODE;
+
+std::optional<PickedAccess> evaluate(const std::optional<X86Access>& access, const X86Registers& registers,
+                                     bool direct) {
+  if (!access) return std::nullopt;
+  const std::optional<Address> address = access->address(registers);
+  if (!address) return std::nullopt;
+  return PickedAccess{*address, access->type, direct};
+}
+
+}  // namespace
+
+std::optional<RawSample> parse_sample(std::span<const std::byte> event) {
+  if (event.size() < sizeof(tier_sample)) return std::nullopt;
+  const auto* sample = reinterpret_cast<const tier_sample*>(event.data());
+  if (sample->header.version != TIER_EVENTS_VERSION) return std::nullopt;
+  RawSample raw{sample, nullptr};
+  if (sample->header.has_code != 0) {
+    if (event.size() < sizeof(tier_code_sample)) return std::nullopt;
+    raw.code = reinterpret_cast<const tier_code_sample*>(event.data());
+  }
+  return raw;
+}
+
+X86Registers registers_of(const tier_registers& raw) {
+  X86Registers registers;
+  std::copy(std::begin(raw.general), std::end(raw.general), registers.general.begin());
+  registers.ip = raw.ip;
+  registers.fs_base = raw.fs_base;
+  registers.gs_base = raw.gs_base;
+  return registers;
+}
+
+std::optional<PickedAccess> SampleDecoder::decode(const RawSample& raw, const PickRule& rule) {
+  const tier_event_header& header = raw.sample->header;
+  const tier_known_code key{raw.sample->registers.ip, header.tgid, header.exec_id};
+  if (raw.code != nullptr) {
+    const std::size_t before = std::min<std::size_t>(header.code_before, TIER_CODE_BEFORE);
+    const std::size_t after = std::min<std::size_t>(header.code_after, TIER_CODE_AFTER);
+    if (before == 0 && after == 0) return std::nullopt;  // not resident now: ask again next time
+    if (cache_.size() >= kCacheLimit) {
+      for (const auto& [known, decoded] : cache_) forget_(known);
+      cache_.clear();
+    }
+    cache_[key] = decode_x86({raw.code->code_before, before}, {raw.code->code_after, after});
+    learnt_(key);
+  }
+  const auto found = cache_.find(key);
+  if (found == cache_.end()) {
+    forget_(key);
+    return std::nullopt;
+  }
+  const X86Registers registers = registers_of(raw.sample->registers);
+  const X86Decoded& code = found->second;
+  auto picked = evaluate(rule.ip_is_behind ? code.before : code.at, registers, true);
+  if (!picked) picked = evaluate(rule.ip_is_behind ? code.at : code.before, registers, false);
+  if (!picked && rule.with_earlier) picked = evaluate(code.earlier, registers, false);
+  return picked;
+}
+
+}  // namespace tier

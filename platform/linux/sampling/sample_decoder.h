@@ -1,0 +1,65 @@
+// From tier_sample events to access samples: keeps what each instruction pointer decodes to.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+
+#include "bpf/events.h"
+#include "core/access_sample.h"
+#include "platform/linux/sampling/x86_decoder.h"
+
+namespace tier {
+
+// A checked view of one event of the `samples` ring: version, kind and length fit.
+struct RawSample {
+  const tier_sample* sample = nullptr;
+  const tier_code_sample* code = nullptr;  // when the event brings code
+};
+std::optional<RawSample> parse_sample(std::span<const std::byte> event);
+
+// How the access is picked among those that the code around ip shows.
+struct PickRule {
+  bool ip_is_behind = true;   // else the instruction at ip comes first
+  bool with_earlier = false;  // also accesses further back: evidence of access, not of waiting
+};
+
+struct PickedAccess {
+  Address address = 0;
+  AccessType type = AccessType::kUnknown;
+  bool direct = false;  // of the instruction the machine points at, not a neighbour
+};
+
+// Not thread-safe.
+class SampleDecoder {
+ public:
+  // `learnt` is called for each instruction pointer whose code was decoded, so that it need not be sent
+  // again. `forget` when the cache was emptied: everything must be sent again.
+  SampleDecoder(std::function<void(const tier_known_code&)> learnt,
+                std::function<void(const tier_known_code&)> forget)
+      : learnt_(std::move(learnt)), forget_(std::move(forget)) {}
+
+  std::optional<PickedAccess> decode(const RawSample& raw, const PickRule& rule);
+
+ private:
+  struct KeyHash {
+    std::size_t operator()(const tier_known_code& key) const noexcept {
+      return (key.ip ^ (std::uint64_t{key.tgid} << 40) ^ (std::uint64_t{key.exec_id} << 52)) *
+                 0x9e3779b97f4a7c15U >>
+             16U;
+    }
+  };
+  struct KeyEqual {
+    bool operator()(const tier_known_code& a, const tier_known_code& b) const noexcept {
+      return a.ip == b.ip && a.tgid == b.tgid && a.exec_id == b.exec_id;
+    }
+  };
+
+  std::function<void(const tier_known_code&)> learnt_, forget_;
+  std::unordered_map<tier_known_code, X86Decoded, KeyHash, KeyEqual> cache_;
+};
+
+X86Registers registers_of(const tier_registers& raw);
+
+}  // namespace tier

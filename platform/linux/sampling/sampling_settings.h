@@ -1,0 +1,57 @@
+// Every tunable of the access sources: default, unit and reason in one place. The daemon's configuration
+// fills it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "core/units.h"
+
+namespace tier {
+
+struct SamplingSettings {
+  // Samples per second, over all targets, that the stall source tries to reach. A few hundred tell a hot 2
+  // MiB region from a cold one within seconds; a kernel tick of 250 Hz gives that for one busy CPU without an
+  // extra interrupt.
+  double target_samples_per_second = 200;
+
+  // Share of one CPU that sampling may cost, programs and daemon together: 1 % is the promise to the user.
+  double cpu_budget = 0.01;
+  // Never beyond this, whatever the configuration asks.
+  static constexpr double kCpuBudgetLimit = 0.03;
+
+  // Buffer between kernel and daemon, bytes, a power of two of pages. 4 MiB hold 15,000 samples of the
+  // largest kind: several seconds of the highest rate, so that a busy daemon loses nothing.
+  std::uint32_t ring_bytes = 4U << 20;
+
+  // Code is asked for again after this time, since programs replace code (JIT compilers, dlclose).
+  Nanoseconds code_lifetime = std::chrono::seconds(10);
+
+  // CPU time that the calibration at start may take in its child, and the memory it reads at random. 64 MiB
+  // exceed the cache share of one core on common machines; more would lengthen the start.
+  Nanoseconds calibration_time = std::chrono::milliseconds(400);
+  Bytes calibration_buffer = 64_MiB;
+
+  // A load that attracts this many times its share of samples shows waiting; an emulator that counts
+  // instructions stays near 1, hardware measured 10 and more (28 is the most the calibration loop can show).
+  double stall_concentration = 3;
+
+  // Hardware sampling: one sample per so many memory events.
+  std::uint64_t hardware_period = 10007;  // prime, so as not to beat with loops
+
+  // DAMON: at most so many regions of a program; beyond it regions get larger than 2 MiB. Each costs one
+  // check per sampling.
+  std::uint32_t damon_maximum_regions = 4096;
+  // DAMON sampling intervals, in turn: accessed bits saturate at one interval alone (range of 10^4 in rate
+  // with three).
+  Nanoseconds damon_shortest_interval = std::chrono::microseconds(500);
+  std::uint32_t damon_samples_per_aggregation = 20;
+
+  // Which sources may run at all.
+  bool allow_hardware = true;
+  bool allow_stall = true;
+  bool allow_damon = true;
+  bool allow_faults = true;
+};
+
+}  // namespace tier

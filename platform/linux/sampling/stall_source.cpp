@@ -1,0 +1,354 @@
+#include "platform/linux/sampling/stall_source.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "platform/linux/sampling/clock_events.h"
+#include "platform/linux/sampling/program_price.h"
+#include "platform/linux/sampling/rate_control.h"
+#include "platform/linux/sampling/sample_decoder.h"
+#include "stall.skel.h"
+
+namespace tier {
+namespace {
+
+struct SkeletonCloser {
+  void operator()(stall_bpf* skeleton) const { stall_bpf__destroy(skeleton); }
+};
+using Skeleton = std::unique_ptr<stall_bpf, SkeletonCloser>;
+
+// How a tick is told to have hit user code; see bpf/stall.bpf.c.
+enum class TickProgram { kExact, kByStack, kNone };
+
+constexpr Nanoseconds kRateInterval = std::chrono::seconds(1);  // between looks at the achieved rate
+constexpr double kTickGap = 0.9;           // of the period: other timers share the interrupt and are no ticks
+constexpr double kClockGap = 0.3;          // of the mean gap when two timers interleave
+constexpr double kCalibrationClock = 250;  // Hz, when there is no tick to calibrate on
+constexpr double kSmoothing = 0.999;       // weight of the past in the share of direct samples, per sample
+
+Nanoseconds thread_cpu_time() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
+}
+
+Result<Skeleton> load(TickProgram tick, const SamplingSettings& settings) {
+  take_bpf_log();
+  Skeleton skeleton(stall_bpf__open());
+  if (!skeleton) return tl::make_unexpected(bpf_error("opening the stall sampler", errno));
+  bpf_program__set_autoload(skeleton->progs.on_tick, tick == TickProgram::kExact);
+  bpf_program__set_autoload(skeleton->progs.on_tick_by_stack, tick == TickProgram::kByStack);
+  if (Result<void> sized = set_ring_bytes(*skeleton->obj, settings.ring_bytes); !sized)
+    return tl::make_unexpected(sized.error());
+  if (const int code = stall_bpf__load(skeleton.get()); code != 0)
+    return tl::make_unexpected(bpf_error("loading the stall sampler", -code));
+  return skeleton;
+}
+
+}  // namespace
+
+class StallSource::Impl {
+ public:
+  Impl(StallOptions options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
+
+  Result<void> start();
+  Result<void> set_targets(std::span<const Target> targets) {
+    watched_.replace(targets);
+    return events_ ? events_->watch(watched_) : Result<void>{};
+  }
+  SampleBatch collect();
+  SourceStatus status() const;
+  const StallCalibration& calibration() const { return calibration_; }
+
+ private:
+  Result<void> load_best();
+  Result<void> attach();
+  Result<void> calibrate();
+  void handle(std::span<const std::byte> event);
+  void deliver(const RawSample& raw, TargetId target);
+  double weight_of(const tier_sample& sample, bool direct);
+  void control_rate(Nanoseconds now);
+  void set_gaps();
+  int clock_program() const { return bpf_program__fd(skeleton_->progs.on_clock); }
+  int tick_program() const {
+    if (tick_ == TickProgram::kNone) return -1;
+    return bpf_program__fd(tick_ == TickProgram::kExact ? skeleton_->progs.on_tick
+                                                        : skeleton_->progs.on_tick_by_stack);
+  }
+
+  StallOptions options_;
+  const Clock& clock_;
+  TickProgram tick_ = TickProgram::kNone;
+  Skeleton skeleton_;
+  std::unique_ptr<BpfEvents> events_;
+  BpfLink tick_link_;
+  ClockEvents clock_events_;
+  std::unique_ptr<SampleDecoder> decoder_;
+  std::function<void(const RawSample&)> calibrating_;  // set while start() calibrates
+  WatchList watched_;
+  StallCalibration calibration_;
+  PickRule rule_;
+  Nanoseconds clock_price_{};
+  CounterDifference kernel_counters_;
+  SampleBatch batch_;  // being filled by collect()
+  SampleCounters totals_;
+  double direct_ = 1, decoded_ = 1;  // decayed counts, for the weight of samples in an emulator
+  // Of the present interval of the rate control.
+  Nanoseconds interval_begin_{}, interval_cpu_{};
+  std::uint64_t interval_samples_ = 0;
+  double samples_per_second_ = 0, cpu_share_ = 0;
+  Nanoseconds decode_price_{};
+};
+
+Result<void> StallSource::Impl::load_best() {
+  std::vector<TickProgram> choices = {TickProgram::kNone};
+  if (options_.ride_tick) choices = {TickProgram::kExact, TickProgram::kByStack, TickProgram::kNone};
+  Error last;
+  for (const TickProgram choice : choices) {
+    Result<Skeleton> loaded = load(choice, options_.settings);
+    if (loaded) {
+      skeleton_ = std::move(*loaded);
+      tick_ = choice;
+      return {};
+    }
+    last = loaded.error();
+    if (last.kind == ErrorKind::kPermission) break;
+  }
+  return tl::make_unexpected(last);
+}
+
+Result<void> StallSource::Impl::attach() {
+  events_ = std::make_unique<BpfEvents>();
+  if (Result<void> opened = events_->open(*skeleton_->obj, [this](auto event) { handle(event); }); !opened)
+    return opened;
+  const int known_fd = bpf_map__fd(skeleton_->maps.known_code);
+  const auto lifetime = static_cast<std::uint64_t>(options_.settings.code_lifetime.count());
+  decoder_ = std::make_unique<SampleDecoder>(
+      [known_fd, lifetime](const tier_known_code& key) {
+        timespec now{};
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        const std::uint64_t until = static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
+                                    static_cast<std::uint64_t>(now.tv_nsec) + lifetime;
+        bpf_map_update_elem(known_fd, &key, &until, BPF_ANY);  // a failure only means that code is sent again
+      },
+      [known_fd](const tier_known_code& key) { bpf_map_delete_elem(known_fd, &key); });
+  if (tick_ == TickProgram::kNone) return clock_events_.set_frequency(clock_program(), kCalibrationClock);
+  const bpf_program* program =
+      tick_ == TickProgram::kExact ? skeleton_->progs.on_tick : skeleton_->progs.on_tick_by_stack;
+  tick_link_.reset(bpf_program__attach(program));
+  if (!tick_link_) return tl::make_unexpected(bpf_error("attaching to irq_vectors:local_timer_entry", errno));
+  return {};
+}
+
+Result<void> StallSource::Impl::calibrate() {
+  const ProgramPrice price(tick_ == TickProgram::kNone ? clock_program() : tick_program());
+  std::vector<CalibrationSample>
+      samples;  // what was decoded can be judged only once the child has told its buffer
+  std::vector<std::optional<PickedAccess>> picked;
+  calibrating_ = [&](const RawSample& raw) {
+    const PickRule both{raw.sample->registers.ip != calibration_loop().load, false};
+    picked.push_back(decoder_->decode(raw, both));
+    samples.push_back(
+        {raw.sample->registers.ip, false, Nanoseconds(static_cast<std::int64_t>(raw.sample->weight_ns))});
+  };
+  const tier_counters before = events_->counters();
+  WatchList child;
+  const Result<CalibrationRun> run = run_calibration_child(options_.settings, [&](Pid pid) -> Result<void> {
+    Target target;
+    target.pid = pid;
+    child.replace(std::span(&target, 1));
+    return events_->watch(child);
+  });
+  events_->drain();
+  calibrating_ = nullptr;
+  if (Result<void> restored = events_->watch(watched_); !restored) return restored;
+  if (!run) return tl::make_unexpected(run.error());
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    samples[i].right = picked[i] && picked[i]->address >= run->buffer &&
+                       picked[i]->address < run->buffer + run->buffer_size.value;
+  const tier_counters after = events_->counters();
+  const std::uint64_t interrupts = samples.size() + after.in_kernel - before.in_kernel;
+  Result<StallCalibration> result = analyse_calibration(calibration_loop(), *run, samples, interrupts,
+                                                        options_.settings.stall_concentration);
+  if (!result) return tl::make_unexpected(result.error());
+  calibration_ = *result;
+  calibration_.price = price.per_sample(samples.size());
+  return {};
+}
+
+// The tick's own gap keeps other timers' interrupts out; with a clock event beside it any gap is possible.
+void StallSource::Impl::set_gaps() {
+  const double period = static_cast<double>(calibration_.tick_period.count());
+  const double together = 1e9 / (1e9 / period + clock_events_.frequency());
+  const double gap = clock_events_.frequency() > 0 ? kClockGap * together : kTickGap * period;
+  skeleton_->data->maximum_weight_ns = static_cast<std::uint64_t>(period);
+  skeleton_->bss->minimum_gap_ns = static_cast<std::uint64_t>(gap);
+}
+
+Result<void> StallSource::Impl::start() {
+  if (Result<void> btf = require_btf(options_.btf_path); !btf) return btf;
+  if (Result<void> loaded = load_best(); !loaded) return loaded;
+  if (Result<void> attached = attach(); !attached) return attached;
+  if (options_.calibration) {
+    calibration_ = *options_.calibration;
+  } else if (Result<void> calibrated = calibrate(); !calibrated) {
+    return calibrated;
+  }
+  rule_ = {calibration_.ip_is_behind, calibration_.meaning == WeightMeaning::kAccesses};
+  clock_price_ = calibration_.price + price_of_clock_interrupt(clock_program());
+  if (tick_ == TickProgram::kNone)
+    if (Result<void> set = clock_events_.set_frequency(clock_program(), kCalibrationClock); !set) return set;
+  set_gaps();
+  kernel_counters_.since_last(events_->counters());  // calibration is not the targets' business
+  interval_begin_ = clock_.now();
+  return events_->watch(watched_);
+}
+
+void StallSource::Impl::handle(std::span<const std::byte> event) {
+  const std::optional<RawSample> raw = parse_sample(event);
+  if (raw && calibrating_) return calibrating_(*raw);
+  ++batch_.counters.taken;
+  if (!raw) {
+    ++batch_.counters.undecoded;
+    return;
+  }
+  const tier_event_header& header = raw->sample->header;
+  const std::optional<TargetId> target = watched_.find(header.tgid, header.start_ticks);
+  if (!target) {
+    ++batch_.counters.foreign;
+    return;
+  }
+  deliver(*raw, *target);
+}
+
+void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
+  const std::optional<PickedAccess> picked = decoder_->decode(raw, rule_);
+  if (!picked) {
+    ++batch_.counters.undecoded;
+    return;
+  }
+  ++batch_.counters.delivered;
+  const tier_event_header& header = raw.sample->header;
+  AccessSample sample;
+  sample.target = target;
+  sample.tid = Tid{static_cast<std::int32_t>(header.tid)};
+  sample.address = picked->address;
+  sample.ip = raw.sample->registers.ip;
+  sample.type = picked->type;
+  sample.meaning = calibration_.meaning;
+  sample.weight = weight_of(*raw.sample, picked->direct);
+  sample.time = Nanoseconds(static_cast<std::int64_t>(header.time_ns));
+  sample.source = SourceKind::kStall;
+  batch_.samples.push_back(sample);
+}
+
+// Stall: the time the sample stands for. Frequency: with samples spread evenly over instructions, those
+// directly behind an access count executions of it exactly, time / (time per instruction) each; the others
+// only show which addresses, so all share the total of the direct ones.
+double StallSource::Impl::weight_of(const tier_sample& sample, bool direct) {
+  const double time = static_cast<double>(sample.weight_ns) * 1e-9;
+  if (calibration_.meaning == WeightMeaning::kStall) return time;
+  direct_ = direct_ * kSmoothing + (direct ? 1 : 0);
+  decoded_ = decoded_ * kSmoothing + 1;
+  return time / calibration_.instruction_seconds * direct_ / decoded_;
+}
+
+SampleBatch StallSource::Impl::collect() {
+  const Nanoseconds cpu_begin = thread_cpu_time();
+  batch_ = {};
+  events_->drain();
+  batch_.counters += kernel_counters_.since_last(events_->counters());
+  totals_ += batch_.counters;
+  interval_samples_ += batch_.counters.taken + batch_.counters.lost;
+  interval_cpu_ += thread_cpu_time() - cpu_begin;
+  if (const Nanoseconds now = clock_.now(); now - interval_begin_ >= kRateInterval) control_rate(now);
+  return std::move(batch_);
+}
+
+void StallSource::Impl::control_rate(Nanoseconds now) {
+  const double length = seconds(now - interval_begin_);
+  const auto count = static_cast<double>(interval_samples_);
+  samples_per_second_ = count / length;
+  const double clock_share = clock_events_.frequency() * clock_events_.cpus() * seconds(clock_price_);
+  const double tick_share =
+      samples_per_second_ * seconds(calibration_.price) + seconds(interval_cpu_) / length;
+  cpu_share_ = clock_share + tick_share;
+  if (interval_samples_ > 0) decode_price_ = interval_cpu_ / static_cast<std::int64_t>(interval_samples_);
+  RateInput input;
+  input.samples_per_second = samples_per_second_;
+  input.ticks_per_cpu = tick_ == TickProgram::kNone ? 0 : 1 / seconds(calibration_.tick_period);
+  input.interrupts_per_cpu = input.ticks_per_cpu + clock_events_.frequency();
+  input.target_samples_per_second = options_.settings.target_samples_per_second;
+  input.cpu_budget = std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
+  input.spent = tick_share;
+  input.price = clock_price_;
+  input.cpus = static_cast<unsigned>(online_cpus().size());
+  double wanted = clock_frequency(input);
+  if (tick_ == TickProgram::kNone && wanted == 0) wanted = clock_events_.frequency();  // nothing else samples
+  if (worth_changing(clock_events_.frequency(), wanted) &&
+      clock_events_.set_frequency(clock_program(), wanted))
+    set_gaps();
+  interval_begin_ = now;
+  interval_samples_ = 0;
+  interval_cpu_ = Nanoseconds(0);
+}
+
+SourceStatus StallSource::Impl::status() const {
+  SourceStatus status;
+  status.name = tick_ == TickProgram::kNone     ? "stall-clock"
+                : clock_events_.frequency() > 0 ? "stall-tick+clock"
+                                                : "stall-tick";
+  const double tick_frequency =
+      calibration_.tick_period.count() > 0 ? 1 / seconds(calibration_.tick_period) : 0;
+  status.fidelity = fmt::format("{}; tick {:.0f} Hz, clock {:.0f} Hz at {:.1f} us each",
+                                calibration_.describe(), tick_ == TickProgram::kNone ? 0.0 : tick_frequency,
+                                clock_events_.frequency(), seconds(clock_price_) * 1e6);
+  status.samples_per_second = samples_per_second_;
+  status.price_per_sample =
+      (clock_events_.frequency() > 0 ? clock_price_ : calibration_.price) + decode_price_;
+  status.cpu_share = cpu_share_;
+  status.totals = totals_;
+  return status;
+}
+
+StallSource::StallSource(StallOptions options, const Clock& clock)
+    : options_(std::move(options)), clock_(clock) {}
+StallSource::~StallSource() = default;
+
+Result<void> StallSource::start() {
+  impl_ = std::make_unique<Impl>(options_, clock_);
+  Result<void> started = impl_->start();
+  if (!started) impl_.reset();
+  return started;
+}
+
+Result<void> StallSource::set_targets(std::span<const Target> targets) {
+  if (!impl_) return fail(ErrorKind::kFailed, "stall sampling is not running");
+  return impl_->set_targets(targets);
+}
+
+Result<SampleBatch> StallSource::collect() {
+  if (!impl_) return fail(ErrorKind::kFailed, "stall sampling is not running");
+  return impl_->collect();
+}
+
+SourceStatus StallSource::status() const {
+  if (impl_) return impl_->status();
+  SourceStatus status;
+  status.name = "stall";
+  status.fidelity = "not running";
+  return status;
+}
+
+void StallSource::stop() { impl_.reset(); }
+
+StallCalibration StallSource::calibration() const {
+  return impl_ ? impl_->calibration() : StallCalibration{};
+}
+
+}  // namespace tier

@@ -1,0 +1,247 @@
+#include "platform/linux/sampling/x86_decoder.h"
+
+#include <Zydis/Zydis.h>
+
+#include <algorithm>
+
+namespace tier {
+namespace {
+
+constexpr unsigned kMaxWalkBack = 8;  // instructions; beyond it straight-line code is rare and evidence stale
+constexpr std::size_t kMaxWindow = 64;  // bytes before ip that are looked at
+constexpr Address kUserAddressEnd = Address{1}
+                                    << 56;  // five-level paging: the highest user address there can be
+constexpr Address kLowestAddress = 4096;    // page zero is never mapped
+
+constexpr int kStackPointer = 4;
+constexpr int kSource = 6;       // rsi of string instructions
+constexpr int kDestination = 7;  // rdi
+
+// One decoded instruction, reduced to what the walk needs.
+struct Step {
+  std::optional<X86Access> access;
+  std::uint32_t written = 0;  // general registers it writes, one bit each
+  bool straight = true;       // false for branches, calls, returns, system calls
+};
+
+int register_number(ZydisRegister reg) {
+  if (reg == ZYDIS_REGISTER_NONE) return -1;
+  const ZydisRegister whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
+  if (ZydisRegisterGetClass(whole) != ZYDIS_REGCLASS_GPR64) return -1;
+  return ZydisRegisterGetId(whole);
+}
+
+bool is_straight(ZydisInstructionCategory category) {
+  switch (category) {
+    case ZYDIS_CATEGORY_CALL:
+    case ZYDIS_CATEGORY_RET:
+    case ZYDIS_CATEGORY_COND_BR:
+    case ZYDIS_CATEGORY_UNCOND_BR:
+    case ZYDIS_CATEGORY_INTERRUPT:
+    case ZYDIS_CATEGORY_SYSCALL:
+    case ZYDIS_CATEGORY_SYSRET:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// Memory operands that name an address without waiting for it.
+bool never_waits(ZydisInstructionCategory category) {
+  return category == ZYDIS_CATEGORY_NOP || category == ZYDIS_CATEGORY_WIDENOP ||
+         category == ZYDIS_CATEGORY_PREFETCH;
+}
+
+AccessType type_of(ZydisOperandActions actions) {
+  const bool reads = (actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
+  const bool writes = (actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+  if (reads) return AccessType::kLoad;  // read-modify-write waits for the read
+  return writes ? AccessType::kStore : AccessType::kUnknown;
+}
+
+std::optional<X86Access> access_of(const ZydisDecodedOperand& operand) {
+  if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.type != ZYDIS_MEMOP_TYPE_MEM)
+    return std::nullopt;
+  X86Access access;
+  access.ip_relative = operand.mem.base == ZYDIS_REGISTER_RIP || operand.mem.base == ZYDIS_REGISTER_EIP;
+  if (!access.ip_relative && operand.mem.base != ZYDIS_REGISTER_NONE) {
+    access.base = static_cast<std::int8_t>(register_number(operand.mem.base));
+    if (access.base < 0) return std::nullopt;
+  }
+  if (operand.mem.index != ZYDIS_REGISTER_NONE) {
+    access.index = static_cast<std::int8_t>(register_number(operand.mem.index));
+    if (access.index < 0) return std::nullopt;  // a vector of indices: many addresses, none of them known
+  }
+  access.scale = operand.mem.scale == 0 ? std::uint8_t{1} : static_cast<std::uint8_t>(operand.mem.scale);
+  if (operand.mem.segment == ZYDIS_REGISTER_FS) access.segment = X86Access::Segment::kFs;
+  if (operand.mem.segment == ZYDIS_REGISTER_GS) access.segment = X86Access::Segment::kGs;
+  access.displacement = operand.mem.disp.has_displacement ? operand.mem.disp.value : 0;
+  access.type = type_of(operand.actions);
+  return access;
+}
+
+// The operand that a thread would wait for: loads before stores, explicit before implied.
+std::optional<X86Access> pick_access(std::span<const ZydisDecodedOperand> operands) {
+  std::optional<X86Access> best;
+  int best_rank = 0;
+  for (const ZydisDecodedOperand& operand : operands) {
+    const std::optional<X86Access> access = access_of(operand);
+    if (!access) continue;
+    const int rank = 1 + (access->type == AccessType::kLoad ? 2 : 0) +
+                     (operand.visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT ? 1 : 0);
+    if (rank > best_rank) best = access, best_rank = rank;
+  }
+  return best;
+}
+
+std::uint32_t bit(int number) { return number < 0 ? 0U : 1U << static_cast<unsigned>(number); }
+
+// After execution some address registers have moved on by a known step; `displacement` takes it back.
+void undo_known_steps(const ZydisDecodedInstruction& instruction, X86Access& access, std::uint32_t& written) {
+  if (instruction.mnemonic == ZYDIS_MNEMONIC_POP && access.base == kStackPointer &&
+      access.type == AccessType::kLoad) {
+    access.displacement -= instruction.operand_width / 8;
+    written &= ~bit(kStackPointer);
+  }
+  if (instruction.mnemonic == ZYDIS_MNEMONIC_PUSH && access.base == kStackPointer &&
+      access.type == AccessType::kStore)
+    written &= ~bit(kStackPointer);
+}
+
+bool is_string(ZydisInstructionCategory category) { return category == ZYDIS_CATEGORY_STRINGOP; }
+
+// Decodes one instruction at the start of `bytes`. `next_offset`: of the following instruction relative to
+// ip.
+std::optional<Step> decode_step(const ZydisDecoder& decoder, std::span<const std::uint8_t> bytes,
+                                std::int16_t next_offset, bool executed) {
+  ZydisDecodedInstruction instruction;
+  std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands;
+  if (!ZYAN_SUCCESS(
+          ZydisDecoderDecodeFull(&decoder, bytes.data(), bytes.size(), &instruction, operands.data())))
+    return std::nullopt;
+  Step step;
+  const std::span<const ZydisDecodedOperand> used(operands.data(), instruction.operand_count);
+  step.straight = is_straight(instruction.meta.category);
+  for (const ZydisDecodedOperand& operand : used)
+    if (operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
+        (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0)
+      step.written |= bit(register_number(operand.reg.value));
+  if (never_waits(instruction.meta.category)) return step;
+  // A string instruction moves its own address registers on; only one that is still under way can be read.
+  if (is_string(instruction.meta.category)) {
+    step.written |= bit(kSource) | bit(kDestination);
+    if (executed) return step;
+  }
+  step.access = pick_access(used);
+  if (!step.access) return step;
+  X86Access& access = *step.access;
+  access.next_offset = executed ? next_offset : static_cast<std::int16_t>(instruction.length);
+  access.address_32 = instruction.address_width == 32;
+  if (!executed) return step;
+  undo_known_steps(instruction, access, step.written);
+  const std::uint32_t needed = bit(access.base) | bit(access.index);
+  if ((needed & step.written) == 0) return step;
+  // A load into its own base holds the pointer to follow next; anything else has lost its address.
+  const bool chase = access.type == AccessType::kLoad && instruction.mnemonic == ZYDIS_MNEMONIC_MOV &&
+                     instruction.operand_width == 64 && (bit(access.index) & step.written) == 0;
+  if (chase)
+    access.own_base_overwritten = true;
+  else
+    step.access.reset();
+  return step;
+}
+
+// Start of the instruction that ends at `end`, by the majority of the chains that land there; -1 when none
+// does. Of equals the earliest wins: a start that leaves out a prefix is always later.
+int predecessor(std::span<const std::uint8_t> lengths, int end) {
+  std::array<std::int8_t, kMaxWindow>
+      last{};  // last instruction start of the chain from here, -1: misses `end`
+  std::array<std::uint8_t, kMaxWindow> votes{};
+  int best = -1;
+  for (int offset = end - 1; offset >= 0; --offset) {
+    const auto at = static_cast<std::size_t>(offset);
+    last[at] = -1;
+    if (lengths[at] == 0) continue;
+    const int next = offset + lengths[at];
+    if (next == end)
+      last[at] = static_cast<std::int8_t>(offset);
+    else if (next < end)
+      last[at] = last[static_cast<std::size_t>(next)];
+    if (last[at] < 0) continue;
+    const auto winner = static_cast<std::size_t>(last[at]);
+    ++votes[winner];
+    if (best < 0 || votes[winner] >= votes[static_cast<std::size_t>(best)]) best = last[at];
+  }
+  return best;
+}
+
+ZydisDecoder make_decoder() {
+  ZydisDecoder decoder;
+  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  return decoder;
+}
+
+// Length of the instruction at each offset, 0 where there is none.
+std::array<std::uint8_t, kMaxWindow> instruction_lengths(const ZydisDecoder& decoder,
+                                                         std::span<const std::uint8_t> bytes) {
+  std::array<std::uint8_t, kMaxWindow> lengths{};
+  for (std::size_t offset = 0; offset < bytes.size(); ++offset) {
+    ZydisDecodedInstruction instruction;
+    if (ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, bytes.data() + offset,
+                                                   bytes.size() - offset, &instruction)))
+      lengths[offset] = instruction.length;
+  }
+  return lengths;
+}
+
+}  // namespace
+
+std::optional<Address> X86Access::address(const X86Registers& registers) const {
+  auto result = static_cast<std::uint64_t>(displacement);
+  if (ip_relative)
+    result += registers.ip + static_cast<std::uint64_t>(static_cast<std::int64_t>(next_offset));
+  if (base >= 0) result += registers.general[static_cast<std::size_t>(base)];
+  if (index >= 0) result += registers.general[static_cast<std::size_t>(index)] * scale;
+  if (address_32) result &= 0xffffffffU;
+  if (segment != Segment::kNone) {
+    const std::uint64_t segment_base = segment == Segment::kFs ? registers.fs_base : registers.gs_base;
+    if (segment_base == 0) return std::nullopt;
+    result += segment_base;
+  }
+  if (result < kLowestAddress || result >= kUserAddressEnd) return std::nullopt;
+  return result;
+}
+
+X86Decoded decode_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after) {
+  static const ZydisDecoder decoder = make_decoder();
+  if (before.size() > kMaxWindow) before = before.last(kMaxWindow);
+  X86Decoded result;
+  if (!after.empty())
+    if (const std::optional<Step> step = decode_step(decoder, after, 0, false)) result.at = step->access;
+
+  const std::array<std::uint8_t, kMaxWindow> lengths = instruction_lengths(decoder, before);
+  std::uint32_t written_since = 0;
+  int end = static_cast<int>(before.size());
+  for (unsigned distance = 0; distance <= kMaxWalkBack; ++distance) {
+    const int start = predecessor(std::span(lengths).first(before.size()), end);
+    if (start < 0) return result;
+    const auto next_offset = static_cast<std::int16_t>(end - static_cast<int>(before.size()));
+    const std::optional<Step> step = decode_step(
+        decoder, before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)),
+        next_offset, true);
+    if (!step || !step->straight) return result;
+    if (step->access) {
+      const std::uint32_t needed = bit(step->access->base) | bit(step->access->index);
+      if ((needed & written_since) == 0) {
+        (distance == 0 ? result.before : result.earlier) = step->access;
+        result.earlier_distance = distance;
+      }
+      return result;
+    }
+    written_since |= step->written;
+    end = start;
+  }
+  return result;
+}
+
+}  // namespace tier
