@@ -32,7 +32,7 @@ struct MigratorSettings {
   Bytes batch = 2_MiB;
   // A transparent huge page of this machine (one PMD).
   Bytes huge_page = 2_MiB;
-  RefusalSettings refusals;
+  RefusalSettings refusals = {};
 };
 
 // Since the start. `pages` balances at all times.

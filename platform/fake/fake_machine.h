@@ -24,19 +24,19 @@ struct FakeNode {
   std::optional<int> latency_ns = 100;  // none: neither firmware nor probe can tell
   bool has_cpus = true;
   bool online = true;
-  std::vector<int> distances;
-  std::optional<Bytes> bandwidth;  // per second
+  std::vector<int> distances = {};
+  std::optional<Bytes> bandwidth = {};  // per second
 };
 
 struct FakeMapping {
   Address start = 0;
-  Bytes size;
+  Bytes size = {};
   int node = 0;       // holds every page at the start; -1 = nothing resident
   bool huge = false;  // transparent huge pages: each aligned FakeSpec::huge_page moves as one
   Backing backing = Backing::kAnonymous;
   bool mlocked = false;
   bool own_policy = false;
-  std::string name;
+  std::string name = {};
 };
 
 struct FakeProcess {
@@ -45,13 +45,13 @@ struct FakeProcess {
   std::string name = "program";
   std::string cgroup = "/";
   std::uint32_t uid = 0;
-  std::vector<int> allowed_nodes;  // empty: all nodes
-  std::vector<FakeMapping> mappings;
+  std::vector<int> allowed_nodes = {};  // empty: all nodes
+  std::vector<FakeMapping> mappings = {};
 };
 
 struct FakeSpec {
-  std::vector<FakeNode> nodes;
-  std::vector<FakeProcess> processes;
+  std::vector<FakeNode> nodes = {};
+  std::vector<FakeProcess> processes = {};
   Bytes page_size = 4_KiB;
   Bytes huge_page = 2_MiB;
 };

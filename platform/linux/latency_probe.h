@@ -10,11 +10,10 @@
 namespace tier {
 
 struct LatencyProbeSettings {
-  // Memory bound to each node, allocated at the first measurement. The chase visits each cache line of it
-  // once before it repeats, so a line is long evicted when it is visited again: with 4,096 steps a
-  // measurement (below) a line returns after 64 measurements, by which time the programs' own accesses have
-  // replaced it. Small, because it lives in the fast tier too.
-  Bytes buffer = 16_MiB;
+  // Memory kept on each node, allocated at the first measurement. Every visited line is flushed from the
+  // caches again (clflush), so this need not exceed the last-level cache; it only has to be large enough that
+  // no row buffer or prefetcher helps. Small, because it lives in the fast tier too.
+  Bytes buffer = 4_MiB;
   // At 100 to 500 ns each: 0.4 to 2 ms of CPU per measurement.
   std::uint32_t steps = 4096;
 };

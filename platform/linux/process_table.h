@@ -1,12 +1,17 @@
 // Processes as /proc shows them.
 #pragma once
 
+#include <map>
+#include <mutex>
 #include <string>
+#include <vector>
 
+#include "core/clock.h"
 #include "platform/api/process_table.h"
 
 namespace tier {
 
+// Thread-safe.
 class LinuxProcessTable final : public ProcessTable {
  public:
   // `root` holds proc/ and sys/: "/" or a tree made by a test. open() always speaks of the real kernel.
@@ -15,11 +20,15 @@ class LinuxProcessTable final : public ProcessTable {
   Result<std::vector<Pid>> list() const override;
   Result<Target> describe(Pid pid) const override;
   Result<std::vector<Pid>> in_cgroup(const std::string& path) const override;
+
+  // own_policy comes from numa_maps, for which the kernel walks every page: it is re-read at most 1 % of the
+  // time, so a new policy of the program's own may show late (by 100 times what the walk takes). mlocked
+  // comes from smaps, read only when the process has locked memory at all.
   Result<std::vector<Mapping>> mappings(Pid pid) const override;
 
-  // From /proc/PID/statm and the page-table size, not from the maps, whose reading costs as much as using
-  // them: a change that keeps the total size, the data size and the page-table size all the same goes
-  // unnoticed until the next one, so re-read now and then anyway. 0 when the process is gone.
+  // From the sizes in /proc/PID/status, not from the maps, whose reading costs as much as using them. A
+  // change that leaves every size the same goes unnoticed until the next one, so re-read now and then anyway;
+  // growth of the page tables counts as a change though the map is the same. 0 for a process without memory.
   std::uint64_t mappings_version(Pid pid) const override;
 
   Result<std::unique_ptr<ProcessHandle>> open(Pid pid, std::uint64_t start_time) const override;
@@ -28,7 +37,18 @@ class LinuxProcessTable final : public ProcessTable {
  private:
   std::string proc(Pid pid, const char* file) const;
 
+  std::vector<Address> own_policies(Pid pid) const;
+
+  struct PolicyRead {
+    std::uint64_t start_time = 0;  // of the process
+    Nanoseconds read_again{};      // monotonic; until then this is good enough
+    std::vector<Address> starts;
+  };
+  static constexpr Nanoseconds kForgetAfter = std::chrono::minutes(10);
+
   std::string root_;
+  mutable std::mutex mutex_;
+  mutable std::map<Pid, PolicyRead> policies_;  // guarded by mutex_, which is not held while reading
 };
 
 }  // namespace tier

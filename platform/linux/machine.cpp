@@ -1,0 +1,57 @@
+#include "platform/linux/machine.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "platform/linux/file.h"
+#include "platform/linux/proc_text.h"
+
+namespace tier {
+namespace {
+
+Nanoseconds from(const timeval& t) {
+  return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
+}
+
+}  // namespace
+
+Nanoseconds MonotonicClock::now() const {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
+}
+
+LinuxPressureReader::LinuxPressureReader(std::string root) : root_(std::move(root)) {}
+
+std::optional<double> LinuxPressureReader::memory_some_avg10() const {
+  const auto text = read_file(under(root_, "/proc/pressure/memory"), 65536);
+  return text ? parse_pressure_some(*text) : std::nullopt;
+}
+
+SelfUsage LinuxSelfMeter::usage() const {
+  SelfUsage usage;
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  usage.cpu = from(used.ru_utime) + from(used.ru_stime);
+  if (const auto text = read_file("/proc/self/statm")) {
+    const std::string_view view = *text;
+    const std::size_t begin = view.find(' ');
+    const std::size_t end = begin == std::string_view::npos ? begin : view.find(' ', begin + 1);
+    if (end != std::string_view::npos) {
+      const auto pages = parse_number(view.substr(begin + 1, end - begin - 1));
+      usage.resident = {pages.value_or(0) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
+    }
+  }
+  return usage;
+}
+
+void become_background_thread(const char* name) {
+  ::pthread_setname_np(::pthread_self(), name);
+  const sched_param parameters{};
+  ::sched_setscheduler(0, SCHED_BATCH, &parameters);
+}
+
+}  // namespace tier

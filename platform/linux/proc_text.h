@@ -1,0 +1,62 @@
+// The text formats of /proc and sysfs, as pure functions. Every one takes any bytes at all and either
+// understands them or says so; none allocates more than a small multiple of its input.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "core/target.h"
+
+namespace tier {
+
+// A decimal number and nothing else; none on junk, sign, overflow or emptiness.
+std::optional<std::uint64_t> parse_number(std::string_view text);
+
+// Without leading and trailing blanks and newlines.
+std::string_view trimmed(std::string_view text);
+
+// "0-1,3" → 0, 1, 3. Empty text is an empty list (an offline set). None on junk, on a range that runs
+// backwards, or on numbers above 65535, which no kernel has nodes or CPUs for.
+std::optional<std::vector<int>> parse_id_list(std::string_view text);
+
+// /proc/PID/stat.
+struct ProcStat {
+  int pid = 0;
+  std::string comm;  // may hold spaces, parentheses and newlines
+  char state = '?';
+  std::uint64_t start_time = 0;  // clock ticks after boot
+};
+std::optional<ProcStat> parse_stat(std::string_view text);
+
+// A line "Key:\tvalue" of /proc/PID/status; the value trimmed.
+std::optional<std::string_view> status_field(std::string_view text, std::string_view key);
+
+// A status line in kB, as bytes.
+std::optional<Bytes> status_bytes(std::string_view text, std::string_view key);
+
+// /proc/PID/cgroup → path below the hierarchy that accounts memory: the v1 memory controller's where there is
+// one, else v2's. None when the file has neither.
+std::optional<std::string> parse_cgroup(std::string_view text);
+
+// /proc/PID/maps, sorted by address; the kernel's own ranges ([vdso], [vvar…], [vsyscall]) left out. A line
+// that makes no sense is an error: half a map is worse than none.
+Result<std::vector<Mapping>> parse_maps(std::string_view text);
+
+// Starts of the mappings in /proc/PID/numa_maps that carry a policy of the program's own: anything but
+// default and local. Lines that make no sense are passed over: they name no address to protect.
+std::vector<Address> parse_own_policies(std::string_view text);
+
+// Starts of the mappings in /proc/PID/smaps whose VmFlags hold "lo".
+std::vector<Address> parse_mlocked(std::string_view text);
+
+// "Node 0 MemTotal:  4417752 kB" of a node's meminfo, as bytes.
+std::optional<Bytes> parse_node_meminfo(std::string_view text, std::string_view key);
+
+// "some avg10=1.23 …" of a pressure file; percent, 0 to 100.
+std::optional<double> parse_pressure_some(std::string_view text);
+
+}  // namespace tier
