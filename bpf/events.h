@@ -50,9 +50,10 @@ struct tier_event_header {
 
 struct tier_sample {
   struct tier_event_header header;
-  unsigned long long weight_ns;    /* time that this sample stands for (tick, clock) */
+  unsigned long long stands_for;    /* tick, clock: time that this sample stands for; address: events it stands for */
   unsigned long long address;      /* data address (TIER_EVENT_ADDRESS), else 0 */
-  unsigned long long latency;      /* sample weight of the hardware in its own unit, 0 when unknown */
+  unsigned long long latency;      /* perf's sample weight: cycles of the access, 0 when unknown */
+  unsigned long long data_source;  /* perf's data source word, 0 when unknown */
   struct tier_registers registers; /* of the interrupted user code */
 };
 

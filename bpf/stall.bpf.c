@@ -52,7 +52,7 @@ static __always_inline int send_tick(struct tier_sample *sample, struct pt_regs 
     count->no_code++;
     return 0;
   }
-  sample->weight_ns = weight_ns;
+  sample->stands_for = weight_ns;
   TIER_COPY_REGISTERS(&sample->registers, registers);
   fill_bases(sample);
   tier_send(sample, count);
@@ -113,7 +113,7 @@ int on_clock(struct bpf_perf_event_data *ctx) {
     count->no_code++;
     return 0;
   }
-  sample.weight_ns = weight_ns;
+  sample.stands_for = weight_ns;
   TIER_COPY_REGISTERS(&sample.registers, &ctx->regs);
   fill_bases(&sample);
   tier_send(&sample, count);

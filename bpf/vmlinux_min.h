@@ -38,6 +38,23 @@ struct damon_region {
   unsigned int age;
 };
 
+union perf_sample_weight {
+  __u64 full;
+};
+
+union perf_mem_data_src {
+  __u64 val;
+};
+
+struct perf_sample_data {
+  union perf_sample_weight weight;
+  union perf_mem_data_src data_src;
+};
+
+struct bpf_perf_event_data_kern {
+  struct perf_sample_data *data;
+};
+
 #pragma clang attribute pop
 
 /* Context of perf_event programs: the kernel checks accesses by offset, so this one is laid out as in

@@ -1,1 +1,135 @@
-int main() {}
+// Loads every BPF program of ours into the running kernel, one at a time and attached to nothing, and prints
+// what the verifier says. Exit code 0: every program that this kernel has a hook for was accepted.
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <sys/utsname.h>
+
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "damon.skel.h"
+#include "faults.skel.h"
+#include "hardware.skel.h"
+#include "stall.skel.h"
+
+namespace {
+
+using Bytes = const void* (*)(std::size_t*);
+
+struct Object {
+  const char* name;
+  Bytes bytes;
+};
+
+const std::array<Object, 4> kObjects = {{{"stall", stall_bpf__elf_bytes},
+                                         {"hardware", hardware_bpf__elf_bytes},
+                                         {"faults", faults_bpf__elf_bytes},
+                                         {"damon", damon_bpf__elf_bytes}}};
+
+struct ObjectCloser {
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+using OpenObject = std::unique_ptr<bpf_object, ObjectCloser>;
+
+std::string log_text;
+
+int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG) return 0;
+  std::array<char, 65536> line{};
+  const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
+  log_text += line.data();
+  return length;
+}
+
+OpenObject open_object(const Object& object) {
+  std::size_t size = 0;
+  const void* bytes = object.bytes(&size);
+  bpf_object_open_opts options{};
+  options.sz = sizeof(options);
+  options.object_name = object.name;
+  return OpenObject(bpf_object__open_mem(bytes, size, &options));
+}
+
+bool kernel_symbol(const std::string& name) {
+  std::ifstream symbols("/proc/kallsyms");
+  for (std::string line; std::getline(symbols, line);)
+    if (line.size() > name.size() && line.ends_with(" " + name)) return true;
+  return false;
+}
+
+// Why this kernel cannot have the program, empty when it can.
+std::string missing_hook(const btf* kernel, const std::string& section, const std::string& program) {
+  const std::string prefix = "tp_btf/";
+  if (section.starts_with(prefix)) {
+    const std::string hook = section.substr(prefix.size());
+    if (btf__find_by_name_kind(kernel, ("btf_trace_" + hook).c_str(), BTF_KIND_TYPEDEF) < 0)
+      return "no such tracepoint in BTF: " + hook;
+  }
+  if (program == "on_tick" && !kernel_symbol("__irq_regs"))
+    return "no symbol __irq_regs (CONFIG_KALLSYMS_ALL); on_tick_by_stack stands in";
+  if (program == "on_address_with_latency" &&
+      btf__find_by_name_kind(kernel, "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) < 0)
+    return "no bpf_cast_to_kern_ctx (Linux 6.2); on_address stands in";
+  return {};
+}
+
+std::vector<std::string> programs_of(const Object& object) {
+  std::vector<std::string> names;
+  const OpenObject opened = open_object(object);
+  const bpf_program* program = nullptr;
+  while (opened && (program = bpf_object__next_program(opened.get(), const_cast<bpf_program*>(program))))
+    names.emplace_back(bpf_program__name(program));
+  return names;
+}
+
+// Loads one program alone; true unless the verifier refused it.
+bool verify(const btf* kernel, const Object& object, const std::string& wanted) {
+  log_text.clear();
+  const OpenObject opened = open_object(object);
+  std::string section;
+  bpf_program* program = nullptr;
+  while ((program = bpf_object__next_program(opened.get(), program)) != nullptr) {
+    const bool this_one = wanted == bpf_program__name(program);
+    if (this_one) section = bpf_program__section_name(program);
+    bpf_program__set_autoload(program, this_one);
+  }
+  const std::string missing = missing_hook(kernel, section, wanted);
+  if (!missing.empty()) {
+    std::printf("skipped  %s/%s: %s\n", object.name, wanted.c_str(), missing.c_str());
+    return true;
+  }
+  const int code = bpf_object__load(opened.get());
+  std::printf("%s  %s/%s\n", code == 0 ? "OK     " : "REFUSED", object.name, wanted.c_str());
+  if (code != 0) std::printf("%s\n", log_text.c_str());
+  return code == 0;
+}
+
+}  // namespace
+
+int main() {
+  libbpf_set_print(keep_log);
+  utsname system{};
+  uname(&system);
+  std::printf("kernel %s\n", system.release);
+  btf* kernel = btf__load_vmlinux_btf();
+  if (libbpf_get_error(kernel) != 0) {
+    std::printf("REFUSED  no type information in /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)\n");
+    return 1;
+  }
+  unsigned programs = 0, refused = 0;
+  for (const Object& object : kObjects)
+    for (const std::string& program : programs_of(object)) {
+      ++programs;
+      refused += verify(kernel, object, program) ? 0U : 1U;
+    }
+  btf__free(kernel);
+  std::printf("%u programs, %u refused\n", programs, refused);
+  return programs == 0 || refused != 0 ? 1 : 0;
+}

@@ -154,7 +154,7 @@ Result<void> StallSource::Impl::calibrate() {
     const PickRule both{raw.sample->registers.ip != calibration_loop().load, false};
     picked.push_back(decoder_->decode(raw, both));
     samples.push_back(
-        {raw.sample->registers.ip, false, Nanoseconds(static_cast<std::int64_t>(raw.sample->weight_ns))});
+        {raw.sample->registers.ip, false, Nanoseconds(static_cast<std::int64_t>(raw.sample->stands_for))});
   };
   const tier_counters before = events_->counters();
   WatchList child;
@@ -251,7 +251,7 @@ void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
 // directly behind an access count executions of it exactly, time / (time per instruction) each; the others
 // only show which addresses, so all share the total of the direct ones.
 double StallSource::Impl::weight_of(const tier_sample& sample, bool direct) {
-  const double time = static_cast<double>(sample.weight_ns) * 1e-9;
+  const double time = static_cast<double>(sample.stands_for) * 1e-9;
   if (calibration_.meaning == WeightMeaning::kStall) return time;
   direct_ = direct_ * kSmoothing + (direct ? 1 : 0);
   decoded_ = decoded_ * kSmoothing + 1;
