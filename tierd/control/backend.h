@@ -22,7 +22,7 @@ struct TopQuery {
 struct HeatmapQuery {
   std::int32_t pid = 0;          // 0 = all
   std::uint32_t max_rows = 256;  // regions, the most demanded first, 1..4096
-  std::uint32_t max_ticks = 60;  // columns, 1..512
+  std::uint32_t max_ticks = 60;  // columns, 1..512; rows × ticks at most 65536
 };
 
 struct ExplainQuery {
@@ -35,10 +35,10 @@ struct EventsQuery {
   std::uint32_t limit = 1000;  // events per reply
 };
 
-// All calls come from the event loop's thread, between ticks. A view may carry every process's rows: the
-// server removes what the caller may not see, by the rows' uid. pause, resume and reload are called for
-// privileged callers only. Exceptions are bugs; errors come back as Error (kinds map to tierctl's exit
-// codes).
+// All calls come from the event loop's thread, between ticks. Limits of heatmap and top count rows that the
+// caller may see (may_see in redact.h); the server removes by uid whatever a view carries beyond that. pause,
+// resume and reload are called for privileged callers only. Errors come back as Error (kinds map to tierctl's
+// exit codes).
 class ControlBackend {
  public:
   virtual ~ControlBackend() = default;

@@ -1,0 +1,34 @@
+// From one request message to its reply, without any socket.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "tierd/control/backend.h"
+
+namespace tier {
+
+struct ServiceInfo {
+  std::string version;
+};
+
+struct Follow {
+  std::uint64_t since = 0;
+  std::uint32_t limit = 0;  // events per reply
+  bool ended = false;       // the last reply was an error
+};
+
+struct Outcome {
+  bool hang_up = false;              // not a Varlink call: nothing sensible can follow on this connection
+  std::optional<std::string> reply;  // without the NUL; none for one-way calls
+  std::optional<Follow> follow;      // Events with `more`: the caller streams replies from here
+};
+
+// Never throws; whatever the bytes are.
+Outcome dispatch(ControlBackend&, const Caller&, const ServiceInfo&, const std::string& message);
+
+// The next streamed reply for a follower, none when nothing is new; moves follow.since on.
+std::optional<std::string> next_events(ControlBackend&, const Caller&, Follow& follow, bool even_if_empty);
+
+}  // namespace tier

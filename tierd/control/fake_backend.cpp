@@ -1,0 +1,248 @@
+#include "tierd/control/fake_backend.h"
+
+#include <algorithm>
+
+#include "tierd/control/config_view.h"
+
+namespace tier {
+namespace {
+
+constexpr std::uint64_t kMiB = 1ULL << 20, kGiB = 1ULL << 30;
+constexpr std::int64_t kOther = 4242;
+
+std::vector<TierView> fake_tiers() {
+  TierView fast{.rank = 0,
+                .nodes = {0},
+                .unloaded_latency_ns = 90,
+                .total_bytes = 16 * kGiB,
+                .free_bytes = 1 * kGiB,
+                .resident_bytes = 12 * kGiB,
+                .demand_share = 0.91};
+  TierView slow{.rank = 1,
+                .nodes = {1, 2},
+                .unloaded_latency_ns = 250,
+                .total_bytes = 128 * kGiB,
+                .free_bytes = 96 * kGiB,
+                .resident_bytes = 30 * kGiB,
+                .demand_share = 0.09};
+  return {fast, slow};
+}
+
+}  // namespace
+
+FakeBackend::FakeBackend(std::uint32_t owner) : owner_(owner) {
+  add_event("mode", 0, kNobody, "started in observe mode");
+  add_event("promoted", 4100, owner_, "2 MiB of redis-server to node 0");
+  add_event("promoted", 4200, kOther, "2 MiB of postgres to node 0");
+}
+
+void FakeBackend::add_event(const std::string& kind, std::int32_t pid, std::int64_t uid,
+                            const std::string& message) {
+  Event event;
+  event.sequence = events_.size() + 1;
+  event.time_unix_ns = 1'800'000'000'000'000'000 + static_cast<std::int64_t>(events_.size()) * 1'000'000'000;
+  event.tick = 100 + events_.size();
+  event.kind = kind;
+  event.pid = pid;
+  event.uid = uid;
+  event.message = message;
+  if (kind == "promoted") {
+    event.region_start = 0x7f0000000000;
+    event.from = 1, event.to = 0;
+    event.bytes = 2 * kMiB;
+    event.benefit_seconds = 0.004;
+  }
+  events_.push_back(event);
+}
+
+Result<StatusView> FakeBackend::status(const Caller&) {
+  StatusView view;
+  view.version = "0.1.0";
+  view.mode = "act";
+  view.paused = paused;
+  view.uptime_seconds = 3725;
+  view.ticks = 3720;
+  view.interval_seconds = 1;
+  view.tick_work_seconds = 0.0042;
+  view.targets = 2;
+  view.regions = 21'504;
+  view.managed_bytes = 42 * kGiB;
+  view.forecaster = "exponential-average";
+  view.sources = {{"stall-tick", "97 % of samples decode to the right region", 1985, 2400, 0.0048, 7'400'000,
+                   6'900'000, 480'000, 20'000, 12}};
+  view.tiers = fake_tiers();
+  view.hit_share = 0.91;
+  view.hit_share_total = 0.88;
+  view.ledger = {1200, 1100, 60.5, 52.25, 1.5, 6.0};
+  view.pages = {614'400, 600'000, 4'000, 8'000, 400, {{"EBUSY", 1'900}, {"ENOMEM", 100}}};
+  view.migrator = {1200, 3, 1, 2, 1536 * kMiB, 864 * kMiB, 200 * kMiB, 4.5};
+  view.self = {38.5, 0.0104, 24 * kMiB, 0.55 * static_cast<double>(kMiB)};
+  view.last_error = "move_pages of pid 4200: EBUSY";
+  view.rivals = {{"kernel NUMA balancing (tiering mode)", "sysctl kernel.numa_balancing=0"}};
+  return view;
+}
+
+Result<DoctorView> FakeBackend::doctor(const Caller&) {
+  DoctorView view;
+  view.daemon_running = true;
+  view.kernel = "6.12.0-test";
+  view.tiered = true;
+  view.can_observe = true;
+  view.can_act = true;
+  view.verdict = "two tiers; stall sampling works; pages can be moved";
+  view.features = {{"BTF", true, "5.4", "", ""},
+                   {"hardware sampling", false, "4.1", "no PMU: perf_event_open says ENOENT",
+                    "on a virtual machine, ask for a vPMU; stall sampling is used instead"}};
+  view.sources = {{"stall-tick", true, "samples carry addresses; 2.4 us each"},
+                  {"hardware", false, "no PMU on this machine"}};
+  view.latencies = {{0, 90, "probe"}, {1, 250, "firmware"}, {2, std::nullopt, "unknown"}};
+  view.capabilities = {{"CAP_BPF", true, "loading samplers"}, {"CAP_SYS_NICE", false, "moving shared pages"}};
+  view.rivals = {{"DAMON (kdamond 0)", "stop its owner, or choose sampling.source = \"stall\""}};
+  return view;
+}
+
+Result<NodesView> FakeBackend::nodes(const Caller&) {
+  NodesView view;
+  view.tiered = true;
+  view.tiers = fake_tiers();
+  NodeView fast{.node = 0,
+                .tier = 0,
+                .online = true,
+                .has_cpus = true,
+                .total_bytes = 16 * kGiB,
+                .free_bytes = 1 * kGiB,
+                .unloaded_latency_ns = 90,
+                .loaded_latency_ns = 104,
+                .latency_source = "probe",
+                .read_bytes_per_second = 100 * kGiB,
+                .distances = {10, 20, 30}};
+  NodeView slow = fast;
+  slow.node = 1, slow.tier = 1, slow.has_cpus = false;
+  slow.total_bytes = 64 * kGiB, slow.free_bytes = 48 * kGiB;
+  slow.unloaded_latency_ns = 250, slow.loaded_latency_ns = 260;
+  slow.latency_source = "firmware", slow.read_bytes_per_second = 30 * kGiB;
+  slow.distances = {20, 10, 20};
+  NodeView gone = slow;
+  gone.node = 2, gone.online = false, gone.tier = -1;
+  gone.unloaded_latency_ns.reset(), gone.loaded_latency_ns.reset(), gone.read_bytes_per_second.reset();
+  gone.latency_source = "unknown", gone.distances = {30, 20, 10};
+  view.nodes = {fast, slow, gone};
+  return view;
+}
+
+Result<TopView> FakeBackend::top(const Caller&, const TopQuery& query) {
+  TopView view;
+  view.interval_seconds = 1;
+  TopRow mine{.pid = 4100,
+              .uid = owner_,
+              .name = "redis-server",
+              .cgroup = "/system.slice/redis.service",
+              .regions = 5'120,
+              .resident_bytes = 10 * kGiB,
+              .fast_bytes = 8 * kGiB,
+              .waited_seconds = 0.412,
+              .demand = 4.6e6,
+              .hit_share = 0.94,
+              .samples = 812,
+              .promoted_bytes = 1024 * kMiB,
+              .demoted_bytes = 512 * kMiB};
+  TopRow other = mine;
+  other.pid = 4200, other.uid = kOther, other.name = "postgres",
+  other.cgroup = "/system.slice/postgresql.service";
+  other.waited_seconds = 0.1, other.demand = 9e5, other.hit_share = std::nullopt, other.samples = 120;
+  view.rows = {mine, other};
+  if (query.limit != 0 && view.rows.size() > query.limit) view.rows.resize(query.limit);
+  return view;
+}
+
+Result<HeatmapView> FakeBackend::heatmap(const Caller&, const HeatmapQuery& query) {
+  HeatmapView view;
+  view.interval_seconds = 1;
+  const std::uint32_t ticks = std::min<std::uint32_t>(query.max_ticks, 8);
+  for (std::uint32_t i = 0; i < ticks; ++i) view.ticks.push_back(100 + i);
+  for (std::uint32_t r = 0; r < std::min<std::uint32_t>(query.max_rows, 3); ++r) {
+    HeatmapRow row;
+    row.pid = r < 2 ? 4100 : 4200;
+    row.uid = r < 2 ? static_cast<std::int64_t>(owner_) : kOther;
+    row.name = r < 2 ? "redis-server" : "postgres";
+    row.start = 0x7f0000000000 + r * 2 * kMiB;
+    row.end = row.start + 2 * kMiB;
+    for (std::uint32_t i = 0; i < ticks; ++i) {
+      row.demand.push_back(r == 1 ? 0 : 10.0 * (1U << i));
+      row.tier.push_back(r == 1 ? 1 : (i < 4 ? 1 : 0));
+    }
+    view.rows.push_back(row);
+  }
+  view.omitted = 18;
+  return view;
+}
+
+Result<ExplainView> FakeBackend::explain(const Caller&, const ExplainQuery& query) {
+  if (query.pid != 4100 && query.pid != 4200)
+    return fail(ErrorKind::kFailed, "process " + std::to_string(query.pid) + " is not watched",
+                "name it under [targets] and run `tierctl config reload`");
+  ExplainView view;
+  view.pid = query.pid;
+  view.uid = query.pid == 4100 ? static_cast<std::int64_t>(owner_) : kOther;
+  view.name = query.pid == 4100 ? "redis-server" : "postgres";
+  view.address = query.address;
+  view.region_start = query.address & ~(2 * kMiB - 1);
+  view.region_end = view.region_start + 2 * kMiB;
+  view.mapping = "[heap]";
+  view.backing = "anonymous";
+  view.pages = "huge";
+  view.node = 0, view.tier = 0;
+  view.resident_bytes = 2 * kMiB;
+  view.demand = 51'200, view.waited_seconds = 0.0046;
+  view.forecast_low = 40'000, view.forecast_mean = 50'000, view.forecast_high = 60'000;
+  view.age_ticks = 600, view.idle_ticks = 0;
+  view.why = "promoted at tick 3100, since when it has kept earning its place";
+  view.benefit_of_moving_seconds = -0.128, view.cost_of_moving_seconds = 0.0012;
+  DecisionView decision{.id = 77,
+                        .tick = 3100,
+                        .reason = "demand",
+                        .from = 1,
+                        .to = 0,
+                        .fate = "moved",
+                        .moved_bytes = 2 * kMiB,
+                        .expected_benefit_seconds = 0.12,
+                        .expected_cost_seconds = 0.0012,
+                        .scored_benefit_seconds = 0.11,
+                        .measured_cost_seconds = 0.0013,
+                        .detail = ""};
+  view.decisions = {decision};
+  return view;
+}
+
+Result<EventsView> FakeBackend::events(const Caller&, const EventsQuery& query) {
+  EventsView view;
+  view.next = query.since;
+  for (const Event& event : events_) {
+    if (event.sequence <= query.since) continue;
+    if (view.events.size() >= query.limit) break;
+    view.events.push_back(event);
+    view.next = event.sequence;
+  }
+  return view;
+}
+
+Result<ConfigView> FakeBackend::config_show(const Caller&) { return to_view(*check_config({})); }
+
+Result<void> FakeBackend::pause(const Caller& caller) {
+  control_calls.push_back(caller);
+  paused = true;
+  return {};
+}
+
+Result<void> FakeBackend::resume(const Caller& caller) {
+  control_calls.push_back(caller);
+  paused = false;
+  return {};
+}
+
+Result<ConfigView> FakeBackend::reload(const Caller& caller) {
+  control_calls.push_back(caller);
+  return reload_answer;
+}
+
+}  // namespace tier

@@ -1,0 +1,40 @@
+// A daemon made of canned views, for the tests of the server, of tierctl and of the rendering. Every field
+// that a table shows has a telling value.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tierd/control/backend.h"
+
+namespace tier {
+
+class FakeBackend : public ControlBackend {
+ public:
+  // Rows belong to `owner` (pid 4100) and to uid 4242 (pid 4200).
+  explicit FakeBackend(std::uint32_t owner = 0);
+
+  Result<StatusView> status(const Caller&) override;
+  Result<DoctorView> doctor(const Caller&) override;
+  Result<NodesView> nodes(const Caller&) override;
+  Result<TopView> top(const Caller&, const TopQuery&) override;
+  Result<HeatmapView> heatmap(const Caller&, const HeatmapQuery&) override;
+  Result<ExplainView> explain(const Caller&, const ExplainQuery&) override;
+  Result<EventsView> events(const Caller&, const EventsQuery&) override;
+  Result<ConfigView> config_show(const Caller&) override;
+  Result<void> pause(const Caller&) override;
+  Result<void> resume(const Caller&) override;
+  Result<ConfigView> reload(const Caller&) override;
+
+  void add_event(const std::string& kind, std::int32_t pid, std::int64_t uid, const std::string& message);
+
+  bool paused = false;
+  std::vector<Caller> control_calls;  // pause, resume, reload
+  Result<ConfigView> reload_answer = ConfigView{};
+
+ private:
+  std::uint32_t owner_;
+  std::vector<Event> events_;
+};
+
+}  // namespace tier

@@ -1,0 +1,88 @@
+#include "tierd/control/listener.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace tier {
+namespace {
+
+constexpr int kBacklog = 64;  // connections waiting while a tick runs
+
+tl::unexpected<Error> refuse(const std::string& what, int error) {
+  const bool permission = error == EACCES || error == EPERM || error == EROFS;
+  return fail(permission ? ErrorKind::kPermission : ErrorKind::kFailed,
+              fmt::format("control socket: {}: {}", what, std::strerror(error)),
+              permission ? "run as root, or set control.socket to a path in a folder that you own" : "");
+}
+
+std::string read_holder(int lock) {
+  std::array<char, 32> text{};
+  const ssize_t length = ::pread(lock, text.data(), text.size() - 1, 0);
+  std::string pid(text.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+  while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+  return pid.empty() ? "unknown" : pid;
+}
+
+Result<Descriptor> take_lock(const std::string& path) {
+  Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!lock) return refuse(path, errno);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return refuse(path, errno);
+    return fail(ErrorKind::kFailed,
+                fmt::format("another tierd is running (pid {}) and holds {}", read_holder(lock.get()), path),
+                "stop it first (systemctl stop tierd); two daemons would move the same pages to and fro");
+  }
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0)
+    return refuse(path, errno);
+  return lock;
+}
+
+Result<Descriptor> bind_and_listen(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return refuse(path, ENAMETOOLONG);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return refuse(path, errno);
+  struct stat existing {};
+  if (::lstat(path.c_str(), &existing) == 0) {
+    if (!S_ISSOCK(existing.st_mode))
+      return fail(ErrorKind::kFailed, fmt::format("control socket: {} exists and is not a socket", path),
+                  "remove it, or set control.socket to another path");
+    ::unlink(path.c_str());  // stale: we hold the lock, so no daemon listens on it
+  }
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    return refuse(path, errno);
+  if (::chmod(path.c_str(), 0666) != 0 || ::listen(socket.get(), kBacklog) != 0) return refuse(path, errno);
+  return socket;
+}
+
+}  // namespace
+
+Result<Listener> Listener::open(const std::string& path) {
+  std::error_code error;
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::filesystem::create_directories(folder, error);
+  if (error) return refuse(folder.string(), error.value());
+  auto lock = take_lock(path + ".lock");
+  if (!lock) return tl::make_unexpected(lock.error());
+  auto socket = bind_and_listen(path);
+  if (!socket) return tl::make_unexpected(socket.error());
+  return Listener(path, std::move(*lock), std::move(*socket));
+}
+
+Listener::~Listener() {
+  if (socket_) ::unlink(path_.c_str());
+}
+
+}  // namespace tier
