@@ -71,9 +71,19 @@ std::vector<Target> TargetSet::look(TargetChanges& changes) {
   return found;
 }
 
-TargetChanges TargetSet::refresh() {
+std::vector<Target> TargetSet::look_at_known() const {
+  std::vector<Target> found;
+  for (const auto& old : targets_) {
+    auto now = table_.describe(old.pid);
+    // An exec'd program is wanted or not by its new name: the next full look decides.
+    if (now && same_program(old, *now)) found.push_back(std::move(*now));
+  }
+  return found;
+}
+
+TargetChanges TargetSet::refresh(bool look_for_new) {
   TargetChanges changes;
-  auto found = look(changes);
+  auto found = look_for_new ? look(changes) : look_at_known();
   if (found.size() > settings_.limit) {
     std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(settings_.limit),
                       found.end(), [](const Target& a, const Target& b) { return a.resident > b.resident; });

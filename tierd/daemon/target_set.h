@@ -38,7 +38,10 @@ class TargetSet {
 
   // Looks again. A process that exited, whose pid was reused, or that executed another program is removed; in
   // the last two cases what took its place is added under a new id.
-  TargetChanges refresh();
+  // Without look_for_new only the processes already watched are looked at: cheap enough for every tick.
+  TargetChanges refresh(bool look_for_new = true);
+
+  void set_settings(TargetSettings settings) { settings_ = std::move(settings); }
 
   const std::vector<Target>& targets() const { return targets_; }
   const Target* find(TargetId) const;
@@ -49,6 +52,7 @@ class TargetSet {
   bool wanted(const Target& target) const;
   void note(const std::string& problem, TargetChanges& changes);
   std::vector<Target> look(TargetChanges& changes);
+  std::vector<Target> look_at_known() const;
 
   const ProcessTable& table_;
   TargetSettings settings_;

@@ -35,7 +35,8 @@ class ListedProcesses final : public ProcessTable {
   }
   Result<Target> describe(Pid pid) const override {
     if (std::find(forbidden.begin(), forbidden.end(), pid.value) != forbidden.end()) {
-      return fail(ErrorKind::kPermission, "process " + std::to_string(pid.value) + " may not be read", "CAP_SYS_PTRACE");
+      return fail(ErrorKind::kPermission, "process " + std::to_string(pid.value) + " may not be read",
+                  "CAP_SYS_PTRACE");
     }
     const auto it = processes.find(pid.value);
     if (it == processes.end()) return fail(ErrorKind::kFailed, "no process " + std::to_string(pid.value));
@@ -48,7 +49,9 @@ class ListedProcesses final : public ProcessTable {
   }
   Result<std::vector<Mapping>> mappings(Pid) const override { return std::vector<Mapping>{}; }
   std::uint64_t mappings_version(Pid) const override { return 0; }
-  Result<std::unique_ptr<ProcessHandle>> open(Pid, std::uint64_t) const override { return fail(ErrorKind::kFailed, "not here"); }
+  Result<std::unique_ptr<ProcessHandle>> open(Pid, std::uint64_t) const override {
+    return fail(ErrorKind::kFailed, "not here");
+  }
   Bytes base_page_size() const override { return 4_KiB; }
 };
 
@@ -123,6 +126,19 @@ TEST(TargetSet, ExitIsRemoved) {
   EXPECT_THAT(set.targets(), IsEmpty());
 }
 
+TEST(TargetSet, TheCheapLookOnlyLosesTargets) {
+  ListedProcesses table;
+  table.add(10, "sh", 1_GiB);
+  TargetSet set(table, {}, Pid{1});
+  set.refresh();
+  table.add(10, "solver", 1_GiB);
+  table.add(11, "other", 1_GiB);
+  const auto changes = set.refresh(false);
+  EXPECT_THAT(changes.removed, SizeIs(1));
+  EXPECT_THAT(changes.added, IsEmpty());
+  EXPECT_THAT(set.refresh().added, SizeIs(2));
+}
+
 TEST(TargetSet, SaysOnceWhatItMayNotWatch) {
   ListedProcesses table;
   table.add(10, "secret");
@@ -131,7 +147,8 @@ TEST(TargetSet, SaysOnceWhatItMayNotWatch) {
   settings.pids = {Pid{10}};
   settings.cgroups = {"gone"};
   TargetSet set(table, settings, Pid{1});
-  EXPECT_THAT(set.refresh().problems, testing::UnorderedElementsAre(HasSubstr("no cgroup gone"), HasSubstr("CAP_SYS_PTRACE")));
+  EXPECT_THAT(set.refresh().problems,
+              testing::UnorderedElementsAre(HasSubstr("no cgroup gone"), HasSubstr("CAP_SYS_PTRACE")));
   EXPECT_THAT(set.refresh().problems, IsEmpty());
 }
 

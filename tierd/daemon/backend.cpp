@@ -1,0 +1,78 @@
+#include "tierd/daemon/backend.h"
+
+#include <fmt/format.h>
+
+#include "tierd/control/config_view.h"
+#include "tierd/daemon/settings.h"
+#include "tierd/daemon/views.h"
+
+namespace tier {
+namespace {
+
+std::string actor_of(const Caller& caller) { return fmt::format("uid {} pid {}", caller.uid, caller.pid); }
+
+// What only a restart can change: sources, socket and tiers are built once.
+bool needs_restart(const Config& before, const Config& after) {
+  return before.control.socket != after.control.socket || before.control.group != after.control.group ||
+         before.region_size != after.region_size || before.tiers.latency != after.tiers.latency ||
+         before.tiers.latencies != after.tiers.latencies || before.tiers.same_tier != after.tiers.same_tier ||
+         before.sampling.source != after.sampling.source;
+}
+
+}  // namespace
+
+Result<StatusView> DaemonBackend::status(const Caller&) {
+  return status_view(engine_, version_, config_.config.migration.rate_per_second);
+}
+Result<DoctorView> DaemonBackend::doctor(const Caller&) { return doctor_(engine_); }
+Result<NodesView> DaemonBackend::nodes(const Caller&) { return nodes_view(engine_); }
+Result<TopView> DaemonBackend::top(const Caller&, const TopQuery& query) { return top_view(engine_, query); }
+Result<HeatmapView> DaemonBackend::heatmap(const Caller&, const HeatmapQuery& query) {
+  return heatmap_view(engine_, query);
+}
+Result<ExplainView> DaemonBackend::explain(const Caller&, const ExplainQuery& query) {
+  return explain_view(engine_, query);
+}
+
+Result<EventsView> DaemonBackend::events(const Caller&, const EventsQuery& query) {
+  EventsView view;
+  view.events = engine_.events().since(query.since, query.limit);
+  view.next = view.events.empty() ? query.since : view.events.back().sequence;
+  return view;
+}
+
+Result<ConfigView> DaemonBackend::config_show(const Caller&) { return to_view(config_); }
+
+Result<void> DaemonBackend::pause(const Caller& caller) {
+  engine_.set_paused(true, actor_of(caller));
+  return {};
+}
+
+Result<void> DaemonBackend::resume(const Caller& caller) {
+  engine_.set_paused(false, actor_of(caller));
+  return {};
+}
+
+Result<void> DaemonBackend::reload_as(const std::string& actor) {
+  auto loaded = load_();
+  if (!loaded) return tl::make_unexpected(loaded.error());
+  const bool restart = needs_restart(config_.config, loaded->config);
+  if (const auto applied = engine_.apply(engine_settings(loaded->config)); !applied) return applied;
+  config_ = std::move(*loaded);
+  Event event;
+  event.kind = "reloaded";
+  event.actor = actor;
+  event.message =
+      restart ? "configuration read; some of its changes need a restart of the service: [control], [tiers], "
+                "region_size, sampling.source"
+              : "configuration read";
+  engine_.note(event);
+  return {};
+}
+
+Result<ConfigView> DaemonBackend::reload(const Caller& caller) {
+  if (const auto done = reload_as(actor_of(caller)); !done) return tl::make_unexpected(done.error());
+  return to_view(config_);
+}
+
+}  // namespace tier

@@ -1,0 +1,48 @@
+// The daemon's side of the control socket: answers views from the engine and passes orders to it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "tierd/config/loader.h"
+#include "tierd/control/backend.h"
+#include "tierd/daemon/engine.h"
+
+namespace tier {
+
+// Called on the event loop's thread, between ticks.
+class DaemonBackend final : public ControlBackend {
+ public:
+  // `load` reads the configuration again, `doctor` looks at the machine again. All must outlive the backend.
+  DaemonBackend(Engine& engine, LoadedConfig config, std::function<Result<LoadedConfig>()> load,
+                std::function<DoctorView(const Engine&)> doctor, std::string version)
+      : engine_(engine),
+        config_(std::move(config)),
+        load_(std::move(load)),
+        doctor_(std::move(doctor)),
+        version_(std::move(version)) {}
+
+  Result<StatusView> status(const Caller&) override;
+  Result<DoctorView> doctor(const Caller&) override;
+  Result<NodesView> nodes(const Caller&) override;
+  Result<TopView> top(const Caller&, const TopQuery&) override;
+  Result<HeatmapView> heatmap(const Caller&, const HeatmapQuery&) override;
+  Result<ExplainView> explain(const Caller&, const ExplainQuery&) override;
+  Result<EventsView> events(const Caller&, const EventsQuery&) override;
+  Result<ConfigView> config_show(const Caller&) override;
+  Result<void> pause(const Caller&) override;
+  Result<void> resume(const Caller&) override;
+  Result<ConfigView> reload(const Caller&) override;
+
+  // What SIGHUP does; `actor` is for the event.
+  Result<void> reload_as(const std::string& actor);
+
+ private:
+  Engine& engine_;
+  LoadedConfig config_;
+  std::function<Result<LoadedConfig>()> load_;
+  std::function<DoctorView(const Engine&)> doctor_;
+  std::string version_;
+};
+
+}  // namespace tier

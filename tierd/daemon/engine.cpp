@@ -1,0 +1,207 @@
+#include "tierd/daemon/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tier {
+
+Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Forecaster> forecaster)
+    : parts_(std::move(parts)),
+      settings_(std::move(settings)),
+      forecaster_(std::move(forecaster)),
+      targets_(parts_.processes, settings_.targets, parts_.self_pid),
+      latency_(parts_.probe, settings_.latency),
+      tracker_(settings_.tracker) {
+  state_.started = state_.last_tick = parts_.clock.now();
+  state_.self = parts_.self.usage();
+}
+
+Result<std::unique_ptr<Engine>> Engine::create(EngineParts parts, EngineSettings settings) {
+  auto forecaster = make_forecaster(settings.forecaster);
+  if (!forecaster) {
+    std::string known;
+    for (const auto& entry : forecaster_table())
+      known += (known.empty() ? "" : ", ") + std::string(entry.name);
+    return fail(ErrorKind::kUsage, "no forecaster is called \"" + settings.forecaster + "\"",
+                "set policy.forecaster to one of: " + known);
+  }
+  auto nodes = parts.topology.nodes();
+  if (!nodes) return tl::make_unexpected(nodes.error());
+  std::unique_ptr<Engine> engine(new Engine(std::move(parts), std::move(settings), std::move(forecaster)));
+  auto topology = engine->latency_.calibrate(std::move(*nodes));
+  if (!topology) return tl::make_unexpected(topology.error());
+  engine->topology_ = std::move(*topology);
+  engine->tracker_.set_topology(engine->topology_);
+  engine->state_.rivals = engine->parts_.rivals.find();
+  for (const auto& rival : engine->state_.rivals) {
+    engine->events_.add(engine->event("rival", rival.name + ": " + rival.advice));
+  }
+  return engine;
+}
+
+void Engine::tick() {
+  const Nanoseconds begun = parts_.clock.now();
+  const Nanoseconds interval = begun - state_.last_tick;
+  state_.last_tick = begun;
+  ++state_.ticks;
+
+  refresh_targets();
+  collect();
+  locate();
+  take_reports();
+  read_system();
+
+  state_.snapshot = tracker_.close_tick(Tick{state_.ticks}, begun, interval, state_.system);
+  heat_.add(state_.snapshot, topology_);
+  state_.score = ledger_.score(state_.snapshot, state_.system, topology_);
+  allocation_.tick(state_.system, fresh_reports_);
+  fresh_reports_.clear();
+  allocation_rates_ = allocation_.rates();
+  state_.forecasts = forecaster_->forecast(state_.snapshot);
+  decide();
+  meter_self(begun);
+}
+
+PolicyInput Engine::policy_input() const {
+  const auto costs = parts_.migrator.estimate();
+  MovePrices prices;
+  prices.fixed = costs.promotion.fixed;
+  prices.promote_seconds_per_byte = costs.promotion.seconds_per_byte;
+  prices.demote_seconds_per_byte = costs.demotion.seconds_per_byte;
+  return {state_.snapshot,   state_.forecasts, topology_,        state_.system, policy_targets_,
+          allocation_rates_, prices,           ledger_.margin(), next_request_, settings_.policy};
+}
+
+Standing Engine::standing(const RegionKey& key) const { return explain_standing(policy_input(), key); }
+
+void Engine::decide() {
+  policy_targets_ = tracker_.targets();
+  if (!topology_.tiered()) return;
+  // The queue still holds an older plan's moves: what is decided now would count on room they have not made
+  // yet.
+  if (!parts_.migrator.idle()) return;
+  MigrationPlan plan = make_plan(policy_input());
+  if (plan.requests.empty()) return;
+  next_request_ += plan.requests.size();
+  ledger_.record(plan);
+  if (!settings_.act) return withhold(plan, "observe mode: nothing is moved");
+  if (state_.paused) return withhold(plan, "paused");
+  parts_.migrator.submit(std::move(plan));
+}
+
+void Engine::withhold(const MigrationPlan& plan, const std::string& why) {
+  for (const auto& request : plan.requests) {
+    MigrationReport report;
+    report.request_id = request.id;
+    report.sequence = plan.sequence;
+    report.key = request.key;
+    report.from = request.from;
+    report.to = request.to;
+    report.fate = MoveFate::kCancelled;
+    report.detail = why;
+    ledger_.report(report, Tick{state_.ticks});
+  }
+}
+
+void Engine::take_reports() {
+  fresh_reports_ = parts_.migrator.take_reports();
+  for (const auto& report : fresh_reports_) {
+    ledger_.report(report, Tick{state_.ticks});
+    if (report.moved.value > 0) tracker_.note_moved(report.key, report.to, report.moved);
+    if (report.unmovable) tracker_.mark_unmovable(report.key);
+    report_event(report);
+  }
+}
+
+void Engine::report_event(const MigrationReport& report) {
+  const Decision* decision = ledger_.find(report.request_id);
+  const bool promotion = decision != nullptr && decision->request.promotion;
+  const bool moved = report.moved.value > 0;
+  Event done = event(!moved ? "failed" : promotion ? "promoted" : "demoted", "");
+  describe_region(done, report.key);
+  done.from = report.from.value;
+  done.to = report.to.value;
+  done.bytes = report.moved.value;
+  if (decision != nullptr) {
+    done.benefit_seconds = decision->request.benefit.value;
+    done.message = fmt::format("{}: {}", to_string(decision->request.reason), to_string(report.fate));
+  }
+  if (!report.detail.empty()) done.message += (done.message.empty() ? "" : ", ") + report.detail;
+  events_.add(done);
+  auto& totals = state_.totals[report.key.target];
+  (promotion ? totals.promoted : totals.demoted) += report.moved;
+}
+
+void Engine::describe_region(Event& event, const RegionKey& key) const {
+  event.region_start = key.start;
+  if (const Target* target = tracker_.target(key.target)) {
+    event.pid = target->pid.value;
+    event.uid = target->uid;
+  }
+}
+
+void Engine::meter_self(Nanoseconds work_started) {
+  const SelfUsage now = parts_.self.usage();
+  const double interval = seconds(state_.snapshot.interval);
+  if (interval > 0) state_.self_cpu_share = seconds(now.cpu - state_.self.cpu) / interval;
+  state_.self = now;
+  state_.last_work = parts_.clock.now() - work_started;
+}
+
+void Engine::set_paused(bool paused, const std::string& actor) {
+  if (state_.paused == paused) return;
+  state_.paused = paused;
+  Event changed =
+      event(paused ? "paused" : "resumed", paused ? "moves stop, sampling goes on" : "moves go on");
+  changed.actor = actor;
+  events_.add(changed);
+}
+
+Result<void> Engine::apply(const EngineSettings& settings) {
+  auto forecaster =
+      settings.forecaster == settings_.forecaster ? nullptr : make_forecaster(settings.forecaster);
+  if (!forecaster && settings.forecaster != settings_.forecaster) {
+    return fail(ErrorKind::kUsage, "no forecaster is called \"" + settings.forecaster + "\"",
+                "see docs/operations.md");
+  }
+  if (forecaster) forecaster_ = std::move(forecaster);
+  if (settings.act != settings_.act) events_.add(event("mode", settings.act ? "act" : "observe"));
+  targets_.set_settings(settings.targets);  // the next full look adds and removes
+  settings_ = settings;
+  return {};
+}
+
+void Engine::note(Event noted) {
+  noted.tick = state_.ticks;
+  noted.time_unix_ns = parts_.unix_now();
+  events_.add(std::move(noted));
+}
+
+Event Engine::event(const std::string& kind, const std::string& message) const {
+  Event made;
+  made.kind = kind;
+  made.message = message;
+  made.tick = state_.ticks;
+  made.time_unix_ns = parts_.unix_now();
+  return made;
+}
+
+void Engine::error(const std::string& message) {
+  // The same trouble every tick is one event, not a flood.
+  if (state_.last_error == message) return;
+  state_.last_error = message;
+  events_.add(event("error", message));
+}
+
+std::vector<SourceStatus> Engine::sources() const {
+  std::vector<SourceStatus> out;
+  for (const auto& source : parts_.sources) out.push_back(source->status());
+  return out;
+}
+
+std::size_t Engine::bytes_used() const {
+  return tracker_.bytes_used() + forecaster_->bytes_used() + ledger_.bytes_used();
+}
+
+}  // namespace tier

@@ -1,0 +1,162 @@
+// The engine's first half of a tick: who is watched, what they wait for, where it lies.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "tierd/daemon/engine.h"
+
+namespace tier {
+namespace {
+
+// Pages asked per region. A huge page answers for all its parts; eight tell a mixed region's majority well
+// enough to plan with, and the migrator asks for every page before it moves one.
+constexpr std::size_t kPagesAsked = 8;
+
+std::vector<Address> spread_pages(AddressRange range, Bytes page_size) {
+  const std::uint64_t pages = range.size().value / page_size.value;
+  const std::uint64_t asked = std::min<std::uint64_t>(pages, kPagesAsked);
+  std::vector<Address> out;
+  for (std::uint64_t i = 0; i < asked; ++i) {
+    out.push_back(range.start + (pages * i / asked) * page_size.value);
+  }
+  return out;
+}
+
+std::set<NodeId> online_nodes(const std::vector<NumaNode>& nodes) {
+  std::set<NodeId> out;
+  for (const auto& node : nodes) {
+    if (node.online && node.total.value > 0) out.insert(node.id);
+  }
+  return out;
+}
+
+}  // namespace
+
+void Engine::drop_target(TargetId id) {
+  tracker_.remove_target(id);
+  parts_.migrator.forget(id);
+  ledger_.target_gone(id, Tick{state_.ticks});
+  mapping_versions_.erase(id);
+  state_.totals.erase(id);
+}
+
+void Engine::refresh_targets() {
+  const bool full = state_.ticks % std::max(settings_.scan_every, 1U) == 1 || settings_.scan_every <= 1;
+  const auto changes = targets_.refresh(full);
+  for (const TargetId id : changes.removed) {
+    Event gone = event("target-gone", "exited, or runs another program now");
+    if (const Target* old = tracker_.target(id)) {
+      gone.pid = old->pid.value;
+      gone.uid = old->uid;
+      gone.message = old->name + ": " + gone.message;
+    }
+    drop_target(id);
+    events_.add(gone);
+  }
+  for (const auto& target : changes.added) {
+    Event added = event("target-added", target.name + " is watched");
+    added.pid = target.pid.value;
+    added.uid = target.uid;
+    events_.add(added);
+  }
+  for (const auto& problem : changes.problems) error(problem);
+  if (targets_changed_ || !changes.added.empty() || !changes.removed.empty()) {
+    targets_changed_ = false;
+    for (const auto& source : parts_.sources) {
+      if (const auto set = source->set_targets(targets_.targets()); !set) {
+        targets_changed_ = true;  // try again next tick
+        error(set.error().text());
+      }
+    }
+  }
+  const auto stale = std::exchange(stale_mappings_, {});
+  for (const auto& target : targets_.targets()) {
+    refresh_mappings(target, std::find(stale.begin(), stale.end(), target.id) != stale.end());
+  }
+}
+
+void Engine::refresh_mappings(const Target& target, bool force) {
+  const std::uint64_t version = parts_.processes.mappings_version(target.pid);
+  const auto known = mapping_versions_.find(target.id);
+  if (!force && known != mapping_versions_.end() && version != 0 && known->second == version) return;
+  auto mappings = parts_.processes.mappings(target.pid);
+  if (!mappings) {
+    // An exit in between is no error: the next look notices it.
+    if (mappings.error().kind == ErrorKind::kPermission) error(mappings.error().text());
+    return;
+  }
+  mapping_versions_[target.id] = version;
+  tracker_.set_target(target, *mappings);
+  for (const auto& source : parts_.sources) {
+    if (const auto set = source->set_ranges(target.id, *mappings); !set) error(set.error().text());
+  }
+}
+
+void Engine::collect() {
+  for (const auto& source : parts_.sources) {
+    const auto batch = source->collect();
+    if (!batch) {
+      error(batch.error().text());
+      continue;
+    }
+    const auto folded = tracker_.fold(*batch);
+    state_.unfolded += folded.outside + folded.foreign;
+    stale_mappings_.insert(stale_mappings_.end(), folded.stale_mappings.begin(), folded.stale_mappings.end());
+  }
+}
+
+void Engine::locate() {
+  for (const auto& request : tracker_.regions_to_locate(settings_.locate_per_tick)) locate_one(request);
+}
+
+void Engine::locate_one(const LocateRequest& request) {
+  const Bytes page = parts_.processes.base_page_size();
+  const auto pages = spread_pages(request.range, page);
+  if (pages.empty()) return;
+  const PageCall answer = parts_.locator.locate(request.pid, pages);
+  std::map<int, std::uint64_t> by_node;
+  std::uint64_t present = 0;
+  for (const int status : answer.status) {
+    if (status < 0) continue;
+    ++by_node[status];
+    ++present;
+  }
+  Residency residency;
+  if (present > 0) {
+    const auto most = std::max_element(by_node.begin(), by_node.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    residency.node = NodeId{most->first};
+    residency.resident = Bytes{request.range.size().value * present / pages.size()};
+  }
+  tracker_.set_residency(request.key, residency);
+}
+
+void Engine::read_system() {
+  latency_.tick();
+  auto nodes = parts_.topology.nodes();
+  if (!nodes) {
+    error(nodes.error().text());
+    return;
+  }
+  if (online_nodes(*nodes) != online_nodes(topology_.nodes)) {
+    auto topology = latency_.calibrate(*nodes);
+    if (!topology) {
+      error(topology.error().text());
+    } else {
+      topology_ = std::move(*topology);
+      tracker_.set_topology(topology_);
+      events_.add(event("mode", fmt::format("memory nodes changed: {} nodes in {} tiers now",
+                                            topology_.nodes.size(), topology_.tiers.size())));
+    }
+  }
+  state_.system = {};
+  for (const auto& node : *nodes) {
+    if (node.total.value == 0) continue;
+    state_.system.nodes.push_back({node.id, latency_.loaded(node.id), node.free, node.total, node.online});
+  }
+  state_.system.memory_pressure_some = parts_.pressure.memory_some_avg10().value_or(0);
+}
+
+}  // namespace tier

@@ -1,0 +1,236 @@
+// The whole tick on a fake machine: samples come from a script, pages move on the fake, time stands still
+// until told.
+#include "tierd/daemon/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "platform/fake/fake_machine.h"
+#include "tierd/daemon/views.h"
+
+namespace tier {
+namespace {
+
+constexpr Address kBase = 0x7f0000000000;
+constexpr std::uint64_t kRegion = 2ULL << 20;
+constexpr int kRegions = 40;
+
+// Delivers what the test puts in, for the targets it was given.
+class ScriptedSource final : public AccessSource {
+ public:
+  explicit ScriptedSource(std::deque<SampleBatch>& script) : script_(script) {}
+  Result<void> start() override { return {}; }
+  Result<void> set_targets(std::span<const Target>) override { return {}; }
+  Result<SampleBatch> collect() override {
+    if (script_.empty()) return SampleBatch{};
+    auto batch = std::move(script_.front());
+    script_.pop_front();
+    return batch;
+  }
+  SourceStatus status() const override { return {.name = "script", .fidelity = "exact"}; }
+  void stop() override {}
+
+ private:
+  std::deque<SampleBatch>& script_;
+};
+
+FakeSpec two_tier_machine() {
+  FakeSpec spec;
+  spec.nodes = {{.id = 0, .capacity = 32_MiB, .latency_ns = 100},
+                {.id = 1, .capacity = 1_GiB, .latency_ns = 400, .has_cpus = false}};
+  FakeMapping heap{.start = kBase, .size = Bytes{kRegions * kRegion}, .node = 1, .huge = true};
+  spec.processes = {{.pid = 42, .name = "job", .uid = 1000, .mappings = {heap}}};
+  return spec;
+}
+
+class EngineTest : public testing::Test {
+ protected:
+  EngineTest() : EngineTest(two_tier_machine()) {}
+  explicit EngineTest(FakeSpec spec)
+      : machine_(std::move(spec)),
+        executor_(std::make_shared<ManualExecutor>()),
+        migrator_(machine_, machine_, machine_, clock_, {}, executor_) {}
+
+  void start(EngineSettings settings) {
+    EngineParts parts{machine_, machine_, migrator_, machine_, machine_, machine_,
+                      machine_, machine_, clock_,    {},       Pid{1},   [] { return std::int64_t{0}; }};
+    parts.sources.push_back(std::make_unique<ScriptedSource>(script_));
+    settings.targets.pids = {Pid{42}};
+    auto made = Engine::create(std::move(parts), std::move(settings));
+    ASSERT_TRUE(made) << made.error().text();
+    engine_ = std::move(*made);
+  }
+
+  // One tick in which each of `hot` regions is sampled `samples` times, then the migrator's work.
+  void tick(const std::vector<int>& hot, int samples = 10) {
+    SampleBatch batch;
+    for (const int region : hot) {
+      for (int i = 0; i < samples; ++i) batch.samples.push_back(sample(region));
+    }
+    batch.counters.taken = batch.counters.delivered = batch.samples.size();
+    script_.push_back(std::move(batch));
+    clock_.advance(std::chrono::seconds(1));
+    engine_->tick();
+    for (int step = 0; step < 1000 && !migrator_.idle(); ++step) {
+      if (const auto wait = executor_->run_once()) clock_.advance(*wait);
+    }
+  }
+
+  AccessSample sample(int region) const {
+    AccessSample s;
+    s.target = engine_->targets().targets().empty() ? TargetId{1} : engine_->targets().targets()[0].id;
+    s.address = kBase + static_cast<Address>(region) * kRegion + 64;
+    s.meaning = WeightMeaning::kStall;
+    s.weight = 0.004;  // one tick of a 250 Hz clock
+    return s;
+  }
+
+  int node_of(int region) const {
+    return machine_.node_of(Pid{42}, kBase + static_cast<Address>(region) * kRegion)
+        .value_or(NodeId{-1})
+        .value;
+  }
+
+  FakeMachine machine_;
+  ManualClock clock_;
+  std::shared_ptr<ManualExecutor> executor_;
+  Migrator migrator_;
+  std::deque<SampleBatch> script_;
+  std::unique_ptr<Engine> engine_;
+};
+
+EngineSettings acting() {
+  EngineSettings settings;
+  settings.act = true;
+  return settings;
+}
+
+TEST_F(EngineTest, HotRegionsReachTheFastTierAndColdOnesStay) {
+  start(acting());
+  const std::vector<int> hot = {3, 17, 31};
+  for (int i = 0; i < 8; ++i) tick(hot);
+  for (const int region : hot) EXPECT_EQ(node_of(region), 0) << region;
+  EXPECT_EQ(node_of(5), 1);
+  EXPECT_EQ(machine_.resident_on(Pid{42}, NodeId{0}).value, hot.size() * kRegion);
+  tick(hot);  // its own reports are taken the tick after
+  EXPECT_DOUBLE_EQ(engine_->state().score.hit_share, 1.0);
+  EXPECT_GT(engine_->ledger().totals().reported, 0u);
+}
+
+TEST_F(EngineTest, AMovedHotSetIsFollowedAndTheOldOneMakesRoom) {
+  start(acting());
+  const std::vector<int> first = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  const std::vector<int> second = {20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+  for (int i = 0; i < 8; ++i) tick(first);
+  for (int i = 0; i < 20; ++i) tick(second);
+  for (const int region : second) EXPECT_EQ(node_of(region), 0) << region;
+  EXPECT_LE(machine_.resident_on(Pid{42}, NodeId{0}).value, (32_MiB).value);
+}
+
+TEST_F(EngineTest, ObserveModePlansAndMovesNothing) {
+  start({});
+  for (int i = 0; i < 8; ++i) tick({3, 17});
+  EXPECT_EQ(machine_.move_calls(), 0u);
+  EXPECT_GT(engine_->ledger().totals().planned, 0u);
+  const auto view = explain_view(*engine_, {.pid = 42, .address = kBase + 3 * kRegion + 5});
+  ASSERT_TRUE(view) << view.error().text();
+  ASSERT_FALSE(view->decisions.empty());
+  EXPECT_EQ(view->decisions[0].fate, "cancelled");
+  EXPECT_THAT(view->decisions[0].detail, testing::HasSubstr("observe"));
+}
+
+TEST_F(EngineTest, PausedMovesNothingUntilResumed) {
+  start(acting());
+  engine_->set_paused(true, "uid 0 pid 7");
+  for (int i = 0; i < 6; ++i) tick({3});
+  EXPECT_EQ(node_of(3), 1);
+  engine_->set_paused(false, "uid 0 pid 7");
+  for (int i = 0; i < 6; ++i) tick({3});
+  EXPECT_EQ(node_of(3), 0);
+}
+
+TEST_F(EngineTest, ExitBetweenPlanAndMoveLosesNothing) {
+  start(acting());
+  machine_.on_move([&] { machine_.exit(Pid{42}); });
+  for (int i = 0; i < 6; ++i) tick({3, 4, 5});
+  EXPECT_TRUE(engine_->targets().targets().empty());
+  EXPECT_TRUE(migrator_.totals().pages.balanced());
+  EXPECT_EQ(engine_->tracker().targets().size(), 0u);
+}
+
+TEST_F(EngineTest, ExecIsAFreshStart) {
+  start(acting());
+  for (int i = 0; i < 4; ++i) tick({3});
+  FakeProcess image{
+      .pid = 42, .name = "next", .mappings = {{.start = kBase, .size = Bytes{4 * kRegion}, .node = 1}}};
+  machine_.exec(Pid{42}, image);
+  tick({});
+  tick({});
+  const auto moved_before = machine_.resident_on(Pid{42}, NodeId{0}).value;
+  EXPECT_EQ(moved_before, 0u) << "what the old program earned must not move the new one's pages";
+}
+
+TEST_F(EngineTest, AFullFastTierRefusesAndTheAccountsBalance) {
+  start(acting());
+  machine_.set_reserved(NodeId{0}, 32_MiB);
+  for (int i = 0; i < 6; ++i) tick({3, 4, 5});
+  EXPECT_EQ(machine_.resident_on(Pid{42}, NodeId{0}).value, 0u);
+  EXPECT_TRUE(migrator_.totals().pages.balanced());
+}
+
+TEST_F(EngineTest, ANodeGoingOfflineChangesTheTiers) {
+  start(acting());
+  for (int i = 0; i < 6; ++i) tick({3});
+  ASSERT_EQ(node_of(3), 0);
+  machine_.set_online(NodeId{0}, false);
+  for (int i = 0; i < 3; ++i) tick({3, 4});
+  EXPECT_FALSE(engine_->topology().tiered());
+  EXPECT_EQ(node_of(4), 1);
+}
+
+TEST_F(EngineTest, SaysOnceThatATargetIsForbidden) {
+  machine_.deny(Pid{42}, true);
+  start(acting());
+  for (int i = 0; i < 3; ++i) tick({});
+  int errors = 0;
+  for (const auto& event : engine_->events().since(0, 100)) errors += event.kind == "error" ? 1 : 0;
+  EXPECT_EQ(errors, 1);
+  EXPECT_FALSE(engine_->state().last_error.empty());
+}
+
+TEST_F(EngineTest, UnknownForecasterNamesTheKnownOnes) {
+  EngineParts parts{machine_, machine_, migrator_, machine_, machine_, machine_,
+                    machine_, machine_, clock_,    {},       Pid{1},   [] { return std::int64_t{0}; }};
+  EngineSettings settings;
+  settings.forecaster = "crystal-ball";
+  const auto made = Engine::create(std::move(parts), settings);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(made.error().fix, testing::HasSubstr("exponential-average"));
+}
+
+TEST_F(EngineTest, ViewsShowWhatHappened) {
+  start(acting());
+  for (int i = 0; i < 8; ++i) tick({3, 17});
+  const auto status = status_view(*engine_, "1.0", 256_MiB);
+  EXPECT_EQ(status.mode, "act");
+  EXPECT_EQ(status.targets, 1u);
+  ASSERT_EQ(status.tiers.size(), 2u);
+  EXPECT_GT(status.migrator.promoted_bytes, 0u);
+  EXPECT_DOUBLE_EQ(status.hit_share.value_or(0), 1.0);
+  ASSERT_TRUE(status.self.bytes_per_managed_gib.has_value());
+  const auto top = top_view(*engine_, {});
+  ASSERT_EQ(top.rows.size(), 1u);
+  EXPECT_EQ(top.rows[0].uid, 1000);
+  EXPECT_EQ(top.rows[0].promoted_bytes, 2 * kRegion);
+  const auto heat = heatmap_view(*engine_, {});
+  EXPECT_EQ(heat.rows.size(), 2u);
+  EXPECT_EQ(heat.rows[0].tier.back(), 0);
+  EXPECT_FALSE(explain_view(*engine_, {.pid = 42, .address = 0x10}));
+  EXPECT_FALSE(explain_view(*engine_, {.pid = 4, .address = kBase}));
+}
+
+}  // namespace
+}  // namespace tier

@@ -1,0 +1,54 @@
+#include "tierd/daemon/heat_record.h"
+
+#include <algorithm>
+#include <map>
+
+namespace tier {
+
+void HeatRecord::add(const RegionSnapshot& snapshot, const TierTopology& topology) {
+  Column column;
+  column.tick = snapshot.tick.value;
+  for (const auto& region : snapshot.regions) {
+    if (region.demand.value <= 0) continue;
+    const auto tier = topology.tier_of(region.node);
+    column.entries.push_back(
+        {region.key, {static_cast<float>(region.demand.value), static_cast<std::int8_t>(tier.value_or(-1))}});
+  }
+  if (column.entries.size() > regions_) {
+    const auto hotter = [](const Entry& a, const Entry& b) { return a.cell.demand > b.cell.demand; };
+    std::nth_element(column.entries.begin(), column.entries.begin() + static_cast<std::ptrdiff_t>(regions_),
+                     column.entries.end(), hotter);
+    column.entries.resize(regions_);
+  }
+  columns_.push_back(std::move(column));
+  if (columns_.size() > ticks_) columns_.pop_front();
+}
+
+HeatRecord::Map HeatRecord::map(TargetId target, std::size_t max_rows, std::size_t max_ticks) const {
+  const std::size_t count = std::min(columns_.size(), max_ticks);
+  const std::size_t first = columns_.size() - count;
+  Map map;
+  std::map<RegionKey, Row> rows;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& column = columns_[first + i];
+    map.ticks.push_back(column.tick);
+    for (const auto& entry : column.entries) {
+      if (target.value != 0 && entry.key.target != target) continue;
+      auto& row = rows[entry.key];
+      row.key = entry.key;
+      row.cells.resize(count);
+      row.cells[i] = entry.cell;
+      row.total += entry.cell.demand;
+    }
+  }
+  for (auto& [key, row] : rows) map.rows.push_back(std::move(row));
+  std::stable_sort(map.rows.begin(), map.rows.end(),
+                   [](const Row& a, const Row& b) { return a.total > b.total; });
+  if (map.rows.size() > max_rows) {
+    map.omitted = map.rows.size() - max_rows;
+    map.rows.resize(max_rows);
+  }
+  return map;
+}
+
+}  // namespace tier

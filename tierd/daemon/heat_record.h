@@ -1,0 +1,51 @@
+// Demand and residency of the busiest regions over the last ticks: what the heat map shows.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "core/region.h"
+#include "core/topology.h"
+
+namespace tier {
+
+class HeatRecord {
+ public:
+  // Keeps `ticks` ticks of at most `regions` regions each: 16 bytes a cell, 1 MiB by default.
+  explicit HeatRecord(std::size_t ticks = 64, std::size_t regions = 1024)
+      : ticks_(ticks), regions_(regions) {}
+
+  void add(const RegionSnapshot& snapshot, const TierTopology& topology);
+
+  struct Cell {
+    float demand = 0;       // accesses in that tick
+    std::int8_t tier = -1;  // rank that held it; -1 not known
+  };
+  struct Row {
+    RegionKey key;
+    std::vector<Cell> cells;  // one per tick of `Map::ticks`
+    double total = 0;
+  };
+  struct Map {
+    std::vector<std::uint64_t> ticks;  // oldest first
+    std::vector<Row> rows;             // most demanded first
+    std::uint64_t omitted = 0;         // regions beyond max_rows
+  };
+  // The last `max_ticks` ticks of the `max_rows` most demanded regions, of one target or (id 0) of all.
+  Map map(TargetId target, std::size_t max_rows, std::size_t max_ticks) const;
+
+ private:
+  struct Entry {
+    RegionKey key;
+    Cell cell;
+  };
+  struct Column {
+    std::uint64_t tick = 0;
+    std::vector<Entry> entries;
+  };
+  std::size_t ticks_, regions_;
+  std::deque<Column> columns_;
+};
+
+}  // namespace tier

@@ -1,0 +1,65 @@
+#include "tierd/daemon/heat_record.h"
+
+#include <gtest/gtest.h>
+
+#include "tierd/daemon/event_log.h"
+
+namespace tier {
+namespace {
+
+TierTopology two_tiers() {
+  TierTopology topology;
+  topology.tiers = {{0, {NodeId{0}}, Nanoseconds{100}}, {1, {NodeId{1}}, Nanoseconds{300}}};
+  return topology;
+}
+
+RegionSnapshot snapshot(std::uint64_t tick, std::vector<std::pair<Address, double>> demands, int node) {
+  RegionSnapshot made;
+  made.tick = Tick{tick};
+  for (const auto& [start, demand] : demands) {
+    Region region;
+    region.key = {TargetId{1}, start};
+    region.demand = Accesses{demand};
+    region.node = NodeId{node};
+    made.regions.push_back(region);
+  }
+  return made;
+}
+
+TEST(HeatRecord, KeepsTheHottestAndCountsTheRest) {
+  HeatRecord record(4, 16);
+  record.add(snapshot(1, {{0x200000, 5}, {0x400000, 50}, {0x600000, 0}}, 1), two_tiers());
+  record.add(snapshot(2, {{0x400000, 10}}, 0), two_tiers());
+  const auto map = record.map(TargetId{0}, 1, 10);
+  ASSERT_EQ(map.ticks, (std::vector<std::uint64_t>{1, 2}));
+  ASSERT_EQ(map.rows.size(), 1u);
+  EXPECT_EQ(map.omitted, 1u);
+  EXPECT_EQ(map.rows[0].key.start, 0x400000u);
+  EXPECT_EQ(map.rows[0].cells[0].tier, 1);
+  EXPECT_EQ(map.rows[0].cells[1].tier, 0);
+}
+
+TEST(HeatRecord, ForgetsOldTicksAndColdRegionsFirst) {
+  HeatRecord record(2, 1);
+  for (std::uint64_t tick = 1; tick <= 3; ++tick)
+    record.add(snapshot(tick, {{0x200000, 1}, {0x400000, 2}}, 0), two_tiers());
+  const auto map = record.map(TargetId{1}, 10, 10);
+  EXPECT_EQ(map.ticks, (std::vector<std::uint64_t>{2, 3}));
+  ASSERT_EQ(map.rows.size(), 1u);
+  EXPECT_EQ(map.rows[0].key.start, 0x400000u);
+  EXPECT_TRUE(record.map(TargetId{9}, 10, 10).rows.empty());
+}
+
+TEST(EventLog, NumbersWithoutGapsAndForgetsTheOldest) {
+  EventLog log(3);
+  for (int i = 0; i < 5; ++i) log.add({});
+  const auto all = log.since(0, 10);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all.front().sequence, 3u);
+  EXPECT_EQ(log.since(4, 10).size(), 1u);
+  EXPECT_TRUE(log.since(5, 10).empty());
+  EXPECT_EQ(log.since(0, 2).size(), 2u);
+}
+
+}  // namespace
+}  // namespace tier

@@ -1,0 +1,187 @@
+// The composition root: reads the command line, wires the real adapters, runs the loop.
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+
+#include "platform/linux/latency_probe.h"
+#include "platform/linux/machine.h"
+#include "platform/linux/pages.h"
+#include "platform/linux/process_table.h"
+#include "platform/linux/topology_reader.h"
+#include "tierd/control/peer.h"
+#include "tierd/control/server.h"
+#include "tierd/control/service_loop.h"
+#include "tierd/daemon/backend.h"
+#include "tierd/daemon/doctor.h"
+#include "tierd/daemon/settings.h"
+#include "tierd/daemon/version.h"
+
+namespace tier {
+namespace {
+
+int report(const Error& error) {
+  spdlog::error("{}", error.text());
+  return static_cast<int>(error.kind);
+}
+
+void set_up_log(LogLevel level) {
+  auto logger = spdlog::stderr_logger_mt("tierd");
+  // Under systemd the journal adds the time itself.
+  logger->set_pattern(std::getenv("JOURNAL_STREAM") != nullptr ? "%l: %v" : "%Y-%m-%d %H:%M:%S.%e %l: %v");
+  switch (level) {
+    case LogLevel::kDebug:
+      logger->set_level(spdlog::level::debug);
+      break;
+    case LogLevel::kInfo:
+      logger->set_level(spdlog::level::info);
+      break;
+    case LogLevel::kWarning:
+      logger->set_level(spdlog::level::warn);
+      break;
+    case LogLevel::kError:
+      logger->set_level(spdlog::level::err);
+      break;
+  }
+  spdlog::set_default_logger(std::move(logger));
+}
+
+std::int64_t unix_now() {
+  return std::chrono::duration_cast<Nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// New events to the log, each once.
+void log_events(const Engine& engine, std::uint64_t& last) {
+  for (const auto& event : engine.events().since(last, 1000)) {
+    last = event.sequence;
+    const auto line = fmt::format("{}{}: {}", event.kind,
+                                  event.pid != 0 ? fmt::format(" pid {}", event.pid) : "", event.message);
+    if (event.kind == "error" || event.kind == "rival") {
+      spdlog::warn("{}", line);
+    } else if (event.kind == "promoted" || event.kind == "demoted" || event.kind == "failed") {
+      spdlog::debug("{}", line);
+    } else {
+      spdlog::info("{}", line);
+    }
+  }
+}
+
+std::string status_line(const Engine& engine) {
+  const auto& state = engine.state();
+  const auto moves = engine.migrator().totals();
+  return fmt::format(
+      "{}{}: {} targets, {:.0f} % of sampled demand on the fast tier, {} MiB promoted, {} MiB demoted",
+      engine.settings().act ? "act" : "observe", state.paused ? " (paused)" : "",
+      engine.targets().targets().size(), state.score.hit_share * 100, moves.promoted.value >> 20,
+      moves.demoted.value >> 20);
+}
+
+// Every adapter of the real machine; lives as long as the daemon.
+struct Machine {
+  LinuxProcessTable processes;
+  LinuxPages pages;
+  LinuxTopologyReader topology;
+  LinuxLatencyProbe probe;
+  LinuxPressureReader pressure;
+  LinuxSelfMeter self;
+  LinuxRivalFinder rivals;
+  MonotonicClock clock;
+};
+
+struct Options {
+  std::string config_file;
+  bool check = false;
+};
+
+Result<LoadedConfig> load(const Options& options) {
+  return options.config_file.empty() ? load_config(system_config_directories())
+                                     : load_config_file(options.config_file);
+}
+
+int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
+  const Config& config = loaded.config;
+  SourceSelection selection = start_sources(sampling_settings(config), machine.clock);
+  for (const auto& note : selection.notes) spdlog::info("{}", note);
+  if (selection.sources.empty()) return report(selection.nothing());
+
+  const auto batch_page = machine.processes.base_page_size();
+  Migrator migrator(machine.pages, machine.pages, machine.processes, machine.clock,
+                    migrator_settings(config, batch_page),
+                    std::make_shared<ThreadExecutor>([] { become_background_thread("tierd-migrate"); }));
+  EngineParts parts{
+      machine.processes, machine.pages, migrator,       machine.topology, machine.probe,
+      machine.pressure,  machine.self,  machine.rivals, machine.clock,    std::move(selection.sources),
+      Pid{::getpid()},   unix_now};
+  auto engine = Engine::create(std::move(parts), engine_settings(config));
+  if (!engine) return report(engine.error());
+  spdlog::info("latencies: {}", (*engine)->latency().story());
+  if (!(*engine)->topology().tiered())
+    spdlog::warn("one memory tier only: tierd samples and reports, there is nowhere to move to");
+
+  DaemonBackend backend(
+      **engine, loaded, [&] { return load(options); },
+      [&](const Engine& e) { return running_doctor(e, selection); }, kVersion);
+  ControlOptions control;
+  control.socket_path = config.control.socket;
+  control.version = kVersion;
+  control.group = find_group(config.control.group);
+  auto server = ControlServer::create(loop.event(), backend, control);
+  if (!server) return report(server.error());
+
+  std::uint64_t logged = 0;
+  loop.add_timer(config.interval, [&] {
+    (*engine)->tick();
+    log_events(**engine, logged);
+    (*server)->publish();
+    loop.notify_status(status_line(**engine));
+    loop.watchdog_ping();
+  });
+  loop.on_reload([&] {
+    loop.notify_reloading();
+    if (const auto done = backend.reload_as("SIGHUP"); !done)
+      spdlog::error("the old configuration stays: {}", done.error().text());
+    loop.notify_ready(status_line(**engine));
+  });
+  loop.on_terminate([&] {
+    loop.notify_stopping();
+    migrator.stop();
+  });
+  loop.notify_ready(status_line(**engine));
+  spdlog::info("tierd {} runs in {} mode, socket {}", kVersion, to_string(config.mode), control.socket_path);
+  const auto ended = loop.run();
+  migrator.stop();
+  return ended ? 0 : report(ended.error());
+}
+
+int run(const Options& options) {
+  const auto loaded = load(options);
+  if (!loaded) {
+    std::fprintf(stderr, "tierd: %s\n", loaded.error().text().c_str());
+    return static_cast<int>(loaded.error().kind);
+  }
+  set_up_log(loaded->config.log.level);
+  for (const auto& warning : loaded->warnings) spdlog::warn("{}", warning);
+  if (options.check) return 0;
+  auto loop = ServiceLoop::create();
+  if (!loop) return report(loop.error());
+  Machine machine;
+  return serve(machine, **loop, *loaded, options);
+}
+
+}  // namespace
+}  // namespace tier
+
+int main(int argc, char** argv) {
+  CLI::App app{"tierd: keeps what programs wait for in the fast memory tier"};
+  tier::Options options;
+  app.add_option("--config", options.config_file,
+                 "Read this file alone instead of the system's configuration");
+  app.add_flag("--check", options.check, "Check the configuration and exit");
+  app.set_version_flag("--version", std::string("tierd ") + tier::kVersion);
+  CLI11_PARSE(app, argc, argv);
+  return tier::run(options);
+}

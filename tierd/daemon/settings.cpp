@@ -1,0 +1,81 @@
+#include "tierd/daemon/settings.h"
+
+#include <algorithm>
+
+namespace tier {
+namespace {
+
+TargetSettings target_settings(const TargetsConfig& config) {
+  TargetSettings settings;
+  for (const auto pid : config.pids) settings.pids.push_back(Pid{static_cast<std::int32_t>(pid)});
+  settings.cgroups = config.cgroups;
+  settings.executables = config.executables;
+  settings.exclude = config.exclude;
+  return settings;
+}
+
+LatencySettings latency_settings(const TiersConfig& config) {
+  LatencySettings settings;
+  switch (config.latency) {
+    case LatencyChoice::kAuto:
+      settings.mode = LatencyMode::kAuto;
+      break;
+    case LatencyChoice::kProbe:
+      settings.mode = LatencyMode::kProbe;
+      break;
+    case LatencyChoice::kFirmware:
+      settings.mode = LatencyMode::kFirmware;
+      break;
+  }
+  settings.overrides = config.latencies;
+  settings.same_tier = config.same_tier;
+  return settings;
+}
+
+PolicySettings policy_settings(const Config& config) {
+  PolicySettings settings;
+  settings.horizon = static_cast<int>(config.policy.horizon);
+  settings.bytes_per_tick = config.policy.bytes_per_tick;
+  settings.headroom_share = config.policy.headroom;
+  settings.cooldown = static_cast<std::uint32_t>(
+      std::max<std::int64_t>(0, config.policy.cooldown / std::max(config.interval, Nanoseconds(1))));
+  for (const auto node : config.tiers.exclude_nodes)
+    settings.excluded_nodes.push_back(NodeId{static_cast<int>(node)});
+  return settings;
+}
+
+}  // namespace
+
+EngineSettings engine_settings(const Config& config) {
+  EngineSettings settings;
+  settings.act = config.mode == Mode::kAct;
+  settings.interval = config.interval;
+  settings.targets = target_settings(config.targets);
+  settings.latency = latency_settings(config.tiers);
+  settings.policy = policy_settings(config);
+  settings.tracker.region_size = config.region_size;
+  settings.forecaster = config.policy.forecaster;
+  return settings;
+}
+
+MigratorSettings migrator_settings(const Config& config, Bytes page_size) {
+  MigratorSettings settings;
+  settings.rate = config.migration.rate_per_second;
+  settings.batch = Bytes{static_cast<std::uint64_t>(config.migration.batch_pages) * page_size.value};
+  return settings;
+}
+
+SamplingSettings sampling_settings(const Config& config) {
+  SamplingSettings settings;
+  settings.target_samples_per_second = config.sampling.target_samples_per_second;
+  settings.cpu_budget = std::min(config.sampling.cpu_budget, config.sampling.max_cpu);
+  const SourceChoice choice = config.sampling.source;
+  const bool any = choice == SourceChoice::kAuto;
+  settings.allow_stall = any || choice == SourceChoice::kStall;
+  settings.allow_hardware = any || choice == SourceChoice::kHardware;
+  settings.allow_damon = any || choice == SourceChoice::kDamon;
+  settings.allow_faults = any || choice == SourceChoice::kFaults;
+  return settings;
+}
+
+}  // namespace tier

@@ -1,0 +1,362 @@
+#include "tierd/daemon/views.h"
+
+#include <fmt/format.h>
+#include <string.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace tier {
+namespace {
+
+constexpr double kBytesPerGib = 1024.0 * 1024.0 * 1024.0;
+
+std::string errno_name(int error_number) {
+  const char* name = strerrorname_np(error_number);
+  return name != nullptr ? name : fmt::format("errno {}", error_number);
+}
+
+SourceView source_view(const SourceStatus& status) {
+  SourceView view;
+  view.name = status.name;
+  view.fidelity = status.fidelity;
+  view.samples_per_second = status.samples_per_second;
+  view.price_per_sample_ns = status.price_per_sample.count();
+  view.cpu_share = status.cpu_share;
+  view.taken = status.totals.taken;
+  view.delivered = status.totals.delivered;
+  view.undecoded = status.totals.undecoded;
+  view.foreign = status.totals.foreign;
+  view.lost = status.totals.lost;
+  return view;
+}
+
+std::vector<TierView> tier_views(const Engine& engine) {
+  std::vector<TierView> views;
+  double demand = 0;
+  for (const auto& region : engine.state().snapshot.regions) demand += region.demand.value;
+  for (const auto& tier : engine.topology().tiers) {
+    TierView view;
+    view.rank = tier.rank;
+    view.unloaded_latency_ns = tier.unloaded_latency.count();
+    std::set<NodeId> nodes(tier.nodes.begin(), tier.nodes.end());
+    for (const NodeId node : tier.nodes) {
+      view.nodes.push_back(node.value);
+      if (const NodeState* state = engine.state().system.find(node)) {
+        view.total_bytes += state->total.value;
+        view.free_bytes += state->free.value;
+      }
+    }
+    double here = 0;
+    for (const auto& region : engine.state().snapshot.regions) {
+      if (!nodes.contains(region.node)) continue;
+      view.resident_bytes += region.resident.value;
+      here += region.demand.value;
+    }
+    if (demand > 0) view.demand_share = here / demand;
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+PagesView pages_view(const PageCounts& pages) {
+  PagesView view;
+  view.requested = pages.requested;
+  view.moved = pages.moved;
+  view.already_there = pages.already_there;
+  view.absent = pages.absent;
+  view.dropped = pages.dropped;
+  for (const auto& [error_number, count] : pages.failed) view.failed[errno_name(error_number)] += count;
+  return view;
+}
+
+MigratorView migrator_view(const MigratorTotals& totals, Bytes rate_limit) {
+  MigratorView view;
+  for (const auto& [fate, count] : totals.requests) {
+    view.requests += count;
+    if (fate == MoveFate::kStale) view.stale += count;
+    if (fate == MoveFate::kCancelled) view.cancelled += count;
+    if (fate == MoveFate::kTargetGone) view.target_gone += count;
+  }
+  view.promoted_bytes = totals.promoted.value;
+  view.demoted_bytes = totals.demoted.value;
+  view.rate_limit_bytes_per_second = rate_limit.value;
+  return view;
+}
+
+LedgerView ledger_view(const LedgerTotals& totals) {
+  LedgerView view;
+  view.decisions = totals.planned;
+  view.scored = totals.scored;
+  view.expected_saved_seconds = totals.expected.value;
+  view.stall_saved_seconds = totals.saved().value;
+  view.move_cost_seconds = totals.cost.value;
+  view.regret_seconds = totals.regret.value;
+  return view;
+}
+
+SelfCostView self_view(const Engine& engine) {
+  SelfCostView view;
+  view.cpu_seconds = seconds(engine.state().self.cpu);
+  view.cpu_share = engine.state().self_cpu_share;
+  view.resident_bytes = engine.state().self.resident.value;
+  const double managed = static_cast<double>(engine.tracker().mapped().value) / kBytesPerGib;
+  if (managed > 0) view.bytes_per_managed_gib = static_cast<double>(engine.bytes_used()) / managed;
+  return view;
+}
+
+DecisionView decision_view(const Decision& decision) {
+  DecisionView view;
+  view.id = decision.request.id;
+  view.tick = decision.planned.value;
+  view.reason = to_string(decision.request.reason);
+  view.from = decision.request.from.value;
+  view.to = decision.request.to.value;
+  view.expected_benefit_seconds = decision.request.benefit.value;
+  view.expected_cost_seconds = decision.request.cost.value;
+  if (decision.report) {
+    view.fate = to_string(decision.report->fate);
+    view.moved_bytes = decision.report->moved.value;
+    view.measured_cost_seconds = decision.realised_cost.value;
+    view.detail = decision.report->detail;
+  }
+  if (decision.scored) {
+    view.scored_benefit_seconds = decision.realised_benefit.value;
+    view.detail += (view.detail.empty() ? "" : ", ") + std::string(to_string(decision.verdict));
+  }
+  return view;
+}
+
+const char* backing_name(Backing backing) {
+  switch (backing) {
+    case Backing::kAnonymous:
+      return "anonymous";
+    case Backing::kFile:
+      return "file";
+    case Backing::kShared:
+      return "shared";
+  }
+  return "unknown";
+}
+
+const char* pages_name(PageKind kind) {
+  switch (kind) {
+    case PageKind::kSmall:
+      return "small";
+    case PageKind::kHuge:
+      return "huge";
+    case PageKind::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+const char* pinned_name(Pinned pinned) {
+  switch (pinned) {
+    case Pinned::kNo:
+      return "";
+    case Pinned::kMlocked:
+      return "locked by the program (mlock)";
+    case Pinned::kUnmovable:
+      return "the kernel refused repeatedly to move it";
+    case Pinned::kOwnPolicy:
+      return "bound by the program itself (mbind)";
+  }
+  return "";
+}
+
+const Target* target_of_pid(const Engine& engine, std::int32_t pid) {
+  for (const auto& target : engine.targets().targets()) {
+    if (target.pid.value == pid) return &target;
+  }
+  return nullptr;
+}
+
+void fill_region(const Engine& engine, const RegionKey& key, ExplainView& view) {
+  const auto& snapshot = engine.state().snapshot;
+  const auto it = std::lower_bound(snapshot.regions.begin(), snapshot.regions.end(), key,
+                                   [](const Region& region, const RegionKey& k) { return region.key < k; });
+  if (it == snapshot.regions.end() || it->key != key) return;
+  view.region_start = it->range.start;
+  view.region_end = it->range.end;
+  view.backing = backing_name(it->backing);
+  view.pages = pages_name(it->pages);
+  view.pinned = pinned_name(it->pinned);
+  view.node = it->node.value;
+  view.tier = engine.topology().tier_of(it->node).value_or(-1);
+  view.resident_bytes = it->resident.value;
+  view.demand = it->demand.value;
+  view.waited_seconds = it->waited.value;
+  view.age_ticks = it->age;
+  view.idle_ticks = it->idle;
+  const auto index = static_cast<std::size_t>(it - snapshot.regions.begin());
+  if (index < engine.state().forecasts.forecasts.size()) {
+    const auto& quantiles = engine.state().forecasts.forecasts[index].horizons.front();
+    view.forecast_low = quantiles.low;
+    view.forecast_mean = quantiles.mean;
+    view.forecast_high = quantiles.high;
+  }
+}
+
+TopRow top_row(const Engine& engine, const Target& target) {
+  TopRow row;
+  row.pid = target.pid.value;
+  row.uid = target.uid;
+  row.name = target.name;
+  row.cgroup = target.cgroup;
+  row.resident_bytes = target.resident.value;
+  double fast_demand = 0;
+  for (const auto& region : engine.state().snapshot.regions) {
+    if (region.key.target != target.id) continue;
+    ++row.regions;
+    row.waited_seconds += region.waited.value;
+    row.demand += region.demand.value;
+    row.samples += region.samples;
+    if (engine.topology().tier_of(region.node) == 0) {
+      row.fast_bytes += region.resident.value;
+      fast_demand += region.demand.value;
+    }
+  }
+  if (row.demand > 0) row.hit_share = fast_demand / row.demand;
+  if (const auto it = engine.state().totals.find(target.id); it != engine.state().totals.end()) {
+    row.promoted_bytes = it->second.promoted.value;
+    row.demoted_bytes = it->second.demoted.value;
+  }
+  return row;
+}
+
+}  // namespace
+
+StatusView status_view(const Engine& engine, const std::string& version, Bytes rate_limit) {
+  const auto& state = engine.state();
+  StatusView view;
+  view.version = version;
+  view.mode = engine.settings().act ? "act" : "observe";
+  view.paused = state.paused;
+  view.uptime_seconds = seconds(state.last_tick - state.started);
+  view.ticks = state.ticks;
+  view.interval_seconds = seconds(engine.settings().interval);
+  view.tick_work_seconds = seconds(state.last_work);
+  view.targets = engine.targets().targets().size();
+  view.regions = engine.tracker().regions_known();
+  view.managed_bytes = engine.tracker().mapped().value;
+  view.forecaster = engine.settings().forecaster;
+  for (const auto& source : engine.sources()) view.sources.push_back(source_view(source));
+  view.tiers = tier_views(engine);
+  if (state.score.demand > 0) view.hit_share = state.score.hit_share;
+  const auto& totals = engine.ledger().totals();
+  if (totals.demand > 0) view.hit_share_total = totals.demand_fast / totals.demand;
+  view.ledger = ledger_view(totals);
+  const auto moves = engine.migrator().totals();
+  view.pages = pages_view(moves.pages);
+  view.migrator = migrator_view(moves, rate_limit);
+  view.self = self_view(engine);
+  view.last_error = state.last_error;
+  for (const auto& rival : state.rivals) view.rivals.push_back({rival.name, rival.advice});
+  return view;
+}
+
+NodesView nodes_view(const Engine& engine) {
+  NodesView view;
+  view.tiered = engine.topology().tiered();
+  view.tiers = tier_views(engine);
+  for (const auto& node : engine.topology().nodes) {
+    NodeView row;
+    row.node = node.id.value;
+    row.tier = engine.topology().tier_of(node.id).value_or(-1);
+    row.has_cpus = node.has_cpus;
+    row.total_bytes = node.total.value;
+    row.free_bytes = node.free.value;
+    if (const NodeState* state = engine.state().system.find(node.id)) {
+      row.online = state->online;
+      row.total_bytes = state->total.value;
+      row.free_bytes = state->free.value;
+      row.loaded_latency_ns = state->loaded_latency.count();
+    }
+    if (node.read_latency) row.unloaded_latency_ns = node.read_latency->count();
+    row.latency_source = to_string(node.latency_source);
+    if (node.read_bandwidth) row.read_bytes_per_second = node.read_bandwidth->value;
+    row.distances = node.distances;
+    view.nodes.push_back(std::move(row));
+  }
+  return view;
+}
+
+TopView top_view(const Engine& engine, const TopQuery& query) {
+  TopView view;
+  view.interval_seconds = seconds(engine.state().snapshot.interval);
+  for (const auto& target : engine.targets().targets()) view.rows.push_back(top_row(engine, target));
+  std::stable_sort(view.rows.begin(), view.rows.end(),
+                   [](const TopRow& a, const TopRow& b) { return a.waited_seconds > b.waited_seconds; });
+  if (query.limit > 0 && view.rows.size() > query.limit) view.rows.resize(query.limit);
+  return view;
+}
+
+HeatmapView heatmap_view(const Engine& engine, const HeatmapQuery& query) {
+  HeatmapView view;
+  view.interval_seconds = seconds(engine.settings().interval);
+  TargetId wanted{0};
+  if (query.pid != 0) {
+    const Target* target = target_of_pid(engine, query.pid);
+    if (target == nullptr) return view;
+    wanted = target->id;
+  }
+  auto map = engine.heat().map(wanted, query.max_rows, query.max_ticks);
+  view.ticks = map.ticks;
+  view.omitted = map.omitted;
+  std::sort(map.rows.begin(), map.rows.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+  const std::uint64_t size = engine.settings().tracker.region_size.value;
+  for (const auto& row : map.rows) {
+    HeatmapRow out;
+    if (const Target* target = engine.tracker().target(row.key.target)) {
+      out.pid = target->pid.value;
+      out.uid = target->uid;
+      out.name = target->name;
+    }
+    out.start = row.key.start;
+    out.end = row.key.start + size;
+    for (const auto& cell : row.cells) {
+      out.demand.push_back(cell.demand);
+      out.tier.push_back(cell.tier);
+    }
+    view.rows.push_back(std::move(out));
+  }
+  return view;
+}
+
+Result<ExplainView> explain_view(const Engine& engine, const ExplainQuery& query) {
+  const Target* target = target_of_pid(engine, query.pid);
+  if (target == nullptr) {
+    return fail(ErrorKind::kFailed, fmt::format("process {} is not watched", query.pid),
+                "name it under [targets] in the configuration; `tierctl top` lists who is watched");
+  }
+  const auto key = engine.tracker().key_of(target->id, query.address);
+  if (!key) {
+    return fail(ErrorKind::kFailed,
+                fmt::format("address {:#x} is not mapped in process {}", query.address, query.pid),
+                fmt::format("take one from /proc/{}/maps", query.pid));
+  }
+  ExplainView view;
+  view.pid = query.pid;
+  view.uid = target->uid;
+  view.name = target->name;
+  view.address = query.address;
+  view.region_start = key->start;
+  view.region_end = key->start + engine.settings().tracker.region_size.value;
+  if (const Mapping* mapping = engine.tracker().mapping_of(target->id, query.address)) {
+    view.mapping = mapping->name;
+    view.backing = backing_name(mapping->backing);
+  }
+  fill_region(engine, *key, view);
+  const Standing standing = engine.standing(*key);
+  view.why = standing.why;
+  if (standing.benefit) view.benefit_of_moving_seconds = standing.benefit->value;
+  if (standing.cost) view.cost_of_moving_seconds = standing.cost->value;
+  const RegionStory story = engine.ledger().explain(*key);
+  if (!story.text.empty()) view.why += (view.why.empty() ? "" : " ") + story.text;
+  for (const auto& decision : story.decisions) view.decisions.push_back(decision_view(decision));
+  return view;
+}
+
+}  // namespace tier

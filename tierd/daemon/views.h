@@ -1,0 +1,22 @@
+// Builds the views of the control protocol from what the engine knows. No arithmetic of its own beyond sums
+// and shares.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "platform/api/features.h"
+#include "tierd/control/backend.h"
+#include "tierd/daemon/engine.h"
+
+namespace tier {
+
+StatusView status_view(const Engine& engine, const std::string& version, Bytes rate_limit);
+NodesView nodes_view(const Engine& engine);
+TopView top_view(const Engine& engine, const TopQuery& query);
+HeatmapView heatmap_view(const Engine& engine, const HeatmapQuery& query);
+// kFailed when the process is not watched or the address not mapped.
+Result<ExplainView> explain_view(const Engine& engine, const ExplainQuery& query);
+
+}  // namespace tier
