@@ -1,0 +1,50 @@
+// The machine under contract: the fake one or the real one, and programs that run on it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "platform/api/machine.h"
+#include "platform/api/pages.h"
+#include "platform/api/process_table.h"
+
+namespace tier {
+
+struct ProgramOptions {
+  Bytes size = 4_MiB;
+  Bytes touched = 4_MiB;  // from the start; the rest is mapped and never used
+  bool huge = false;      // asks for transparent huge pages
+  bool mlocked = false;
+  bool own_policy = false;  // binds its memory to the first node itself
+};
+
+// A running program with one anonymous mapping.
+class Program {
+ public:
+  virtual ~Program() = default;  // ends it
+  virtual Pid pid() const = 0;
+  virtual AddressRange range() const = 0;  // aligned to 2 MiB
+  virtual void grow() = 0;                 // maps and touches another 32 MiB
+  virtual void replace() = 0;              // executes another program
+  virtual void end() = 0;                  // exits and is reaped
+};
+
+class Rig {
+ public:
+  virtual ~Rig() = default;
+  virtual ProcessTable& processes() = 0;
+  virtual PageLocator& locator() = 0;
+  virtual PageMover& mover() = 0;
+  virtual TopologyReader& topology() = 0;
+  virtual LatencyProbe& latency() = 0;
+  virtual PressureReader& pressure() = 0;
+  virtual SelfMeter& self() = 0;
+  virtual RivalFinder& rivals() = 0;
+  virtual std::unique_ptr<Program> start(ProgramOptions options = {}) = 0;
+};
+
+std::unique_ptr<Rig> fake_rig();
+std::unique_ptr<Rig> linux_rig();
+
+}  // namespace tier
