@@ -1,0 +1,50 @@
+#include "core/score.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+namespace tier {
+namespace {
+
+TEST(PinballLoss, IsLeastAtTheTrueQuantile) {
+  std::mt19937 random(3);
+  std::exponential_distribution<double> outcome(1);
+  std::vector<double> outcomes(20'000);
+  for (double& o : outcomes) o = outcome(random);
+  const auto loss = [&](double forecast) {
+    double sum = 0;
+    for (const double o : outcomes) sum += pinball_loss(o, forecast, 0.9);
+    return sum;
+  };
+  const double true_quantile = 2.302585;  // of the unit exponential at 0.9
+  EXPECT_LT(loss(true_quantile), loss(true_quantile * 0.8));
+  EXPECT_LT(loss(true_quantile), loss(true_quantile * 1.2));
+}
+
+TEST(PinballLoss, WeighsTheTwoSidesByTheQuantile) {
+  EXPECT_DOUBLE_EQ(pinball_loss(3, 1, 0.9), 1.8);
+  EXPECT_DOUBLE_EQ(pinball_loss(1, 3, 0.9), 0.2);
+  EXPECT_DOUBLE_EQ(pinball_loss(2, 2, 0.1), 0);
+}
+
+TEST(BestDemand, TakesTheDensestFirstAndTheLastInPart) {
+  const std::vector<PlacedDemand> regions = {{10, 2_MiB}, {9, 1_MiB}, {1, 4_MiB}};
+  EXPECT_DOUBLE_EQ(best_demand(regions, 1_MiB), 9);
+  EXPECT_DOUBLE_EQ(best_demand(regions, 2_MiB), 14);
+  EXPECT_DOUBLE_EQ(best_demand(regions, 5_MiB), 19.5);
+  EXPECT_DOUBLE_EQ(best_demand(regions, 1_GiB), 20);
+  EXPECT_DOUBLE_EQ(best_demand(regions, {}), 0);
+}
+
+TEST(HitShare, ComparesWithKnowingTheFuture) {
+  const std::vector<double> outcome = {5, 0, 3, 2};
+  EXPECT_DOUBLE_EQ(hit_share(outcome, outcome, 2), 1);
+  EXPECT_DOUBLE_EQ(hit_share(std::vector<double>{1, 9, 0, 8}, outcome, 2), 0.25);
+  EXPECT_DOUBLE_EQ(hit_share(outcome, outcome, 99), 1);
+  EXPECT_DOUBLE_EQ(hit_share(std::vector<double>{1, 2}, std::vector<double>{0, 0}, 1), 1);
+}
+
+}  // namespace
+}  // namespace tier
