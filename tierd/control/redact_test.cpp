@@ -1,1 +1,76 @@
+#include "tierd/control/redact.h"
 
+#include <gtest/gtest.h>
+
+#include "tierd/control/fake_backend.h"
+
+namespace tier {
+namespace {
+
+constexpr Caller kRoot{.uid = 0, .privileged = true};
+constexpr Caller kMember{.uid = 77, .privileged = true};
+constexpr Caller kUser{.uid = 1000, .gid = 1000, .pid = 9, .privileged = false};
+
+TEST(Redact, PrivilegedSeeEverything) {
+  for (const Caller& caller : {kRoot, kMember}) {
+    FakeBackend backend(1000);
+    auto top = *backend.top(caller, {});
+    redact(top, caller);
+    EXPECT_EQ(top.rows.size(), 2u);
+    EXPECT_EQ(top.hidden, 0u);
+    auto status = *backend.status(caller);
+    redact(status, caller);
+    EXPECT_FALSE(status.last_error.empty());
+  }
+}
+
+TEST(Redact, OthersSeeTheirOwnRowsAndHowManyAreHidden) {
+  FakeBackend backend(1000);
+  auto top = *backend.top(kUser, {});
+  redact(top, kUser);
+  ASSERT_EQ(top.rows.size(), 1u);
+  EXPECT_EQ(top.rows[0].pid, 4100);
+  EXPECT_EQ(top.hidden, 1u);
+
+  auto map = *backend.heatmap(kUser, {});
+  redact(map, kUser);
+  EXPECT_EQ(map.rows.size(), 2u);
+  EXPECT_EQ(map.hidden, 1u);
+
+  auto events = *backend.events(kUser, {});
+  redact(events, kUser);
+  ASSERT_EQ(events.events.size(), 2u);
+  EXPECT_EQ(events.events[0].kind, "mode");
+  EXPECT_EQ(events.events[1].pid, 4100);
+
+  auto status = *backend.status(kUser);
+  redact(status, kUser);
+  EXPECT_TRUE(status.last_error.empty());
+}
+
+TEST(Redact, RowsWithoutAnOwnerAreNotShownToUsers) {
+  TopView top;
+  top.rows.emplace_back().pid = 1;
+  redact(top, kUser);
+  EXPECT_TRUE(top.rows.empty());
+  EventsView events;
+  events.events.emplace_back().pid = 5;
+  redact(events, kUser);
+  EXPECT_TRUE(events.events.empty());
+}
+
+TEST(Redact, OtherPeoplesProcessesAreNotExplained) {
+  ExplainView view;
+  view.pid = 5, view.uid = 4242;
+  EXPECT_TRUE(check_owner(view, kRoot));
+  const auto refused = check_owner(view, kUser);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kPermission);
+  view.uid = kNobody;
+  EXPECT_FALSE(check_owner(view, kUser));
+  view.uid = 1000;
+  EXPECT_TRUE(check_owner(view, kUser));
+}
+
+}  // namespace
+}  // namespace tier
