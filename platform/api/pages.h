@@ -26,7 +26,8 @@ class PageLocator {
  public:
   virtual ~PageLocator() = default;
   // Which node holds each page (address rounded down to its page). -ENOENT: nothing resident there;
-  // -EFAULT: not mapped, or the shared zero page. Whole-call errors: ESRCH, EPERM. Thread-safe.
+  // -EFAULT: not mapped, or the shared zero page, or (Linux 6.1) nothing ever resident near there. Whole-call
+  // errors: ESRCH, EPERM. Thread-safe.
   virtual PageCall locate(Pid, std::span<const Address> pages) const = 0;
 };
 

@@ -13,7 +13,7 @@ class FakeProgram final : public Program {
     machine.spawn({.pid = pid, .start_time = static_cast<std::uint64_t>(pid), .cgroup = "/test"});
     machine.map(pid_, {.start = kStart,
                        .size = options.size,
-                       .node = 0,
+                       .node = options.size > machine.free_on(NodeId{0}) ? 1 : 0,
                        .huge = options.huge,
                        .mlocked = options.mlocked,
                        .own_policy = options.own_policy});
@@ -37,7 +37,7 @@ class FakeProgram final : public Program {
 class FakeRig final : public Rig {
  public:
   FakeRig()
-      : machine_({.nodes = {{.id = 0, .distances = {10, 20}},
+      : machine_({.nodes = {{.id = 0, .capacity = 256_MiB, .distances = {10, 20}},
                             {.id = 1, .has_cpus = false, .distances = {20, 10}}}}) {
     machine_.set_usage({std::chrono::milliseconds(1), 1_MiB});
     machine_.set_pressure(0.5);

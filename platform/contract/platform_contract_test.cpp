@@ -168,7 +168,7 @@ TEST_P(Contract, LocatesTouchedUntouchedAndUnmappedPages) {
   const AddressRange range = program->range();
   for (const int status : places(*program, {range.start, range.start + (2_MiB).value})) ASSERT_GE(status, 0);
   for (const int status : places(*program, {range.start + (2_MiB).value, range.end}))
-    ASSERT_EQ(status, -ENOENT);
+    ASSERT_TRUE(status == -ENOENT || status == -EFAULT) << status;
   EXPECT_EQ(places(*program, {page(), 2 * page()}).at(0), -EFAULT);
 }
 
@@ -180,7 +180,11 @@ TEST_P(Contract, MovingToWhereItIsSucceedsAndNamesTheNode) {
   if (!all_on(*program, {few.start, used.end}, {node})) GTEST_SKIP() << "the pages lie on several nodes";
   const PageCall call = rig->mover().move(program->pid(), pages_of(few), {node});
   EXPECT_EQ(call.value, 0) << call.error_number;
-  EXPECT_EQ(call.status, (std::vector<int>{node, node, node, node, -ENOENT, -ENOENT, -ENOENT, -ENOENT}));
+  ASSERT_EQ(call.status.size(), 8u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(call.status[i], node);
+  // Linux 6.1 says EFAULT where no page table was ever needed, later kernels ENOENT.
+  for (std::size_t i = 4; i < 8; ++i)
+    EXPECT_TRUE(call.status[i] == -ENOENT || call.status[i] == -EFAULT) << call.status[i];
 }
 
 TEST_P(Contract, ANodeThatDoesNotExistIsRefused) {
@@ -258,6 +262,44 @@ TEST_P(Contract, TheMigratorMovesBothWaysAndItsAccountsAgreeWithTheKernel) {
                 report.pages.requested);
     }
   }
+}
+
+TEST_P(Contract, AFullNodeIsReportedAndNobodyIsKilled) {
+  const auto nodes = rig->topology().nodes().value_or(std::vector<NumaNode>{});
+  if (nodes.size() < 2) GTEST_SKIP() << "needs two NUMA nodes; this machine has " << nodes.size();
+  const NumaNode &fast = nodes[0], &slow = nodes[1];
+  const Bytes wanted{(fast.free.value + (64_MiB).value) & ~((2_MiB).value - 1)};
+  if (wanted > 1_GiB || slow.free < wanted)
+    GTEST_SKIP() << "needs a first node of less than 1 GiB and as much free on the second";
+  const auto program = rig->start({.size = wanted, .touched = wanted});
+  class Still final : public Clock {
+    Nanoseconds now() const override { return {}; }
+  } clock;
+  auto executor = std::make_shared<ManualExecutor>();
+  Migrator migrator(rig->mover(), rig->locator(), rig->processes(), clock, {.rate = Bytes{0}}, executor);
+  MigrationRequest request;
+  request.key = {TargetId{1}, program->range().start};
+  request.range = program->range();
+  request.pid = program->pid();
+  request.start_time = start_time(program->pid());
+  request.from = slow.id;
+  request.to = fast.id;
+  request.promotion = true;
+  const auto on_fast = [&] {
+    const auto status = places(*program, program->range());
+    return static_cast<std::uint64_t>(std::count(status.begin(), status.end(), fast.id.value));
+  };
+  const std::uint64_t before = on_fast();
+  migrator.submit({.sequence = 1, .tick = {}, .requests = {request}});
+  while (!migrator.idle()) executor->run_once();
+  const MigrationReport report = migrator.take_reports().at(0);
+  EXPECT_TRUE(report.pages.balanced());
+  EXPECT_TRUE(report.pages.failed.contains(ENOMEM)) << report.detail;
+  EXPECT_EQ(report.pages.moved, on_fast() - before);
+  const auto handle = rig->processes().open(program->pid(), request.start_time);
+  ASSERT_TRUE(handle) << "the program was killed";
+  EXPECT_TRUE((*handle)->alive());
+  EXPECT_FALSE(report.unmovable);
 }
 
 TEST_P(Contract, NodesAreSortedAndSane) {
