@@ -1,0 +1,22 @@
+// Which capabilities this process holds, and what each is for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tier {
+
+struct CapabilityState {
+  std::string name;  // "CAP_BPF", …
+  bool held = false;
+  std::string needed_for;
+};
+
+// The ones tierd needs, from CapEff of /proc/self/status (capabilities(7)); all not held when it cannot be
+// read.
+std::vector<CapabilityState> read_capabilities(const std::string& root = "/");
+
+// The running kernel's release, uname(2).
+std::string kernel_release();
+
+}  // namespace tier
