@@ -1,107 +1,128 @@
-// Random updates with a scattered hot set: a share of all updates falls on a few 2 MiB regions at random
-// places, the rest on all others.
-//   hotset SIZE_MIB HOT_REGIONS HOT_SHARE SEED [MOVE_EVERY_SECONDS]
-// Touches its memory in address order first (so first touch fills the fast tier with whatever comes first),
-// prints "ready", then "ops N" every second. With MOVE_EVERY_SECONDS the hot set jumps to other places that
-// often, counted from "ready".
+// hotset: random updates over many 2 MiB regions, most of them in a hot set at random places; the hot set may move.
+// Prints "ready" after touching everything in address order, waits for SIGUSR1 with --wait, then prints "ops N" (a running total) each second.
+#include <signal.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <numeric>
 #include <random>
+#include <string>
 #include <vector>
 
 namespace {
 
-constexpr std::size_t kRegion = 2U << 20;
-constexpr std::size_t kWordsPerRegion = kRegion / sizeof(std::uint64_t);
+constexpr std::size_t kRegion = 2 << 20;
 
 struct Options {
-  std::size_t regions = 0, hot = 0;
-  double share = 0;
-  std::uint64_t seed = 0;
-  double move_every = 0;
+  std::size_t mib = 64;        // size of the data
+  std::size_t hot = 8;         // regions in the hot set
+  unsigned hot_percent = 90;   // of the updates
+  double move_s = 0;           // seconds between moves of the hot set; 0: never
+  std::uint64_t seed = 1;
+  bool wait = false;
 };
 
+std::uint64_t xorshift(std::uint64_t& state) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return state;
+}
+
 double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
-// 2 MiB aligned, so that a region here is a huge page and a region of whoever watches.
-std::uint64_t* map_regions(std::size_t regions) {
-  void* raw = mmap(nullptr, (regions + 1) * kRegion, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (raw == MAP_FAILED) return nullptr;
-  const auto aligned = (reinterpret_cast<std::uintptr_t>(raw) + kRegion - 1) & ~(kRegion - 1);
-  return reinterpret_cast<std::uint64_t*>(aligned);
+Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string key = argv[i];
+    if (key == "--wait") {
+      options.wait = true;
+      continue;
+    }
+    if (i + 1 >= argc) {
+      std::fprintf(stderr, "hotset: %s needs a value\n", key.c_str());
+      std::exit(2);
+    }
+    const double value = std::atof(argv[++i]);
+    if (key == "--mib") options.mib = static_cast<std::size_t>(value);
+    else if (key == "--hot") options.hot = static_cast<std::size_t>(value);
+    else if (key == "--hot-percent") options.hot_percent = static_cast<unsigned>(value);
+    else if (key == "--move") options.move_s = value;
+    else if (key == "--seed") options.seed = static_cast<std::uint64_t>(value);
+    else {
+      std::fprintf(stderr, "hotset: unknown option %s\n", key.c_str());
+      std::exit(2);
+    }
+  }
+  return options;
 }
 
-// The hot regions first, the cold ones after: one random permutation.
-void choose_hot(std::vector<std::uint32_t>& order, std::mt19937_64& random) {
-  std::iota(order.begin(), order.end(), 0U);
-  std::shuffle(order.begin(), order.end(), random);
+// The hot regions of one phase: `hot` of all regions, at random places.
+std::vector<std::uint32_t> hot_regions(std::size_t regions, std::size_t hot, std::mt19937_64& random) {
+  std::vector<std::uint32_t> all(regions);
+  std::iota(all.begin(), all.end(), 0U);
+  std::shuffle(all.begin(), all.end(), random);
+  all.resize(std::min(hot, regions));
+  return all;
 }
 
-[[noreturn]] void update_for_ever(std::uint64_t* memory, const Options& options) {
-  std::mt19937_64 random(options.seed);
-  std::vector<std::uint32_t> order(options.regions);
-  choose_hot(order, random);
-  const auto threshold = static_cast<std::uint32_t>(options.share * 4294967295.0);
-  const std::size_t cold = options.regions - options.hot;
-  std::uint64_t x = options.seed * 0x9E3779B97F4A7C15ULL + 1, ops = 0;
-  const double started = now();
-  double next_report = started + 1, next_move = started + options.move_every;
-  for (;;) {
-    for (int i = 0; i < 4096; ++i) {
-      x ^= x << 13, x ^= x >> 7, x ^= x << 17;  // xorshift64 (Marsaglia 2003)
-      const auto dice = static_cast<std::uint32_t>(x >> 32);
-      const std::uint64_t pick = (x & 0xffffffff) * 0x9E3779B1U;
-      const std::size_t index =
-          dice < threshold ? (pick >> 16) % options.hot : options.hot + (pick >> 16) % cold;
-      memory[order[index] * kWordsPerRegion + (x >> 20) % kWordsPerRegion] += x;
-    }
-    ops += 4096;
-    const double t = now();
-    if (t >= next_report) {
-      std::printf("ops %llu\n", static_cast<unsigned long long>(ops));
-      next_report += 1;
-    }
-    if (options.move_every > 0 && t >= next_move) {
-      choose_hot(order, random);
-      next_move += options.move_every;
-    }
+// One batch of updates; small enough that the clock is looked at often, large enough that looking costs nothing.
+void update(std::uint64_t* data, std::size_t regions, const std::vector<std::uint32_t>& hot, unsigned percent, std::uint64_t& state) {
+  constexpr std::size_t kWords = kRegion / sizeof(std::uint64_t);
+  const std::uint64_t threshold = percent * (std::uint64_t{1} << 16) / 100;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::uint64_t value = xorshift(state);
+    const std::uint64_t pick = (value >> 16) & 0xffffffff;
+    const std::size_t region = (value & 0xffff) < threshold ? hot[(pick * hot.size()) >> 32] : (pick * regions) >> 32;
+    data[region * kWords + (value >> 48) % kWords + ((pick & 3) << 16) % kWords] += value;
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) {
-    std::fprintf(stderr, "usage: hotset SIZE_MIB HOT_REGIONS HOT_SHARE SEED [MOVE_EVERY_SECONDS]\n");
-    return 2;
-  }
-  Options options;
-  options.regions = std::strtoull(argv[1], nullptr, 10) * (1U << 20) / kRegion;
-  options.hot = std::strtoull(argv[2], nullptr, 10);
-  options.share = std::strtod(argv[3], nullptr);
-  options.seed = std::strtoull(argv[4], nullptr, 10);
-  if (argc > 5) options.move_every = std::strtod(argv[5], nullptr);
-  if (options.hot == 0 || options.hot >= options.regions || options.share <= 0 || options.share > 1) {
-    std::fprintf(stderr, "hotset: needs 0 < HOT_REGIONS < SIZE_MIB / 2 and 0 < HOT_SHARE <= 1\n");
-    return 2;
-  }
+  const Options options = parse(argc, argv);
+  const std::size_t regions = options.mib * (1 << 20) / kRegion;
+  if (regions == 0 || options.hot == 0) return std::fprintf(stderr, "hotset: --mib and --hot must be at least 2 and 1\n"), 2;
+  sigset_t go;
+  sigemptyset(&go);
+  sigaddset(&go, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &go, nullptr);
+  signal(SIGUSR1, SIG_DFL);  // blocked, so it stays pending until it is waited for
+  void* mapped = mmap(nullptr, (regions + 1) * kRegion, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) return std::perror("hotset: mmap"), 1;
+  auto* data = reinterpret_cast<std::uint64_t*>((reinterpret_cast<std::uintptr_t>(mapped) + kRegion - 1) & ~(kRegion - 1));
+  // One word of each page is enough to have it; the kernel zeroes the rest.
+  for (std::size_t at = 0; at < regions * kRegion; at += 4096) data[at / sizeof *data] = at;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  std::uint64_t* memory = map_regions(options.regions);
-  if (memory == nullptr) {
-    std::perror("hotset: mmap");
-    return 1;
+  std::puts("ready");
+  if (options.wait) sigwaitinfo(&go, nullptr);
+
+  std::mt19937_64 random(options.seed);
+  std::vector<std::uint32_t> hot = hot_regions(regions, options.hot, random);
+  std::uint64_t state = options.seed * 0x9e3779b97f4a7c15ULL + 1, operations = 0;
+  const double start = now();
+  double next_move = options.move_s > 0 ? start + options.move_s : 1e18, next_print = start + 0.5;
+  while (true) {
+    update(data, regions, hot, options.hot_percent, state);
+    operations += 20'000;
+    const double time = now();
+    if (time >= next_move) {
+      hot = hot_regions(regions, options.hot, random);
+      next_move += options.move_s;
+    }
+    if (time >= next_print) {
+      std::printf("ops %llu\n", static_cast<unsigned long long>(operations));
+      next_print += 0.5;
+    }
   }
-  // One write a page: the kernel zeroes, we need not.
-  for (std::size_t word = 0; word < options.regions * kWordsPerRegion; word += 512) memory[word] = word;
-  std::printf("ready\n");
-  update_for_ever(memory, options);
 }

@@ -1,0 +1,14 @@
+// Runs a host program and captures what it prints.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+
+namespace tier::lab {
+
+// Standard output of the program; fails when it cannot run or exits non-zero, with the end of its output in the message.
+Result<std::string> capture(const std::vector<std::string>& command);
+
+}  // namespace tier::lab

@@ -1,0 +1,31 @@
+// From a topology to QEMU's arguments and to the map of physical memory that the counting plugin needs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/tier-lab/scenario.h"
+
+namespace tier::lab {
+
+// Half-open physical range of one node, bytes.
+struct NodeRange {
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
+  std::size_t node = 0;
+};
+
+// Where QEMU's q35 machine puts the nodes: in order from 0, with a hole below 4 GiB once memory does not fit under it.
+std::vector<NodeRange> physical_map(const TopologySpec& topology);
+
+// Latency in nanoseconds from an initiator node to a target: the target's own figure from its nearest initiator, more by the
+// ratio of distances from the others.
+std::uint64_t latency_between(const TopologySpec& topology, std::size_t initiator, std::size_t target, std::uint64_t nearest_ns);
+
+// The first node with CPUs that is nearest to `target` (itself, when it has CPUs).
+std::size_t nearest_initiator(const TopologySpec& topology, std::size_t target);
+
+// -machine, -smp, -m, memory backends, nodes, distances and HMAT.
+std::vector<std::string> topology_arguments(const TopologySpec& topology);
+
+}  // namespace tier::lab

@@ -1,0 +1,212 @@
+#include "tools/tier-lab/scenario.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "tools/tier-lab/plugin/region_table.h"
+#include "tools/tier-lab/toml_reader.h"
+
+namespace tier::lab {
+namespace {
+
+Result<toml::table> parse_toml(const std::string& text, const std::string& origin) {
+  try {
+    return toml::parse(text, origin);
+  } catch (const toml::parse_error& error) {
+    std::ostringstream why;
+    why << origin << ": line " << error.source().begin.line << ": " << error.description();
+    return fail(ErrorKind::kUsage, why.str());
+  }
+}
+
+// Puts "a.b=value" into the table, creating tables on the way.
+Result<> apply_override(toml::table& root, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return fail(ErrorKind::kUsage, "--set " + text + " is not of the form key=value", "for example --set run.length_s=10");
+  Result<toml::table> value = parse_toml("value = " + text.substr(equals + 1), "--set " + text);
+  // A bare word is taken as a string, so that --set rival.tool=none needs no quotes.
+  if (!value) value = parse_toml("value = \"" + text.substr(equals + 1) + "\"", "--set " + text);
+  if (!value) return tl::make_unexpected(value.error());
+  toml::table* table = &root;
+  std::string path = text.substr(0, equals);
+  for (std::size_t dot; (dot = path.find('.')) != std::string::npos; path.erase(0, dot + 1)) {
+    toml::node* inner = &table->insert(path.substr(0, dot), toml::table{}).first->second;
+    if (!inner->is_table()) return fail(ErrorKind::kUsage, "--set " + text + ": '" + path.substr(0, dot) + "' is not a table");
+    table = inner->as_table();
+  }
+  (*value)["value"].visit([&](auto& node) { table->insert_or_assign(path, node); });
+  return {};
+}
+
+void read_node(const toml::node& item, std::size_t index, TopologySpec& into, std::string& error) {
+  const std::string prefix = "topology.node[" + std::to_string(index) + "].";
+  const toml::table* table = item.as_table();
+  if (table == nullptr) {
+    if (error.empty()) error = "topology.node must be an array of tables: [[topology.node]]";
+    return;
+  }
+  NodeSpec node;
+  TomlReader reader(*table, prefix, error);
+  reader.integer("size_mib", node.size_mib, 1, 1 << 20);
+  reader.integers("cpus", node.cpus);
+  reader.integer("read_latency_ns", node.read_latency_ns, 1, 65'000);
+  node.write_latency_ns = node.read_latency_ns;
+  reader.integer("write_latency_ns", node.write_latency_ns, 1, 65'000);
+  reader.integer("read_bandwidth_mib_s", node.read_bandwidth_mib_s, 1, 4'000'000);
+  node.write_bandwidth_mib_s = node.read_bandwidth_mib_s;
+  reader.integer("write_bandwidth_mib_s", node.write_bandwidth_mib_s, 1, 4'000'000);
+  reader.finish();
+  into.nodes.push_back(node);
+}
+
+void read_topology(const toml::table& table, TopologySpec& into, std::string& error) {
+  TomlReader reader(table, "topology.", error);
+  reader.integer("vcpus", into.vcpus, 1, 8);
+  std::size_t index = 0;
+  reader.each("node", [&](const toml::node& item) { read_node(item, index++, into, error); });
+  reader.integer_lists("distances", into.distances);
+  reader.finish();
+}
+
+void read_workload(const toml::table& table, Scenario& into, std::string& error) {
+  TomlReader reader(table, "workload.", error);
+  std::string mode = "measure";
+  reader.choice("mode", mode, {"measure", "exec"});
+  into.mode = mode == "exec" ? Mode::kExec : Mode::kMeasure;
+  reader.texts("command", into.command);
+  reader.text("ready", into.ready);
+  reader.text("progress", into.progress);
+  reader.integer("ready_timeout_s", into.ready_timeout_s, 1, 3600);
+  reader.integers("cpus", into.cpus);
+  reader.texts("driver", into.driver);
+  reader.text_lists("commands", into.commands);
+  reader.integer("command_timeout_s", into.command_timeout_s, 1, 3600);
+  reader.finish();
+}
+
+void read_run(const toml::table& table, Scenario& into, std::string& error) {
+  TomlReader reader(table, "run.", error);
+  reader.choice("kernel", into.kernel, {"6.1", "6.12", "7.2"});
+  reader.number("length_s", into.length_s, 0.1, 3600);
+  reader.number("period_s", into.period_s, 0.05, 60);
+  reader.integer("seed", into.seed, 0, INT64_MAX);
+  reader.choice("thp", into.thp, {"always", "madvise", "never"});
+  reader.texts("modules", into.modules);
+  reader.integer("timeout_s", into.timeout_s, 1, 36'000);
+  reader.integer("silence_s", into.silence_s, 1, 3600);
+  reader.text("kernel_arguments", into.kernel_arguments);
+  reader.finish();
+}
+
+void read_rival(const toml::table& table, Scenario& into, std::string& error) {
+  TomlReader reader(table, "rival.", error);
+  reader.choice("tool", into.tool, {"none", "numab", "damos", "tierd"});
+  if (const toml::table* damos = reader.table("damos")) {
+    TomlReader inner(*damos, "rival.damos.", error);
+    inner.integer("sample_us", into.damos.sample_us, 100, 10'000'000);
+    inner.integer("aggr_us", into.damos.aggr_us, 100, 600'000'000);
+    inner.integer("min_regions", into.damos.min_regions, 3, 100'000);
+    inner.integer("max_regions", into.damos.max_regions, 3, 100'000);
+    inner.integer("quota_mib_per_s", into.damos.quota_mib_per_s, 1, 1'000'000);
+    inner.integer("quota_ms_per_s", into.damos.quota_ms_per_s, 0, 1000);
+    inner.integer("hot_min_percent", into.damos.hot_min_percent, 0, 100);
+    inner.integer("cold_max_percent", into.damos.cold_max_percent, 0, 100);
+    inner.integer("min_age", into.damos.min_age, 0, 1'000'000);
+    inner.finish();
+  }
+  if (const toml::table* numab = reader.table("numab")) {
+    TomlReader inner(*numab, "rival.numab.", error);
+    inner.integer("rate_limit_mb_per_s", into.numab.rate_limit_mb_per_s, 1, 1'000'000);
+    inner.integer("scan_delay_ms", into.numab.scan_delay_ms, 0, 1'000'000);
+    inner.integer("scan_period_min_ms", into.numab.scan_period_min_ms, 1, 1'000'000);
+    inner.integer("hot_threshold_ms", into.numab.hot_threshold_ms, 1, 1'000'000);
+    inner.finish();
+  }
+  reader.finish();
+}
+
+void read_tierd(const toml::table& table, Scenario& into, std::string& error) {
+  TomlReader reader(table, "tierd.", error);
+  reader.choice("start", into.tierd_start, {"before", "after"});
+  reader.texts("arguments", into.tierd_arguments);
+  reader.text_lists("collect", into.collect);
+  // The daemon's own keys are its business: it checks them itself, with the same messages as anywhere.
+  if (const toml::table* config = reader.table("config")) {
+    std::ostringstream text;
+    text << *config << '\n';
+    into.tierd_config = text.str();
+  }
+  reader.finish();
+}
+
+void read_image(const toml::table& table, Scenario& into, std::string& error) {
+  TomlReader reader(table, "image.", error);
+  reader.texts("binaries", into.binaries);
+  std::vector<std::string> files;
+  reader.texts("files", files);
+  for (const std::string& file : files) {
+    const std::size_t colon = file.find(':');
+    if (colon == std::string::npos) reader.refuse("files", "must hold entries of the form host-path:guest-path");
+    else into.files.emplace_back(file.substr(0, colon), file.substr(colon + 1));
+  }
+  reader.finish();
+}
+
+void read_scenario(const toml::table& table, Scenario& into, std::string& error) {
+  TomlReader reader(table, "", error);
+  reader.text("name", into.name);
+  reader.text("description", into.description);
+  if (const toml::table* inner = reader.table("topology")) read_topology(*inner, into.topology, error);
+  if (const toml::table* inner = reader.table("workload")) read_workload(*inner, into, error);
+  if (const toml::table* inner = reader.table("run")) read_run(*inner, into, error);
+  if (const toml::table* inner = reader.table("rival")) read_rival(*inner, into, error);
+  if (const toml::table* inner = reader.table("tierd")) read_tierd(*inner, into, error);
+  if (const toml::table* inner = reader.table("image")) read_image(*inner, into, error);
+  if (const toml::table* inner = reader.table("llc")) {
+    TomlReader llc(*inner, "llc.", error);
+    std::uint64_t size_kib = into.llc.size_bytes >> 10;
+    llc.integer("size_kib", size_kib, 1, 1 << 20);
+    into.llc.size_bytes = size_kib << 10;
+    llc.integer("ways", into.llc.ways, 1, 64);
+    llc.integer("line", into.llc.line_bytes, 16, 4096);
+    llc.finish();
+  }
+  reader.finish();
+}
+
+}  // namespace
+
+std::size_t TopologySpec::fast_node() const {
+  const auto fastest =
+      std::min_element(nodes.begin(), nodes.end(), [](const NodeSpec& a, const NodeSpec& b) { return a.read_latency_ns < b.read_latency_ns; });
+  return static_cast<std::size_t>(fastest - nodes.begin());
+}
+
+std::size_t Scenario::periods() const { return static_cast<std::size_t>(std::max(1.0, std::round(length_s / period_s))); }
+
+Result<Scenario> parse_scenario(const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
+  Result<toml::table> table = parse_toml(text, origin);
+  if (!table) return tl::make_unexpected(table.error());
+  for (const std::string& override_text : overrides)
+    if (Result<> applied = apply_override(*table, override_text); !applied) return tl::make_unexpected(applied.error());
+  Scenario scenario;
+  std::string error;
+  read_scenario(*table, scenario, error);
+  if (!error.empty()) return fail(ErrorKind::kUsage, origin + ": " + error);
+  if (Result<> checked = check_scenario(scenario); !checked)
+    return fail(checked.error().kind, origin + ": " + checked.error().message, checked.error().fix);
+  return scenario;
+}
+
+Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& overrides) {
+  std::ifstream file(path);
+  if (!file) return fail(ErrorKind::kUsage, "cannot read the scenario " + path, "see 'tier-lab list'");
+  std::ostringstream text;
+  text << file.rdbuf();
+  return parse_scenario(text.str(), path, overrides);
+}
+
+}  // namespace tier::lab
