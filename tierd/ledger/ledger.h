@@ -1,6 +1,8 @@
 // Keeps every decision with its reason, its report and its later score.
 //
 // The order of one tick: score(snapshot) first, then record(plan); report() whenever the migrator reports.
+// Where nothing is moved (observe mode) plans are recorded as imagined: scored as if they had been carried
+// out at their expected cost.
 #pragma once
 
 #include <cstdint>
@@ -41,9 +43,11 @@ const char* to_string(Verdict);
 struct Decision {
   MigrationRequest request;
   Tick planned;
-  std::optional<MigrationReport> report;
-  std::optional<Tick> executed;   // tick in which the report came
-  double realised_demand = 0;     // accesses since executed
+  bool imagined = false;
+  std::optional<MigrationReport> report;  // none for imagined ones
+  std::optional<Tick> executed;           // tick in which the report came
+  double moved_share = 0;                 // of the bytes asked for, 0..1
+  double realised_demand = 0;             // accesses since executed
   StallSeconds realised_benefit;  // since executed: demand · (latency from - latency to), share moved
   StallSeconds realised_cost;     // duration of the move
   std::uint32_t ticks_scored = 0;
@@ -109,7 +113,8 @@ class Ledger {
  public:
   explicit Ledger(LedgerSettings settings = {});
 
-  void record(const MigrationPlan& plan);
+  // Imagined requests for a region that still has an open one are left out: the same wish comes every tick.
+  void record(const MigrationPlan& plan, bool imagined = false);
   // Reports on unknown (evicted) decisions are ignored.
   void report(const MigrationReport& report, Tick tick);
   // Adds the tick's demand to every open decision and closes those whose horizon has passed.
@@ -129,15 +134,21 @@ class Ledger {
   std::size_t bytes_used() const;
 
  private:
-  void add_event(LedgerEvent event);
-  void close(Decision& decision, Tick tick);
-  void judge(Decision& decision, Tick tick);
-  void learn(const Decision& decision, StallSeconds net, StallSeconds cost);
+  using Group = std::vector<Decision*>;
+  void add_event(const Decision& decision, Tick tick, LedgerEventKind kind, StallSeconds amount);
+  void execute(Decision& decision, Tick tick, double share, StallSeconds cost);
+  void follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system);
+  Group group_of(Decision& decision);
+  void judge(const Group& group, Tick tick);
+  void close(Decision& decision, Verdict verdict, Tick tick);
+  void learn(Verdict verdict);
+  TickScore score_placement(const RegionSnapshot& snapshot, const SystemState& system,
+                            const TierTopology& topology) const;
   void evict();
 
   LedgerSettings settings_;
   std::map<std::uint64_t, Decision> decisions_;  // by request id, so oldest first
-  std::vector<std::uint64_t> open_;              // executed or waiting, not yet judged
+  std::vector<std::uint64_t> open_;              // not yet judged
   std::deque<LedgerEvent> events_;
   std::uint64_t next_event_ = 1;
   LedgerTotals totals_;

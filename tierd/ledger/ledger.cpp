@@ -1,0 +1,354 @@
+#include "tierd/ledger/ledger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_set>
+
+#include "core/score.h"
+
+namespace tier {
+namespace {
+
+// Ticks after which a request without a report is held to be lost.
+constexpr std::uint64_t kLostAfter = 300;
+
+const Region* find_region(const RegionSnapshot& snapshot, const RegionKey& key) {
+  const auto it = std::lower_bound(snapshot.regions.begin(), snapshot.regions.end(), key,
+                                   [](const Region& region, const RegionKey& k) { return region.key < k; });
+  return it != snapshot.regions.end() && it->key == key ? &*it : nullptr;
+}
+
+double latency_of(const SystemState& system, NodeId node, Nanoseconds otherwise) {
+  const NodeState* state = system.find(node);
+  return seconds(state != nullptr && state->loaded_latency.count() > 0 ? state->loaded_latency : otherwise);
+}
+
+// Followed through its horizon, or never carried out.
+bool ripe(const Decision& decision) {
+  const bool followed = decision.ticks_scored >= static_cast<std::uint32_t>(decision.request.why.horizon);
+  return decision.executed && (decision.moved_share == 0 || followed);
+}
+
+Verdict verdict_of(const std::vector<Decision*>& group) {
+  double benefit = 0, expected = 0, cost = 0, moved = 0;
+  bool promotes = false;
+  for (const Decision* decision : group) {
+    benefit += decision->realised_benefit.value;
+    expected += decision->request.benefit.value;
+    cost += decision->realised_cost.value;
+    moved += decision->moved_share;
+    promotes = promotes || decision->request.promotion;
+  }
+  if (moved == 0) return Verdict::kVoid;
+  // A lone demotion earns nothing by itself: it was right when it lost no more than foreseen.
+  if (!promotes) return -benefit <= std::max(-expected, cost) ? Verdict::kUseful : Verdict::kHarmful;
+  if (benefit < 0) return Verdict::kHarmful;
+  return benefit >= cost ? Verdict::kUseful : Verdict::kWasted;
+}
+
+}  // namespace
+
+const char* to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPending:
+      return "pending";
+    case Verdict::kUseful:
+      return "useful";
+    case Verdict::kWasted:
+      return "wasted";
+    case Verdict::kHarmful:
+      return "harmful";
+    case Verdict::kVoid:
+      return "void";
+    case Verdict::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+const char* to_string(LedgerEventKind kind) {
+  switch (kind) {
+    case LedgerEventKind::kPlanned:
+      return "planned";
+    case LedgerEventKind::kReported:
+      return "reported";
+    case LedgerEventKind::kScored:
+      return "scored";
+  }
+  return "unknown";
+}
+
+Ledger::Ledger(LedgerSettings settings) : settings_(settings), margin_(settings.margin_start) {}
+
+void Ledger::add_event(const Decision& decision, Tick tick, LedgerEventKind kind, StallSeconds amount) {
+  const MigrationRequest& request = decision.request;
+  LedgerEvent event;
+  event.sequence = next_event_++;
+  event.tick = tick;
+  event.kind = kind;
+  event.decision = request.id;
+  event.key = request.key;
+  event.from = request.from;
+  event.to = request.to;
+  event.promotion = request.promotion;
+  event.reason = request.reason;
+  event.verdict = decision.verdict;
+  event.amount = amount;
+  if (decision.report) {
+    event.fate = decision.report->fate;
+    event.moved = decision.report->moved;
+  }
+  events_.push_back(event);
+  while (events_.size() > settings_.event_capacity) events_.pop_front();
+}
+
+void Ledger::record(const MigrationPlan& plan, bool imagined) {
+  std::unordered_set<RegionKey> wished;
+  if (imagined) {
+    for (const std::uint64_t id : open_) {
+      if (const Decision* open = find(id)) wished.insert(open->request.key);
+    }
+  }
+  for (const MigrationRequest& request : plan.requests) {
+    if (wished.contains(request.key)) continue;
+    Decision decision;
+    decision.request = request;
+    decision.planned = plan.tick;
+    decision.imagined = imagined;
+    Decision& kept = decisions_[request.id] = std::move(decision);
+    open_.push_back(request.id);
+    ++totals_.planned;
+    add_event(kept, plan.tick, LedgerEventKind::kPlanned, request.benefit - request.cost);
+    if (imagined) execute(kept, plan.tick, 1, request.cost);
+  }
+  evict();
+}
+
+void Ledger::execute(Decision& decision, Tick tick, double share, StallSeconds cost) {
+  decision.executed = tick;
+  decision.moved_share = share;
+  decision.realised_cost = cost;
+  totals_.cost += cost;
+}
+
+void Ledger::report(const MigrationReport& report, Tick tick) {
+  const auto it = decisions_.find(report.request_id);
+  if (it == decisions_.end() || it->second.executed) return;
+  Decision& decision = it->second;
+  decision.report = report;
+  ++totals_.reported;
+  const double asked = static_cast<double>(std::max<std::uint64_t>(decision.request.bytes.value, 1));
+  execute(decision, tick, std::min(1.0, static_cast<double>(report.moved.value) / asked),
+          {seconds(report.duration)});
+  add_event(decision, tick, LedgerEventKind::kReported, decision.realised_cost);
+}
+
+void Ledger::follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system) {
+  if (!decision.executed) {
+    if (snapshot.tick.value > decision.planned.value + kLostAfter) execute(decision, snapshot.tick, 0, {});
+    return;
+  }
+  if (decision.moved_share == 0 || ripe(decision)) return;
+  const MigrationRequest& request = decision.request;
+  const Region* region = find_region(snapshot, request.key);
+  const double demand = region != nullptr ? region->demand.value : 0;
+  const double saved_each = latency_of(system, request.from, request.why.latency_from) -
+                            latency_of(system, request.to, request.why.latency_to);
+  decision.realised_demand += demand;
+  decision.realised_benefit += StallSeconds{demand * saved_each * decision.moved_share};
+  ++decision.ticks_scored;
+}
+
+// A promotion with all it displaced; a lone request by itself. Empty when the promotion is not kept any more.
+Ledger::Group Ledger::group_of(Decision& decision) {
+  const MigrationRequest& request = decision.request;
+  Group group;
+  auto winner =
+      decisions_.find(request.promotion || request.why.partner == 0 ? request.id : request.why.partner);
+  if (winner == decisions_.end()) return {&decision};
+  group.push_back(&winner->second);
+  const std::uint64_t winner_id = winner->first;
+  for (auto it = decisions_.find(winner->second.request.why.partner); it != decisions_.end(); ++it) {
+    if (it->first == winner_id) break;
+    if (it->second.request.promotion || it->second.request.why.partner != winner_id) break;
+    group.push_back(&it->second);
+  }
+  return group;
+}
+
+void Ledger::close(Decision& decision, Verdict verdict, Tick tick) {
+  decision.verdict = verdict;
+  decision.scored = tick;
+  ++totals_.scored;
+  totals_.expected += decision.request.benefit;
+  totals_.realised += decision.realised_benefit;
+  totals_.useful += verdict == Verdict::kUseful;
+  totals_.wasted += verdict == Verdict::kWasted;
+  totals_.harmful += verdict == Verdict::kHarmful;
+  totals_.void_moves += verdict == Verdict::kVoid;
+  totals_.unknown += verdict == Verdict::kUnknown;
+  add_event(decision, tick, LedgerEventKind::kScored, decision.realised_benefit - decision.realised_cost);
+}
+
+// At balance the wasted share of the judged swaps is the one allowed: each wasted one raises the margin as
+// much as the useful ones between two of them lower it.
+void Ledger::learn(Verdict verdict) {
+  const bool good = verdict == Verdict::kUseful;
+  if (!good && verdict != Verdict::kWasted && verdict != Verdict::kHarmful) return;
+  const double step = good ? -settings_.wasted_share : 1 - settings_.wasted_share;
+  margin_ = std::clamp(margin_ * std::exp(settings_.margin_rate * step), settings_.margin_least,
+                       settings_.margin_most);
+}
+
+void Ledger::judge(const Group& group, Tick tick) {
+  const Verdict verdict = verdict_of(group);
+  for (Decision* decision : group) {
+    const bool was_void = decision->moved_share == 0;
+    if (decision->verdict == Verdict::kPending) close(*decision, was_void ? Verdict::kVoid : verdict, tick);
+  }
+  if (group.front()->request.promotion) learn(verdict);
+}
+
+TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& system,
+                        const TierTopology& topology) {
+  for (const std::uint64_t id : open_) {
+    const auto it = decisions_.find(id);
+    if (it != decisions_.end()) follow(it->second, snapshot, system);
+  }
+  for (const std::uint64_t id : open_) {
+    const auto it = decisions_.find(id);
+    if (it == decisions_.end() || it->second.verdict != Verdict::kPending || !ripe(it->second)) continue;
+    const Group group = group_of(it->second);
+    const bool all_ripe = std::all_of(group.begin(), group.end(), [](const Decision* d) {
+      return d->verdict != Verdict::kPending || ripe(*d);
+    });
+    if (all_ripe) judge(group, snapshot.tick);
+  }
+  std::erase_if(open_, [&](std::uint64_t id) {
+    const Decision* decision = find(id);
+    return decision == nullptr || decision->verdict != Verdict::kPending;
+  });
+  last_score_ = score_placement(snapshot, system, topology);
+  totals_.demand += last_score_.demand;
+  totals_.demand_fast += last_score_.demand * last_score_.hit_share;
+  totals_.regret += last_score_.regret;
+  return last_score_;
+}
+
+TickScore Ledger::score_placement(const RegionSnapshot& snapshot, const SystemState& system,
+                                  const TierTopology& topology) const {
+  TickScore score;
+  score.tick = snapshot.tick;
+  std::vector<PlacedDemand> regions;
+  Bytes fast_bytes;
+  double fast = 0, fast_waited = 0, slow_waited = 0;
+  for (const Region& region : snapshot.regions) {
+    const std::optional<int> rank = topology.tier_of(region.node);
+    if (!rank) continue;
+    const auto& tier = topology.tiers[static_cast<std::size_t>(*rank)];
+    const double waited = region.demand.value * latency_of(system, region.node, tier.unloaded_latency);
+    score.demand += region.demand.value;
+    (*rank == 0 ? fast_waited : slow_waited) += waited;
+    if (*rank == 0) fast += region.demand.value, fast_bytes += region.resident;
+    regions.push_back({region.demand.value, region.resident});
+  }
+  if (score.demand <= 0) return score;
+  const double best = std::max(best_demand(regions, fast_bytes), fast);
+  score.hit_share = fast / score.demand;
+  score.best_share = best / score.demand;
+  if (fast > 0 && score.demand > fast) {
+    const double apart = slow_waited / (score.demand - fast) - fast_waited / fast;
+    score.regret = {std::max(0.0, apart) * (best - fast)};
+  }
+  return score;
+}
+
+void Ledger::target_gone(TargetId target, Tick tick) {
+  for (const std::uint64_t id : open_) {
+    const auto it = decisions_.find(id);
+    if (it != decisions_.end() && it->second.request.key.target == target &&
+        it->second.verdict == Verdict::kPending)
+      close(it->second, Verdict::kUnknown, tick);
+  }
+}
+
+void Ledger::evict() {
+  while (decisions_.size() > settings_.capacity) {
+    ++totals_.evicted;
+    totals_.evicted_unscored += decisions_.begin()->second.verdict == Verdict::kPending;
+    decisions_.erase(decisions_.begin());
+  }
+}
+
+const Decision* Ledger::find(std::uint64_t request_id) const {
+  const auto it = decisions_.find(request_id);
+  return it == decisions_.end() ? nullptr : &it->second;
+}
+
+std::vector<Decision> Ledger::recent(std::size_t limit) const {
+  std::vector<Decision> out;
+  for (auto it = decisions_.rbegin(); it != decisions_.rend() && out.size() < limit; ++it)
+    out.push_back(it->second);
+  return out;
+}
+
+std::vector<LedgerEvent> Ledger::events(std::uint64_t since, std::size_t limit) const {
+  std::vector<LedgerEvent> out;
+  auto it = std::partition_point(events_.begin(), events_.end(),
+                                 [&](const LedgerEvent& event) { return event.sequence <= since; });
+  for (; it != events_.end() && (limit == 0 || out.size() < limit); ++it) out.push_back(*it);
+  return out;
+}
+
+namespace {
+
+std::string sentence(const Decision& decision) {
+  const MigrationRequest& request = decision.request;
+  const DemandQuantiles& demand = request.why.forecast;
+  std::string text = fmt::format(
+      "tick {}: node {} to {} ({}), forecast {:.3g} accesses a tick ({:.3g} to {:.3g}) over {} ticks at "
+      "{} against {} ns, expected {:.3g} s for {:.3g} s",
+      decision.planned.value, request.from.value, request.to.value, to_string(request.reason), demand.mean,
+      demand.low, demand.high, request.why.horizon, request.why.latency_from.count(),
+      request.why.latency_to.count(), request.benefit.value, request.cost.value);
+  if (request.why.partner != 0) {
+    text += fmt::format(", {} region {:#x} worth {:.3g} s", request.promotion ? "displacing" : "displaced by",
+                        request.why.beaten.start, request.why.beaten_value.value);
+  }
+  const char* fate = decision.imagined ? "imagined"
+                     : decision.report ? to_string(decision.report->fate)
+                                       : "waiting";
+  return text + fmt::format("; {}, saved {:.3g} s so far for {:.3g} s: {}", fate,
+                            decision.realised_benefit.value, decision.realised_cost.value,
+                            to_string(decision.verdict));
+}
+
+}  // namespace
+
+RegionStory Ledger::explain(const RegionKey& key) const {
+  RegionStory story;
+  story.key = key;
+  for (auto it = decisions_.rbegin(); it != decisions_.rend(); ++it) {
+    const Decision& decision = it->second;
+    if (decision.request.key != key) continue;
+    if (!story.node && !decision.imagined && decision.executed && decision.moved_share > 0.5) {
+      story.node = decision.request.to;
+      story.since = decision.executed;
+    }
+    story.cost += decision.realised_cost;
+    story.saved += decision.realised_benefit;
+    story.decisions.push_back(decision);
+  }
+  story.text = story.decisions.empty() ? "it was never moved" : sentence(story.decisions.front());
+  return story;
+}
+
+std::size_t Ledger::bytes_used() const {
+  constexpr std::size_t kTreeNode = 40;  // of a std::map, beside the value
+  return decisions_.size() * (sizeof(std::pair<std::uint64_t, Decision>) + kTreeNode) +
+         events_.size() * sizeof(LedgerEvent) + open_.capacity() * sizeof(open_[0]);
+}
+
+}  // namespace tier

@@ -1,0 +1,214 @@
+// A small tiered machine around the reactive loop, for tests: Poisson-sampled demand, two nodes, moves that
+// take time and cost stall.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/score.h"
+#include "predictor/forecaster.h"
+#include "tierd/ledger/ledger.h"
+#include "tierd/policy/allocation_meter.h"
+#include "tierd/policy/policy.h"
+#include "tierd/tracker/tracker.h"
+
+namespace tier {
+
+struct LoopSettings {
+  std::size_t regions = 600, hot = 64, fast_regions = 85;
+  double hot_share = 0.9;          // of the accesses; 0: all regions alike
+  double samples_per_tick = 200;
+  int hot_moves_every = 0;         // ticks; 0: never
+  double accesses_per_tick = 2e6;  // serialised
+  double move_seconds = 1e-3;      // per region
+  int moves_per_tick = 100;        // as fast as the migrator goes
+  std::uint32_t seed = 1;
+  std::string forecaster = "exponential-average";
+  PolicySettings policy;
+};
+
+struct LoopTick {
+  double share = 0, oracle = 0;  // of the true accesses, on the fast node
+  int promotions = 0, demotions = 0;
+  double stall = 0;  // seconds, moves included
+  double stall_untouched = 0;  // with the pages where they were at the start
+};
+
+class LoopSimulation {
+ public:
+  explicit LoopSimulation(LoopSettings settings)
+      : settings_(std::move(settings)),
+        random_(settings_.seed),
+        forecaster_(make_forecaster(settings_.forecaster)),
+        fast_(settings_.regions),
+        started_fast_(settings_.regions),
+        demoted_after_(settings_.regions) {
+    Target target;
+    target.id = {1};
+    target.pid = {100};
+    target.allowed_nodes = {{0}, {1}};
+    target.resident = {settings_.regions * kRegion};
+    Mapping mapping;
+    mapping.range = {kBase, kBase + settings_.regions * kRegion};
+    mapping.readable = mapping.writable = true;
+    tracker_.set_target(target, std::vector<Mapping>{mapping});
+    topology_.nodes = {node(0), node(1)};
+    topology_.tiers = {{0, {{0}}, kFastLatency}, {1, {{1}}, kSlowLatency}};
+    tracker_.set_topology(topology_);
+    // First touch fills the fast node first, all but one region's worth.
+    for (std::size_t i = 0; i + 1 < settings_.fast_regions; ++i) fast_[i] = started_fast_[i] = true;
+    move_hot_set();
+  }
+
+  LoopTick tick() {
+    ++tick_;
+    if (settings_.hot_moves_every > 0 && tick_ % settings_.hot_moves_every == 0) move_hot_set();
+    LoopTick out;
+    out.share = share(fast_);
+    out.oracle = oracle();
+    out.stall = stall_of(fast_);
+    out.stall_untouched = stall_of(started_fast_);
+    const std::vector<MigrationReport> reports = execute(out);
+    observe();
+    const SystemState system = state();
+    const RegionSnapshot snapshot = tracker_.close_tick(
+        {static_cast<std::uint64_t>(tick_)}, std::chrono::seconds(tick_), std::chrono::seconds(1), system);
+    meter_.tick(system, reports);
+    ledger_.score(snapshot, system, topology_);
+    const ForecastSet forecasts = forecaster_->forecast(snapshot);
+    const std::vector<Target> targets = tracker_.targets();
+    const std::vector<NodeAllocation> allocation = meter_.rates();
+    MovePrices prices;
+    prices.fixed = Nanoseconds{static_cast<std::int64_t>(settings_.move_seconds * 1e9)};
+    prices.promote_seconds_per_byte = prices.demote_seconds_per_byte = 0;
+    plan_ = make_plan({snapshot, forecasts, topology_, system, targets, allocation, prices, ledger_.margin(),
+                       next_id_, settings_.policy});
+    next_id_ += plan_.requests.size();
+    ledger_.record(plan_);
+    return out;
+  }
+
+  const Ledger& ledger() const { return ledger_; }
+  // Promotions whose region was demoted again within 16 ticks.
+  int returned() const { return returned_; }
+
+ private:
+  static constexpr Address kBase = 0x100000000;
+  static constexpr std::uint64_t kRegion = kDefaultRegionSize.value;
+  static constexpr Nanoseconds kFastLatency{100}, kSlowLatency{250};
+
+  static NumaNode node(int id) {
+    NumaNode n;
+    n.id = {id};
+    return n;
+  }
+
+  void move_hot_set() {
+    rates_.assign(settings_.regions, 1.0 / static_cast<double>(settings_.regions));
+    if (settings_.hot_share <= 0) return;
+    std::vector<std::size_t> order(settings_.regions);
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::shuffle(order.begin(), order.end(), random_);
+    const double hot = static_cast<double>(settings_.hot), all = static_cast<double>(settings_.regions);
+    for (std::size_t i = 0; i < order.size(); ++i)
+      rates_[order[i]] = i < settings_.hot ? settings_.hot_share / hot : (1 - settings_.hot_share) / (all - hot);
+  }
+
+  double share(const std::vector<bool>& placed) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < rates_.size(); ++i) sum += placed[i] ? rates_[i] : 0;
+    return sum;
+  }
+
+  double oracle() const {
+    std::vector<PlacedDemand> demand;
+    for (const double rate : rates_) demand.push_back({rate, {kRegion}});
+    return best_demand(demand, {settings_.fast_regions * kRegion});
+  }
+
+  double stall_of(const std::vector<bool>& placed) const {
+    const double fast = share(placed);
+    return settings_.accesses_per_tick * (fast * seconds(kFastLatency) + (1 - fast) * seconds(kSlowLatency));
+  }
+
+  SystemState state() const {
+    const auto fast = static_cast<std::uint64_t>(std::count(fast_.begin(), fast_.end(), true));
+    const std::uint64_t slow_regions = settings_.regions + 20;
+    SystemState system;
+    system.nodes = {{{0}, kFastLatency, {(settings_.fast_regions - fast) * kRegion},
+                     {settings_.fast_regions * kRegion}, true},
+                    {{1}, kSlowLatency, {(slow_regions - (settings_.regions - fast)) * kRegion},
+                     {slow_regions * kRegion}, true}};
+    return system;
+  }
+
+  void observe() {
+    SampleBatch batch;
+    const double weight = settings_.accesses_per_tick / settings_.samples_per_tick;
+    for (std::size_t i = 0; i < rates_.size(); ++i) {
+      std::poisson_distribution<int> count(rates_[i] * settings_.samples_per_tick);
+      AccessSample sample;
+      sample.target = {1};
+      sample.address = kBase + i * kRegion + 64;
+      sample.meaning = WeightMeaning::kAccesses;
+      sample.weight = weight;
+      batch.samples.insert(batch.samples.end(), static_cast<std::size_t>(count(random_)), sample);
+    }
+    tracker_.fold(batch);
+    for (const LocateRequest& request : tracker_.regions_to_locate(256)) {
+      const std::size_t i = (request.key.start - kBase) / kRegion;
+      tracker_.set_residency(request.key, {NodeId{fast_[i] ? 0 : 1}, {kRegion}, PageKind::kHuge});
+    }
+  }
+
+  // What of the last plan the migrator manages before the next one makes the rest stale.
+  std::vector<MigrationReport> execute(LoopTick& out) {
+    std::vector<MigrationReport> reports;
+    for (const MigrationRequest& request : plan_.requests) {
+      MigrationReport report;
+      report.request_id = request.id;
+      report.key = request.key;
+      report.from = request.from, report.to = request.to;
+      report.fate = MoveFate::kStale;
+      const std::size_t i = (request.key.start - kBase) / kRegion;
+      const auto used = static_cast<std::size_t>(std::count(fast_.begin(), fast_.end(), true));
+      const bool room = !request.promotion || used < settings_.fast_regions;
+      if (static_cast<int>(reports.size()) < settings_.moves_per_tick && room) {
+        fast_[i] = request.promotion;
+        report.fate = MoveFate::kMoved;
+        report.moved = request.bytes;
+        report.duration = Nanoseconds{static_cast<std::int64_t>(settings_.move_seconds * 1e9)};
+        out.stall += settings_.move_seconds;
+        ++(request.promotion ? out.promotions : out.demotions);
+        if (request.promotion) demoted_after_[i] = tick_ + 16;
+        if (!request.promotion && demoted_after_[i] > tick_) ++returned_, demoted_after_[i] = 0;
+        tracker_.note_moved(request.key, request.to, request.bytes);
+      }
+      ledger_.report(report, {static_cast<std::uint64_t>(tick_)});
+      reports.push_back(report);
+    }
+    return reports;
+  }
+
+  LoopSettings settings_;
+  std::mt19937 random_;
+  Tracker tracker_;
+  std::unique_ptr<Forecaster> forecaster_;
+  AllocationMeter meter_;
+  Ledger ledger_;
+  TierTopology topology_;
+  MigrationPlan plan_;
+  std::vector<double> rates_;
+  std::vector<bool> fast_, started_fast_;
+  std::vector<int> demoted_after_;
+  std::uint64_t next_id_ = 1;
+  int tick_ = 0;
+  int returned_ = 0;
+};
+
+}  // namespace tier

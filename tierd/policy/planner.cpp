@@ -1,0 +1,268 @@
+#include "tierd/policy/planner.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tier {
+namespace {
+
+// Outsiders are sorted by what they are worth, so after a few that lose against the worst insider the rest
+// lose as well; a few, because sizes and allowed nodes differ.
+constexpr int kLosersInARow = 16;
+
+Nanoseconds nanoseconds(double s) { return Nanoseconds{std::llround(s * 1e9)}; }
+
+}  // namespace
+
+Planner::Planner(const PolicyInput& input)
+    : input_(input),
+      value_(input),
+      budget_(static_cast<double>(input.settings.bytes_per_tick.value)),
+      next_id_(input.next_request_id) {
+  plan_.sequence = input.snapshot.sequence;
+  plan_.tick = input.snapshot.tick;
+}
+
+MigrationPlan Planner::make() {
+  const bool matching = input_.forecasts.sequence == input_.snapshot.sequence &&
+                        input_.forecasts.forecasts.size() == input_.snapshot.regions.size();
+  if (!matching) return std::move(plan_);
+  candidates_ = value_.candidates();
+  leave_offline_nodes();
+  for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_headroom(node);
+  for (int rank = 0; rank + 1 < value_.ranks(); ++rank) improve(rank);
+  return std::move(plan_);
+}
+
+std::size_t Planner::best_node(const Candidate& candidate, int rank) const {
+  const auto& nodes = value_.nodes();
+  std::size_t best = nodes.size();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].rank != rank || !value_.allowed(candidate, nodes[i])) continue;
+    // Among nodes of one tier room decides first, then latency.
+    const auto merit = [&](const PlanNode& node) {
+      return std::make_pair(node.free - candidate.bytes >= node.headroom, -node.latency);
+    };
+    if (best == nodes.size() || merit(nodes[i]) > merit(nodes[best])) best = i;
+  }
+  return best;
+}
+
+std::size_t Planner::node_below(const Candidate& candidate, int rank,
+                                const std::vector<double>& taken) const {
+  const auto& nodes = value_.nodes();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {  // sorted by rank
+    const PlanNode& node = nodes[i];
+    const double used = taken.empty() ? 0 : taken[i];
+    if (node.rank > rank && value_.allowed(candidate, node) &&
+        node.free - used - candidate.bytes >= node.headroom)
+      return i;
+  }
+  return nodes.size();
+}
+
+double Planner::loss_density(const Candidate& candidate) const {
+  return candidate.forecast.high / candidate.bytes;
+}
+
+MigrationRequest& Planner::add(std::size_t index, std::size_t to, MoveReason reason, double benefit,
+                               double cost) {
+  Candidate& candidate = candidates_[index];
+  PlanNode& source = value_.nodes()[candidate.node];
+  PlanNode& destination = value_.nodes()[to];
+  MigrationRequest request;
+  request.id = next_id_++;
+  request.key = candidate.region->key;
+  request.range = candidate.region->range;
+  request.pid = candidate.target->pid;
+  request.start_time = candidate.target->start_time;
+  request.from = source.id;
+  request.to = destination.id;
+  request.reason = reason;
+  request.promotion = destination.rank < source.rank;
+  request.bytes = candidate.region->resident;
+  request.benefit = {benefit};
+  request.cost = {cost};
+  request.why = {candidate.forecast,
+                 value_.horizon(),
+                 nanoseconds(source.latency),
+                 nanoseconds(destination.latency),
+                 input_.margin,
+                 0,
+                 {},
+                 {}};
+  source.free += candidate.bytes;
+  destination.free -= candidate.bytes;
+  budget_ -= candidate.bytes;
+  candidate.settled = true;
+  plan_.requests.push_back(request);
+  return plan_.requests.back();
+}
+
+void Planner::leave_offline_nodes() {
+  Order leaving;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    if (value_.nodes()[candidates_[i].node].leaving) leaving.push_back(i);
+  }
+  std::stable_sort(leaving.begin(), leaving.end(), [&](std::size_t a, std::size_t b) {
+    return candidates_[a].forecast.mean > candidates_[b].forecast.mean;
+  });
+  for (const std::size_t i : leaving) {
+    const Candidate& candidate = candidates_[i];
+    const std::size_t to = node_below(candidate, -1, {});
+    if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) continue;
+    const PlanNode& from = value_.nodes()[candidate.node];
+    add(i, to, MoveReason::kNodeOffline, value_.benefit(candidate.forecast.mean, from, value_.nodes()[to]),
+        value_.cost(candidate, false));
+  }
+}
+
+Planner::Order Planner::insiders(std::size_t node) const {
+  Order order;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    if (candidates_[i].node == node && !candidates_[i].settled) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return loss_density(candidates_[a]) < loss_density(candidates_[b]);
+  });
+  return order;
+}
+
+// New pages are put where there is room, and they are usually hot. So room is made before it is needed, by
+// regions that are worth less than the average there.
+void Planner::keep_headroom(std::size_t index) {
+  const PlanNode& node = value_.nodes()[index];
+  if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || node.free >= node.headroom) return;
+  double demand = 0, bytes = 0;
+  for (const Candidate& candidate : candidates_) {
+    if (candidate.node == index) demand += candidate.forecast.mean, bytes += candidate.bytes;
+  }
+  for (const std::size_t i : insiders(index)) {
+    const Candidate& candidate = candidates_[i];
+    if (node.free >= node.headroom || loss_density(candidate) * bytes > demand) return;
+    const std::size_t to = node_below(candidate, node.rank, {});
+    if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) continue;
+    add(i, to, MoveReason::kHeadroom, value_.benefit(candidate.forecast.high, node, value_.nodes()[to]),
+        value_.cost(candidate, false));
+  }
+}
+
+Planner::Order Planner::outsiders(int rank) const {
+  const auto& nodes = value_.nodes();
+  double fastest = 1e300;
+  for (const PlanNode& node : nodes) {
+    if (node.rank == rank) fastest = std::min(fastest, node.latency);
+  }
+  std::vector<double> density(candidates_.size(), 0);
+  Order order;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& candidate = candidates_[i];
+    const PlanNode& here = nodes[candidate.node];
+    if (candidate.settled || here.rank <= rank || here.leaving) continue;
+    density[i] = candidate.forecast.low * (here.latency - fastest) / candidate.bytes;
+    if (density[i] > 0) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return density[a] > density[b]; });
+  return order;
+}
+
+void Planner::improve(int rank) {
+  const auto& nodes = value_.nodes();
+  inside_.assign(nodes.size(), {});
+  inside_next_.assign(nodes.size(), 0);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].rank == rank && nodes[i].usable && !nodes[i].leaving) inside_[i] = insiders(i);
+  }
+  int losers = 0;
+  for (const std::size_t i : outsiders(rank)) {
+    losers = try_promotion(i, rank) ? 0 : losers + 1;
+    if (losers >= kLosersInARow) return;
+  }
+}
+
+bool Planner::try_promotion(std::size_t index, int rank) {
+  const Candidate& candidate = candidates_[index];
+  Swap swap;
+  swap.winner = index;
+  swap.to = best_node(candidate, rank);
+  if (swap.to == value_.nodes().size()) return false;
+  const PlanNode& from = value_.nodes()[candidate.node];
+  swap.gain = value_.benefit(candidate.forecast.low, from, value_.nodes()[swap.to]);
+  swap.cost = value_.cost(candidate, true);
+  swap.bytes = candidate.bytes;
+  if (swap.gain <= input_.margin * swap.cost || !choose_victims(swap)) return false;
+  if (swap.gain - swap.loss <= input_.margin * swap.cost || !fits_budget(swap.bytes)) return false;
+  commit(swap);
+  return true;
+}
+
+bool Planner::choose_victims(Swap& swap) const {
+  const PlanNode& to = value_.nodes()[swap.to];
+  double missing = candidates_[swap.winner].bytes - std::max(0.0, to.free - to.headroom);
+  std::vector<double> taken(value_.nodes().size(), 0);
+  const Order& order = inside_[swap.to];
+  for (std::size_t i = inside_next_[swap.to]; missing > 0 && i < order.size(); ++i) {
+    if (candidates_[order[i]].settled || !place_victim(swap, order[i], taken)) continue;
+    missing -= candidates_[order[i]].bytes;
+    if (swap.gain - swap.loss <= input_.margin * swap.cost) return false;
+  }
+  return missing <= 0;
+}
+
+// Down the waterfall to the next tier with room; where all are full, into the place the winner leaves.
+bool Planner::place_victim(Swap& swap, std::size_t index, std::vector<double>& taken) const {
+  const Candidate& victim = candidates_[index];
+  const Candidate& winner = candidates_[swap.winner];
+  const auto& nodes = value_.nodes();
+  std::size_t to = node_below(victim, nodes[swap.to].rank, taken);
+  if (to == nodes.size()) {
+    const PlanNode& left = nodes[winner.node];
+    if (!swap.victims.empty() || !value_.allowed(victim, left) || victim.bytes > winner.bytes + left.free)
+      return false;
+    if (left.free < victim.bytes) {
+      if (nodes[swap.to].free < winner.bytes) return false;
+      swap.winner_first = true;
+    }
+    to = winner.node;
+  } else if (swap.winner_first) {
+    return false;
+  }
+  taken[to] += victim.bytes;
+  swap.victims.push_back(index);
+  swap.victim_nodes.push_back(to);
+  swap.loss -= value_.benefit(victim.forecast.high, nodes[swap.to], nodes[to]);
+  swap.cost += value_.cost(victim, false);
+  swap.bytes += victim.bytes;
+  return true;
+}
+
+void Planner::commit(const Swap& swap) {
+  const RegionKey winner_key = candidates_[swap.winner].region->key;
+  const double winner_cost = value_.cost(candidates_[swap.winner], true);
+  const std::uint64_t first_id = next_id_;
+  const std::uint64_t winner_id = swap.winner_first ? first_id : first_id + swap.victims.size();
+  const auto promote = [&] {
+    MigrationRequest& request = add(swap.winner, swap.to, MoveReason::kDemandRising, swap.gain, winner_cost);
+    if (swap.victims.empty()) return;
+    request.why.partner = swap.winner_first ? winner_id + 1 : first_id;
+    request.why.beaten = candidates_[swap.victims[0]].region->key;
+    request.why.beaten_value = {swap.loss};
+  };
+  if (swap.winner_first) promote();
+  for (std::size_t i = 0; i < swap.victims.size(); ++i) {
+    const Candidate& victim = candidates_[swap.victims[i]];
+    const double benefit =
+        value_.benefit(victim.forecast.high, value_.nodes()[swap.to], value_.nodes()[swap.victim_nodes[i]]);
+    MigrationRequest& request = add(swap.victims[i], swap.victim_nodes[i], MoveReason::kDisplaced, benefit,
+                                    value_.cost(victim, false));
+    request.why.partner = winner_id;
+    request.why.beaten = winner_key;
+    request.why.beaten_value = {swap.gain};
+  }
+  if (!swap.winner_first) promote();
+  std::size_t& next = inside_next_[swap.to];
+  while (next < inside_[swap.to].size() && candidates_[inside_[swap.to][next]].settled) ++next;
+}
+
+}  // namespace tier

@@ -1,0 +1,58 @@
+// Builds one plan, request by request. Private to the policy.
+#pragma once
+
+#include <vector>
+
+#include "tierd/policy/valuation.h"
+
+namespace tier {
+
+class Planner {
+ public:
+  explicit Planner(const PolicyInput& input);
+  MigrationPlan make();
+
+ private:
+  // Candidates by index; each list sorted by seconds per byte.
+  using Order = std::vector<std::size_t>;
+  struct Swap {
+    std::size_t winner = 0;
+    std::size_t to = 0;  // node
+    std::vector<std::size_t> victims;
+    std::vector<std::size_t> victim_nodes;  // alike
+    double gain = 0, loss = 0, cost = 0;    // seconds
+    double bytes = 0;
+    bool winner_first = false;  // the slower node is full: go through the faster one's headroom
+  };
+
+  void leave_offline_nodes();
+  void keep_headroom(std::size_t node);
+  void improve(int rank);
+
+  Order outsiders(int rank) const;
+  Order insiders(std::size_t node) const;  // least loss first
+  bool try_promotion(std::size_t candidate, int rank);
+  bool choose_victims(Swap& swap) const;
+  bool place_victim(Swap& swap, std::size_t victim, std::vector<double>& taken) const;
+  void commit(const Swap& swap);
+
+  // Best node of a tier by latency; none: nodes_.size().
+  std::size_t best_node(const Candidate& candidate, int rank) const;
+  // First node with room of the tiers below `rank`.
+  std::size_t node_below(const Candidate& candidate, int rank, const std::vector<double>& taken) const;
+  double loss_density(const Candidate& candidate) const;
+  MigrationRequest& add(std::size_t candidate, std::size_t to, MoveReason reason, double benefit,
+                        double cost);
+  bool fits_budget(double bytes) const { return bytes <= budget_; }
+
+  const PolicyInput& input_;
+  Valuation value_;
+  std::vector<Candidate> candidates_;
+  std::vector<Order> inside_;             // by node; built for the tier being improved
+  std::vector<std::size_t> inside_next_;  // first of inside_ that may still be displaced
+  MigrationPlan plan_;
+  double budget_ = 0;  // bytes left
+  std::uint64_t next_id_ = 0;
+};
+
+}  // namespace tier

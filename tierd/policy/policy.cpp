@@ -1,0 +1,47 @@
+#include "tierd/policy/policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tierd/policy/planner.h"
+
+namespace tier {
+
+MigrationPlan make_plan(const PolicyInput& input) { return Planner(input).make(); }
+
+Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
+  const auto& regions = input.snapshot.regions;
+  const auto it = std::find_if(regions.begin(), regions.end(), [&](const Region& r) { return r.key == key; });
+  const auto index = static_cast<std::size_t>(it - regions.begin());
+  if (it == regions.end() || index >= input.forecasts.forecasts.size())
+    return {"nothing was sampled there lately, and it occupies no faster memory", {}, {}, {}};
+  const Valuation value(input);
+  if (const char* obstacle = value.obstacle(*it))
+    return {fmt::format("it stays because {}", obstacle), {}, {}, {}};
+
+  const Candidate candidate = value.candidate_of(*it, input.forecasts.forecasts[index]);
+  const PlanNode& here = value.nodes()[candidate.node];
+  const PlanNode* better = nullptr;
+  for (const PlanNode& node : value.nodes()) {
+    if (node.rank < here.rank && value.allowed(candidate, node) && better == nullptr) better = &node;
+  }
+  if (here.rank == 0) return {"it is in the fastest tier", {}, {}, {}};
+  if (better == nullptr) return {"its process may use no faster node", {}, {}, {}};
+  const double benefit = value.benefit(candidate.forecast.low, here, *better);
+  const double cost = value.cost(candidate, true);
+  Standing standing{{}, better->id, StallSeconds{benefit}, StallSeconds{cost}};
+  if (candidate.settled) {
+    standing.why = fmt::format("it was moved {} ticks ago and rests", it->since_move);
+  } else if (benefit <= input.margin * cost) {
+    standing.why = fmt::format("moving it to node {} would save {:.3g} s and cost {:.3g} s", better->id.value,
+                               benefit, cost);
+  } else {
+    standing.why = fmt::format(
+        "moving it to node {} would save {:.3g} s for {:.3g} s; it waits for room or for its turn",
+        better->id.value, benefit, cost);
+  }
+  return standing;
+}
+
+}  // namespace tier

@@ -1,0 +1,127 @@
+#include "tierd/policy/valuation.h"
+
+#include <algorithm>
+
+namespace tier {
+namespace {
+
+template <typename List, typename Value>
+bool contains(const List& list, const Value& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+double headroom_of(const PlanNode& node, const PolicyInput& input) {
+  const PolicySettings& settings = input.settings;
+  double allocated = 0;
+  for (const NodeAllocation& a : input.allocation) {
+    if (a.node == node.id) allocated = static_cast<double>(a.per_tick.value);
+  }
+  const double wanted = std::max(settings.headroom_share * node.total, settings.headroom_ticks * allocated);
+  return std::min(wanted, settings.headroom_limit * node.total);
+}
+
+}  // namespace
+
+Valuation::Valuation(const PolicyInput& input) : input_(input) {
+  // The longest horizon not beyond the asked one.
+  for (std::size_t i = 0; i < kHorizons.size(); ++i) {
+    if (kHorizons[i] <= input.settings.horizon || i == 0) horizon_index_ = i;
+  }
+  horizon_ = kHorizons[horizon_index_];
+  for (const Target& target : input.targets) targets_[target.id] = &target;
+  build_nodes();
+}
+
+void Valuation::build_nodes() {
+  ranks_ = static_cast<int>(input_.topology.tiers.size());
+  for (int rank = 0; rank < ranks_; ++rank) {
+    const Tier& tier = input_.topology.tiers[static_cast<std::size_t>(rank)];
+    for (const NodeId id : tier.nodes) {
+      const NodeState* state = input_.system.find(id);
+      if (state == nullptr) continue;
+      PlanNode node;
+      node.id = id;
+      node.rank = rank;
+      const bool measured = state->loaded_latency.count() > 0;
+      node.latency = seconds(measured ? state->loaded_latency : tier.unloaded_latency);
+      node.total = static_cast<double>(state->total.value);
+      node.free = static_cast<double>(state->free.value);
+      node.headroom = headroom_of(node, input_);
+      node.leaving = !state->online;
+      node.usable = node.latency > 0 && !contains(input_.settings.excluded_nodes, id);
+      nodes_.push_back(node);
+    }
+  }
+}
+
+const Target* Valuation::target_of(TargetId id) const {
+  const auto it = targets_.find(id);
+  return it == targets_.end() ? nullptr : it->second;
+}
+
+const char* Valuation::obstacle(const Region& region) const {
+  if (region.node.value < 0 || region.resident.value == 0) return "nothing of it is known to be resident";
+  switch (region.pinned) {
+    case Pinned::kMlocked:
+      return "the program locked it (mlock)";
+    case Pinned::kUnmovable:
+      return "the kernel refused to move it";
+    case Pinned::kOwnPolicy:
+      return "the program bound it itself (mbind)";
+    case Pinned::kNo:
+      break;
+  }
+  if (region.backing == Backing::kFile && !input_.settings.move_file_pages)
+    return "file pages are left alone";
+  const Target* target = target_of(region.key.target);
+  if (target == nullptr) return "its process is no longer watched";
+  if (target->allowed_nodes.empty()) return "the nodes its process may use are not known";
+  const auto here = std::find_if(nodes_.begin(), nodes_.end(),
+                                 [&](const PlanNode& node) { return node.id == region.node; });
+  if (here == nodes_.end()) return "its node belongs to no tier";
+  if (!here->usable) return "its node is excluded, or its latency is not known";
+  return nullptr;
+}
+
+Candidate Valuation::candidate_of(const Region& region, const DemandForecast& forecast) const {
+  Candidate candidate;
+  candidate.region = &region;
+  candidate.target = target_of(region.key.target);
+  candidate.forecast = forecast.horizons[horizon_index_];
+  candidate.bytes = static_cast<double>(region.resident.value);
+  const auto here = std::find_if(nodes_.begin(), nodes_.end(),
+                                 [&](const PlanNode& node) { return node.id == region.node; });
+  candidate.node = static_cast<std::size_t>(here - nodes_.begin());
+  candidate.settled = region.since_move < input_.settings.cooldown;
+  return candidate;
+}
+
+std::vector<Candidate> Valuation::candidates() const {
+  std::vector<Candidate> list;
+  const auto& regions = input_.snapshot.regions;
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    if (obstacle(regions[i]) == nullptr)
+      list.push_back(candidate_of(regions[i], input_.forecasts.forecasts[i]));
+  }
+  return list;
+}
+
+bool Valuation::allowed(const Candidate& candidate, const PlanNode& node) const {
+  return node.usable && !node.leaving && contains(candidate.target->allowed_nodes, node.id);
+}
+
+double Valuation::benefit(double per_tick, const PlanNode& from, const PlanNode& to) const {
+  return per_tick * horizon_ * (from.latency - to.latency);
+}
+
+double Valuation::cost(const Candidate& candidate, bool promotion) const {
+  const MovePrices& prices = input_.prices;
+  const double per_byte = promotion ? prices.promote_seconds_per_byte : prices.demote_seconds_per_byte;
+  const double work = seconds(prices.fixed) + candidate.bytes * per_byte;
+  const double tick = std::max(seconds(input_.snapshot.interval), 1e-3);
+  // A program that touches the region while it moves waits for half of the move on average.
+  const double touches = candidate.forecast.mean * work / tick;
+  return work + 0.5 * work * std::min(1.0, touches);
+}
+
+}  // namespace tier

@@ -1,0 +1,64 @@
+// What holding a region somewhere is worth, and what moving it costs, in seconds. Private to the policy.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "tierd/policy/policy.h"
+
+namespace tier {
+
+// A node as the policy sees it; `free` changes as the plan grows.
+struct PlanNode {
+  NodeId id;
+  int rank = 0;
+  double latency = 0;                        // loaded, seconds
+  double total = 0, free = 0, headroom = 0;  // bytes
+  bool usable = false;                       // may receive and give pages
+  bool leaving = false;                      // going offline: gives, never receives
+};
+
+struct Candidate {
+  const Region* region = nullptr;
+  const Target* target = nullptr;
+  DemandQuantiles forecast;
+  std::size_t node = 0;  // index into Valuation::nodes()
+  double bytes = 0;
+  bool settled = false;  // moved so lately that it stays, or in this plan already
+};
+
+class Valuation {
+ public:
+  explicit Valuation(const PolicyInput& input);
+
+  std::vector<PlanNode>& nodes() { return nodes_; }
+  const std::vector<PlanNode>& nodes() const { return nodes_; }
+  int ranks() const { return ranks_; }  // number of tiers
+  int horizon() const { return horizon_; }
+
+  // Regions that may move: resident, not pinned, of a known target, on a node that may give.
+  std::vector<Candidate> candidates() const;
+  // Null when it may move, else why not: a clause that follows "it stays because".
+  const char* obstacle(const Region& region) const;
+
+  bool allowed(const Candidate& candidate, const PlanNode& node) const;
+  // Seconds gained over the horizon by serving `per_tick` accesses from `to` instead of `from`.
+  double benefit(double per_tick, const PlanNode& from, const PlanNode& to) const;
+  // Seconds that moving it costs: the work, and what the program waits for a page on its way.
+  double cost(const Candidate& candidate, bool promotion) const;
+  Candidate candidate_of(const Region& region, const DemandForecast& forecast) const;
+
+ private:
+  void build_nodes();
+  const Target* target_of(TargetId id) const;
+
+  const PolicyInput& input_;
+  std::unordered_map<TargetId, const Target*> targets_;
+  std::vector<PlanNode> nodes_;
+  int ranks_ = 0;
+  int horizon_ = 0;
+  std::size_t horizon_index_ = 0;
+};
+
+}  // namespace tier
