@@ -1,0 +1,196 @@
+#include "tools/tierctl/commands.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "tierd/control/client.h"
+#include "tierd/control/views_json.h"
+
+namespace tier {
+namespace {
+
+using nlohmann::json;
+
+// A single document is indented for people, those of a stream take a line each.
+std::string document(const json& value, bool stream) { return dump_json(value, stream ? -1 : 2) + "\n"; }
+
+Result<json> ask(const std::string& socket, const std::string& method, const json& parameters) {
+  return ControlClient::connect(socket).and_then(
+      [&](ControlClient client) { return client.call(method, parameters); });
+}
+
+template <typename View>
+Result<View> as_view(const json& value) {
+  try {
+    return value.get<View>();
+  } catch (const json::exception& error) {
+    return fail(ErrorKind::kFailed, std::string("the daemon's answer cannot be read: ") + error.what(),
+                "use the tierctl of the same version as the daemon");
+  }
+}
+
+}  // namespace
+
+// Prints one picture, or with --watch one after the other. An interruption is the normal end of watching.
+Result<void> Commands::repeat(const std::function<Result<std::string>()>& picture) {
+  const bool watching = options_.watch_seconds > 0;
+  for (std::uint64_t shown = 0; !around_.interrupted();) {
+    auto text = picture();
+    if (!text) return tl::make_unexpected(text.error());
+    const bool clear = watching && options_.clear_screen;
+    const std::string between = clear ? "\x1b[H\x1b[2J" : shown > 0 && !options_.json ? "\n" : "";
+    if (auto printed = around_.print(between + *text); !printed) return printed;
+    ++shown;
+    if (!watching || (options_.watch_count != 0 && shown >= options_.watch_count)) return {};
+    around_.pause(options_.watch_seconds);
+  }
+  return {};
+}
+
+template <typename View>
+Result<void> Commands::show(const std::string& method, const std::string& parameters_json) {
+  const json parameters = json::parse(parameters_json);
+  return repeat([&]() -> Result<std::string> {
+    auto reply = ask(options_.socket, method, parameters);
+    if (!reply) return tl::make_unexpected(reply.error());
+    if (options_.json) return document(*reply, options_.watch_seconds > 0);  // as it came: newer fields stay
+    return as_view<View>(*reply).map([&](const View& view) { return render(view, options_.style); });
+  });
+}
+
+Result<void> Commands::status() { return show<StatusView>("Status", "{}"); }
+Result<void> Commands::nodes() { return show<NodesView>("Nodes", "{}"); }
+Result<void> Commands::config_show() { return show<ConfigView>("ConfigShow", "{}"); }
+
+Result<void> Commands::top(std::uint32_t limit) {
+  return show<TopView>("Top", dump_json(json{{"limit", limit}}));
+}
+
+Result<void> Commands::heatmap(std::int32_t pid, std::uint32_t rows, std::uint32_t ticks) {
+  return show<HeatmapView>("Heatmap",
+                           dump_json(json{{"pid", pid}, {"max_rows", rows}, {"max_ticks", ticks}}));
+}
+
+Result<void> Commands::explain(std::int32_t pid, std::uint64_t address) {
+  return show<ExplainView>("Explain", dump_json(json{{"pid", pid}, {"address", address}}));
+}
+
+Result<void> Commands::doctor() {
+  auto connected = ControlClient::connect(options_.socket);
+  if (connected) return show<DoctorView>("Doctor", "{}");
+  if (connected.error().kind != ErrorKind::kNotRunning || !around_.local_doctor)
+    return tl::make_unexpected(connected.error());
+  DoctorView view = around_.local_doctor();
+  view.daemon_running = false;
+  auto printed = around_.print(options_.json ? document(view, false) : render(view, options_.style));
+  if (!printed || view.can_observe) return printed;
+  return fail(ErrorKind::kUnsupported, "this machine cannot be observed",
+              "the table above names what is missing and the fix");
+}
+
+Result<void> Commands::events(std::uint64_t since, bool follow) {
+  const auto print_all = [&](const json& parameters) -> Result<std::uint64_t> {
+    auto view = as_view<EventsView>(parameters);
+    if (!view) return tl::make_unexpected(view.error());
+    std::string text;
+    if (options_.json)
+      for (const json& event : parameters.value("events", json::array())) text += dump_json(event) + "\n";
+    else
+      for (const Event& event : view->events) text += render_event(event);
+    if (auto printed = around_.print(text); !printed) return tl::make_unexpected(printed.error());
+    return view->events.empty() ? 0 : view->next;
+  };
+  auto client = ControlClient::connect(options_.socket);
+  if (!client) return tl::make_unexpected(client.error());
+  if (!follow) {
+    // Page by page; a page that shows nothing may still lead to one that does.
+    for (std::uint64_t last = since; !around_.interrupted();) {
+      auto reply = client->call("Events", {{"since", last}});
+      if (!reply) return tl::make_unexpected(reply.error());
+      const auto next = reply->value("next", last);
+      if (auto printed = print_all(*reply); !printed) return tl::make_unexpected(printed.error());
+      if (next <= last) break;
+      last = next;
+    }
+    return {};
+  }
+  Result<void> result;
+  auto ended = client->follow(
+      "Events", {{"since", since}},
+      [&](const json& parameters) {
+        if (auto printed = print_all(parameters); !printed) result = tl::make_unexpected(printed.error());
+        return result.has_value();
+      },
+      around_.interrupted);
+  return result ? ended : result;
+}
+
+Result<void> Commands::control(const std::string& method, const std::string& message) {
+  auto reply = ask(options_.socket, method, json::object());
+  if (!reply) return tl::make_unexpected(reply.error());
+  return around_.print(options_.json ? document(*reply, false) : message);
+}
+
+Result<void> Commands::policy_pause() {
+  return control("Pause", "paused: nothing is moved until `tierctl policy resume`; sampling goes on\n");
+}
+Result<void> Commands::policy_resume() { return control("Resume", "resumed\n"); }
+
+Result<void> Commands::policy_show() {
+  return repeat([&]() -> Result<std::string> {
+    auto status = ask(options_.socket, "Status", json::object());
+    if (!status) return tl::make_unexpected(status.error());
+    auto config = ask(options_.socket, "ConfigShow", json::object());
+    if (!config) return tl::make_unexpected(config.error());
+    auto status_view = as_view<StatusView>(*status);
+    if (!status_view) return tl::make_unexpected(status_view.error());
+    auto config_view = as_view<ConfigView>(*config);
+    if (!config_view) return tl::make_unexpected(config_view.error());
+    if (!options_.json) return render_policy(*status_view, *config_view, options_.style);
+    json settings = json::object();
+    for (const ConfigValueView& value : config_view->values)
+      if (value.key.starts_with("policy.") || value.key.starts_with("migration."))
+        settings[value.key] = value.value;
+    return document({{"schema", "io.tierd.policy/1"},
+                     {"mode", status_view->mode},
+                     {"paused", status_view->paused},
+                     {"forecaster", status_view->forecaster},
+                     {"settings", std::move(settings)}},
+                    options_.watch_seconds > 0);
+  });
+}
+
+Result<void> Commands::config_check(const std::string& file) {
+  const auto loaded = file.empty() ? load_config(around_.config_directories) : load_config_file(file);
+  if (options_.json) {
+    json out = {{"schema", "io.tierd.config-check/1"}, {"valid", loaded.has_value()}, {"problem", nullptr}};
+    if (!loaded) out["problem"] = loaded.error().text();
+    out["files"] = loaded ? loaded->files : std::vector<std::string>{};
+    out["warnings"] = loaded ? loaded->warnings : std::vector<std::string>{};
+    if (auto printed = around_.print(document(out, false)); !printed) return printed;
+  }
+  if (!loaded) return tl::make_unexpected(loaded.error());
+  for (const std::string& warning : loaded->warnings) around_.warn("warning: " + warning);
+  if (options_.json) return {};
+  return around_.print(loaded->files.empty()
+                           ? "valid: no configuration file exists, the built-in defaults apply\n"
+                           : fmt::format("valid: {}\n", fmt::join(loaded->files, ", ")));
+}
+
+Result<void> Commands::config_reload() {
+  return control("Reload", "reloaded; `tierctl config show` prints what is in force\n");
+}
+
+Result<void> Commands::version() {
+  const auto info = ask(options_.socket, "org.varlink.service.GetInfo", json::object());
+  const std::string daemon = info ? info->value("version", "") : "";
+  if (options_.json)
+    return around_.print(document({{"schema", "io.tierd.version/1"},
+                                   {"tierctl", around_.version},
+                                   {"tierd", daemon.empty() ? json(nullptr) : json(daemon)}},
+                                  false));
+  return around_.print(
+      fmt::format("tierctl {}\ntierd {}\n", around_.version, daemon.empty() ? "not running" : daemon));
+}
+
+}  // namespace tier

@@ -1,0 +1,65 @@
+// tierctl's commands, apart from the command line and the process: everything they need comes in.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/result.h"
+#include "tierd/config/loader.h"
+#include "tierd/control/views.h"
+#include "tools/tierctl/render.h"
+
+namespace tier {
+
+struct CommandOptions {
+  std::string socket;
+  bool json = false;
+  Style style;
+  double watch_seconds = 0;       // 0: once
+  std::uint64_t watch_count = 0;  // 0: until interrupted
+  bool clear_screen = false;      // between the pictures of --watch, on a terminal
+};
+
+// What commands need from the process.
+struct Surroundings {
+  std::function<Result<void>(const std::string&)> print;  // to stdout, at once
+  std::function<void(const std::string&)> warn;           // one line to stderr
+  std::function<bool()> interrupted;                      // SIGINT or SIGTERM came
+  std::function<void(double seconds)> pause;              // returns early when interrupted
+  std::function<DoctorView()> local_doctor;               // may be empty: not built in
+  ConfigDirectories config_directories;
+  std::string version;
+};
+
+class Commands {
+ public:
+  Commands(CommandOptions options, Surroundings surroundings)
+      : options_(std::move(options)), around_(std::move(surroundings)) {}
+
+  Result<void> status();
+  Result<void> doctor();
+  Result<void> nodes();
+  Result<void> top(std::uint32_t limit);
+  Result<void> heatmap(std::int32_t pid, std::uint32_t rows, std::uint32_t ticks);
+  Result<void> explain(std::int32_t pid, std::uint64_t address);
+  Result<void> events(std::uint64_t since, bool follow);
+  Result<void> policy_pause();
+  Result<void> policy_resume();
+  Result<void> policy_show();
+  Result<void> config_check(const std::string& file);  // empty: the installed files
+  Result<void> config_show();
+  Result<void> config_reload();
+  Result<void> version();
+
+ private:
+  template <typename View>
+  Result<void> show(const std::string& method, const std::string& parameters_json);
+  Result<void> repeat(const std::function<Result<std::string>()>& picture);
+  Result<void> control(const std::string& method, const std::string& message);
+
+  CommandOptions options_;
+  Surroundings around_;
+};
+
+}  // namespace tier

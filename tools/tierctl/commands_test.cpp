@@ -1,0 +1,167 @@
+#include "tools/tierctl/commands.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tierd/control/fake_server.h"
+
+namespace tier {
+namespace {
+
+using nlohmann::json;
+
+class CommandsTest : public testing::Test {
+ protected:
+  Commands commands(CommandOptions options = {}) {
+    if (options.socket.empty()) options.socket = server_.socket();
+    Surroundings around;
+    around.print = [this](const std::string& text) -> Result<void> {
+      printed_ += text;
+      ++prints_;
+      return {};
+    };
+    around.warn = [this](const std::string& line) { warned_ += line + "\n"; };
+    around.interrupted = [this] { return interrupted_; };
+    around.pause = [this](double seconds) { paused_ += seconds; };
+    around.local_doctor = [this] { return local_; };
+    around.config_directories = {"/nonexistent/a", "/nonexistent/b", "/nonexistent/c"};
+    around.version = "0.1.0";
+    return {options, around};
+  }
+
+  FakeServer server_;
+  DoctorView local_;
+  std::string printed_, warned_;
+  int prints_ = 0;
+  double paused_ = 0;
+  bool interrupted_ = false;
+};
+
+TEST_F(CommandsTest, EveryViewPrintsTextAndOneJsonDocument) {
+  using View = std::function<Result<void>(Commands&)>;
+  for (const View& view : std::initializer_list<View>{
+           [](Commands& c) { return c.status(); }, [](Commands& c) { return c.doctor(); },
+           [](Commands& c) { return c.nodes(); }, [](Commands& c) { return c.top(0); },
+           [](Commands& c) { return c.heatmap(0, 10, 8); },
+           [](Commands& c) { return c.explain(4100, 0x7f0000000000); },
+           [](Commands& c) { return c.policy_show(); }, [](Commands& c) { return c.config_show(); },
+           [](Commands& c) { return c.version(); }}) {
+    printed_.clear();
+    Commands text = commands();
+    auto done = view(text);
+    ASSERT_TRUE(done) << done.error().text();
+    EXPECT_FALSE(printed_.empty());
+    printed_.clear();
+    CommandOptions options;
+    options.json = true;
+    Commands machine = commands(options);
+    ASSERT_TRUE(view(machine));
+    ASSERT_TRUE(json::accept(printed_)) << printed_;
+    EXPECT_TRUE(json::parse(printed_).contains("schema"));
+  }
+}
+
+TEST_F(CommandsTest, WatchCountsAndWritesJsonLines) {
+  CommandOptions options;
+  options.json = true;
+  options.watch_seconds = 2;
+  options.watch_count = 3;
+  Commands watching = commands(options);
+  ASSERT_TRUE(watching.status());
+  EXPECT_EQ(prints_, 3);
+  EXPECT_DOUBLE_EQ(paused_, 4);
+  std::istringstream lines(printed_);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) EXPECT_TRUE(json::accept(line));
+  EXPECT_EQ(count, 3);
+}
+
+TEST_F(CommandsTest, EventsArePrintedOnePerLine) {
+  CommandOptions options;
+  options.json = true;
+  Commands machine = commands(options);
+  ASSERT_TRUE(machine.events(1, false));
+  std::istringstream lines(printed_);
+  std::vector<std::string> kinds;
+  for (std::string line; std::getline(lines, line);) kinds.push_back(json::parse(line).at("kind"));
+  EXPECT_EQ(kinds, (std::vector<std::string>{"promoted", "promoted"}));
+}
+
+TEST_F(CommandsTest, PauseAndResumeReachTheDaemon) {
+  Commands c = commands();
+  ASSERT_TRUE(c.policy_pause());
+  server_.run_inside([](FakeBackend& backend, ControlServer&) { EXPECT_TRUE(backend.paused); });
+  ASSERT_TRUE(c.policy_resume());
+  server_.run_inside([](FakeBackend& backend, ControlServer&) { EXPECT_FALSE(backend.paused); });
+}
+
+TEST_F(CommandsTest, ARefusedReloadTellsWhy) {
+  server_.run_inside([](FakeBackend& backend, ControlServer&) {
+    backend.reload_answer =
+        fail(ErrorKind::kUsage, "/etc/tierd/tierd.toml:3: unknown key \"x\"", "remove it");
+  });
+  Commands c = commands();
+  const auto done = c.config_reload();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(done.error().text(), "/etc/tierd/tierd.toml:3: unknown key \"x\" (fix: remove it)");
+}
+
+TEST_F(CommandsTest, DoctorWorksWithoutTheDaemon) {
+  CommandOptions options;
+  options.socket = "/nonexistent/socket";
+  local_.can_observe = true;
+  Commands able = commands(options);
+  ASSERT_TRUE(able.doctor());
+  EXPECT_NE(printed_.find("not running"), std::string::npos);
+  local_.can_observe = false;
+  Commands unable = commands(options);
+  const auto done = unable.doctor();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::kUnsupported);
+}
+
+TEST_F(CommandsTest, NoDaemonIsExitCodeThree) {
+  CommandOptions options;
+  options.socket = "/nonexistent/socket";
+  Commands c = commands(options);
+  const auto done = c.status();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::kNotRunning);
+  EXPECT_NE(done.error().fix.find("systemctl start tierd"), std::string::npos);
+}
+
+TEST_F(CommandsTest, ConfigCheckReadsFilesWithoutTheDaemon) {
+  const auto path = std::filesystem::path(server_.socket()).parent_path() / "my.toml";
+  std::ofstream(path) << "mode = \"act\"\n";
+  Commands c = commands();
+  ASSERT_TRUE(c.config_check(path.string()));
+  EXPECT_EQ(printed_, "valid: " + path.string() + "\n");
+  EXPECT_NE(warned_.find("nothing is watched"), std::string::npos);
+
+  std::ofstream(path) << "mod = \"act\"\n";
+  printed_.clear();
+  const auto bad = c.config_check(path.string());
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(bad.error().text(), path.string() + ":1: unknown key \"mod\" (fix: did you mean \"mode\"?)");
+
+  CommandOptions options;
+  options.json = true;
+  Commands machine = commands(options);
+  EXPECT_FALSE(machine.config_check(path.string()));
+  EXPECT_EQ(json::parse(printed_).at("valid"), false);
+}
+
+TEST_F(CommandsTest, ConfigCheckOfNothingIsValid) {
+  Commands c = commands();
+  ASSERT_TRUE(c.config_check(""));
+  EXPECT_NE(printed_.find("built-in defaults"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tier

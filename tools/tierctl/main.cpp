@@ -1,0 +1,227 @@
+// tierctl: the command line of tierd.
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "tierd/config/config.h"
+#include "tools/tierctl/commands.h"
+#include "tools/tierctl/text.h"
+#ifdef TIERCTL_LOCAL_DOCTOR
+#include "tierd/daemon/doctor.h"
+#endif
+
+namespace tier {
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+// Without SA_RESTART, so that waiting calls return and the document under way is finished first.
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop_requested = 1; };
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+Result<void> print_out(const std::string& text) {
+  std::size_t written = 0;
+  while (written < text.size()) {
+    const ssize_t n = ::write(STDOUT_FILENO, text.data() + written, text.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0)
+      return fail(ErrorKind::kFailed, fmt::format("cannot write the output: {}", std::strerror(errno)));
+    written += static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+unsigned terminal_columns() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  const char* columns = std::getenv("COLUMNS");
+  const int number = columns ? std::atoi(columns) : 0;
+  return number > 0 ? static_cast<unsigned>(number) : 80;
+}
+
+struct Arguments {
+  CommandOptions options;
+  std::string color = "auto";
+  bool no_legend = false;
+  std::uint32_t limit = 0, rows = 40, ticks = 0;
+  std::int32_t pid = 0;
+  std::string address, file;
+  std::uint64_t since = 0;
+  bool follow = false;
+};
+
+void settle_style(Arguments& arguments) {
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  const char* no_color = std::getenv("NO_COLOR");  // no-color.org: any value that is not empty
+  const bool wanted = terminal && !(no_color && *no_color);
+  arguments.options.style.color = arguments.color == "always" || (arguments.color == "auto" && wanted);
+  arguments.options.style.legend = !arguments.no_legend;
+  arguments.options.clear_screen = terminal && !arguments.options.json;
+  // "ADDRESS |" before the cells and "| fast" after them.
+  constexpr unsigned kAround = 12 + 2 + 6;
+  if (arguments.ticks == 0)
+    arguments.ticks = std::clamp(terminal_columns(), kAround + 10, kAround + 512) - kAround;
+}
+
+// 0x… or decimal, nothing after it.
+Result<std::uint64_t> parse_address(const std::string& text) {
+  const bool hex = text.starts_with("0x") || text.starts_with("0X");
+  const char* begin = text.data() + (hex ? 2 : 0);
+  std::uint64_t address = 0;
+  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), address, hex ? 16 : 10);
+  if (error == std::errc{} && end == text.data() + text.size()) return address;
+  return fail(ErrorKind::kUsage, fmt::format("\"{}\" is not an address", text),
+              "write it like 0x7f0000000000");
+}
+
+using Action = std::function<Result<void>(Commands&)>;
+
+void add_views(CLI::App& app, Arguments& arguments, Action& action) {
+  app.add_subcommand("status", "The daemon at a glance: what it watches, saves, moves and costs")
+      ->callback([&] { action = [](Commands& c) { return c.status(); }; });
+  app.add_subcommand("doctor", "What this machine can do and why; works without the daemon")->callback([&] {
+    action = [](Commands& c) { return c.doctor(); };
+  });
+  app.add_subcommand("nodes", "Memory nodes and tiers, each fact with where it was learnt")->callback([&] {
+    action = [](Commands& c) { return c.nodes(); };
+  });
+  auto* top = app.add_subcommand("top", "Watched processes, most waiting first");
+  top->add_option("--limit", arguments.limit, "Show so many rows");
+  top->callback([&] { action = [&](Commands& c) { return c.top(arguments.limit); }; });
+
+  auto* report = app.add_subcommand("report", "Pictures of the last minutes")->require_subcommand(1);
+  auto* heatmap =
+      report->add_subcommand("heatmap", "Demand of regions over time, with the tier that held them");
+  heatmap->add_option("--pid", arguments.pid, "Only this process")->check(CLI::PositiveNumber);
+  heatmap->add_option("--rows", arguments.rows, "Regions, the most demanded first")
+      ->check(CLI::Range(1, 4096));
+  heatmap->add_option("--ticks", arguments.ticks, "Columns; default: as many as fit")
+      ->check(CLI::Range(1, 512));
+  heatmap->callback([&] {
+    action = [&](Commands& c) { return c.heatmap(arguments.pid, arguments.rows, arguments.ticks); };
+  });
+
+  auto* explain = app.add_subcommand("explain", "Why a page is where it is, what it cost, what it saved");
+  explain->add_option("PID", arguments.pid, "Process")->required()->check(CLI::PositiveNumber);
+  explain->add_option("ADDRESS", arguments.address, "Any address of its, like 0x7f0000000000")->required();
+  explain->callback([&] {
+    action = [&](Commands& c) {
+      return parse_address(arguments.address).and_then([&](std::uint64_t address) {
+        return c.explain(arguments.pid, address);
+      });
+    };
+  });
+
+  auto* events = app.add_subcommand("events", "What tierd did, one line each");
+  events->add_option("--since", arguments.since, "Only events after this number");
+  events->add_flag("--follow,-f", arguments.follow, "Go on as they happen");
+  events->callback(
+      [&] { action = [&](Commands& c) { return c.events(arguments.since, arguments.follow); }; });
+}
+
+void add_control(CLI::App& app, Arguments& arguments, Action& action) {
+  auto* policy = app.add_subcommand("policy", "What decides, and stopping it")->require_subcommand(1);
+  policy->add_subcommand("show", "Mode, forecaster and settings")->callback([&] {
+    action = [](Commands& c) { return c.policy_show(); };
+  });
+  policy->add_subcommand("pause", "Stop moving; sampling goes on (root or group tierd)")->callback([&] {
+    action = [](Commands& c) { return c.policy_pause(); };
+  });
+  policy->add_subcommand("resume", "Move again (root or group tierd)")->callback([&] {
+    action = [](Commands& c) { return c.policy_resume(); };
+  });
+
+  auto* config = app.add_subcommand("config", "The configuration")->require_subcommand(1);
+  auto* check = config->add_subcommand("check", "Check it as the daemon would; works without the daemon");
+  check->add_option("FILE", arguments.file, "This file alone instead of the installed ones");
+  check->callback([&] { action = [&](Commands& c) { return c.config_check(arguments.file); }; });
+  config->add_subcommand("show", "What is in force, and from where")->callback([&] {
+    action = [](Commands& c) { return c.config_show(); };
+  });
+  config->add_subcommand("reload", "Read it again, all or nothing (root or group tierd)")->callback([&] {
+    action = [](Commands& c) { return c.config_reload(); };
+  });
+  app.add_subcommand("version", "Versions of tierctl and of the running daemon")->callback([&] {
+    action = [](Commands& c) { return c.version(); };
+  });
+}
+
+void add_global(CLI::App& app, Arguments& arguments) {
+  app.fallthrough();
+  app.require_subcommand(1);
+  arguments.options.socket = ControlConfig{}.socket;
+  app.add_flag("--json", arguments.options.json,
+               "One JSON document; one per line with --watch and for events");
+  auto* watch = app.add_option("--watch", arguments.options.watch_seconds, "Again every so many seconds")
+                    ->check(CLI::Range(0.1, 86400.0));
+  app.add_option("--count", arguments.options.watch_count, "Stop --watch after so many times")->needs(watch);
+  app.add_flag("--no-legend", arguments.no_legend, "No column titles and explanations");
+  app.add_option("--color", arguments.color, "auto, always or never; auto honours NO_COLOR")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_option("--socket", arguments.options.socket, "The daemon's control socket")->capture_default_str();
+  app.footer(
+      "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 tierd is not running, 4 permission denied, 5 not "
+      "supported here");
+}
+
+Surroundings real_surroundings() {
+  Surroundings around;
+  around.print = print_out;
+  around.warn = [](const std::string& line) { fmt::print(stderr, "tierctl: {}\n", line); };
+  around.interrupted = [] { return stop_requested != 0; };
+  around.pause = [](double seconds) { ::poll(nullptr, 0, static_cast<int>(seconds * 1000)); };
+  around.config_directories = system_config_directories();
+  around.version = TIERD_VERSION;
+#ifdef TIERCTL_LOCAL_DOCTOR
+  around.local_doctor = local_doctor;
+#endif
+  return around;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"tierctl: watch and steer tierd"};
+  Arguments arguments;
+  Action action;
+  add_global(app, arguments);
+  add_views(app, arguments, action);
+  add_control(app, arguments, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ErrorKind::kUsage);
+  }
+  settle_style(arguments);
+  catch_signals();
+  Commands commands(arguments.options, real_surroundings());
+  const auto done = action(commands);
+  if (done) return 0;
+  fmt::print(stderr, "tierctl: {}\n", printable_lines(done.error().text()));
+  return static_cast<int>(done.error().kind);
+}
+
+}  // namespace
+}  // namespace tier
+
+int main(int argc, char** argv) {
+  try {
+    return tier::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "tierctl: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,202 @@
+// The program itself, as people and scripts run it.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tierd/control/descriptor.h"
+#include "tierd/control/fake_server.h"
+
+namespace tier {
+namespace {
+
+using nlohmann::json;
+
+// A running tierctl with its output in pipes.
+class Program {
+ public:
+  explicit Program(std::vector<std::string> arguments) {
+    std::array<int, 2> out{}, err{};
+    if (::pipe(out.data()) != 0 || ::pipe(err.data()) != 0) std::abort();
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::dup2(out[1], STDOUT_FILENO);
+      ::dup2(err[1], STDERR_FILENO);
+      for (const int fd : {out[0], out[1], err[0], err[1]}) ::close(fd);
+      arguments.insert(arguments.begin(), TIERCTL_PROGRAM);
+      std::vector<char*> argv;
+      for (std::string& argument : arguments) argv.push_back(argument.data());
+      argv.push_back(nullptr);
+      ::execv(TIERCTL_PROGRAM, argv.data());
+      ::_exit(127);
+    }
+    ::close(out[1]);
+    ::close(err[1]);
+    out_.reset(out[0]);
+    err_.reset(err[0]);
+  }
+  ~Program() {
+    if (!waited_) ::kill(child_, SIGKILL), wait();
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  int wait() {
+    output += rest(out_.get());
+    errors += rest(err_.get());
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    waited_ = true;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+  }
+  void interrupt() { ::kill(child_, SIGINT); }
+  bool read_some() {
+    pollfd waiting{out_.get(), POLLIN, 0};
+    if (::poll(&waiting, 1, 5000) <= 0) return false;
+    std::array<char, 65536> bytes;
+    const ssize_t n = ::read(out_.get(), bytes.data(), bytes.size());
+    if (n > 0) output.append(bytes.data(), static_cast<std::size_t>(n));
+    return n > 0;
+  }
+
+  std::string output, errors;
+
+ private:
+  static std::string rest(int fd) {
+    std::string text;
+    std::array<char, 65536> bytes;
+    for (ssize_t n = 0; (n = ::read(fd, bytes.data(), bytes.size())) > 0;)
+      text.append(bytes.data(), static_cast<std::size_t>(n));
+    return text;
+  }
+
+  pid_t child_ = -1;
+  bool waited_ = false;
+  Descriptor out_, err_;
+};
+
+struct Ended {
+  int code;
+  std::string output, errors;
+};
+
+Ended run(std::vector<std::string> arguments) {
+  Program program(std::move(arguments));
+  const int code = program.wait();
+  return {code, program.output, program.errors};
+}
+
+TEST(Tierctl, PrintsThroughAPipeWithoutColour) {
+  FakeServer server;
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"status"},
+                                             {"doctor"},
+                                             {"nodes"},
+                                             {"top"},
+                                             {"report", "heatmap"},
+                                             {"explain", "4100", "0x7f0000000000"},
+                                             {"events"},
+                                             {"policy", "show"},
+                                             {"config", "show"},
+                                             {"version"}}) {
+    auto arguments = command;
+    arguments.insert(arguments.end(), {"--socket", server.socket()});
+    const Ended ended = run(arguments);
+    EXPECT_EQ(ended.code, 0) << command[0] << ended.errors;
+    EXPECT_EQ(ended.output.find('\x1b'), std::string::npos) << command[0];
+    EXPECT_FALSE(ended.output.empty()) << command[0];
+    EXPECT_TRUE(ended.errors.empty()) << ended.errors;
+    arguments.emplace_back("--json");
+    std::istringstream lines(run(arguments).output);
+    if (command[0] == "events") {
+      for (std::string line; std::getline(lines, line);) EXPECT_TRUE(json::accept(line)) << line;
+    } else {
+      EXPECT_TRUE(json::accept(lines.str())) << command[0];
+    }
+  }
+}
+
+TEST(Tierctl, ColoursWhenAsked) {
+  FakeServer server;
+  EXPECT_NE(
+      run({"report", "heatmap", "--color=always", "--socket", server.socket()}).output.find("\x1b[48;5;"),
+      std::string::npos);
+}
+
+TEST(Tierctl, ExitCodesTellTheKindOfFailure) {
+  FakeServer server;
+  const std::string at = "--socket=" + server.socket();
+  EXPECT_EQ(run({"--help"}).code, 0);
+  EXPECT_EQ(run({}).code, 2);
+  EXPECT_EQ(run({"fly"}).code, 2);
+  EXPECT_EQ(run({"status", "--wach"}).code, 2);
+  EXPECT_EQ(run({"status", "--watch", "x"}).code, 2);
+  EXPECT_EQ(run({"status", "--count", "2"}).code, 2);
+  EXPECT_EQ(run({"explain", "4100"}).code, 2);
+  EXPECT_EQ(run({"explain", "4100", "0x7fzz", at}).code, 2);
+  EXPECT_EQ(run({"explain", "99", "0x7f00", at}).code, 1);
+  const Ended gone = run({"status", "--socket=/nonexistent/socket"});
+  EXPECT_EQ(gone.code, 3);
+  EXPECT_TRUE(gone.output.empty());
+  EXPECT_NE(gone.errors.find("tierd is not running"), std::string::npos) << gone.errors;
+}
+
+TEST(Tierctl, SecondTierdIsNotNeededToCheckAFile) {
+  const Ended bad = run({"config", "check", "/nonexistent/tierd.toml"});
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_NE(bad.errors.find("no such file"), std::string::npos) << bad.errors;
+}
+
+TEST(Tierctl, AnInterruptLeavesCompleteDocuments) {
+  FakeServer server;
+  Program watching({"status", "--json", "--watch", "0.1", "--socket", server.socket()});
+  ASSERT_TRUE(watching.read_some());
+  watching.interrupt();
+  EXPECT_EQ(watching.wait(), 0) << watching.errors;
+  std::istringstream lines(watching.output);
+  for (std::string line; std::getline(lines, line);) EXPECT_TRUE(json::accept(line)) << line;
+  EXPECT_EQ(watching.output.back(), '\n');
+}
+
+TEST(Tierctl, FollowsEventsUntilInterrupted) {
+  FakeServer server;
+  Program following({"events", "--follow", "--json", "--since", "2", "--socket", server.socket()});
+  ASSERT_TRUE(following.read_some());
+  server.run_inside([](FakeBackend& backend, ControlServer& inside) {
+    backend.add_event("mode", 0, kNobody, "now in act mode");
+    inside.publish();
+  });
+  ASSERT_TRUE(following.read_some());
+  following.interrupt();
+  EXPECT_EQ(following.wait(), 0) << following.errors;
+  EXPECT_NE(following.output.find("now in act mode"), std::string::npos);
+}
+
+TEST(Tierctl, AFollowerLearnsThatTheDaemonStopped) {
+  auto server = std::make_unique<FakeServer>();
+  Program following({"events", "--follow", "--socket", server->socket()});
+  ASSERT_TRUE(following.read_some());
+  server.reset();
+  EXPECT_EQ(following.wait(), 3);
+  EXPECT_NE(following.errors.find("the connection to tierd ended"), std::string::npos) << following.errors;
+}
+
+TEST(Tierctl, AFullDiskIsAFailure) {
+  if (::access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full here";
+  FakeServer server;
+  const std::string command =
+      std::string(TIERCTL_PROGRAM) + " status --socket " + server.socket() + " >/dev/full 2>/dev/null";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+}
+
+}  // namespace
+}  // namespace tier

@@ -1,0 +1,287 @@
+#include "tools/tierctl/render.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "tools/tierctl/table.h"
+#include "tools/tierctl/text.h"
+
+namespace tier {
+namespace {
+
+constexpr auto kRight = Table::Align::kRight;
+constexpr auto kLeft = Table::Align::kLeft;
+
+// "name: value" lines, values aligned.
+class Facts {
+ public:
+  void add(std::string name, std::string value) { table_.add({std::move(name), std::move(value)}); }
+  std::string text() const { return table_.text(false); }
+
+ private:
+  Table table_{{{"", kLeft}, {"", kLeft}}};
+};
+
+std::string nodes_text(const std::vector<int>& nodes) {
+  return nodes.empty() ? "-" : fmt::format("{}", fmt::join(nodes, ","));
+}
+
+std::string tier_name(int rank) {
+  return rank < 0 ? "-" : rank == 0 ? "0 fast" : fmt::format("{} slow", rank);
+}
+
+std::string pages_text(const PagesView& pages) {
+  std::uint64_t failed = 0;
+  std::vector<std::string> reasons;
+  for (const auto& [name, count] : pages.failed) {
+    failed += count;
+    reasons.push_back(fmt::format("{} {}", name, count));
+  }
+  return fmt::format("{} requested = {} moved + {} already there + {} absent + {} dropped + {} failed{}",
+                     pages.requested, pages.moved, pages.already_there, pages.absent, pages.dropped, failed,
+                     reasons.empty() ? "" : fmt::format(" ({})", fmt::join(reasons, ", ")));
+}
+
+std::string ledger_text(const LedgerView& ledger) {
+  std::string text =
+      fmt::format("{} (forecast {}, moving cost {}", seconds_text(ledger.stall_saved_seconds),
+                  seconds_text(ledger.expected_saved_seconds), seconds_text(ledger.move_cost_seconds));
+  if (ledger.regret_seconds) text += ", regret " + seconds_text(*ledger.regret_seconds);
+  return text + fmt::format("; {} of {} decisions scored)", ledger.scored, ledger.decisions);
+}
+
+std::string self_text(const SelfCostView& self) {
+  std::string text = fmt::format("{} of one CPU ({} since start), {} resident", share_text(self.cpu_share),
+                                 seconds_text(self.cpu_seconds), bytes_text(self.resident_bytes));
+  if (self.bytes_per_managed_gib)
+    text += fmt::format(", {} per managed GiB",
+                        bytes_text(static_cast<std::uint64_t>(*self.bytes_per_managed_gib)));
+  return text;
+}
+
+std::string sources_table(const std::vector<SourceView>& sources, const Style& style) {
+  if (sources.empty()) return "no access source is running: see `tierctl doctor`\n";
+  Table table({{"SOURCE", kLeft},
+               {"SAMPLES/S", kRight},
+               {"PRICE", kRight},
+               {"CPU", kRight},
+               {"TAKEN", kRight},
+               {"DELIVERED", kRight},
+               {"UNDECODED", kRight},
+               {"FOREIGN", kRight},
+               {"LOST", kRight},
+               {"FIDELITY", kLeft}});
+  for (const SourceView& s : sources)
+    table.add({s.name, count_text(s.samples_per_second),
+               seconds_text(static_cast<double>(s.price_per_sample_ns) * 1e-9), share_text(s.cpu_share),
+               std::to_string(s.taken), std::to_string(s.delivered), std::to_string(s.undecoded),
+               std::to_string(s.foreign), std::to_string(s.lost), s.fidelity});
+  return table.text(style.legend);
+}
+
+std::string tiers_table(const std::vector<TierView>& tiers, const Style& style) {
+  Table table({{"TIER", kLeft},
+               {"NODES", kLeft},
+               {"LATENCY", kRight},
+               {"TOTAL", kRight},
+               {"FREE", kRight},
+               {"TARGETS HOLD", kRight},
+               {"DEMAND", kRight}});
+  for (const TierView& t : tiers)
+    table.add({tier_name(t.rank), nodes_text(t.nodes), latency_text(t.unloaded_latency_ns),
+               bytes_text(t.total_bytes), bytes_text(t.free_bytes), bytes_text(t.resident_bytes),
+               share_text(t.demand_share)});
+  return table.text(style.legend);
+}
+
+std::string rivals_text(const std::vector<RivalView>& rivals) {
+  std::string out;
+  for (const RivalView& rival : rivals)
+    out +=
+        fmt::format("rival: {} moves pages too (fix: {})\n", printable(rival.name), printable(rival.advice));
+  return out;
+}
+
+std::string hidden_text(std::uint64_t hidden) {
+  return hidden == 0
+             ? ""
+             : fmt::format("{} not shown: they belong to other users\n", plural(hidden, "row", "rows"));
+}
+
+}  // namespace
+
+std::string render(const StatusView& v, const Style& style) {
+  Facts facts;
+  facts.add("tierd", fmt::format("{}, {} mode{}, up {}", v.version, v.mode, v.paused ? " (paused)" : "",
+                                 seconds_text(v.uptime_seconds)));
+  facts.add("ticks", fmt::format("{} of {}, the last took {}", v.ticks, seconds_text(v.interval_seconds),
+                                 seconds_text(v.tick_work_seconds)));
+  facts.add("watching", fmt::format("{}, {}, {}", plural(v.targets, "process", "processes"),
+                                    plural(v.regions, "region", "regions"), bytes_text(v.managed_bytes)));
+  facts.add("fast share", fmt::format("{} of sampled demand in the last tick, {} since start",
+                                      share_text(v.hit_share), share_text(v.hit_share_total)));
+  facts.add("stall saved", ledger_text(v.ledger));
+  facts.add("moves", fmt::format("{} promoted, {} demoted, {} in calls, limit {}",
+                                 bytes_text(v.migrator.promoted_bytes), bytes_text(v.migrator.demoted_bytes),
+                                 seconds_text(v.migrator.seconds),
+                                 v.migrator.rate_limit_bytes_per_second == 0
+                                     ? "none"
+                                     : bytes_text(v.migrator.rate_limit_bytes_per_second) + "/s"));
+  facts.add("requests",
+            fmt::format("{}: {} stale, {} cancelled, {} whose process had gone", v.migrator.requests,
+                        v.migrator.stale, v.migrator.cancelled, v.migrator.target_gone));
+  facts.add("pages", pages_text(v.pages));
+  facts.add("own cost", self_text(v.self));
+  facts.add("forecaster", v.forecaster);
+  if (!v.last_error.empty()) facts.add("last error", v.last_error);
+  return facts.text() + "\n" + tiers_table(v.tiers, style) + "\n" + sources_table(v.sources, style) +
+         (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));
+}
+
+std::string render(const DoctorView& v, const Style& style) {
+  Facts facts;
+  facts.add("daemon", v.daemon_running ? "running" : "not running (start it with `systemctl start tierd`)");
+  if (!v.kernel.empty()) facts.add("kernel", v.kernel);
+  facts.add("tiers", v.tiered ? "yes" : "no: one tier only, nothing to gain by moving");
+  facts.add("observe", v.can_observe ? "yes" : "no");
+  facts.add("act", v.can_act ? "yes" : "no");
+  if (!v.verdict.empty()) facts.add("verdict", v.verdict);
+
+  Table sources({{"SOURCE", kLeft}, {"CHOSEN", kLeft}, {"WHY", kLeft}});
+  for (const auto& s : v.sources) sources.add({s.name, s.chosen ? "yes" : "no", s.reason});
+  Table features(
+      {{"FEATURE", kLeft}, {"PRESENT", kLeft}, {"SINCE", kLeft}, {"REASON", kLeft}, {"FIX", kLeft}});
+  for (const auto& f : v.features)
+    features.add({f.name, f.present ? "yes" : "no", f.first_kernel, f.reason, f.fix});
+  Table latencies({{"NODE", kRight}, {"LATENCY", kRight}, {"FROM", kLeft}});
+  for (const auto& l : v.latencies)
+    latencies.add({std::to_string(l.node), latency_text(l.latency_ns), l.source});
+  Table capabilities({{"CAPABILITY", kLeft}, {"HELD", kLeft}, {"NEEDED FOR", kLeft}});
+  for (const auto& c : v.capabilities) capabilities.add({c.name, c.held ? "yes" : "no", c.needed_for});
+
+  std::string out = facts.text();
+  for (const Table* table : {&sources, &features, &latencies, &capabilities})
+    if (!table->empty()) out += "\n" + table->text(style.legend);
+  return out + (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));
+}
+
+std::string render(const NodesView& v, const Style& style) {
+  Table table({{"NODE", kRight},
+               {"TIER", kLeft},
+               {"STATE", kLeft},
+               {"CPUS", kLeft},
+               {"TOTAL", kRight},
+               {"FREE", kRight},
+               {"LATENCY", kRight},
+               {"LOADED", kRight},
+               {"FROM", kLeft},
+               {"READ/S", kRight},
+               {"DISTANCES", kLeft}});
+  for (const NodeView& n : v.nodes)
+    table.add({std::to_string(n.node), tier_name(n.tier), n.online ? "online" : "offline",
+               n.has_cpus ? "yes" : "no", bytes_text(n.total_bytes), bytes_text(n.free_bytes),
+               latency_text(n.unloaded_latency_ns), latency_text(n.loaded_latency_ns), n.latency_source,
+               n.read_bytes_per_second ? bytes_text(*n.read_bytes_per_second) : "-",
+               n.distances.empty() ? "-" : fmt::format("{}", fmt::join(n.distances, " "))});
+  std::string out = table.text(style.legend);
+  if (!v.tiers.empty()) out += "\n" + tiers_table(v.tiers, style);
+  if (style.legend && !v.tiered) out += "\none tier only: nothing to gain by moving\n";
+  return out;
+}
+
+std::string render(const TopView& v, const Style& style) {
+  Table table({{"PID", kRight},
+               {"NAME", kLeft},
+               {"WAITED", kRight},
+               {"DEMAND", kRight},
+               {"FAST SHARE", kRight},
+               {"RESIDENT", kRight},
+               {"IN FAST", kRight},
+               {"REGIONS", kRight},
+               {"SAMPLES", kRight},
+               {"PROMOTED", kRight},
+               {"DEMOTED", kRight},
+               {"CGROUP", kLeft}});
+  for (const TopRow& r : v.rows)
+    table.add({std::to_string(r.pid), r.name, seconds_text(r.waited_seconds), count_text(r.demand),
+               share_text(r.hit_share), bytes_text(r.resident_bytes), bytes_text(r.fast_bytes),
+               std::to_string(r.regions), std::to_string(r.samples), bytes_text(r.promoted_bytes),
+               bytes_text(r.demoted_bytes), r.cgroup});
+  std::string out = table.text(style.legend);
+  if (style.legend && v.rows.empty() && v.hidden == 0)
+    out += "nothing is watched: name processes under [targets] and run `tierctl config reload`\n";
+  if (style.legend) out += hidden_text(v.hidden);
+  return out;
+}
+
+std::string render(const ExplainView& v, const Style& style) {
+  Facts facts;
+  facts.add("process", fmt::format("{} {}", v.pid, v.name));
+  facts.add("address", fmt::format("0x{:x} in region 0x{:x}-0x{:x} ({})", v.address, v.region_start,
+                                   v.region_end, bytes_text(v.region_end - v.region_start)));
+  facts.add("mapping",
+            fmt::format("{}, {}, {} pages", v.mapping.empty() ? "unnamed" : v.mapping, v.backing, v.pages));
+  facts.add("held by", v.node < 0 ? "no node that is known"
+                                  : fmt::format("node {}, tier {}, {}", v.node, tier_name(v.tier),
+                                                bytes_text(v.resident_bytes)));
+  facts.add("why", v.why);
+  if (!v.pinned.empty()) facts.add("stays", v.pinned);
+  facts.add("last tick",
+            fmt::format("{} accesses, waited {}", count_text(v.demand), seconds_text(v.waited_seconds)));
+  facts.add("forecast", fmt::format("{} accesses a tick ({} to {})", count_text(v.forecast_mean),
+                                    count_text(v.forecast_low), count_text(v.forecast_high)));
+  facts.add("age", fmt::format("{} ticks, idle for {}", v.age_ticks, v.idle_ticks));
+  if (v.benefit_of_moving_seconds)
+    facts.add("moving it",
+              fmt::format("would save {} and cost {}", seconds_text(*v.benefit_of_moving_seconds),
+                          v.cost_of_moving_seconds ? seconds_text(*v.cost_of_moving_seconds) : "-"));
+  Table table({{"DECISION", kRight},
+               {"TICK", kRight},
+               {"REASON", kLeft},
+               {"FROM", kRight},
+               {"TO", kRight},
+               {"FATE", kLeft},
+               {"MOVED", kRight},
+               {"FORECAST", kRight},
+               {"SAVED", kRight},
+               {"COST", kRight},
+               {"DETAIL", kLeft}});
+  for (const DecisionView& d : v.decisions)
+    table.add({std::to_string(d.id), std::to_string(d.tick), d.reason, std::to_string(d.from),
+               std::to_string(d.to), d.fate.empty() ? "under way" : d.fate, bytes_text(d.moved_bytes),
+               seconds_text(d.expected_benefit_seconds),
+               d.scored_benefit_seconds ? seconds_text(*d.scored_benefit_seconds) : "-",
+               seconds_text(d.measured_cost_seconds.value_or(d.expected_cost_seconds)), d.detail});
+  return facts.text() +
+         (table.empty() ? "\nno decision was ever made about it\n" : "\n" + table.text(style.legend));
+}
+
+std::string render(const ConfigView& v, const Style& style) {
+  std::string out;
+  if (style.legend)
+    out += v.files.empty()
+               ? "# no file was read: these are the built-in defaults\n"
+               : fmt::format("# read: {}\n", printable(fmt::format("{}", fmt::join(v.files, ", "))));
+  return out + v.toml;
+}
+
+std::string render_event(const Event& event) {
+  return fmt::format("{}  {:>6}  {:<12}  {:>7}  {}{}\n", time_text(event.time_unix_ns), event.sequence,
+                     printable(event.kind), event.pid == 0 ? "-" : std::to_string(event.pid),
+                     printable(event.message),
+                     event.actor.empty() ? "" : fmt::format(" (by {})", printable(event.actor)));
+}
+
+std::string render_policy(const StatusView& status, const ConfigView& config, const Style& style) {
+  Facts facts;
+  facts.add("mode", status.mode);
+  facts.add("moving", status.paused ? "paused" : status.mode == "act" ? "on" : "off: observe mode");
+  facts.add("forecaster", status.forecaster);
+  Table table({{"SETTING", kLeft}, {"VALUE", kLeft}, {"FROM", kLeft}});
+  for (const ConfigValueView& value : config.values)
+    if (value.key.starts_with("policy.") || value.key.starts_with("migration."))
+      table.add({value.key, value.value, value.origin});
+  return facts.text() + "\n" + table.text(style.legend);
+}
+
+}  // namespace tier

@@ -1,0 +1,25 @@
+// Views as text for people. Pure: the same view and style give the same text.
+#pragma once
+
+#include <string>
+
+#include "tierd/control/views.h"
+
+namespace tier {
+
+struct Style {
+  bool color = false;  // 256-colour escapes, in the heat map only
+  bool legend = true;  // column titles, explanations
+};
+
+std::string render(const StatusView&, const Style&);
+std::string render(const DoctorView&, const Style&);
+std::string render(const NodesView&, const Style&);
+std::string render(const TopView&, const Style&);
+std::string render(const HeatmapView&, const Style&);
+std::string render(const ExplainView&, const Style&);
+std::string render(const ConfigView&, const Style&);
+std::string render_event(const Event&);  // one line
+std::string render_policy(const StatusView&, const ConfigView&, const Style&);
+
+}  // namespace tier

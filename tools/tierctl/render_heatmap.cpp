@@ -1,0 +1,99 @@
+// The heat map: one line per region, one cell per tick. The cell's strength is demand on a logarithmic scale,
+// its family (colour, or letter against digit) the tier that held the region.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "tools/tierctl/render.h"
+#include "tools/tierctl/text.h"
+
+namespace tier {
+namespace {
+
+constexpr int kLevels = 9;
+// xterm 256-colour backgrounds, weak to strong.
+constexpr std::array<int, kLevels + 1> kFastColors = {52, 88, 124, 160, 196, 202, 208, 214, 220, 226};
+constexpr std::array<int, kLevels + 1> kSlowColors = {17, 18, 19, 20, 21, 27, 33, 39, 45, 51};
+
+// 0 none, 1 to 9 by powers of the largest.
+int level_of(double demand, double largest) {
+  if (!(demand > 0) || !(largest > 0)) return 0;
+  const double share = std::log1p(demand) / std::log1p(largest);
+  return std::clamp(1 + static_cast<int>(share * (kLevels - 1) + 0.5), 1, kLevels);
+}
+
+void add_cell(std::string& line, int level, int tier, bool color, int& background) {
+  if (color) {
+    const int wanted =
+        tier < 0 ? -1 : (tier == 0 ? kFastColors : kSlowColors)[static_cast<std::size_t>(level)];
+    if (wanted != background) line += wanted < 0 ? "\x1b[0m" : fmt::format("\x1b[48;5;{}m", wanted);
+    background = wanted;
+    line += ' ';
+  } else if (tier < 0) {
+    line += level == 0 ? ' ' : '?';
+  } else if (level == 0) {
+    line += tier == 0 ? '_' : '.';
+  } else {
+    line += static_cast<char>((tier == 0 ? 'A' - 1 : '0') + level);
+  }
+}
+
+std::string cells_of(const HeatmapRow& row, std::size_t ticks, double largest, bool color) {
+  std::string line;
+  int background = -1;
+  for (std::size_t i = 0; i < ticks; ++i) {
+    const double demand = i < row.demand.size() ? row.demand[i] : 0;
+    const int tier = i < row.tier.size() ? row.tier[i] : -1;
+    add_cell(line, level_of(demand, largest), tier, color, background);
+  }
+  if (background >= 0) line += "\x1b[0m";
+  return line;
+}
+
+std::string legend_text(const HeatmapView& view, double largest, const Style& style) {
+  std::string scale;
+  if (style.color) {
+    for (const auto* colors : {&kFastColors, &kSlowColors}) {
+      for (const int color : *colors) scale += fmt::format("\x1b[48;5;{}m ", color);
+      scale += colors == &kFastColors ? "\x1b[0m fast tier   " : "\x1b[0m slower tiers";
+    }
+  } else {
+    scale = "fast tier: _ none, A to I   slower tiers: . none, 1 to 9   blank: not resident";
+  }
+  const double span = static_cast<double>(view.ticks.size()) * view.interval_seconds;
+  return fmt::format(
+      "{}\ndemand on a logarithmic scale up to {} accesses a tick; {} columns of {} = {}, the latest on the "
+      "right\n",
+      scale, count_text(largest), view.ticks.size(), seconds_text(view.interval_seconds), seconds_text(span));
+}
+
+}  // namespace
+
+std::string render(const HeatmapView& view, const Style& style) {
+  double largest = 0;
+  for (const HeatmapRow& row : view.rows)
+    for (const double demand : row.demand) largest = std::max(largest, demand);
+  std::string out;
+  std::int32_t pid = -1;
+  for (const HeatmapRow& row : view.rows) {
+    if (row.pid != pid) out += fmt::format("{} {}\n", row.pid, printable(row.name));
+    pid = row.pid;
+    const int now = row.tier.empty() ? -1 : row.tier.back();
+    out += fmt::format("{:12x} |{}| {}\n", row.start, cells_of(row, view.ticks.size(), largest, style.color),
+                       now < 0    ? "-"
+                       : now == 0 ? "fast"
+                                  : "slow");
+  }
+  if (!style.legend) return out;
+  if (view.rows.empty()) out += "no region with demand to show\n";
+  if (!view.rows.empty()) out += legend_text(view, largest, style);
+  if (view.omitted != 0)
+    out += plural(view.omitted, "region", "regions") + " without demand or beyond --rows left out\n";
+  if (view.hidden != 0)
+    out += plural(view.hidden, "row", "rows") + " not shown: they belong to other users\n";
+  return out;
+}
+
+}  // namespace tier
