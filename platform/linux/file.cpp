@@ -14,7 +14,8 @@ UniqueFd::~UniqueFd() {
 }
 
 std::string under(const std::string& root, const std::string& path) {
-  return root.empty() || root == "/" ? path : root + path;
+  const std::string absolute = path.starts_with('/') ? path : "/" + path;
+  return root.empty() || root == "/" ? absolute : root + absolute;
 }
 
 std::string errno_text(int error_number) { return std::generic_category().message(error_number); }

@@ -29,7 +29,7 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-// The root directory joined with an absolute path below it: ("/tmp/t", "/proc/1/stat") →
+// The root directory joined with a path below it: ("/tmp/t", "/proc/1/stat") →
 // "/tmp/t/proc/1/stat".
 std::string under(const std::string& root, const std::string& path);
 
