@@ -30,6 +30,13 @@ struct FeatureState {
   std::string fix;           // config option, capability, sysctl, mount
 };
 
+// One access source: whether it runs here, and why or why not.
+struct SourceDecision {
+  std::string name;  // "hardware", "stall", "damon", "faults"
+  bool chosen = false;
+  std::string reason;  // what it is for when chosen; what is missing, and the fix, when not
+};
+
 class FeatureProbe {
  public:
   virtual ~FeatureProbe() = default;

@@ -25,8 +25,9 @@ std::vector<int> online_cpus() {
   return cpus;
 }
 
-Result<UniqueFd> open_perf_event(void* perf_event_attributes, int pid, int cpu) {
-  const long fd = syscall(SYS_perf_event_open, perf_event_attributes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+Result<UniqueFd> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd) {
+  const long fd =
+      syscall(SYS_perf_event_open, perf_event_attributes, pid, cpu, group_fd, PERF_FLAG_FD_CLOEXEC);
   if (fd < 0)
     return fail_errno("perf_event_open", errno,
                       "run as root or grant CAP_PERFMON (kernel.perf_event_paranoid applies without it)");

@@ -26,7 +26,7 @@ class ClockEvents {
 std::vector<int> online_cpus();
 
 // perf_event_open(2) with the errno in the Result. `cpu` -1: any; `pid` -1: all.
-Result<UniqueFd> open_perf_event(void* perf_event_attributes, int pid, int cpu);
+Result<UniqueFd> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd = -1);
 
 // Lets a BPF program run on each overflow and switches the event on.
 Result<void> attach_program(const UniqueFd& event, int program_fd);

@@ -14,6 +14,7 @@ namespace {
 constexpr double kFrequency = 5000;  // Hz: 50 interrupts a turn make a difference that shows
 constexpr Nanoseconds kTurn = std::chrono::milliseconds(10);
 constexpr int kPairs = 9;
+constexpr std::uint64_t kSettleAfter = 1000;  // samples
 
 // Work units that take about one turn.
 std::uint64_t units_of_a_turn() {
@@ -39,8 +40,17 @@ Nanoseconds ProgramPrice::run_time() const {
 }
 
 Nanoseconds ProgramPrice::per_sample(std::uint64_t samples) const {
+  if (settled_.count() > 0) return settled_;
   if (!statistics_.valid() || samples == 0) return {};
   return (run_time() - begin_) / static_cast<std::int64_t>(samples);
+}
+
+Nanoseconds ProgramPrice::settle(std::uint64_t samples) {
+  if (samples >= kSettleAfter && settled_.count() == 0) {
+    settled_ = per_sample(samples);
+    statistics_ = UniqueFd();
+  }
+  return per_sample(samples);
 }
 
 Nanoseconds price_of_clock_interrupt(int program_fd) {

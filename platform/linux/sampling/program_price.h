@@ -15,12 +15,15 @@ class ProgramPrice {
   explicit ProgramPrice(int program_fd);
   // Program time since construction, divided by `samples`; 0 when unknown.
   Nanoseconds per_sample(std::uint64_t samples) const;
+  // The same for a source that goes on running: once enough samples are in, the price is kept and the
+  // statistics, which cost every BPF program of the machine a little, are let go.
+  Nanoseconds settle(std::uint64_t samples);
 
  private:
   Nanoseconds run_time() const;
   int program_fd_;
   UniqueFd statistics_;
-  Nanoseconds begin_{};
+  Nanoseconds begin_{}, settled_{};
 };
 
 // CPU time that one interrupt of a cpu-clock event takes from a busy program, the program excluded from

@@ -12,6 +12,7 @@
 #include "platform/linux/sampling/program_price.h"
 #include "platform/linux/sampling/rate_control.h"
 #include "platform/linux/sampling/sample_decoder.h"
+#include "platform/linux/sampling/source_meter.h"
 #include "stall.skel.h"
 
 namespace tier {
@@ -30,12 +31,6 @@ constexpr double kTickGap = 0.9;           // of the period: other timers share 
 constexpr double kClockGap = 0.3;          // of the mean gap when two timers interleave
 constexpr double kCalibrationClock = 250;  // Hz, when there is no tick to calibrate on
 constexpr double kSmoothing = 0.999;       // weight of the past in the share of direct samples, per sample
-
-Nanoseconds thread_cpu_time() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
-}
 
 Result<Skeleton> load(TickProgram tick, const SamplingSettings& settings) {
   take_bpf_log();
@@ -199,7 +194,8 @@ Result<void> StallSource::Impl::start() {
   } else if (Result<void> calibrated = calibrate(); !calibrated) {
     return calibrated;
   }
-  rule_ = {calibration_.ip_is_behind, calibration_.meaning == WeightMeaning::kAccesses};
+  const bool frequency = calibration_.meaning == WeightMeaning::kAccesses;
+  rule_ = {calibration_.ip_is_behind || frequency, frequency};
   clock_price_ = calibration_.price + price_of_clock_interrupt(clock_program());
   if (tick_ == TickProgram::kNone)
     if (Result<void> set = clock_events_.set_frequency(clock_program(), kCalibrationClock); !set) return set;

@@ -1,0 +1,47 @@
+// From DAMON's region events to one rate per span and round: which aggregation was measured at which
+// interval.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "bpf/events.h"
+#include "core/access_sample.h"
+#include "core/address_range.h"
+#include "platform/linux/sampling/damon_rate.h"
+
+namespace tier {
+
+// Not thread-safe.
+class DamonRounds {
+ public:
+  explicit DamonRounds(std::uint32_t samplings_per_aggregation) : samplings_(samplings_per_aggregation) {}
+
+  // Intervals or targets changed at `time`: an aggregation that spans it is dropped.
+  void boundary(Nanoseconds time);
+  void add(const tier_damon_region& event);
+
+  struct SpanRate {
+    std::uint32_t target_index = 0;
+    AddressRange span;
+    double rate = 0;  // accesses per second of the page that was looked at
+  };
+  // All spans seen since the last call.
+  std::vector<SpanRate> take();
+
+ private:
+  struct Batch {  // the regions of one target in one aggregation arrive together
+    Nanoseconds begin{}, end{};
+    std::vector<tier_damon_region> regions;
+  };
+  void close(std::uint32_t target_index, Batch& batch);
+  bool crosses_boundary(Nanoseconds begin, Nanoseconds end) const;
+
+  std::uint32_t samplings_;
+  std::vector<Nanoseconds> boundaries_;
+  std::map<std::uint32_t, Batch> open_;        // by target
+  std::map<std::uint32_t, Nanoseconds> last_;  // end of the aggregation before
+  std::map<std::pair<std::uint32_t, Address>, std::pair<Address, std::vector<DamonObservation>>> seen_;
+};
+
+}  // namespace tier

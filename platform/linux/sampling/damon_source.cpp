@@ -1,0 +1,341 @@
+#include "platform/linux/sampling/damon_source.h"
+
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <condition_variable>
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "damon.skel.h"
+#include "platform/linux/file.h"
+#include "platform/linux/sampling/damon_rounds.h"
+#include "platform/linux/sampling/damon_sysfs.h"
+#include "platform/linux/sampling/source_meter.h"
+
+namespace tier {
+namespace {
+
+struct SkeletonCloser {
+  void operator()(damon_bpf* skeleton) const { damon_bpf__destroy(skeleton); }
+};
+using Skeleton = std::unique_ptr<damon_bpf, SkeletonCloser>;
+
+constexpr std::array<int, 3> kIntervalFactors = {1, 10, 100};
+constexpr double kAggregationsPerPhase = 2.3;  // one to find its beginning, one to measure, and some slack
+constexpr Nanoseconds kShortestPause = std::chrono::milliseconds(100);
+constexpr Nanoseconds kIdle =
+    std::chrono::milliseconds(500);  // between looks while there is nothing to watch
+
+Nanoseconds monotonic() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
+}
+
+// CPU time of a thread (utime + stime of /proc/PID/stat) in 1/100 s.
+double cpu_seconds_of(Pid pid) {
+  const Result<std::string> text = read_file("/proc/" + std::to_string(pid.value) + "/stat");
+  if (!text) return 0;
+  const std::size_t name_end = text->rfind(')');
+  if (name_end == std::string::npos) return 0;
+  unsigned long user = 0, system = 0;
+  // After the name: state and ten numbers, then utime and stime.
+  const int fields = std::sscanf(text->c_str() + name_end + 1,
+                                 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
+  return fields == 2 ? static_cast<double>(user + system) / 100.0 : 0;
+}
+
+}  // namespace
+
+// Two threads: the caller's, which collects, and the driver, which owns DAMON's sysfs while it runs. They
+// share what `mutex_` guards; it is held over no system call.
+class DamonSource::Impl {
+ public:
+  Impl(const SamplingSettings& settings, const Clock& clock, const std::string& admin)
+      : settings_(settings), rounds_(settings.damon_samples_per_aggregation), meter_(clock), sysfs_(admin) {}
+  ~Impl() { end_driver(); }
+
+  Result<void> start();
+  void set_targets(std::span<const Target> targets);
+  void set_ranges(TargetId target, std::span<const Mapping> mappings);
+  SampleBatch collect();
+  SourceStatus status() const;
+
+ private:
+  struct Plan {  // what DAMON shall watch
+    std::vector<DamonTarget> targets;
+    std::vector<TargetId> ids;  // by DAMON's target index
+    std::uint64_t version = 0;
+  };
+
+  void end_driver();
+  void drive();
+  Plan plan() const;
+  Result<void> apply(const Plan& plan);
+  bool round(const Plan& plan);
+  void wait(Nanoseconds time);
+  void report(const Result<void>& outcome);
+  void boundary();
+  DamonIntervals intervals(int factor) const;
+
+  const SamplingSettings& settings_;
+  // Of the collecting thread.
+  Skeleton skeleton_;
+  BpfEvents events_;
+  BpfLink link_;
+  DamonRounds rounds_;
+  CounterDifference kernel_counters_;
+  Nanoseconds last_collect_{};
+  std::vector<TargetId> ids_;    // by DAMON's target index
+  std::uint64_t ids_since_ = 0;  // CLOCK_MONOTONIC, ns
+  SampleBatch batch_;
+  SourceMeter meter_;
+  // Of the driver, once it runs.
+  DamonSysfs sysfs_;
+  // Shared.
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ending_ = false;
+  std::map<TargetId, Target> targets_;
+  std::map<TargetId, std::vector<AddressRange>> spans_;
+  std::uint64_t version_ = 1;
+  std::vector<TargetId> running_ids_;
+  Nanoseconds running_since_{};
+  std::vector<Nanoseconds> boundaries_;
+  std::string trouble_;
+  double kdamond_share_ = 0;
+  std::thread driver_;
+};
+
+Result<void> DamonSource::Impl::start() {
+  if (Result<void> claimed = sysfs_.claim(); !claimed) return claimed;  // before anything is loaded
+  if (Result<void> btf = require_btf(kKernelBtf); !btf) return btf;
+  take_bpf_log();
+  skeleton_.reset(damon_bpf__open());
+  if (!skeleton_) return tl::make_unexpected(bpf_error("opening the DAMON reader", errno));
+  if (Result<void> sized = set_ring_bytes(*skeleton_->obj, settings_.ring_bytes); !sized) return sized;
+  if (const int code = damon_bpf__load(skeleton_.get()); code != 0)
+    return tl::make_unexpected(bpf_error("loading the DAMON reader", -code));
+  const auto handler = [this](std::span<const std::byte> event) {
+    ++batch_.counters.taken;
+    const auto* region = reinterpret_cast<const tier_damon_region*>(event.data());
+    if (event.size() < sizeof(*region) || region->version != TIER_EVENTS_VERSION)
+      ++batch_.counters.undecoded;
+    else if (region->time_ns < ids_since_)
+      ++batch_.counters.foreign;  // numbered by an order of targets that is gone
+    else
+      rounds_.add(*region);
+  };
+  if (Result<void> opened = events_.open(*skeleton_->obj, handler); !opened) return opened;
+  link_.reset(bpf_program__attach(skeleton_->progs.on_aggregated));
+  if (!link_) return tl::make_unexpected(bpf_error("attaching to damon:damon_aggregated", errno));
+  last_collect_ = monotonic();
+  driver_ = std::thread([this] { drive(); });
+  return {};
+}
+
+void DamonSource::Impl::end_driver() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_all();
+  if (driver_.joinable()) driver_.join();
+}
+
+void DamonSource::Impl::set_targets(std::span<const Target> targets) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::map<TargetId, Target> wanted;
+  for (const Target& target : targets) wanted[target.id] = target;
+  const bool same = wanted.size() == targets_.size() &&
+                    std::all_of(wanted.begin(), wanted.end(),
+                                [&](const auto& entry) { return targets_.contains(entry.first); });
+  if (same) return;
+  targets_ = std::move(wanted);
+  std::erase_if(spans_, [&](const auto& entry) { return !targets_.contains(entry.first); });
+  ++version_;
+}
+
+void DamonSource::Impl::set_ranges(TargetId target, std::span<const Mapping> mappings) {
+  std::vector<AddressRange> spans = damon_spans(mappings, settings_.damon_maximum_regions);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<AddressRange>& held = spans_[target];
+  if (held == spans) return;
+  held = std::move(spans);
+  ++version_;
+}
+
+DamonSource::Impl::Plan DamonSource::Impl::plan() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Plan plan;
+  plan.version = version_;
+  for (const auto& [id, target] : targets_) {
+    const auto spans = spans_.find(id);
+    if (spans == spans_.end() || spans->second.empty()) continue;
+    plan.targets.push_back({target.pid, spans->second});
+    plan.ids.push_back(id);
+  }
+  return plan;
+}
+
+DamonIntervals DamonSource::Impl::intervals(int factor) const {
+  const Nanoseconds sampling = settings_.damon_shortest_interval * factor;
+  return {sampling, sampling * settings_.damon_samples_per_aggregation};
+}
+
+void DamonSource::Impl::wait(Nanoseconds time) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  wake_.wait_for(lock, time, [this] { return ending_; });
+}
+
+void DamonSource::Impl::report(const Result<void>& outcome) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  trouble_ = outcome ? "" : outcome.error().message;
+}
+
+void DamonSource::Impl::boundary() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  boundaries_.push_back(monotonic());
+}
+
+Result<void> DamonSource::Impl::apply(const Plan& plan) {
+  if (Result<void> started = sysfs_.run(plan.targets, intervals(kIntervalFactors.front())); !started)
+    return started;
+  const Result<Pid> pid = sysfs_.kdamond_pid();
+  if (!pid) return tl::make_unexpected(pid.error());
+  skeleton_->bss->kdamond_pid = static_cast<std::uint32_t>(pid->value);
+  boundary();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (running_ids_ != plan.ids) running_since_ = monotonic();
+  running_ids_ = plan.ids;
+  return {};
+}
+
+// One turn through the three intervals, then a pause that keeps kdamond within its budget. False when it
+// failed.
+bool DamonSource::Impl::round(const Plan& plan) {
+  const Nanoseconds begin = monotonic();
+  Result<void> outcome = apply(plan);
+  const Result<Pid> pid = sysfs_.kdamond_pid();
+  for (const int factor : kIntervalFactors) {
+    if (!outcome) break;
+    if (factor != kIntervalFactors.front()) {
+      outcome = sysfs_.change_intervals(intervals(factor));
+      boundary();
+    }
+    wait(Nanoseconds(static_cast<std::int64_t>(static_cast<double>(intervals(factor).aggregation.count()) *
+                                               kAggregationsPerPhase)));
+  }
+  const double spent = pid ? cpu_seconds_of(*pid) : 0;
+  if (Result<void> stopped = sysfs_.pause(); outcome && !stopped) outcome = stopped;
+  report(outcome);
+  const double used = seconds(monotonic() - begin);
+  const double wanted = spent / std::min(settings_.cpu_budget, SamplingSettings::kCpuBudgetLimit);
+  const auto pause = Nanoseconds(static_cast<std::int64_t>(std::max(0.0, wanted - used) * 1e9));
+  wait(std::max(pause, kShortestPause));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  kdamond_share_ = spent / std::max(seconds(monotonic() - begin), 1e-9);
+  return outcome.has_value();
+}
+
+void DamonSource::Impl::drive() {
+  for (;;) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (ending_) return;
+    }
+    const Plan now = plan();
+    if (now.targets.empty() || !round(now)) wait(kIdle);
+  }
+}
+
+SampleBatch DamonSource::Impl::collect() {
+  const Nanoseconds cpu_begin = thread_cpu_time();
+  batch_ = {};
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const Nanoseconds time : boundaries_) rounds_.boundary(time);
+    boundaries_.clear();
+    ids_ = running_ids_;
+    ids_since_ = static_cast<std::uint64_t>(running_since_.count());
+  }
+  events_.drain();
+  const Nanoseconds now = monotonic();
+  const double length = seconds(now - last_collect_);
+  last_collect_ = now;
+  for (const DamonRounds::SpanRate& seen : rounds_.take()) {
+    if (seen.target_index >= ids_.size() || seen.rate <= 0) continue;
+    AccessSample sample;
+    sample.target = ids_[seen.target_index];
+    sample.address = seen.span.start;
+    sample.meaning = WeightMeaning::kAccesses;
+    sample.weight = seen.rate * length;
+    sample.time = now;
+    sample.source = SourceKind::kDamon;
+    batch_.samples.push_back(sample);
+  }
+  // Several events make one sample; those that only confirm silence, or end up in a sample with others, count
+  // as delivered.
+  batch_.counters.delivered = batch_.counters.taken - batch_.counters.undecoded - batch_.counters.foreign;
+  batch_.counters += kernel_counters_.since_last(events_.counters());
+  meter_.add(batch_.counters, thread_cpu_time() - cpu_begin);
+  return std::move(batch_);
+}
+
+SourceStatus DamonSource::Impl::status() const {
+  SourceStatus status;
+  status.name = "damon";
+  meter_.fill(status, Nanoseconds(0));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const double shortest = seconds(settings_.damon_shortest_interval) * 1e3;
+  status.fidelity =
+      fmt::format("access frequency per span, sampling every {:.1f}, {:.1f} and {:.1f} ms in turn{}{}",
+                  shortest, shortest * 10, shortest * 100, trouble_.empty() ? "" : "; trouble: ", trouble_);
+  status.cpu_share += kdamond_share_;
+  if (status.samples_per_second > 0)
+    status.price_per_sample +=
+        Nanoseconds(static_cast<std::int64_t>(kdamond_share_ / status.samples_per_second * 1e9));
+  return status;
+}
+
+DamonSource::DamonSource(SamplingSettings settings, const Clock& clock, std::string admin)
+    : settings_(settings), clock_(clock), admin_(std::move(admin)) {}
+DamonSource::~DamonSource() = default;
+
+Result<void> DamonSource::start() {
+  impl_ = std::make_unique<Impl>(settings_, clock_, admin_);
+  Result<void> started = impl_->start();
+  if (!started) impl_.reset();
+  return started;
+}
+Result<void> DamonSource::set_targets(std::span<const Target> targets) {
+  if (!impl_) return fail(ErrorKind::kFailed, "DAMON sampling is not running");
+  impl_->set_targets(targets);
+  return {};
+}
+Result<void> DamonSource::set_ranges(TargetId target, std::span<const Mapping> mappings) {
+  if (!impl_) return fail(ErrorKind::kFailed, "DAMON sampling is not running");
+  impl_->set_ranges(target, mappings);
+  return {};
+}
+Result<SampleBatch> DamonSource::collect() {
+  if (!impl_) return fail(ErrorKind::kFailed, "DAMON sampling is not running");
+  return impl_->collect();
+}
+SourceStatus DamonSource::status() const {
+  if (impl_) return impl_->status();
+  SourceStatus status;
+  status.name = "damon";
+  status.fidelity = "not running";
+  return status;
+}
+void DamonSource::stop() { impl_.reset(); }
+
+}  // namespace tier

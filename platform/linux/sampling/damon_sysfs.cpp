@@ -1,0 +1,133 @@
+#include "platform/linux/sampling/damon_sysfs.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "platform/linux/file.h"
+
+namespace tier {
+namespace {
+
+constexpr std::size_t kMinimumRegions = 3;  // DAMON refuses fewer
+
+Result<void> write_text(const std::string& path, const std::string& text) {
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  if (!file.valid()) return fail_errno("opening " + path, errno);
+  if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return fail_errno("writing \"" + text + "\" to " + path, errno);
+  return {};
+}
+
+// All of them, or the first error.
+Result<void> write_all(const std::vector<std::pair<std::string, std::string>>& writes) {
+  for (const auto& [path, text] : writes)
+    if (Result<void> written = write_text(path, text); !written) return written;
+  return {};
+}
+
+std::string microseconds(Nanoseconds time) {
+  return std::to_string(
+      std::max<std::int64_t>(1, std::chrono::duration_cast<std::chrono::microseconds>(time).count()));
+}
+
+}  // namespace
+
+DamonSysfs::~DamonSysfs() { release(); }
+
+Result<void> DamonSysfs::claim() {
+  const std::string count_path = admin_ + "/kdamonds/nr_kdamonds";
+  const Result<std::string> count = read_file(count_path);
+  if (!count)
+    return fail(
+        count.error().kind == ErrorKind::kPermission ? ErrorKind::kPermission : ErrorKind::kUnsupported,
+        "DAMON cannot be used: " + count.error().message,
+        "CONFIG_DAMON_SYSFS=y and CONFIG_DAMON_VADDR=y (Linux 5.19 or later), and root");
+  if (const int others = std::atoi(count->c_str()); others != 0)
+    return fail(ErrorKind::kFailed,
+                "somebody else runs DAMON: " + count_path + " is " + std::to_string(others) +
+                    ", and DAMON has one owner",
+                "stop the other user (damo stop), or take \"damon\" out of the sources");
+  if (Result<void> made = write_text(count_path, "1"); !made) return made;
+  claimed_ = true;
+  return write_all({{kdamond("contexts/nr_contexts"), "1"}, {context("operations"), "fvaddr"}});
+}
+
+Result<void> DamonSysfs::write_intervals(DamonIntervals intervals) const {
+  // The target's maps are ours to watch, so DAMON's own update of them is put far away.
+  return write_all({{context("monitoring_attrs/intervals/sample_us"), microseconds(intervals.sampling)},
+                    {context("monitoring_attrs/intervals/aggr_us"), microseconds(intervals.aggregation)},
+                    {context("monitoring_attrs/intervals/update_us"), microseconds(std::chrono::hours(1))}});
+}
+
+Result<void> DamonSysfs::write_target(std::size_t index, const DamonTarget& target) const {
+  const std::string folder = context("targets/" + std::to_string(index) + "/");
+  if (Result<void> written =
+          write_all({{folder + "pid_target", std::to_string(target.pid.value)},
+                     {folder + "regions/nr_regions", std::to_string(target.spans.size())}});
+      !written)
+    return written;
+  for (std::size_t i = 0; i < target.spans.size(); ++i) {
+    const std::string region = folder + "regions/" + std::to_string(i) + "/";
+    if (Result<void> written = write_all({{region + "start", std::to_string(target.spans[i].start)},
+                                          {region + "end", std::to_string(target.spans[i].end)}});
+        !written)
+      return written;
+  }
+  return {};
+}
+
+Result<void> DamonSysfs::run(const std::vector<DamonTarget>& targets, DamonIntervals intervals) {
+  if (!claimed_) return fail(ErrorKind::kFailed, "DAMON was not claimed");
+  if (Result<void> stopped = pause(); !stopped) return stopped;
+  std::size_t regions = 0;
+  for (const DamonTarget& target : targets) regions += target.spans.size();
+  const std::string limit = std::to_string(std::max(regions, kMinimumRegions));
+  // As many regions at least as spans: DAMON merges none beyond a span. Not more: it splits none either.
+  if (Result<void> written =
+          write_all({{context("targets/nr_targets"), std::to_string(targets.size())},
+                     {context("monitoring_attrs/nr_regions/min"), std::to_string(kMinimumRegions)},
+                     {context("monitoring_attrs/nr_regions/max"), limit},
+                     {context("monitoring_attrs/nr_regions/min"), limit}});
+      !written)
+    return written;
+  for (std::size_t index = 0; index < targets.size(); ++index)
+    if (Result<void> written = write_target(index, targets[index]); !written) return written;
+  if (Result<void> written = write_intervals(intervals); !written) return written;
+  if (Result<void> started = write_text(kdamond("state"), "on"); !started) return started;
+  running_ = true;
+  return {};
+}
+
+Result<void> DamonSysfs::change_intervals(DamonIntervals intervals) {
+  if (Result<void> written = write_intervals(intervals); !written) return written;
+  return write_text(kdamond("state"), "commit");
+}
+
+Result<Pid> DamonSysfs::kdamond_pid() const {
+  const Result<std::string> text = read_file(kdamond("pid"));
+  if (!text) return tl::make_unexpected(text.error());
+  const int pid = std::atoi(text->c_str());
+  if (pid <= 0) return fail(ErrorKind::kFailed, "the kdamond does not run");
+  return Pid{pid};
+}
+
+Result<void> DamonSysfs::pause() {
+  if (!running_) return {};
+  running_ = false;
+  const Result<std::string> state = read_file(kdamond("state"));
+  if (state && state->starts_with("off")) return {};  // ended by itself: its targets are gone
+  return write_text(kdamond("state"), "off");
+}
+
+void DamonSysfs::release() {
+  if (!claimed_) return;
+  static_cast<void>(pause());  // when it cannot be stopped, the next line says so by failing too
+  static_cast<void>(write_text(admin_ + "/kdamonds/nr_kdamonds", "0"));
+  claimed_ = false;
+}
+
+}  // namespace tier

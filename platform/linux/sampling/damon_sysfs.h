@@ -1,0 +1,53 @@
+// One kdamond of our own through DAMON's sysfs. DAMON has one owner: with any kdamond in use by another, we
+// refuse.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/address_range.h"
+#include "core/result.h"
+#include "core/units.h"
+
+namespace tier {
+
+struct DamonIntervals {
+  Nanoseconds sampling{}, aggregation{};
+};
+
+struct DamonTarget {
+  Pid pid;
+  std::vector<AddressRange> spans;  // sorted
+};
+
+class DamonSysfs {
+ public:
+  // `admin`: /sys/kernel/mm/damon/admin, or a tree like it.
+  explicit DamonSysfs(std::string admin) : admin_(std::move(admin)) {}
+  DamonSysfs(const DamonSysfs&) = delete;
+  DamonSysfs& operator=(const DamonSysfs&) = delete;
+  ~DamonSysfs();  // releases
+
+  // kUnsupported without DAMON's sysfs, kPermission when it may not be written, kFailed when somebody else
+  // has a kdamond.
+  Result<void> claim();
+  // Stops the kdamond if it runs, replaces targets and intervals, and starts it. After claim().
+  Result<void> run(const std::vector<DamonTarget>& targets, DamonIntervals intervals);
+  // New intervals for the running kdamond.
+  Result<void> change_intervals(DamonIntervals intervals);
+  Result<Pid> kdamond_pid() const;
+  Result<void> pause();  // stops the kdamond, keeps the claim
+  // Stops and gives DAMON back as it was found (no kdamond). Idempotent.
+  void release();
+
+ private:
+  std::string kdamond(const std::string& file) const { return admin_ + "/kdamonds/0/" + file; }
+  std::string context(const std::string& file) const { return kdamond("contexts/0/" + file); }
+  Result<void> write_intervals(DamonIntervals intervals) const;
+  Result<void> write_target(std::size_t index, const DamonTarget& target) const;
+
+  std::string admin_;
+  bool claimed_ = false, running_ = false;
+};
+
+}  // namespace tier

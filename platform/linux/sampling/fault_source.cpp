@@ -1,0 +1,137 @@
+#include "platform/linux/sampling/fault_source.h"
+
+#include <bpf/libbpf.h>
+
+#include <cerrno>
+
+#include "faults.skel.h"
+#include "platform/linux/sampling/program_price.h"
+#include "platform/linux/sampling/source_meter.h"
+
+namespace tier {
+namespace {
+
+struct SkeletonCloser {
+  void operator()(faults_bpf* skeleton) const { faults_bpf__destroy(skeleton); }
+};
+using Skeleton = std::unique_ptr<faults_bpf, SkeletonCloser>;
+
+constexpr std::uint64_t kWriteFault = 2;  // bit 1 of the x86 page fault error code
+
+}  // namespace
+
+class FaultSource::Impl {
+ public:
+  explicit Impl(const Clock& clock) : meter_(clock) {}
+
+  Result<void> start(const SamplingSettings& settings, const std::string& btf_path);
+  Result<void> set_targets(std::span<const Target> targets) {
+    watched_.replace(targets);
+    return events_.watch(watched_);
+  }
+  SampleBatch collect();
+  SourceStatus status() const;
+
+ private:
+  void handle(std::span<const std::byte> event);
+
+  Skeleton skeleton_;
+  BpfEvents events_;
+  BpfLink link_;
+  std::unique_ptr<ProgramPrice> price_;
+  WatchList watched_;
+  CounterDifference kernel_counters_;
+  SampleBatch batch_;
+  Nanoseconds program_price_{};
+  SourceMeter meter_;
+};
+
+Result<void> FaultSource::Impl::start(const SamplingSettings& settings, const std::string& btf_path) {
+  if (Result<void> btf = require_btf(btf_path); !btf) return btf;
+  take_bpf_log();
+  skeleton_.reset(faults_bpf__open());
+  if (!skeleton_) return tl::make_unexpected(bpf_error("opening the fault sampler", errno));
+  if (Result<void> sized = set_ring_bytes(*skeleton_->obj, settings.ring_bytes); !sized) return sized;
+  if (const int code = faults_bpf__load(skeleton_.get()); code != 0)
+    return tl::make_unexpected(bpf_error("loading the fault sampler", -code));
+  if (Result<void> opened = events_.open(*skeleton_->obj, [this](auto event) { handle(event); }); !opened)
+    return opened;
+  price_ = std::make_unique<ProgramPrice>(bpf_program__fd(skeleton_->progs.on_fault));
+  link_.reset(bpf_program__attach(skeleton_->progs.on_fault));
+  if (!link_) return tl::make_unexpected(bpf_error("attaching to exceptions:page_fault_user", errno));
+  return {};
+}
+
+void FaultSource::Impl::handle(std::span<const std::byte> event) {
+  ++batch_.counters.taken;
+  const auto* fault = reinterpret_cast<const tier_fault*>(event.data());
+  if (event.size() < sizeof(*fault) || fault->header.version != TIER_EVENTS_VERSION) {
+    ++batch_.counters.undecoded;
+    return;
+  }
+  const std::optional<TargetId> target = watched_.find(fault->header.tgid, fault->header.start_ticks);
+  if (!target) {
+    ++batch_.counters.foreign;
+    return;
+  }
+  ++batch_.counters.delivered;
+  AccessSample sample;
+  sample.target = *target;
+  sample.tid = Tid{static_cast<std::int32_t>(fault->header.tid)};
+  sample.address = fault->address;
+  sample.ip = fault->ip;
+  sample.type = (fault->error_code & kWriteFault) != 0 ? AccessType::kStore : AccessType::kLoad;
+  sample.meaning = WeightMeaning::kAccesses;
+  sample.weight = 1;
+  sample.time = Nanoseconds(static_cast<std::int64_t>(fault->header.time_ns));
+  sample.source = SourceKind::kFault;
+  batch_.samples.push_back(sample);
+}
+
+SampleBatch FaultSource::Impl::collect() {
+  const Nanoseconds cpu_begin = thread_cpu_time();
+  batch_ = {};
+  events_.drain();
+  const tier_counters now = events_.counters();
+  program_price_ = price_->settle(now.sent);
+  batch_.counters += kernel_counters_.since_last(now);
+  meter_.add(batch_.counters, thread_cpu_time() - cpu_begin);
+  return std::move(batch_);
+}
+
+SourceStatus FaultSource::Impl::status() const {
+  SourceStatus status;
+  status.name = "faults";
+  status.fidelity =
+      "page faults: each page shows once when it is first touched, and again on kernel NUMA hint faults";
+  meter_.fill(status, program_price_);
+  return status;
+}
+
+FaultSource::FaultSource(SamplingSettings settings, const Clock& clock, std::string btf_path)
+    : settings_(settings), clock_(clock), btf_path_(std::move(btf_path)) {}
+FaultSource::~FaultSource() = default;
+
+Result<void> FaultSource::start() {
+  impl_ = std::make_unique<Impl>(clock_);
+  Result<void> started = impl_->start(settings_, btf_path_);
+  if (!started) impl_.reset();
+  return started;
+}
+Result<void> FaultSource::set_targets(std::span<const Target> targets) {
+  return impl_ ? impl_->set_targets(targets) : fail(ErrorKind::kFailed, "fault sampling is not running");
+}
+Result<SampleBatch> FaultSource::collect() {
+  if (!impl_) return fail(ErrorKind::kFailed, "fault sampling is not running");
+  return impl_->collect();
+}
+SourceStatus FaultSource::status() const {
+  if (impl_) return impl_->status();
+  SourceStatus status;
+  status.name = "faults";
+  status.fidelity = "not running";
+  return status;
+}
+void FaultSource::stop() { impl_.reset(); }
+
+}  // namespace tier
