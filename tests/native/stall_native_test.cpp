@@ -1,36 +1,12 @@
 // Stall sampling on this machine's own kernel. Needs root (CAP_BPF and CAP_PERFMON).
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <thread>
-
 #include "platform/linux/sampling/stall_source.h"
+#include "tests/native/native_support.h"
 #include "tests/native/watched_program.h"
 
 namespace tier {
 namespace {
-
-class SteadyClock final : public Clock {
- public:
-  Nanoseconds now() const override { return std::chrono::steady_clock::now().time_since_epoch(); }
-};
-
-SampleBatch gather(AccessSource& source, int tenths_of_second) {
-  SampleBatch all;
-  for (int turn = 0; turn < tenths_of_second; ++turn) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    const Result<SampleBatch> batch = source.collect();
-    EXPECT_TRUE(batch);
-    if (!batch) break;
-    all.samples.insert(all.samples.end(), batch->samples.begin(), batch->samples.end());
-    all.counters += batch->counters;
-  }
-  return all;
-}
-
-void expect_balanced(const SampleCounters& counters) {
-  EXPECT_EQ(counters.taken, counters.delivered + counters.undecoded + counters.foreign);
-}
 
 TEST(StallNative, SamplesOfAKnownProgramFallInItsArray) {
   const SteadyClock clock;
@@ -44,6 +20,10 @@ TEST(StallNative, SamplesOfAKnownProgramFallInItsArray) {
   gather(source, 10);  // first touch
   const SampleBatch batch = gather(source, 30);
   expect_balanced(batch.counters);
+  const SourceStatus status = source.status();
+  std::printf("%s: %s\n%lu taken, %lu undecoded, %lu lost, %.4f of a CPU\n", status.name.c_str(),
+              status.fidelity.c_str(), batch.counters.taken, batch.counters.undecoded, batch.counters.lost,
+              status.cpu_share);
   ASSERT_GT(batch.samples.size(), 100U);
   std::size_t right = 0, hot = 0;
   double weight = 0;
@@ -56,8 +36,8 @@ TEST(StallNative, SamplesOfAKnownProgramFallInItsArray) {
   }
   const double count = static_cast<double>(batch.samples.size());
   std::printf(
-      "%s\n%zu samples, %.1f %% right, %.1f %% hot, %.2f s of weight, decoded %.1f %%\n",
-      source.status().fidelity.c_str(), batch.samples.size(), 100.0 * static_cast<double>(right) / count,
+      "%zu samples, %.1f %% right, %.1f %% hot, %.2f s of weight, decoded %.1f %%\n",
+      batch.samples.size(), 100.0 * static_cast<double>(right) / count,
       100.0 * static_cast<double>(hot) / count, weight,
       100.0 * static_cast<double>(batch.counters.delivered) / static_cast<double>(batch.counters.taken));
   EXPECT_GE(static_cast<double>(right), 0.95 * count);

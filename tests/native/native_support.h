@@ -1,0 +1,36 @@
+// What the native tests share: a clock, and collecting for a while.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "core/clock.h"
+#include "platform/api/access_source.h"
+
+namespace tier {
+
+class SteadyClock final : public Clock {
+ public:
+  Nanoseconds now() const override { return std::chrono::steady_clock::now().time_since_epoch(); }
+};
+
+inline SampleBatch gather(AccessSource& source, int tenths_of_second) {
+  SampleBatch all;
+  for (int turn = 0; turn < tenths_of_second; ++turn) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const Result<SampleBatch> batch = source.collect();
+    EXPECT_TRUE(batch);
+    if (!batch) break;
+    all.samples.insert(all.samples.end(), batch->samples.begin(), batch->samples.end());
+    all.counters += batch->counters;
+  }
+  return all;
+}
+
+inline void expect_balanced(const SampleCounters& counters) {
+  EXPECT_EQ(counters.taken, counters.delivered + counters.undecoded + counters.foreign);
+}
+
+}  // namespace tier
