@@ -9,7 +9,6 @@ using nlohmann::json;
 
 PeriodCounts period_from(const json& event) {
   PeriodCounts period;
-  period.user_instructions = event.at("user_instructions").get<std::uint64_t>();
   for (const json& node : event.at("nodes"))
     period.nodes.push_back({node.at(0).get<std::uint64_t>(), node.at(1).get<std::uint64_t>(), node.at(2).get<std::uint64_t>(),
                             node.at(3).get<std::uint64_t>()});

@@ -28,7 +28,6 @@ struct RegionCounts {
 };
 
 struct PeriodCounts {
-  std::uint64_t user_instructions = 0;
   std::vector<NodeCounts> nodes;
   std::vector<RegionCounts> regions;
 };

@@ -12,7 +12,6 @@ using qemu_plugin_meminfo_t = std::uint32_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 struct qemu_plugin_hwaddr;
-struct qemu_plugin_scoreboard;
 
 struct qemu_info_t {
   const char* target_name;
@@ -27,14 +26,8 @@ struct qemu_info_t {
   } system;
 };
 
-struct qemu_plugin_u64 {
-  qemu_plugin_scoreboard* score;
-  std::size_t offset;
-};
-
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_CB_RW_REGS };
 enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_R = 1, QEMU_PLUGIN_MEM_W, QEMU_PLUGIN_MEM_RW };
-enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64, QEMU_PLUGIN_INLINE_STORE_U64 };
 
 using qemu_plugin_simple_cb_t = void (*)(qemu_plugin_id_t);
 using qemu_plugin_udata_cb_t = void (*)(qemu_plugin_id_t, void*);
@@ -53,9 +46,6 @@ std::size_t qemu_plugin_insn_data(const qemu_plugin_insn*, void*, std::size_t);
 void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn*, qemu_plugin_vcpu_mem_cb_t, qemu_plugin_cb_flags, qemu_plugin_mem_rw,
                                       void*);
 void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn*, qemu_plugin_vcpu_udata_cb_t, qemu_plugin_cb_flags, void*);
-void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(qemu_plugin_tb*, qemu_plugin_op, qemu_plugin_u64, std::uint64_t);
-qemu_plugin_scoreboard* qemu_plugin_scoreboard_new(std::size_t);
-std::uint64_t qemu_plugin_u64_sum(qemu_plugin_u64);
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
 qemu_plugin_hwaddr* qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, std::uint64_t);
 bool qemu_plugin_hwaddr_is_io(const qemu_plugin_hwaddr*);
