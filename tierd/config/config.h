@@ -31,19 +31,19 @@ struct TargetsConfig {
 
 struct SamplingConfig {
   SourceChoice source = SourceChoice::kAuto;  // the best that the start-up probe finds
-  // Enough for a hot set to show within a few ticks; the budgets below win when samples are dear.
-  double target_samples_per_second = 2000;
-  double cpu_budget = 0.01;  // share of one CPU per 100 GiB managed: what operators accept unseen
-  double max_cpu = 0.03;     // share of one CPU, whatever is managed
+  // A few hundred tell a hot 2 MiB region from a cold one within seconds; the budget below wins when samples
+  // are dear.
+  double target_samples_per_second = 200;
+  double cpu_budget = 0.01;  // share of one CPU, programs and daemon together: what operators accept unseen
+  double max_cpu = 0.03;     // share of one CPU, whatever cpu_budget says; itself never above 0.03
 };
 
 struct TiersConfig {
   LatencyChoice latency = LatencyChoice::kAuto;  // firmware's figures checked by the probe, which wins
   std::map<int, Nanoseconds> latencies;          // node -> unloaded read latency: the admin's word wins
-  // Ratio: nodes within it of the fastest share a tier. 15 % is above probe noise and below DRAM to CXL
-  // (about 2).
+  // Ratio: nodes within it of the fastest of a group share a tier. 15 % is above the probe's noise and below
+  // the step from DRAM to CXL (about 2).
   double same_tier = 1.15;
-  std::vector<std::int64_t> fast_nodes;     // forced into the fastest tier
   std::vector<std::int64_t> exclude_nodes;  // never moved to nor from
 };
 
@@ -51,19 +51,24 @@ struct PolicyConfig {
   // Ticks ahead over which a move must earn its cost; one of kHorizons (core/forecast.h). 16 ticks let a 2
   // MiB move (about 1 ms) pay back on regions with a few microseconds of stall per tick.
   std::int64_t horizon = 16;
-  double margin =
-      1.0;  // benefit must exceed margin × cost; 1 = break even by forecast, the ledger corrects it
-  double headroom = 0.02;          // share of the fast tier kept free for new allocations
-  Bytes bytes_per_tick = 256_MiB;  // hard cap of one plan: 2 % of a 10 GB/s copy at one tick a second
-  Nanoseconds cooldown =
-      Nanoseconds{10'000'000'000};  // a region that moved stays at least this long: no ping-pong
-  std::string forecaster = "exponential-average";  // best of the baselines on a steady hot set
+  // Benefit must exceed margin × cost. 1 = break even by forecast; only where the ledger starts to learn.
+  double margin = 1.0;
+  // Share of the fast tier kept free for new allocations.
+  double headroom = 0.02;
+  // Hard cap of one plan: with one tick a second, what migration.rate can carry out until the next.
+  Bytes bytes_per_tick = 256_MiB;
+  // A region that moved stays at least this long. The costs alone stop ping-pong; this bounds a forecast
+  // gone wrong.
+  Nanoseconds cooldown = Nanoseconds{2'000'000'000};
+  // Best of the baselines on a steady hot set.
+  std::string forecaster = "exponential-average";
 };
 
 struct MigrationConfig {
-  Bytes rate_per_second = 200_MiB;  // token bucket over all moves; the rate that tiering tools commonly use
-  std::int64_t batch_pages =
-      512;  // base pages per move call: one 2 MiB region, so a stop waits for one call at most
+  // Token bucket over all moves: at most an eighth of one CPU and under 1 % of one memory channel.
+  Bytes rate_per_second = 256_MiB;
+  // Base pages per move call: one 2 MiB region of 4 KiB pages, so a stop waits for one such call at most.
+  std::int64_t batch_pages = 512;
 };
 
 struct ControlConfig {
@@ -77,8 +82,8 @@ struct LogConfig {
 
 struct Config {
   Mode mode = Mode::kObserve;  // acts only when told to
-  Nanoseconds interval =
-      Nanoseconds{1'000'000'000};          // one tick: long enough for a few samples per hot region
+  // One tick: long enough for a few samples per hot region.
+  Nanoseconds interval = Nanoseconds{1'000'000'000};
   Bytes region_size = kDefaultRegionSize;  // power of two; one PMD huge page on x86-64
   TargetsConfig targets;
   SamplingConfig sampling;

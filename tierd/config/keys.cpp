@@ -297,7 +297,7 @@ void add_first_keys(std::vector<ConfigKey>& keys) {
                   TIER_SHOW(show_real(c.sampling.target_samples_per_second))});
   keys.push_back({"sampling.cpu_budget", share(TIER_MEMBER(sampling.cpu_budget), 0.0001, 1),
                   TIER_SHOW(show_real(c.sampling.cpu_budget))});
-  keys.push_back({"sampling.max_cpu", share(TIER_MEMBER(sampling.max_cpu), 0.0001, 1),
+  keys.push_back({"sampling.max_cpu", share(TIER_MEMBER(sampling.max_cpu), 0.0001, 0.03),
                   TIER_SHOW(show_real(c.sampling.max_cpu))});
 }
 
@@ -309,8 +309,6 @@ void add_tier_keys(std::vector<ConfigKey>& keys) {
   keys.push_back({"tiers.latencies.*", apply_node_latency, show_node_latencies});
   keys.push_back({"tiers.same_tier", real(TIER_MEMBER(tiers.same_tier), 1, 10),
                   TIER_SHOW(show_real(c.tiers.same_tier))});
-  keys.push_back({"tiers.fast_nodes", numbers(TIER_MEMBER(tiers.fast_nodes), 0, kMaxNode),
-                  TIER_SHOW(show_list(c.tiers.fast_nodes))});
   keys.push_back({"tiers.exclude_nodes", numbers(TIER_MEMBER(tiers.exclude_nodes), 0, kMaxNode),
                   TIER_SHOW(show_list(c.tiers.exclude_nodes))});
 }
@@ -318,7 +316,7 @@ void add_tier_keys(std::vector<ConfigKey>& keys) {
 void add_acting_keys(std::vector<ConfigKey>& keys) {
   keys.push_back({"policy.horizon", apply_horizon, TIER_SHOW(std::to_string(c.policy.horizon))});
   keys.push_back(
-      {"policy.margin", real(TIER_MEMBER(policy.margin), 0, 1000), TIER_SHOW(show_real(c.policy.margin))});
+      {"policy.margin", real(TIER_MEMBER(policy.margin), 0.5, 8), TIER_SHOW(show_real(c.policy.margin))});
   keys.push_back({"policy.headroom", share(TIER_MEMBER(policy.headroom), 0, 0.5),
                   TIER_SHOW(show_real(c.policy.headroom))});
   keys.push_back({"policy.bytes_per_tick", size(TIER_MEMBER(policy.bytes_per_tick), 4_KiB, Bytes{1ULL << 44}),

@@ -154,13 +154,6 @@ void check_together(LoadedConfig& loaded, std::vector<Error>& problems) {
          fmt::format("{}: sampling.cpu_budget: {} is more than sampling.max_cpu ({})",
                      where("sampling.cpu_budget"), config.sampling.cpu_budget, config.sampling.max_cpu),
          "raise max_cpu or lower cpu_budget"});
-  for (const std::int64_t node : config.tiers.fast_nodes)
-    if (std::find(config.tiers.exclude_nodes.begin(), config.tiers.exclude_nodes.end(), node) !=
-        config.tiers.exclude_nodes.end())
-      problems.push_back({ErrorKind::kUsage,
-                          fmt::format("{}: tiers.fast_nodes: node {} is also in tiers.exclude_nodes",
-                                      where("tiers.fast_nodes"), node),
-                          "name it in one of the two"});
   if (config.policy.bytes_per_tick < config.region_size)
     problems.push_back(
         {ErrorKind::kUsage,

@@ -45,7 +45,7 @@ source = "damon"
 cpu_budget = "0.5%"
 [tiers]
 latencies = { 0 = "90ns", 2 = "250ns" }
-fast_nodes = [0]
+exclude_nodes = [3]
 [policy]
 horizon = 4
 bytes_per_tick = "64MiB"
@@ -118,9 +118,6 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
                 "t.toml:2: tiers.latencies.fast: \"fast\" is not a node number (fix: write it like `0 = "
                 "\"90ns\"`, nodes "
                 "as `tierctl nodes` prints them)"},
-           Case{"[tiers]\nfast_nodes = [1]\nexclude_nodes = [1]",
-                "t.toml:2: tiers.fast_nodes: node 1 is also in tiers.exclude_nodes (fix: name it in one of "
-                "the two)"},
            Case{"[policy]\nhorizon = 5",
                 "t.toml:2: policy.horizon: 5 is not a forecast horizon (fix: choose one of 1, 4, 16 ticks)"},
            Case{"[policy]\nforecaster = \"last-valu\"",
