@@ -32,7 +32,7 @@ std::string stripped(const std::string& path, std::string data) {
   const int descriptor = mkstemp(scratch);
   if (descriptor < 0) return data;
   close(descriptor);
-  if (capture({"strip", "--strip-unneeded", "-o", scratch, path}))
+  if (capture({"strip", "--strip-unneeded", "-o", scratch, path}, true))
     if (Result<std::string> smaller = read_file(scratch); smaller && is_elf(*smaller)) data = std::move(*smaller);
   unlink(scratch);
   return data;
@@ -101,7 +101,7 @@ Result<std::string> Image::find_program(const std::string& name) const {
 }
 
 Result<> Image::add_libraries(const std::string& host_path) {
-  Result<std::string> listed = capture({"ldd", host_path});
+  Result<std::string> listed = capture({"ldd", host_path}, true);
   if (!listed) return {};  // a static program or a script
   std::istringstream lines(*listed);
   for (std::string line; std::getline(lines, line);) {
