@@ -8,9 +8,9 @@
 #define TIER_EVENTS_VERSION 1
 
 /* Code bytes around the interrupted instruction. 64 before: x86 instructions are at most 15 bytes long and a wrong
- * decoding start falls into step after a few of them; 16 after: one whole instruction at the pointer itself. */
+ * decoding start falls into step after a few of them; 64 after: a loop's body, up to its next access. */
 #define TIER_CODE_BEFORE 64
-#define TIER_CODE_AFTER 16
+#define TIER_CODE_AFTER 64
 
 #define TIER_MAX_TARGETS 16384
 #define TIER_MAX_KNOWN_CODE 65536

@@ -50,7 +50,11 @@ std::optional<PickedAccess> SampleDecoder::decode(const RawSample& raw, const Pi
       for (const auto& [known, decoded] : cache_) forget_(known);
       cache_.clear();
     }
-    cache_[key] = decode_x86({raw.code->code_before, before}, {raw.code->code_after, after});
+    const std::span<const std::uint8_t> code_before(raw.code->code_before, before);
+    const std::span<const std::uint8_t> code_after(raw.code->code_after, after);
+    Known& known = cache_[key];
+    known.around = decode_x86(code_before, code_after);
+    known.ahead = rule.with_evidence ? look_ahead_x86(code_before, code_after) : X86Ahead{};
     learnt_(key);
   }
   const auto found = cache_.find(key);
@@ -59,11 +63,13 @@ std::optional<PickedAccess> SampleDecoder::decode(const RawSample& raw, const Pi
     return std::nullopt;
   }
   const X86Registers registers = registers_of(raw.sample->registers);
-  const X86Decoded& code = found->second;
+  const X86Decoded& code = found->second.around;
   auto picked = evaluate(rule.ip_is_behind ? code.before : code.at, registers, true);
   if (!picked) picked = evaluate(rule.ip_is_behind ? code.at : code.before, registers, false);
-  if (!picked && rule.with_earlier) picked = evaluate(code.earlier, registers, false);
-  return picked;
+  if (picked || !rule.with_evidence) return picked;
+  if (const std::optional<Address> address = address_ahead(found->second.ahead, registers))
+    return PickedAccess{*address, found->second.ahead.access->type, false};
+  return evaluate(code.earlier, registers, false);
 }
 
 }  // namespace tier

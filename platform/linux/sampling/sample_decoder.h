@@ -8,6 +8,7 @@
 
 #include "bpf/events.h"
 #include "core/access_sample.h"
+#include "platform/linux/sampling/x86_ahead.h"
 #include "platform/linux/sampling/x86_decoder.h"
 
 namespace tier {
@@ -21,8 +22,9 @@ std::optional<RawSample> parse_sample(std::span<const std::byte> event);
 
 // How the access is picked among those that the code around ip shows.
 struct PickRule {
-  bool ip_is_behind = true;   // else the instruction at ip comes first
-  bool with_earlier = false;  // also accesses further back: evidence of access, not of waiting
+  bool ip_is_behind = true;  // else the instruction at ip comes first
+  bool with_evidence =
+      false;  // also accesses further on and further back: evidence of access, not of waiting
 };
 
 struct PickedAccess {
@@ -57,7 +59,11 @@ class SampleDecoder {
   };
 
   std::function<void(const tier_known_code&)> learnt_, forget_;
-  std::unordered_map<tier_known_code, X86Decoded, KeyHash, KeyEqual> cache_;
+  struct Known {
+    X86Decoded around;
+    X86Ahead ahead;  // only where evidence is asked for
+  };
+  std::unordered_map<tier_known_code, Known, KeyHash, KeyEqual> cache_;
 };
 
 X86Registers registers_of(const tier_registers& raw);

@@ -1,8 +1,8 @@
 #include "platform/linux/sampling/x86_decoder.h"
 
-#include <Zydis/Zydis.h>
-
 #include <algorithm>
+
+#include "platform/linux/sampling/x86_operands.h"
 
 namespace tier {
 namespace {
@@ -24,13 +24,6 @@ struct Step {
   bool straight = true;       // false for branches, calls, returns, system calls
 };
 
-int register_number(ZydisRegister reg) {
-  if (reg == ZYDIS_REGISTER_NONE) return -1;
-  const ZydisRegister whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
-  if (ZydisRegisterGetClass(whole) != ZYDIS_REGCLASS_GPR64) return -1;
-  return ZydisRegisterGetId(whole);
-}
-
 bool is_straight(ZydisInstructionCategory category) {
   switch (category) {
     case ZYDIS_CATEGORY_CALL:
@@ -45,56 +38,6 @@ bool is_straight(ZydisInstructionCategory category) {
       return true;
   }
 }
-
-// Memory operands that name an address without waiting for it.
-bool never_waits(ZydisInstructionCategory category) {
-  return category == ZYDIS_CATEGORY_NOP || category == ZYDIS_CATEGORY_WIDENOP ||
-         category == ZYDIS_CATEGORY_PREFETCH;
-}
-
-AccessType type_of(ZydisOperandActions actions) {
-  const bool reads = (actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
-  const bool writes = (actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
-  if (reads) return AccessType::kLoad;  // read-modify-write waits for the read
-  return writes ? AccessType::kStore : AccessType::kUnknown;
-}
-
-std::optional<X86Access> access_of(const ZydisDecodedOperand& operand) {
-  if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.type != ZYDIS_MEMOP_TYPE_MEM)
-    return std::nullopt;
-  X86Access access;
-  access.ip_relative = operand.mem.base == ZYDIS_REGISTER_RIP || operand.mem.base == ZYDIS_REGISTER_EIP;
-  if (!access.ip_relative && operand.mem.base != ZYDIS_REGISTER_NONE) {
-    access.base = static_cast<std::int8_t>(register_number(operand.mem.base));
-    if (access.base < 0) return std::nullopt;
-  }
-  if (operand.mem.index != ZYDIS_REGISTER_NONE) {
-    access.index = static_cast<std::int8_t>(register_number(operand.mem.index));
-    if (access.index < 0) return std::nullopt;  // a vector of indices: many addresses, none of them known
-  }
-  access.scale = operand.mem.scale == 0 ? std::uint8_t{1} : static_cast<std::uint8_t>(operand.mem.scale);
-  if (operand.mem.segment == ZYDIS_REGISTER_FS) access.segment = X86Access::Segment::kFs;
-  if (operand.mem.segment == ZYDIS_REGISTER_GS) access.segment = X86Access::Segment::kGs;
-  access.displacement = operand.mem.disp.has_displacement ? operand.mem.disp.value : 0;
-  access.type = type_of(operand.actions);
-  return access;
-}
-
-// The operand that a thread would wait for: loads before stores, explicit before implied.
-std::optional<X86Access> pick_access(std::span<const ZydisDecodedOperand> operands) {
-  std::optional<X86Access> best;
-  int best_rank = 0;
-  for (const ZydisDecodedOperand& operand : operands) {
-    const std::optional<X86Access> access = access_of(operand);
-    if (!access) continue;
-    const int rank = 1 + (access->type == AccessType::kLoad ? 2 : 0) +
-                     (operand.visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT ? 1 : 0);
-    if (rank > best_rank) best = access, best_rank = rank;
-  }
-  return best;
-}
-
-std::uint32_t bit(int number) { return number < 0 ? 0U : 1U << static_cast<unsigned>(number); }
 
 // After execution some address registers have moved on by a known step; `displacement` takes it back.
 void undo_known_steps(const ZydisDecodedInstruction& instruction, X86Access& access, std::uint32_t& written) {
@@ -175,12 +118,6 @@ int predecessor(std::span<const std::uint8_t> lengths, int end) {
   return best;
 }
 
-ZydisDecoder make_decoder() {
-  ZydisDecoder decoder;
-  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-  return decoder;
-}
-
 // Length of the instruction at each offset, 0 where there is none.
 std::array<std::uint8_t, kMaxWindow> instruction_lengths(const ZydisDecoder& decoder,
                                                          std::span<const std::uint8_t> bytes) {
@@ -213,7 +150,7 @@ std::optional<Address> X86Access::address(const X86Registers& registers) const {
 }
 
 X86Decoded decode_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after) {
-  static const ZydisDecoder decoder = make_decoder();
+  const ZydisDecoder& decoder = x86_decoder();
   if (before.size() > kMaxWindow) before = before.last(kMaxWindow);
   X86Decoded result;
   if (!after.empty())

@@ -1,0 +1,60 @@
+// Following the code from an interrupted instruction to the next memory access, by computing what it computes
+// on the way. Where samples fall evenly over instructions (an emulator) few land beside an access; most land
+// in the arithmetic that leads to one, and from the registers at hand its address can be worked out exactly.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "platform/linux/sampling/x86_decoder.h"
+
+namespace tier {
+
+// One instruction on the way, reduced to its effect on general registers.
+struct X86Step {
+  enum class Effect : std::uint8_t {
+    kMove,        // destination = source, zero-extended from source_bits
+    kMoveSigned,  // likewise, sign-extended
+    kLea,         // destination = base + index * scale + displacement (of `address`)
+    kAdd,
+    kSubtract,
+    kXor,
+    kAnd,
+    kOr,
+    kShiftLeft,
+    kShiftRight,
+    kShiftRightSigned,
+    kRotateLeft,
+    kRotateRight,
+    kMultiply,      // destination = first * source
+    kMultiplyWide,  // dx:ax = ax * source
+    kDivideWide,    // ax, dx = dx:ax / source, dx:ax % source
+    kForget         // the registers of `written` become unknown
+  };
+  Effect effect = Effect::kForget;
+  std::int8_t destination = -1;
+  std::int8_t first = -1;         // left operand; the destination but for three-operand forms
+  std::int8_t source = -1;        // -1: `immediate`
+  std::uint8_t bits = 64;         // 32 or 64: width of the operation; 32 clears the upper half
+  std::uint8_t source_bits = 64;  // for moves: 8, 16, 32 or 64
+  std::uint64_t immediate = 0;
+  X86Access address;          // for kLea
+  std::uint32_t written = 0;  // for kForget, one bit per general register
+};
+
+struct X86Ahead {
+  std::vector<X86Step> steps;
+  std::optional<X86Access> access;  // nothing: no access within reach
+};
+
+// Straight on from ip, through unconditional jumps and along backward conditional ones (loops go on), while
+// the code is in the windows; up to 48 instructions; stops at calls, returns and forward conditional jumps.
+X86Ahead look_ahead_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after);
+
+// The address of the access ahead; nothing when it depends on something unknown (memory, flags, vector
+// registers).
+std::optional<Address> address_ahead(const X86Ahead& ahead, const X86Registers& registers);
+
+}  // namespace tier
