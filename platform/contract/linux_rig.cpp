@@ -49,7 +49,8 @@ void touch(char* start, std::size_t size) {
   const unsigned long first_node = 1;
   if (options.own_policy) ::syscall(SYS_mbind, start, options.size.value, MPOL_BIND, &first_node, 64, 0);
   touch(start, options.touched.value);
-  if (options.mlocked) ::mlock(start, options.size.value);
+  // Past the sanitizers' own mlock, which does nothing.
+  if (options.mlocked) ::syscall(SYS_mlock, start, options.size.value);
   char command = 'r';
   while (::write(answers, &command, 1) == 1 && ::read(commands, &command, 1) == 1) {
     if (command == 'g') {
