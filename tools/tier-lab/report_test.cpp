@@ -1,1 +1,60 @@
-#include <gtest/gtest.h>
+#include "tools/tier-lab/report.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace tier::lab {
+namespace {
+
+using ::testing::HasSubstr;
+using nlohmann::json;
+
+json result(const std::string& tool, double stall_per_op) {
+  return {{"schema", kResultSchema}, {"mode", "measure"}, {"scenario", "s"}, {"kernel", "6.12"}, {"tool", tool}, {"fast_node", 0}, {"period_s", 1.0}, {"length_s", 2.0},
+          {"summary",
+           {{"fast_share", 0.5}, {"oracle_share", 0.9}, {"static_oracle_share", 0.8}, {"of_oracle", 0.55}, {"stall_s", 2.0}, {"all_fast_stall_s", 1.0}, {"oracle_stall_s", 1.2},
+            {"kernel_stall_s", 0.1}, {"stall_per_million_misses_ms", 200.0}, {"stall_per_million_ops_s", stall_per_op}, {"progress", 10e6}, {"misses", 10'000'000},
+            {"reached_90_percent_of_oracle_s", nullptr}, {"kept_90_percent_of_oracle_from_s", 7.0}, {"moved_up_mib", 10}, {"moved_down_mib", nullptr}, {"migrated_mib", 20},
+            {"regions_seen_up", 1}, {"regions_seen_down", 2}, {"tool_cpu_s_per_s", 0.01}}},
+          {"heat", {{{"address", 0x200000}, {"misses", {0, 5}}, {"node", {-1, 0}}}, {{"address", 0x400000}, {"misses", {1000000, 1000000}}, {"node", {1, 0}}}}}};
+}
+
+TEST(ResultTable, SaysNeverWhereTheOracleWasNotReached) {
+  const std::string table = result_table(result("none", 0.2));
+  EXPECT_THAT(table, HasSubstr("50.0 %"));
+  EXPECT_THAT(table, HasSubstr("never"));
+  EXPECT_THAT(table, HasSubstr("7 s"));
+  EXPECT_THAT(table, HasSubstr("10 / ?"));
+}
+
+TEST(CompareTable, SavedStallIsForEqualWork) {
+  const std::string table = compare_table({result("none", 0.2), result("tierd", 0.15)});
+  EXPECT_THAT(table, HasSubstr("0.50"));  // (0.2 - 0.15) s for each million, ten millions
+  EXPECT_THAT(table, HasSubstr("-25.0%"));
+}
+
+TEST(HeatMap, ShowsWhoServedInLettersAndColours) {
+  const std::string letters = heat_map(result("none", 0.2), 10, false);
+  EXPECT_THAT(letters, HasSubstr("200000  .\n"));
+  EXPECT_THAT(letters, HasSubstr("400000 g@\n"));
+  EXPECT_THAT(heat_map(result("none", 0.2), 10, true), HasSubstr("\x1b[48;5;45m \x1b[48;5;220m \x1b[0m\n"));
+  EXPECT_THAT(heat_map(result("none", 0.2), 1, false), ::testing::Not(HasSubstr("200000 ")));
+}
+
+TEST(LoadResult, RefusesWhatIsNotOne) {
+  char name[] = "/tmp/tier-lab-report-XXXXXX";
+  close(mkstemp(name));
+  for (const char* text : {"", "{}", "[]", R"({"schema":"other/1"})"}) {
+    std::ofstream(name) << text;
+    EXPECT_FALSE(load_result(name)) << text;
+  }
+  std::ofstream(name) << result("none", 0.2).dump();
+  EXPECT_TRUE(load_result(name));
+  unlink(name);
+  EXPECT_FALSE(load_result(name));
+}
+
+}  // namespace
+}  // namespace tier::lab

@@ -17,6 +17,7 @@
 namespace {
 
 constexpr std::size_t kRegion = 2 << 20;
+constexpr double kPrintEvery = 0.2;  // seconds
 
 struct Options {
   std::size_t mib = 64;        // size of the data
@@ -111,7 +112,7 @@ int main(int argc, char** argv) {
   std::vector<std::uint32_t> hot = hot_regions(regions, options.hot, random);
   std::uint64_t state = options.seed * 0x9e3779b97f4a7c15ULL + 1, operations = 0;
   const double start = now();
-  double next_move = options.move_s > 0 ? start + options.move_s : 1e18, next_print = start + 0.5;
+  double next_move = options.move_s > 0 ? start + options.move_s : 1e18, next_print = start + kPrintEvery;
   while (true) {
     update(data, regions, hot, options.hot_percent, state);
     operations += 20'000;
@@ -122,7 +123,7 @@ int main(int argc, char** argv) {
     }
     if (time >= next_print) {
       std::printf("ops %llu\n", static_cast<unsigned long long>(operations));
-      next_print += 0.5;
+      next_print += kPrintEvery;
     }
   }
 }
