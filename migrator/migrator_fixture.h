@@ -47,8 +47,8 @@ class MigratorTest : public testing::Test {
     return {.sequence = sequence, .tick = Tick{sequence}, .requests = std::move(requests)};
   }
 
-  void build(FakeSpec spec, MigratorSettings settings = {}) {
-    machine = std::make_unique<FakeMachine>(std::move(spec));
+  void build(const FakeSpec& spec, MigratorSettings settings = {}) {
+    machine = std::make_unique<FakeMachine>(spec);
     executor = std::make_shared<ManualExecutor>();
     migrator = std::make_unique<Migrator>(*machine, *machine, *machine, clock, settings, executor);
   }

@@ -1,6 +1,7 @@
 #include "migrator/move_cost.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tier {
 namespace {
@@ -37,8 +38,7 @@ MoveCost MoveCostMeter::estimate() const {
     slope = std::clamp(covariance / variance, 0.0, slope);
   }
   cost.seconds_per_byte = slope;
-  cost.fixed = Nanoseconds{
-      static_cast<Nanoseconds::rep>(std::max(0.0, mean_seconds - slope * mean_bytes) * 1e9 + 0.5)};
+  cost.fixed = Nanoseconds{std::llround(std::max(0.0, mean_seconds - slope * mean_bytes) * 1e9)};
   cost.measured = measured_;
   return cost;
 }

@@ -66,7 +66,7 @@ class FakeMachine final : public ProcessTable,
                           public SelfMeter,
                           public RivalFinder {
  public:
-  explicit FakeMachine(FakeSpec spec);
+  explicit FakeMachine(const FakeSpec& spec);
   ~FakeMachine() override;
 
   // What happens to the machine.

@@ -74,12 +74,10 @@ std::optional<Mapping> parse_map_line(std::string_view line) {
   mapping.executable = permissions[2] == 'x';
   mapping.shared = permissions[3] == 's';
   mapping.name = trimmed(line);
-  if (shared_memory(mapping.name)) {
+  if (shared_memory(mapping.name) || (mapping.shared && *inode == 0)) {
     mapping.backing = Backing::kShared;
   } else if (*inode != 0) {
     mapping.backing = Backing::kFile;
-  } else if (mapping.shared) {
-    mapping.backing = Backing::kShared;
   }
   return mapping;
 }

@@ -45,8 +45,10 @@ void find_damon(const std::string& root, std::vector<Rival>& rivals) {
     const std::string number = it->path().filename().string();
     if (!parse_number(number) || first_line((it->path() / "state").string()) != "on") continue;
     std::string actions;
-    for (const std::string& action : moving_actions(it->path()))
-      actions += (actions.empty() ? "" : ", ") + action;
+    for (const std::string& action : moving_actions(it->path())) {
+      if (!actions.empty()) actions += ", ";
+      actions += action;
+    }
     if (actions.empty()) continue;
     rivals.push_back({"DAMON (kdamond " + number + ": " + actions + ")",
                       "it moves pages too: stop its schemes, or keep tierd in observe mode"});

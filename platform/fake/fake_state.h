@@ -1,0 +1,161 @@
+// The fake machine's insides, shared by its two source files and by nobody else.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "platform/fake/fake_machine.h"
+
+namespace tier {
+namespace fake {
+
+constexpr int kEvicted = -1;    // mapped, not resident
+constexpr int kNotMapped = -2;  // unmapped since
+
+struct Area {
+  FakeMapping mapping;
+  std::vector<int> node;  // per page: a node, kEvicted or kNotMapped
+};
+
+struct Process {
+  FakeProcess facts;
+  std::uint64_t generation = 0;  // of the address space
+  std::uint64_t version = 1;     // of the mappings
+  bool denied = false;
+  std::vector<Area> areas;
+};
+
+struct Trouble {
+  Pid pid;
+  AddressRange range;
+  int error_number = 0;  // 0: isolates, then fails to migrate
+  int times = -1;
+};
+
+// Takes one from a count of repetitions; negative counts last for ever.
+inline bool consume(int& times) {
+  if (times == 0) return false;
+  if (times > 0) --times;
+  return true;
+}
+
+}  // namespace fake
+
+struct FakeMachine::State {
+  using Area = fake::Area;
+  using Process = fake::Process;
+  using Trouble = fake::Trouble;
+  static constexpr int kEvicted = fake::kEvicted, kNotMapped = fake::kNotMapped;
+
+  mutable std::mutex mutex;
+  Bytes page_size, huge_page;
+  std::map<int, FakeNode> nodes;
+  std::map<int, Bytes> reserved;
+  std::map<int, std::int64_t> used_pages;
+  std::map<int, Process> processes;
+  std::uint64_t generations = 0;
+  std::vector<Trouble> troubles;
+  int call_error = 0, call_error_times = 0;
+  std::function<void()> hook;
+  ManualClock* clock = nullptr;
+  Nanoseconds fixed{};
+  double seconds_per_byte = 0;
+  std::uint64_t move_calls = 0, addresses_passed = 0;
+  std::optional<double> pressure;
+  SelfUsage usage;
+  std::vector<Rival> rivals;
+  Nanoseconds probe_cost{};
+
+  Address page_of(Address a) const { return a & ~(page_size.value - 1); }
+
+  Process* process(Pid pid) {
+    const auto it = processes.find(pid.value);
+    return it == processes.end() ? nullptr : &it->second;
+  }
+
+  void set_node(int& page, int node) {
+    if (page >= 0) --used_pages[page];
+    page = node;
+    if (page >= 0) ++used_pages[page];
+  }
+
+  std::int64_t free_pages(int node) const {
+    const auto it = nodes.find(node);
+    if (it == nodes.end() || !it->second.online) return 0;
+    const auto held = reserved.find(node);
+    const auto used = used_pages.find(node);
+    const std::uint64_t reserved_bytes = held == reserved.end() ? 0 : held->second.value;
+    const auto total = static_cast<std::int64_t>(it->second.capacity.value / page_size.value);
+    return total - static_cast<std::int64_t>(reserved_bytes / page_size.value) -
+           (used == used_pages.end() ? 0 : used->second);
+  }
+
+  void add_area(Process& process, const FakeMapping& mapping) {
+    Area area;
+    area.mapping = mapping;
+    area.node.assign((mapping.size.value + page_size.value - 1) / page_size.value, kEvicted);
+    for (int& page : area.node) set_node(page, mapping.node);
+    process.areas.push_back(std::move(area));
+    std::sort(process.areas.begin(), process.areas.end(),
+              [](const Area& a, const Area& b) { return a.mapping.start < b.mapping.start; });
+    ++process.version;
+  }
+
+  void release(Process& process) {
+    for (Area& area : process.areas)
+      for (int& page : area.node) set_node(page, kNotMapped);
+    process.areas.clear();
+  }
+
+  void fill(Process& process, const FakeProcess& facts) {
+    process.facts = facts;
+    process.generation = ++generations;
+    for (const FakeMapping& mapping : facts.mappings) add_area(process, mapping);
+  }
+
+  // The area and index of a page; null where nothing was ever mapped.
+  std::pair<Area*, std::size_t> find(Process& process, Address address) const {
+    for (Area& area : process.areas) {
+      const std::uint64_t offset = page_of(address) - area.mapping.start;
+      if (address >= area.mapping.start && offset / page_size.value < area.node.size())
+        return {&area, offset / page_size.value};
+    }
+    return {nullptr, 0};
+  }
+
+  int status_of(Process& process, Address address) const {
+    const auto [area, index] = find(process, address);
+    if (area == nullptr || area->node[index] == kNotMapped) return -EFAULT;
+    return area->node[index] == kEvicted ? -ENOENT : area->node[index];
+  }
+
+  // The pages that move together with one.
+  std::pair<std::size_t, std::size_t> unit(const Area& area, std::size_t index) const {
+    if (!area.mapping.huge) return {index, index + 1};
+    const std::uint64_t per_huge = huge_page.value / page_size.value;
+    const std::uint64_t shift = area.mapping.start / page_size.value % per_huge;
+    const std::uint64_t first = (index + shift) / per_huge * per_huge;
+    return {first > shift ? first - shift : 0,
+            std::min<std::uint64_t>(area.node.size(), first + per_huge - shift)};
+  }
+
+  Trouble* trouble_at(Pid pid, Address address, bool at_migration) {
+    for (Trouble& t : troubles)
+      if (t.pid == pid && t.range.contains(address) && (t.error_number == 0) == at_migration && t.times != 0)
+        return &t;
+    return nullptr;
+  }
+
+  // move_pages(2) as the kernel does it; `moved` grows by the pages that changed their node.
+  PageCall move_pages(Pid pid, Process& process, std::span<const Address> pages, int to,
+                      std::uint64_t& moved);
+
+ private:
+  class MoveCall;
+};
+
+}  // namespace tier
