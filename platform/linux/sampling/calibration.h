@@ -41,6 +41,7 @@ struct StallCalibration {
   Nanoseconds tick_period{};       // between ticks of a busy CPU (median: other timers share the interrupt)
   double instruction_seconds = 0;  // mean, in the loop
   Nanoseconds price{};             // CPU time of the BPF program per sample
+  Nanoseconds clock_price{};       // CPU time of one extra interrupt of a cpu-clock event, program included
   WeightMeaning meaning = WeightMeaning::kStall;
 
   std::string describe() const;  // one sentence for the operator

@@ -88,7 +88,6 @@ class StallSource::Impl {
   WatchList watched_;
   StallCalibration calibration_;
   PickRule rule_;
-  Nanoseconds clock_price_{};
   CounterDifference kernel_counters_;
   SampleBatch batch_;  // being filled by collect()
   SampleCounters totals_;
@@ -173,6 +172,7 @@ Result<void> StallSource::Impl::calibrate() {
   if (!result) return tl::make_unexpected(result.error());
   calibration_ = *result;
   calibration_.price = price.per_sample(samples.size());
+  calibration_.clock_price = calibration_.price + price_of_clock_interrupt(clock_program());
   return {};
 }
 
@@ -196,7 +196,6 @@ Result<void> StallSource::Impl::start() {
   }
   const bool frequency = calibration_.meaning == WeightMeaning::kAccesses;
   rule_ = {calibration_.ip_is_behind || frequency, frequency};
-  clock_price_ = calibration_.price + price_of_clock_interrupt(clock_program());
   if (tick_ == TickProgram::kNone)
     if (Result<void> set = clock_events_.set_frequency(clock_program(), kCalibrationClock); !set) return set;
   set_gaps();
@@ -270,7 +269,7 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   const double length = seconds(now - interval_begin_);
   const auto count = static_cast<double>(interval_samples_);
   samples_per_second_ = count / length;
-  const double clock_share = clock_events_.frequency() * clock_events_.cpus() * seconds(clock_price_);
+  const double clock_share = clock_events_.frequency() * clock_events_.cpus() * seconds(calibration_.clock_price);
   const double tick_share =
       samples_per_second_ * seconds(calibration_.price) + seconds(interval_cpu_) / length;
   cpu_share_ = clock_share + tick_share;
@@ -282,7 +281,7 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   input.target_samples_per_second = options_.settings.target_samples_per_second;
   input.cpu_budget = std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   input.spent = tick_share;
-  input.price = clock_price_;
+  input.price = calibration_.clock_price;
   input.cpus = static_cast<unsigned>(online_cpus().size());
   double wanted = clock_frequency(input);
   if (tick_ == TickProgram::kNone && wanted == 0) wanted = clock_events_.frequency();  // nothing else samples
@@ -303,10 +302,10 @@ SourceStatus StallSource::Impl::status() const {
       calibration_.tick_period.count() > 0 ? 1 / seconds(calibration_.tick_period) : 0;
   status.fidelity = fmt::format("{}; tick {:.0f} Hz, clock {:.0f} Hz at {:.1f} us each",
                                 calibration_.describe(), tick_ == TickProgram::kNone ? 0.0 : tick_frequency,
-                                clock_events_.frequency(), seconds(clock_price_) * 1e6);
+                                clock_events_.frequency(), seconds(calibration_.clock_price) * 1e6);
   status.samples_per_second = samples_per_second_;
   status.price_per_sample =
-      (clock_events_.frequency() > 0 ? clock_price_ : calibration_.price) + decode_price_;
+      (clock_events_.frequency() > 0 ? calibration_.clock_price : calibration_.price) + decode_price_;
   status.cpu_share = cpu_share_;
   status.totals = totals_;
   return status;

@@ -1,0 +1,89 @@
+// CPU time that one sample of each source takes: from the sampled program (BPF program, interrupt) and from
+// the daemon.
+#include <fmt/format.h>
+#include <linux/perf_event.h>
+#include <sys/mman.h>
+
+#include "platform/linux/sampling/damon_source.h"
+#include "platform/linux/sampling/fault_source.h"
+#include "platform/linux/sampling/hardware_source.h"
+#include "tools/sampler-bench/bench_support.h"
+
+namespace tier {
+namespace {
+
+constexpr std::size_t kBytes = std::size_t{64} << 20;
+constexpr Nanoseconds kMeasured = std::chrono::seconds(3);
+
+// Touches, gives back, touches again: a fault a page, and plenty of loads in between.
+[[noreturn]] void touch() {
+  auto* data = static_cast<volatile char*>(
+      mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  for (;;) {
+    for (int round = 0; round < 200; ++round)
+      for (std::size_t at = 0; at < kBytes; at += 4096) data[at] = static_cast<char>(data[at] + 1);
+    madvise(const_cast<char*>(data), kBytes, MADV_DONTNEED);
+  }
+}
+
+HardwareEvent page_faults() {
+  HardwareEvent event;
+  event.name = "software event with an address";
+  HardwareEncoding encoding;
+  encoding.type = PERF_TYPE_SOFTWARE;
+  encoding.config = PERF_COUNT_SW_PAGE_FAULTS;
+  event.encodings.push_back(encoding);
+  return event;
+}
+
+void row(const std::string& name, double microseconds, const std::string& what) {
+  fmt::print("{:<34}{:>9.2f} us  {}\n", name, microseconds, what);
+}
+
+// Price of a source measured on the touching program; negative when it cannot run.
+double price_of(AccessSource& source, const std::string& name, const std::string& what) {
+  if (const Result<void> started = source.start(); !started) {
+    fmt::print("{:<34}{:>9}     {}\n", name, "-", started.error().text());
+    return -1;
+  }
+  const Program program = Program::fork_body(touch);
+  watch(source, program, kMeasured);
+  const double price = seconds(source.status().price_per_sample) * 1e6;
+  row(name, price, what);
+  return price;
+}
+
+}  // namespace
+
+int bench_price() {
+  const SteadyClock clock;
+  Result<std::unique_ptr<StallSource>> stall = start_stall({}, clock);
+  if (!stall) return cannot(stall.error());
+  const StallCalibration calibration = (*stall)->calibration();
+  fmt::print("{:<34}{:>9}\n", "source", "price");
+  {
+    const Program program = Program::fork_body(touch);
+    watch(**stall, program, kMeasured);
+  }
+  const double tick = seconds((*stall)->status().price_per_sample) * 1e6;
+  row("stall, on the kernel's tick", tick, "BPF program and decoding; the interrupt is there anyway");
+  row("stall, on a cpu-clock event",
+      seconds(calibration.clock_price) * 1e6 + tick - seconds(calibration.price) * 1e6,
+      "and the extra interrupt");
+  stall->reset();
+  SamplingSettings every;
+  every.hardware_period = 1;
+  HardwareSource hardware(every, page_faults(), clock);
+  price_of(hardware, "hardware path, on a software event",
+           "BPF program and collecting; the processor's own part is not in it");
+  hardware.stop();
+  FaultSource faults({}, clock);
+  price_of(faults, "faults", "BPF program and collecting, beside the fault itself");
+  faults.stop();
+  DamonSource damon({}, clock);
+  price_of(damon, "damon", "kdamond's and our CPU time per region result");
+  std::fflush(stdout);
+  return verdict("price", tick, "us of CPU per sample of the default source", "measured", tick > 0);
+}
+
+}  // namespace tier
