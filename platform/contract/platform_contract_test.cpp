@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <ostream>
+#include <thread>
 
 #include "migrator/migrator.h"
 #include "platform/contract/rig.h"
+#include "platform/linux/machine.h"
 
 namespace tier {
 namespace {
@@ -265,6 +267,41 @@ TEST_P(Contract, TheMigratorMovesBothWaysAndItsAccountsAgreeWithTheKernel) {
                 report.pages.requested);
     }
   }
+}
+
+TEST_P(Contract, StopInTheMiddleOfAMoveTakesLessThanASecond) {
+  const auto nodes = roomy_nodes();
+  if (nodes.size() < 2)
+    GTEST_SKIP() << "needs two NUMA nodes with 64 MiB free each; this machine has " << nodes.size();
+  const auto program = rig->start({.size = 64_MiB, .touched = 64_MiB});
+  const MonotonicClock clock;
+  Migrator migrator(rig->mover(), rig->locator(), rig->processes(), clock, {.rate = Bytes{0}});
+  std::uint64_t sequence = 0;
+  std::vector<MigrationReport> reports;
+  for (const NodeId to : {nodes[1], nodes[0], nodes[1]}) {
+    MigrationRequest request;
+    request.key = {TargetId{1}, program->range().start};
+    request.range = program->range();
+    request.pid = program->pid();
+    request.start_time = start_time(program->pid());
+    request.to = to;
+    migrator.submit({.sequence = ++sequence, .tick = {}, .requests = {request}});
+    while (sequence < 3 && reports.size() < sequence) {
+      for (auto& report : migrator.take_reports()) reports.push_back(report);
+      std::this_thread::yield();
+    }
+  }
+  while (migrator.totals().calls.attempts == 0) std::this_thread::yield();
+  const Nanoseconds before = clock.now();
+  migrator.stop();
+  const Nanoseconds took = clock.now() - before;
+  EXPECT_LT(took, std::chrono::seconds(1));
+  for (auto& report : migrator.take_reports()) reports.push_back(report);
+  ASSERT_EQ(reports.size(), 3u);
+  for (const auto& report : reports) EXPECT_TRUE(report.pages.balanced());
+  const MoveCost cost = migrator.estimate().demotion;
+  RecordProperty("stop_us", std::to_string(took.count() / 1000));
+  RecordProperty("move_2MiB_us", std::to_string(static_cast<long>(cost.of(2_MiB).value * 1e6)));
 }
 
 TEST_P(Contract, AFullNodeIsReportedAndNobodyIsKilled) {
