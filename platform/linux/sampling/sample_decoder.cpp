@@ -54,6 +54,7 @@ std::optional<PickedAccess> SampleDecoder::decode(const RawSample& raw, const Pi
     const std::span<const std::uint8_t> code_after(raw.code->code_after, after);
     Known& known = cache_[key];
     known.around = decode_x86(code_before, code_after);
+    known.replay = replay_x86(code_before);
     known.ahead = rule.with_evidence ? look_ahead_x86(code_before, code_after) : X86Ahead{};
     learnt_(key);
   }
@@ -64,8 +65,15 @@ std::optional<PickedAccess> SampleDecoder::decode(const RawSample& raw, const Pi
   }
   const X86Registers registers = registers_of(raw.sample->registers);
   const X86Decoded& code = found->second.around;
-  auto picked = evaluate(rule.ip_is_behind ? code.before : code.at, registers, true);
-  if (!picked) picked = evaluate(rule.ip_is_behind ? code.at : code.before, registers, false);
+  const auto behind = [&] {
+    // Replayed is exact; a pointer chase without replay gives the address it goes to next.
+    if (const std::optional<Address> address = address_ahead(found->second.replay, registers))
+      return std::optional(PickedAccess{*address, found->second.replay.access->type, true});
+    return evaluate(code.before, registers, true);
+  };
+  const auto at = [&] { return evaluate(code.at, registers, !rule.ip_is_behind); };
+  std::optional<PickedAccess> picked = rule.ip_is_behind ? behind() : at();
+  if (!picked) picked = rule.ip_is_behind ? at() : behind();
   if (picked || !rule.with_evidence) return picked;
   if (const std::optional<Address> address = address_ahead(found->second.ahead, registers))
     return PickedAccess{*address, found->second.ahead.access->type, false};

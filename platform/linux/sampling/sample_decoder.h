@@ -61,7 +61,8 @@ class SampleDecoder {
   std::function<void(const tier_known_code&)> learnt_, forget_;
   struct Known {
     X86Decoded around;
-    X86Ahead ahead;  // only where evidence is asked for
+    X86Ahead replay;  // of an access that overwrote its own address
+    X86Ahead ahead;   // only where evidence is asked for
   };
   std::unordered_map<tier_known_code, Known, KeyHash, KeyEqual> cache_;
 };

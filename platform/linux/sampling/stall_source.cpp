@@ -269,7 +269,8 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   const double length = seconds(now - interval_begin_);
   const auto count = static_cast<double>(interval_samples_);
   samples_per_second_ = count / length;
-  const double clock_share = clock_events_.frequency() * clock_events_.cpus() * seconds(calibration_.clock_price);
+  const double clock_share =
+      clock_events_.frequency() * clock_events_.cpus() * seconds(calibration_.clock_price);
   const double tick_share =
       samples_per_second_ * seconds(calibration_.price) + seconds(interval_cpu_) / length;
   cpu_share_ = clock_share + tick_share;

@@ -10,7 +10,8 @@ namespace {
 
 using Effect = X86Step::Effect;
 
-constexpr unsigned kMaxSteps = 48;  // a loop body; further on, branches make the way uncertain anyway
+constexpr unsigned kMaxSteps = 48;   // a loop body; further on, branches make the way uncertain anyway
+constexpr unsigned kMaxReplay = 16;  // instructions back; further on the window of code ends anyway
 constexpr int kAx = 0, kDx = 2;
 
 struct Instruction {
@@ -171,6 +172,12 @@ std::optional<int> way_on(const Instruction& instruction, int next) {
   return next;
 }
 
+bool goes_straight_on(const Instruction& instruction) {
+  const ZydisInstructionCategory category = instruction.head.meta.category;
+  return category != ZYDIS_CATEGORY_UNCOND_BR && category != ZYDIS_CATEGORY_COND_BR &&
+         way_on(instruction, 0).has_value();
+}
+
 // Register values on the way; those that became unknown are marked.
 struct State {
   std::array<std::uint64_t, 16> value{};
@@ -270,7 +277,7 @@ void apply(const X86Step& step, std::uint64_t ip, State& state) {
       break;
   }
   const bool move = step.effect == Effect::kMove || step.effect == Effect::kMoveSigned;
-  const bool cleared = step.effect == Effect::kXor && step.source == step.first;
+  const bool cleared = step.effect == Effect::kXor && step.source >= 0 && step.source == step.first;
   if (cleared) return state.set(step.destination, 0, step.bits);
   if (!state.has(step.source) || (!move && !state.has(step.first)))
     return state.forget(bit(step.destination));
@@ -278,7 +285,77 @@ void apply(const X86Step& step, std::uint64_t ip, State& state) {
   state.set(step.destination, combine(step, move ? 0 : state.get(step.first), right), step.bits);
 }
 
+// The registers that hold something known after the step: like apply(), without the values.
+std::uint32_t known_after(const X86Step& step, std::uint32_t known) {
+  const auto has = [known](int number) { return number < 0 || (known & bit(number)) != 0; };
+  switch (step.effect) {
+    case Effect::kForget:
+      return known & ~step.written;
+    case Effect::kMultiplyWide:
+    case Effect::kDivideWide: {
+      const bool all = has(kAx) && has(step.source) && (step.effect == Effect::kMultiplyWide || has(kDx));
+      return all ? known | bit(kAx) | bit(kDx) : known & ~(bit(kAx) | bit(kDx));
+    }
+    default:
+      break;
+  }
+  const bool move = step.effect == Effect::kMove || step.effect == Effect::kMoveSigned;
+  const bool cleared = step.effect == Effect::kXor && step.source >= 0 && step.source == step.first;
+  const bool fed = step.effect == Effect::kLea ? has(step.address.base) && has(step.address.index)
+                                               : cleared || (has(step.source) && (move || has(step.first)));
+  return fed ? known | bit(step.destination) : known & ~bit(step.destination);
+}
+
+std::optional<Instruction> decode_one(std::span<const std::uint8_t> bytes) {
+  Instruction instruction;
+  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&x86_decoder(), bytes.data(), bytes.size(), &instruction.head,
+                                           instruction.operands.data())))
+    return std::nullopt;
+  return instruction;
+}
+
 }  // namespace
+
+X86Ahead replay_x86(std::span<const std::uint8_t> before) {
+  const std::vector<int> starts = chain_before_x86(before, kMaxReplay);
+  X86Ahead replay;
+  std::optional<X86Access> access;
+  std::uint32_t needed = 0, written = 0;
+  int end = static_cast<int>(before.size());
+  for (const int start : starts) {
+    const auto next_offset = static_cast<std::int16_t>(end - static_cast<int>(before.size()));
+    const std::optional<Instruction> instruction =
+        decode_one(before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)));
+    if (!instruction || !goes_straight_on(*instruction)) return {};
+    const bool idle = never_waits(instruction->head.meta.category);
+    if (idle && !access) return {};
+    if (idle) {
+      end = start;
+      continue;
+    }
+    if (!access) {  // the instruction at the end: the access itself
+      access = pick_access(instruction->visible());
+      if (!access || access->segment != X86Access::Segment::kNone) return {};
+      access->next_offset = next_offset;
+      access->address_32 = instruction->head.address_width == 32;
+      needed = bit(access->base) | bit(access->index);
+      written = written_registers(*instruction);
+      if ((needed & written) == 0) return {};
+    } else {
+      replay.steps.insert(replay.steps.begin(), step_of(*instruction, next_offset));
+      written |= written_registers(*instruction);
+    }
+    std::uint32_t known = 0xffffU & ~written;
+    for (const X86Step& step : replay.steps) known = known_after(step, known);
+    if ((needed & ~known) == 0) {
+      replay.known = 0xffffU & ~written;
+      replay.access = access;
+      return replay;
+    }
+    end = start;
+  }
+  return {};
+}
 
 X86Ahead look_ahead_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after) {
   X86Ahead ahead;
@@ -289,11 +366,10 @@ X86Ahead look_ahead_x86(std::span<const std::uint8_t> before, std::span<const st
   for (unsigned count = 0; count < kMaxSteps; ++count) {
     const int at = origin + offset;
     if (at < 0 || at >= size) return ahead;
-    Instruction instruction;
-    const std::span<const std::uint8_t> rest = std::span(code).subspan(static_cast<std::size_t>(at));
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&x86_decoder(), rest.data(), rest.size(), &instruction.head,
-                                             instruction.operands.data())))
-      return ahead;
+    const std::optional<Instruction> decoded =
+        decode_one(std::span(code).subspan(static_cast<std::size_t>(at)));
+    if (!decoded) return ahead;
+    const Instruction& instruction = *decoded;
     const int next = offset + instruction.head.length;
     if (!never_waits(instruction.head.meta.category)) ahead.access = pick_access(instruction.used());
     if (ahead.access) {
@@ -314,6 +390,7 @@ std::optional<Address> address_ahead(const X86Ahead& ahead, const X86Registers& 
   if (!ahead.access) return std::nullopt;
   State state;
   state.value = registers.general;
+  state.known = ahead.known;
   for (const X86Step& step : ahead.steps) apply(step, registers.ip, state);
   if (!state.has(ahead.access->base) || !state.has(ahead.access->index)) return std::nullopt;
   X86Registers there = registers;

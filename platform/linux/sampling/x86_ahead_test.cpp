@@ -54,10 +54,31 @@ TEST(X86Ahead, LoopsGoOn) {
 
 TEST(X86Ahead, StopsWhereTheWayIsUncertain) {
   EXPECT_FALSE(ahead_of({0x74, 0x02, 0x48, 0x8b, 0x07, 0x90}));  // je over the load
-  EXPECT_EQ(ahead_of({0xc3, 0x48, 0x8b, 0x07}), 0x50000U);                         // ret reads the stack itself
+  EXPECT_EQ(ahead_of({0xc3, 0x48, 0x8b, 0x07}), 0x50000U);       // ret reads the stack itself
   EXPECT_FALSE(
       ahead_of({0x48, 0x0f, 0x42, 0xf8, 0x48, 0x8b, 0x07}));  // cmovb %rax,%rdi: flags are not followed
   EXPECT_FALSE(ahead_of({0x31, 0xd2, 0x48, 0xf7, 0xf2, 0x48, 0x8b, 0x04, 0xd7}));  // division by zero
+}
+
+std::optional<Address> replayed(const Code& before) { return address_ahead(replay_x86(before), registers()); }
+
+TEST(X86Replay, OverwrittenIndexIsComputedAgain) {
+  // mov %rcx,%rax; shr $4,%rax; mov (%rdi,%rax,8),%rax
+  EXPECT_EQ(replayed({0x48, 0x89, 0xc8, 0x48, 0xc1, 0xe8, 0x04, 0x48, 0x8b, 0x04, 0xc7}),
+            0x80000U + 0x2000U * 8);
+  // lea (%rsi,%rcx),%rdi; add $8,%rdi; mov (%rdi),%edi
+  EXPECT_EQ(replayed({0x48, 0x8d, 0x3c, 0x0e, 0x48, 0x83, 0xc7, 0x08, 0x8b, 0x3f}), 0x70000U + 0x20000U + 8);
+}
+
+TEST(X86Replay, OnlyFromRegistersThatStillHold) {
+  // add $8,%rax; mov (%rax),%rax: rax is made of itself
+  EXPECT_FALSE(replayed({0x48, 0x83, 0xc0, 0x08, 0x48, 0x8b, 0x00}));
+  // mov %rcx,%rax; inc %rcx; mov (%rdi,%rax,8),%rax: rcx has moved on
+  EXPECT_FALSE(replayed({0x48, 0x89, 0xc8, 0x48, 0xff, 0xc1, 0x48, 0x8b, 0x04, 0xc7}));
+  // jne in between: whether the copy was executed is unknown
+  EXPECT_FALSE(replayed({0x48, 0x89, 0xc8, 0x75, 0x02, 0x48, 0x8b, 0x04, 0xc7}));
+  // nothing overwritten: the plain decoding does it
+  EXPECT_FALSE(replayed({0x48, 0x89, 0xc8, 0x48, 0x8b, 0x14, 0xc7}));
 }
 
 TEST(X86Ahead, SelfLoopsEnd) { EXPECT_FALSE(ahead_of({0xeb, 0xfe})); }  // jmp to itself
@@ -70,8 +91,10 @@ TEST(X86Ahead, HostileBytes) {
     for (std::uint8_t& byte : after) byte = static_cast<std::uint8_t>(random());
     X86Registers r;
     for (std::uint64_t& value : r.general) value = random();
-    const std::optional<Address> address = address_ahead(look_ahead_x86(before, after), r);
-    ASSERT_TRUE(!address || *address < Address{1} << 56);
+    for (const X86Ahead& way : {look_ahead_x86(before, after), replay_x86(before)}) {
+      const std::optional<Address> address = address_ahead(way, r);
+      ASSERT_TRUE(!address || *address < Address{1} << 56);
+    }
   }
 }
 

@@ -149,19 +149,30 @@ std::optional<Address> X86Access::address(const X86Registers& registers) const {
   return result;
 }
 
+std::vector<int> chain_before_x86(std::span<const std::uint8_t> before, unsigned count) {
+  const std::size_t skipped = before.size() > kMaxWindow ? before.size() - kMaxWindow : 0;
+  const std::span<const std::uint8_t> window = before.subspan(skipped);
+  const std::array<std::uint8_t, kMaxWindow> lengths = instruction_lengths(x86_decoder(), window);
+  std::vector<int> starts;
+  int end = static_cast<int>(window.size());
+  while (starts.size() < count) {
+    end = predecessor(std::span(lengths).first(window.size()), end);
+    if (end < 0) break;
+    starts.push_back(end + static_cast<int>(skipped));
+  }
+  return starts;
+}
+
 X86Decoded decode_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after) {
   const ZydisDecoder& decoder = x86_decoder();
-  if (before.size() > kMaxWindow) before = before.last(kMaxWindow);
   X86Decoded result;
   if (!after.empty())
     if (const std::optional<Step> step = decode_step(decoder, after, 0, false)) result.at = step->access;
 
-  const std::array<std::uint8_t, kMaxWindow> lengths = instruction_lengths(decoder, before);
   std::uint32_t written_since = 0;
   int end = static_cast<int>(before.size());
-  for (unsigned distance = 0; distance <= kMaxWalkBack; ++distance) {
-    const int start = predecessor(std::span(lengths).first(before.size()), end);
-    if (start < 0) return result;
+  unsigned distance = 0;
+  for (const int start : chain_before_x86(before, kMaxWalkBack + 1)) {
     const auto next_offset = static_cast<std::int16_t>(end - static_cast<int>(before.size()));
     const std::optional<Step> step = decode_step(
         decoder, before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)),
@@ -177,6 +188,7 @@ X86Decoded decode_x86(std::span<const std::uint8_t> before, std::span<const std:
     }
     written_since |= step->written;
     end = start;
+    ++distance;
   }
   return result;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "core/access_sample.h"
 #include "core/units.h"
@@ -56,5 +57,9 @@ struct X86Decoded {
 // starts fall into step within a few instructions). Reads nothing outside the spans, whatever the bytes.
 // Thread-safe.
 X86Decoded decode_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after);
+
+// Where the instructions before ip start, as offsets into `before`, nearest first: at most `count`, fewer
+// when no chain lands.
+std::vector<int> chain_before_x86(std::span<const std::uint8_t> before, unsigned count);
 
 }  // namespace tier
