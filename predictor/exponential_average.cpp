@@ -6,29 +6,35 @@
 #include <unordered_map>
 
 #include "predictor/gamma_quantile.h"
-#include "predictor/population.h"
+#include "predictor/posterior_table.h"
+#include "predictor/rate_mixture.h"
 #include "predictor/run_lengths.h"
 
 namespace tier {
 namespace {
 
 // Chance that a region changes its behaviour in this tick, before the tick's counts are seen, and how many
-// regions' worth of evidence that belief has. Programs have phases of tens of seconds up to hours; when many
-// regions change at once, as hot sets do, the tick's own counts say so and the chance rises for all.
+// regions' worth of evidence that belief has. Programs have phases of tens of seconds up to hours.
 constexpr double kChange = 0.005;
-constexpr double kChangeRegions = 100;
-constexpr int kChangeRounds = 6;
+constexpr double kChangeRegions = 20;
+constexpr int kChangeRounds = 12;
+constexpr std::size_t kLookedAt = 4096;  // regions looked at per tick; more would tell nothing new
+// Regions are asked in groups how many of them changed, by forecast rate over the common mean: when a whole
+// hot set falls silent, each single region's silence may be chance, all of them together are not.
+constexpr std::array<double, 2> kGroupBounds = {1, 3};
+constexpr std::size_t kGroups = kGroupBounds.size() + 1;
+
 // Memory of the population and of the accesses per sample: 14 ticks.
 constexpr double kKept = 0.93;
-constexpr double kDispersionRate = 0.05;     // learnt over 20 ticks
+constexpr double kDispersionRate = 0.05;  // learnt over 20 ticks
+constexpr double kTallySteps = 8;
 constexpr std::uint64_t kForgetAfter = 256;  // ticks out of the snapshot
-constexpr std::uint64_t kOld = 512;          // ages beyond are as good as for ever
-
-using Exposures = std::array<double, RunLengths::kMost>;
+constexpr std::uint64_t kOld = 128;          // ages beyond are as good as for ever
 
 struct Belief {
   std::array<float, RunLengths::kMost> samples{};  // per hypothesis, since its start
   std::array<float, RunLengths::kMost> weights{1};
+  float rate = 0;                               // forecast at the last tick, samples per tick
   float recent_samples = 0, recent_demand = 0;  // discounted by kKept
   std::uint64_t tick = 0;                       // last update
 };
@@ -37,20 +43,18 @@ struct Moments {
   double mean = 0, variance = 0;  // of the sampled rate per tick
 };
 
-// log Γ(a + n) - log Γ(a).
-double log_rising(double a, std::uint32_t n) {
-  if (n > 12) return std::lgamma(a + n) - std::lgamma(a);
-  double product = 1;
-  for (std::uint32_t i = 0; i < n; ++i) product *= a + i;
-  return std::log(product);
-}
+// What every hypothesis says of a region, before and after the running tick's count.
+struct Tables {
+  std::array<PosteriorTable, RunLengths::kMost> before, after;
+};
 
 class ExponentialAverage final : public Forecaster {
  public:
   std::string name() const override { return "exponential-average"; }
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
   std::size_t bytes_used() const override {
-    return beliefs_.size() * (sizeof(std::pair<RegionKey, Belief>) + 16) + beliefs_.bucket_count() * 8;
+    return beliefs_.size() * (sizeof(std::pair<RegionKey, Belief>) + 16) + beliefs_.bucket_count() * 8 +
+           2 * sizeof(Tables) + (evidence_.capacity() * sizeof(Evidence)) + sizeof(*this);
   }
 
  private:
@@ -58,21 +62,23 @@ class ExponentialAverage final : public Forecaster {
   struct Evidence {
     std::array<double, RunLengths::kMost> likelihood{};  // by hypothesis; the newest is "changed just now"
     double unchanged = 0;                                // of all others together
+    std::size_t group = 0;
   };
+  using Shares = std::array<double, kGroups>;
   std::uint64_t seen_ticks(const Region& region) const {
     return std::min({region.age + std::uint64_t{1}, tick_, kOld});
   }
-  // Exposure of every hypothesis; nearly all regions are older than all of them, so computed once per age.
-  const Exposures& exposures(std::uint64_t ticks);
+  Tables& tables(std::uint64_t ticks);
+  void reset(Tables& tables, std::uint64_t ticks) const;
   void advance(Belief& belief) const;
   Evidence evidence_of(const Belief& belief, std::uint64_t ticks, std::uint32_t count);
-  double changed_share() const;
+  Shares changed_shares() const;
   void weigh(Belief& belief, const Evidence& evidence, double change) const;
   void learn(Belief& belief, const Region& region);
   Moments moments(const Belief& belief, std::uint64_t ticks);
-  DemandForecast forecast_of(const Region& region, const Belief& belief);
-  void learn_dispersion(const Belief& belief, const Exposures& exposure, std::uint32_t count);
-  void fit_population(const RegionSnapshot& snapshot);
+  DemandForecast forecast_of(const Region& region, Belief& belief);
+  void learn_dispersion(const Belief& belief, Tables& table, std::uint32_t count);
+  void learn_kinds(const RegionSnapshot& snapshot);
 
   std::unordered_map<RegionKey, Belief> beliefs_;
   Belief quiet_;                    // of a region that never had a sample: how new ones begin
@@ -80,21 +86,30 @@ class ExponentialAverage final : public Forecaster {
   std::vector<Evidence> evidence_;  // alike
   RunLengths runs_;
   RunLengths::Step step_;
-  RatePrior prior_;
-  Exposures exposures_{};
-  std::uint64_t exposures_age_ = 0, exposures_tick_ = 0;
+  RateMixture kinds_;
+  std::vector<RateObservation> observations_;
+  std::array<double, 1024> tally_{};  // regions by recent samples, in steps of 1 / kTallySteps
+  // For the regions older than all hypotheses, nearly all, and for those of one younger age at a time.
+  std::unique_ptr<Tables> old_ = std::make_unique<Tables>(), young_ = std::make_unique<Tables>();
+  std::uint64_t young_age_ = 0;
   double sample_demand_ = 0, sample_count_ = 0;  // discounted sums: accesses one sample stands for
   double dispersion_ = 1;                        // variance of counts over their mean, 1 = Poisson
   double surprise_ = 0, expected_ = 0;           // of the running tick: Σ (n - mean)² and its expectation
   std::uint64_t tick_ = 0;
 };
 
-const Exposures& ExponentialAverage::exposures(std::uint64_t ticks) {
-  if (ticks != exposures_age_ || tick_ != exposures_tick_) {
-    for (std::size_t i = 0; i < runs_.count(); ++i) exposures_[i] = runs_.exposure(i, ticks);
-    exposures_age_ = ticks, exposures_tick_ = tick_;
+Tables& ExponentialAverage::tables(std::uint64_t ticks) {
+  if (ticks >= std::min(tick_, kOld)) return *old_;
+  if (ticks != young_age_) reset(*young_, ticks), young_age_ = ticks;
+  return *young_;
+}
+
+void ExponentialAverage::reset(Tables& tables, std::uint64_t ticks) const {
+  for (std::size_t i = 0; i < runs_.count(); ++i) {
+    const double after = runs_.exposure(i, ticks);
+    tables.after[i].reset(kinds_, after);
+    tables.before[i].reset(kinds_, std::max(after - 1, 0.0));
   }
-  return exposures_;
 }
 
 // Brings the hypotheses into step with runs_ and discounts.
@@ -103,14 +118,13 @@ void ExponentialAverage::advance(Belief& belief) const {
   belief.tick = tick_;
   const std::size_t newest = step_.count - 1;
   if (missed > 0) {
-    const auto kept = static_cast<float>(std::pow(RunLengths::kKept, static_cast<double>(missed)));
-    const auto recent = static_cast<float>(std::pow(kKept, static_cast<double>(missed)));
-    const float always = belief.samples[0] * kept;
-    belief.samples = {};
-    belief.samples[0] = always;
-    belief.recent_samples *= recent, belief.recent_demand *= recent;
+    const auto kept = static_cast<float>(std::pow(kKept, static_cast<double>(missed)));
+    belief.recent_samples *= kept, belief.recent_demand *= kept;
+    belief.samples = {};  // so long out of sight, it may as well be a region never seen
     belief.weights = quiet_.weights;
   }
+  belief.samples[0] *= static_cast<float>(RunLengths::kKept);
+  belief.recent_samples *= static_cast<float>(kKept), belief.recent_demand *= static_cast<float>(kKept);
   if (const std::size_t gone = step_.absorbed; gone > 0) {
     belief.weights[gone - 1] += belief.weights[gone];
     for (std::size_t i = gone; i < newest; ++i) {
@@ -122,20 +136,20 @@ void ExponentialAverage::advance(Belief& belief) const {
   belief.samples[newest] = 0;
 }
 
-// The probability that each hypothesis gave to the tick's count: negative binomial, what a Gamma-distributed
-// rate makes of one tick.
+// The probability that each hypothesis gave to the tick's count.
 ExponentialAverage::Evidence ExponentialAverage::evidence_of(const Belief& belief, std::uint64_t ticks,
                                                              std::uint32_t count) {
-  const auto& exposure = exposures(ticks);
+  Tables& table = tables(ticks);
   const std::size_t newest = runs_.count() - 1;
   Evidence evidence;
+  while (evidence.group < kGroupBounds.size() && belief.rate > kGroupBounds[evidence.group] * kinds_.mean())
+    ++evidence.group;
   double most = -1e300;
   for (std::size_t i = 0; i <= newest; ++i) {
-    const double shape = prior_.shape + (i == newest ? 0 : belief.samples[i]);
-    const double seen = prior_.exposure + std::max(exposure[i] - 1, 0.0);  // before this tick
-    const double log_likelihood =
-        log_rising(shape, count) - shape * std::log1p(1 / seen) - count * std::log1p(seen);
-    evidence.likelihood[i] = log_likelihood / dispersion_;
+    const double samples = belief.samples[i];
+    evidence.likelihood[i] =
+        (table.after[i].at(samples + count).log_marginal - table.before[i].at(samples).log_marginal) /
+        dispersion_;
     most = std::max(most, evidence.likelihood[i]);
   }
   for (std::size_t i = 0; i <= newest; ++i) evidence.likelihood[i] = std::exp(evidence.likelihood[i] - most);
@@ -143,19 +157,25 @@ ExponentialAverage::Evidence ExponentialAverage::evidence_of(const Belief& belie
   return evidence;
 }
 
-// Most likely share of regions that changed in this tick, by expectation maximisation.
-double ExponentialAverage::changed_share() const {
+// Most likely share of each group's regions that changed in this tick, by expectation maximisation.
+ExponentialAverage::Shares ExponentialAverage::changed_shares() const {
   const std::size_t newest = runs_.count() - 1;
-  double share = kChange;
+  const std::size_t stride = evidence_.size() / kLookedAt + 1;
+  Shares share;
+  share.fill(kChange);
   for (int round = 0; round < kChangeRounds; ++round) {
-    double changed = kChange * kChangeRegions;
-    for (const Evidence& evidence : evidence_) {
-      const double now = share * evidence.likelihood[newest];
-      changed += now / (now + (1 - share) * evidence.unchanged + 1e-300);
+    Shares changed, count;
+    changed.fill(kChange * kChangeRegions);
+    count.fill(kChangeRegions);
+    for (std::size_t i = 0; i < evidence_.size(); i += stride) {
+      const Evidence& evidence = evidence_[i];
+      const double now = share[evidence.group] * evidence.likelihood[newest];
+      changed[evidence.group] += now / (now + (1 - share[evidence.group]) * evidence.unchanged + 1e-300);
+      count[evidence.group] += 1;
     }
-    share = changed / (kChangeRegions + static_cast<double>(evidence_.size()));
+    for (std::size_t g = 0; g < kGroups; ++g) share[g] = std::clamp(changed[g] / count[g], 1e-4, 0.95);
   }
-  return std::clamp(share, 1e-4, 0.5);
+  return share;
 }
 
 void ExponentialAverage::weigh(Belief& belief, const Evidence& evidence, double change) const {
@@ -167,14 +187,14 @@ void ExponentialAverage::weigh(Belief& belief, const Evidence& evidence, double 
 }
 
 Moments ExponentialAverage::moments(const Belief& belief, std::uint64_t ticks) {
-  const auto& exposure = exposures(ticks);
+  Tables& table = tables(ticks);
   Moments mix;
   double second = 0;
   for (std::size_t i = 0; i < runs_.count(); ++i) {
-    const double seen = prior_.exposure + exposure[i];
-    const double mean = (prior_.shape + belief.samples[i]) / seen;
-    mix.mean += belief.weights[i] * mean;
-    second += belief.weights[i] * (mean * mean + dispersion_ * mean / seen);
+    if (belief.weights[i] < 1e-6F) continue;
+    const auto rate = table.after[i].at(belief.samples[i]);
+    mix.mean += belief.weights[i] * rate.mean;
+    second += belief.weights[i] * (rate.mean * rate.mean + dispersion_ * rate.variance);
   }
   mix.variance = std::max(second - mix.mean * mix.mean, 1e-12);
   return mix;
@@ -182,48 +202,51 @@ Moments ExponentialAverage::moments(const Belief& belief, std::uint64_t ticks) {
 
 // How far counts scatter around what the likeliest hypothesis expected. A region that just changed is no
 // evidence of scatter.
-void ExponentialAverage::learn_dispersion(const Belief& belief, const Exposures& exposure,
-                                          std::uint32_t count) {
+void ExponentialAverage::learn_dispersion(const Belief& belief, Tables& table, std::uint32_t count) {
   const auto end = belief.weights.begin() + static_cast<std::ptrdiff_t>(runs_.count());
   const auto best =
       static_cast<std::size_t>(std::max_element(belief.weights.begin(), end) - belief.weights.begin());
   if (best + 1 == runs_.count()) return;
-  const double seen = prior_.exposure + std::max(exposure[best] - 1, 0.0);
-  const double mean = (prior_.shape + belief.samples[best]) / seen;
-  surprise_ += (count - mean) * (count - mean);
-  expected_ += mean + mean / seen;
+  const auto rate = table.before[best].at(belief.samples[best]);
+  surprise_ += (count - rate.mean) * (count - rate.mean);
+  expected_ += rate.mean + rate.variance;
 }
 
 void ExponentialAverage::learn(Belief& belief, const Region& region) {
-  learn_dispersion(belief, exposures(seen_ticks(region)), region.samples);
-  const auto count = static_cast<float>(region.samples);
-  belief.samples[0] = belief.samples[0] * static_cast<float>(RunLengths::kKept) + count;
-  for (std::size_t i = 1; i < runs_.count(); ++i) belief.samples[i] += count;
-  belief.recent_samples = belief.recent_samples * static_cast<float>(kKept) + count;
-  belief.recent_demand =
-      belief.recent_demand * static_cast<float>(kKept) + static_cast<float>(region.demand.value);
-  sample_demand_ += region.demand.value;
-  sample_count_ += region.samples;
+  learn_dispersion(belief, tables(seen_ticks(region)), region.samples);
+  for (std::size_t i = 0; i < runs_.count(); ++i) belief.samples[i] += static_cast<float>(region.samples);
 }
 
-void ExponentialAverage::fit_population(const RegionSnapshot& snapshot) {
+void ExponentialAverage::learn_kinds(const RegionSnapshot& snapshot) {
   const auto discounted = [](double kept, std::uint64_t ticks) {
     return (1 - std::pow(kept, static_cast<double>(ticks))) / (1 - kept);
   };
   const double whole = discounted(kKept, tick_), whole_noise = discounted(kKept * kKept, tick_);
-  Population population;
+  observations_.clear();
+  std::fill(tally_.begin(), tally_.end(), 0);
+  tally_[0] = static_cast<double>(snapshot.quiet);
   for (std::size_t i = 0; i < current_.size(); ++i) {
+    const double samples = current_[i]->recent_samples;
+    const auto bin = static_cast<std::size_t>(std::lround(samples * kTallySteps));
     const std::uint64_t ticks = seen_ticks(snapshot.regions[i]);
     const bool old = ticks >= std::min(tick_, kOld);
-    population.add(current_[i]->recent_samples, old ? whole : discounted(kKept, ticks),
-                   old ? whole_noise : discounted(kKept * kKept, ticks));
+    if (old && bin < tally_.size()) {
+      tally_[bin] += 1;
+    } else {
+      observations_.push_back({samples, old ? whole : discounted(kKept, ticks),
+                               old ? whole_noise : discounted(kKept * kKept, ticks), 1});
+    }
   }
-  population.add(0, whole, whole_noise, static_cast<double>(snapshot.quiet));
-  prior_ = population.fit(dispersion_);
+  for (std::size_t bin = 0; bin < tally_.size(); ++bin) {
+    if (tally_[bin] > 0)
+      observations_.push_back({static_cast<double>(bin) / kTallySteps, whole, whole_noise, tally_[bin]});
+  }
+  kinds_.learn(observations_, dispersion_);
 }
 
-DemandForecast ExponentialAverage::forecast_of(const Region& region, const Belief& belief) {
+DemandForecast ExponentialAverage::forecast_of(const Region& region, Belief& belief) {
   const Moments rate = moments(belief, seen_ticks(region));
+  belief.rate = static_cast<float>(rate.mean);
   const double common = sample_count_ > 0 ? sample_demand_ / sample_count_ : 0;
   // Accesses one of its samples stands for; one sample's worth of the common figure steadies the ratio.
   const double weight = (belief.recent_demand + common) / (belief.recent_samples + 1);
@@ -246,19 +269,28 @@ ForecastSet ExponentialAverage::forecast(const RegionSnapshot& snapshot) {
   for (const Region& region : snapshot.regions) {
     Belief& belief = beliefs_.try_emplace(region.key, quiet_).first->second;
     advance(belief);
-    evidence_.push_back(evidence_of(belief, seen_ticks(region), region.samples));
+    belief.recent_samples += static_cast<float>(region.samples);
+    belief.recent_demand += static_cast<float>(region.demand.value);
+    sample_demand_ += region.demand.value;
+    sample_count_ += region.samples;
     current_.push_back(&belief);
   }
-  const double change = changed_share();
+  learn_kinds(snapshot);
+  reset(*old_, std::min(tick_, kOld));
+  young_age_ = 0;
   for (std::size_t i = 0; i < current_.size(); ++i) {
-    weigh(*current_[i], evidence_[i], change);
+    const Region& region = snapshot.regions[i];
+    evidence_.push_back(evidence_of(*current_[i], seen_ticks(region), region.samples));
+  }
+  const Shares change = changed_shares();
+  for (std::size_t i = 0; i < current_.size(); ++i) {
+    weigh(*current_[i], evidence_[i], change[evidence_[i].group]);
     learn(*current_[i], snapshot.regions[i]);
   }
   advance(quiet_);
-  weigh(quiet_, evidence_of(quiet_, std::min(tick_, kOld), 0), change);
+  weigh(quiet_, evidence_of(quiet_, std::min(tick_, kOld), 0), change[0]);
   if (expected_ > 0)
     dispersion_ += kDispersionRate * (std::clamp(surprise_ / expected_, 1.0, 4.0) - dispersion_);
-  fit_population(snapshot);
 
   ForecastSet set{snapshot.sequence, name(), {}};
   set.forecasts.reserve(snapshot.regions.size());
