@@ -13,7 +13,8 @@ namespace tier::lab {
 
 Result<std::string> capture(const std::vector<std::string>& command, bool quiet) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorKind::kFailed, std::string("cannot make a pipe: ") + std::strerror(errno));
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return fail(ErrorKind::kFailed, std::string("cannot make a pipe: ") + std::strerror(errno));
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
@@ -27,13 +28,16 @@ Result<std::string> capture(const std::vector<std::string>& command, bool quiet)
   close(ends[1]);
   std::string output;
   char chunk[8192];
-  for (ssize_t got; refused == 0 && (got = read(ends[0], chunk, sizeof chunk)) > 0;) output.append(chunk, static_cast<std::size_t>(got));
+  for (ssize_t got; refused == 0 && (got = read(ends[0], chunk, sizeof chunk)) > 0;)
+    output.append(chunk, static_cast<std::size_t>(got));
   close(ends[0]);
-  if (refused != 0) return fail(ErrorKind::kFailed, "cannot run " + command[0] + ": " + std::strerror(refused));
+  if (refused != 0)
+    return fail(ErrorKind::kFailed, "cannot run " + command[0] + ": " + std::strerror(refused));
   int status = 0;
   waitpid(child, &status, 0);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return output;
-  return fail(ErrorKind::kFailed, command[0] + " failed: " + output.substr(output.size() > 500 ? output.size() - 500 : 0));
+  return fail(ErrorKind::kFailed,
+              command[0] + " failed: " + output.substr(output.size() > 500 ? output.size() - 500 : 0));
 }
 
 }  // namespace tier::lab

@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
   return text;
 }
 
@@ -101,10 +102,13 @@ Result<json> add_modules(Image& image, const Scenario& scenario, const std::stri
     std::string found;
     for (const auto& entry : fs::recursive_directory_iterator(kernel + "/modules"))
       if (entry.path().filename().string().starts_with(name + ".ko")) found = entry.path().string();
-    if (found.empty()) return fail(ErrorKind::kUsage, "run.modules: kernel " + scenario.kernel + " has no module " + name);
+    if (found.empty())
+      return fail(ErrorKind::kUsage, "run.modules: kernel " + scenario.kernel + " has no module " + name);
     if (!done.insert(name).second) continue;
     std::string data;
-    Result<std::string> unpacked = found.ends_with(".xz") ? capture({"xz", "-dc", found}) : found.ends_with(".zst") ? capture({"zstd", "-dcq", found}) : capture({"cat", found});
+    Result<std::string> unpacked = found.ends_with(".xz")    ? capture({"xz", "-dc", found})
+                                   : found.ends_with(".zst") ? capture({"zstd", "-dcq", found})
+                                                             : capture({"cat", found});
     if (!unpacked) return tl::make_unexpected(unpacked.error());
     image.add_text("/lib/modules/" + name + ".ko", *unpacked);
     paths.push_back("/lib/modules/" + name + ".ko");
@@ -123,14 +127,16 @@ Result<> add_programs(Image& image, const Scenario& scenario) {
     for (const auto& command : scenario.collect) programs.push_back(command[0]);
   }
   // Busybox serves the shell and the small tools; only what it lacks comes from the machine.
-  static const std::set<std::string> kBusybox = {"sh", "cat", "ls", "echo", "sleep", "true", "false", "chrt", "grep", "dmesg", "head", "tail", "ps", "mount", "find"};
+  static const std::set<std::string> kBusybox = {"sh",   "cat",   "ls",   "echo", "sleep", "true",  "false",
+                                                 "grep", "dmesg", "head", "tail", "ps",    "mount", "find"};
   for (const std::string& program : programs)
     if (kBusybox.count(program) == 0)
       if (Result<> added = image.add_program(program); !added) return added;
   return image.add_busybox();
 }
 
-Result<> build_image(const Scenario& scenario, const LabPaths& paths, const std::string& kernel, const std::string& target) {
+Result<> build_image(const Scenario& scenario, const LabPaths& paths, const std::string& kernel,
+                     const std::string& target) {
   Image image(paths.build_folder);
   Result<json> modules = add_modules(image, scenario, kernel);
   if (!modules) return tl::make_unexpected(modules.error());
@@ -151,13 +157,15 @@ Result<> build_image(const Scenario& scenario, const LabPaths& paths, const std:
 std::string plugin_argument(const Scenario& scenario, const LabPaths& paths, const std::string& events) {
   std::ostringstream text;
   text << paths.plugin << ",out=" << events << ",count=" << (scenario.mode == Mode::kMeasure ? "on" : "off")
-       << ",llc=" << scenario.llc.size_bytes << ",ways=" << scenario.llc.ways << ",line=" << scenario.llc.line_bytes << std::hex;
+       << ",llc=" << scenario.llc.size_bytes << ",ways=" << scenario.llc.ways
+       << ",line=" << scenario.llc.line_bytes << std::hex;
   for (const NodeRange& range : physical_map(scenario.topology))
     text << ",map=" << range.start << '-' << range.end << '-' << std::dec << range.node << std::hex;
   return text.str();
 }
 
-VmPlan vm_plan(const Scenario& scenario, const LabPaths& paths, const std::string& kernel, const std::string& image) {
+VmPlan vm_plan(const Scenario& scenario, const LabPaths& paths, const std::string& kernel,
+               const std::string& image) {
   VmPlan plan;
   plan.console_path = paths.out_folder + "/console.log";
   plan.events_path = paths.out_folder + "/events.jsonl";
@@ -166,13 +174,38 @@ VmPlan vm_plan(const Scenario& scenario, const LabPaths& paths, const std::strin
   plan.silence_s = static_cast<double>(scenario.silence_s);
   plan.arguments = topology_arguments(scenario.topology);
   const std::vector<std::string> fixed = {
-      // Software emulation only: deterministic time (8 ns of guest time an instruction). There rep stosb is slow, and mwait spins
+      // Software emulation only: deterministic time (8 ns of guest time an instruction). There rep stosb is
+      // slow, and mwait spins
       // instead of sleeping, so that an idle vCPU would take half the time from a busy one.
-      "-accel", "tcg", "-icount", "shift=3,sleep=off", "-cpu", "max,-erms,-fsrm,-la57,-monitor", "-nodefaults", "-no-user-config", "-display", "none",
-      "-nic", "none", "-no-reboot", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", std::to_string(scenario.seed), "-serial",
-      "file:" + plan.console_path, "-kernel", kernel + "/vmlinuz", "-initrd", image, "-plugin", plugin_argument(scenario, paths, plan.events_path),
+      "-accel",
+      "tcg",
+      "-icount",
+      "shift=3,sleep=off",
+      "-cpu",
+      "max,-erms,-fsrm,-la57,-monitor",
+      "-nodefaults",
+      "-no-user-config",
+      "-display",
+      "none",
+      "-nic",
+      "none",
+      "-no-reboot",
+      "-rtc",
+      "base=2026-01-01T00:00:00,clock=vm",
+      "-seed",
+      std::to_string(scenario.seed),
+      "-serial",
+      "file:" + plan.console_path,
+      "-kernel",
+      kernel + "/vmlinuz",
+      "-initrd",
+      image,
+      "-plugin",
+      plugin_argument(scenario, paths, plan.events_path),
       "-append",
-      "console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check mitigations=off nowatchdog cryptomgr.notests random.trust_cpu=on " + scenario.kernel_arguments};
+      "console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check mitigations=off nowatchdog "
+      "cryptomgr.notests random.trust_cpu=on " +
+          scenario.kernel_arguments};
   plan.arguments.insert(plan.arguments.end(), fixed.begin(), fixed.end());
   return plan;
 }
@@ -180,7 +213,8 @@ VmPlan vm_plan(const Scenario& scenario, const LabPaths& paths, const std::strin
 // Prints what a reader wants to follow: phases, programs' output, and how far the guest's clock is.
 void show(const json& event, bool exec) {
   const std::string kind = event.value("guest", "");
-  if (kind == "phase") std::fprintf(stderr, "[guest %6.1f s] %s\n", event.value("uptime", 0.0), event.value("name", "").c_str());
+  if (kind == "phase")
+    std::fprintf(stderr, "[guest %6.1f s] %s\n", event.value("uptime", 0.0), event.value("name", "").c_str());
   if (kind == "tick" && event.value("index", 0) % 5 == 0)
     std::fprintf(stderr, "[guest %6.1f s] period %d\n", event.value("uptime", 0.0), event.value("index", 0));
   if (kind == "alive") {
@@ -188,10 +222,14 @@ void show(const json& event, bool exec) {
     if (++beats % 10 == 0) std::fprintf(stderr, "[guest %6.1f s] …\n", event.value("uptime", 0.0));
   }
   if (kind == "line") {
-    if (exec) std::fprintf(stdout, "%s\n", event.value("text", "").c_str()), std::fflush(stdout);
-    else std::fprintf(stderr, "  %s: %s\n", event.value("from", "").c_str(), event.value("text", "").c_str());
+    if (exec)
+      std::fprintf(stdout, "%s\n", event.value("text", "").c_str()), std::fflush(stdout);
+    else
+      std::fprintf(stderr, "  %s: %s\n", event.value("from", "").c_str(), event.value("text", "").c_str());
   }
-  if (kind == "exit") std::fprintf(stderr, "  command %d: exit code %d%s\n", event.value("command", 0), event.value("code", 0), event.value("timed_out", false) ? " (timed out)" : "");
+  if (kind == "exit")
+    std::fprintf(stderr, "  command %d: exit code %d%s\n", event.value("command", 0), event.value("code", 0),
+                 event.value("timed_out", false) ? " (timed out)" : "");
 }
 
 Result<> complete(const RunRecord& record) {
@@ -221,7 +259,9 @@ LabPaths find_paths() {
 
 Result<std::string> kernel_folder(const LabPaths& paths, const std::string& version) {
   Result<std::string> printed = capture({paths.source_folder + "/tools/lib/fetch-kernel", version});
-  if (!printed) return fail(ErrorKind::kFailed, "kernel " + version + " is not cached and could not be fetched", "tools/lib/fetch-kernel " + version);
+  if (!printed)
+    return fail(ErrorKind::kFailed, "kernel " + version + " is not cached and could not be fetched",
+                "tools/lib/fetch-kernel " + version);
   while (!printed->empty() && printed->back() == '\n') printed->pop_back();
   return printed->substr(printed->rfind('\n') + 1);
 }
@@ -233,9 +273,11 @@ Result<> run_guest(const Scenario& scenario, const LabPaths& paths, RunRecord& r
   Result<std::string> kernel = kernel_folder(paths, scenario.kernel);
   if (!kernel) return tl::make_unexpected(kernel.error());
   const std::string image = paths.out_folder + "/root.cpio";
-  for (const char* stale : {"/console.log", "/events.jsonl", "/qemu.log"}) fs::remove(paths.out_folder + stale, failed);
+  for (const char* stale : {"/console.log", "/events.jsonl", "/qemu.log"})
+    fs::remove(paths.out_folder + stale, failed);
   if (Result<> built = build_image(scenario, paths, *kernel, image); !built) return built;
-  std::fprintf(stderr, "%s on kernel %s, tool %s: booting\n", scenario.name.c_str(), scenario.kernel.c_str(), scenario.tool.c_str());
+  std::fprintf(stderr, "%s on kernel %s, tool %s: booting\n", scenario.name.c_str(), scenario.kernel.c_str(),
+               scenario.tool.c_str());
   const VmPlan plan = vm_plan(scenario, paths, *kernel, image);
   Result<> accepted;
   const Result<> ran = run_vm(plan, [&](const std::string& line) {

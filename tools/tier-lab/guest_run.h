@@ -22,8 +22,8 @@ LabPaths find_paths();
 // Folder of a cached kernel; fetched when it is not there. Errors: no such kernel, no network.
 Result<std::string> kernel_folder(const LabPaths& paths, const std::string& version);
 
-// Builds the image, boots and follows the run. With `verbose`, progress goes to stderr; programs of exec mode print on stdout.
-// The record is filled even when the run fails, for whoever wants to look.
+// Builds the image, boots and follows the run. With `verbose`, progress goes to stderr; programs of exec mode
+// print on stdout. The record is filled even when the run fails, for whoever wants to look.
 Result<> run_guest(const Scenario& scenario, const LabPaths& paths, RunRecord& record);
 
 }  // namespace tier::lab

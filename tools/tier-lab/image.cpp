@@ -23,9 +23,14 @@ Result<std::string> read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-bool is_elf(const std::string& data) { return data.starts_with("\x7f""ELF"); }
+bool is_elf(const std::string& data) {
+  return data.starts_with(
+      "\x7f"
+      "ELF");
+}
 
-// Debug information would fill the small fast node, in which the root file system lives: the program goes in without it.
+// Debug information would fill the small fast node, in which the root file system lives: the program goes in
+// without it.
 std::string stripped(const std::string& path, std::string data) {
   if (!is_elf(data)) return data;
   char scratch[] = "/tmp/tier-lab-strip-XXXXXX";
@@ -33,15 +38,17 @@ std::string stripped(const std::string& path, std::string data) {
   if (descriptor < 0) return data;
   close(descriptor);
   if (capture({"strip", "--strip-unneeded", "-o", scratch, path}, true))
-    if (Result<std::string> smaller = read_file(scratch); smaller && is_elf(*smaller)) data = std::move(*smaller);
+    if (Result<std::string> smaller = read_file(scratch); smaller && is_elf(*smaller))
+      data = std::move(*smaller);
   unlink(scratch);
   return data;
 }
 
-void append_entry(std::string& archive, const std::string& name, unsigned mode, const std::string& data, std::size_t inode) {
+void append_entry(std::string& archive, const std::string& name, unsigned mode, const std::string& data,
+                  std::size_t inode) {
   char header[111];
-  std::snprintf(header, sizeof header, "070701%08zX%08X%08X%08X%08X%08X%08zX%08X%08X%08X%08X%08zX%08X", inode, mode, 0U, 0U, 1U, 0U,
-                data.size(), 0U, 0U, 0U, 0U, name.size() + 1, 0U);
+  std::snprintf(header, sizeof header, "070701%08zX%08X%08X%08X%08X%08X%08zX%08X%08X%08X%08X%08zX%08X", inode,
+                mode, 0U, 0U, 1U, 0U, data.size(), 0U, 0U, 0U, 0U, name.size() + 1, 0U);
   const auto pad = [&] { archive.append((4 - archive.size() % 4) % 4, '\0'); };
   archive += header;
   archive += name;
@@ -56,7 +63,8 @@ void append_entry(std::string& archive, const std::string& name, unsigned mode, 
 void Image::add_folder(const std::string& guest_path) { add_folders(guest_path + "/."); }
 
 void Image::add_folders(const std::string& guest_path) {
-  for (fs::path folder = fs::path(guest_path).parent_path(); folder.has_relative_path(); folder = folder.parent_path())
+  for (fs::path folder = fs::path(guest_path).parent_path(); folder.has_relative_path();
+       folder = folder.parent_path())
     entries_.try_emplace(folder.string(), Entry{S_IFDIR | 0755, {}});
 }
 
@@ -74,7 +82,7 @@ Result<> Image::add_file(const std::string& host_path, const std::string& guest_
   if (entries_.count(guest_path) != 0) return {};
   Result<std::string> data = read_file(host_path);
   if (!data) return tl::make_unexpected(data.error());
-  struct stat facts{};
+  struct stat facts {};
   stat(host_path.c_str(), &facts);
   add_folders(guest_path);
   entries_[guest_path] = {S_IFREG | (facts.st_mode & 0777), stripped(host_path, std::move(*data))};
@@ -87,17 +95,22 @@ Result<std::string> Image::find_program(const std::string& name) const {
     return fail(ErrorKind::kUsage, "no program " + name);
   }
   std::error_code none;
-  for (auto it = fs::recursive_directory_iterator(build_folder_, fs::directory_options::skip_permission_denied, none);
+  for (auto it = fs::recursive_directory_iterator(build_folder_,
+                                                  fs::directory_options::skip_permission_denied, none);
        it != fs::recursive_directory_iterator(); it.increment(none)) {
     const std::string leaf = it->path().filename().string();
     if (leaf == "CMakeFiles" || leaf == "lab-results") it.disable_recursion_pending();
-    if (leaf == name && it->is_regular_file(none) && access(it->path().c_str(), X_OK) == 0) return it->path().string();
+    if (leaf == name && it->is_regular_file(none) && access(it->path().c_str(), X_OK) == 0)
+      return it->path().string();
   }
-  std::istringstream folders(std::string(std::getenv("PATH") == nullptr ? "" : std::getenv("PATH")) + ":/usr/bin:/bin:/usr/sbin:/sbin");
+  std::istringstream folders(std::string(std::getenv("PATH") == nullptr ? "" : std::getenv("PATH")) +
+                             ":/usr/bin:/bin:/usr/sbin:/sbin");
   for (std::string folder; std::getline(folders, folder, ':');)
-    if (const std::string path = folder + "/" + name; !folder.empty() && access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path, none))
+    if (const std::string path = folder + "/" + name;
+        !folder.empty() && access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path, none))
       return path;
-  return fail(ErrorKind::kUsage, "no program '" + name + "' in " + build_folder_ + " or in PATH", "build its target, or install its Debian package");
+  return fail(ErrorKind::kUsage, "no program '" + name + "' in " + build_folder_ + " or in PATH",
+              "build its target, or install its Debian package");
 }
 
 Result<> Image::add_libraries(const std::string& host_path) {
@@ -105,7 +118,8 @@ Result<> Image::add_libraries(const std::string& host_path) {
   if (!listed) return {};  // a static program or a script
   std::istringstream lines(*listed);
   for (std::string line; std::getline(lines, line);) {
-    if (line.find("not found") != std::string::npos) return fail(ErrorKind::kFailed, host_path + " misses a library:" + line);
+    if (line.find("not found") != std::string::npos)
+      return fail(ErrorKind::kFailed, host_path + " misses a library:" + line);
     const std::size_t slash = line.find('/');
     const std::size_t end = line.find(" (");
     if (slash == std::string::npos || end == std::string::npos) continue;
@@ -119,9 +133,11 @@ Result<> Image::add_program(const std::string& name) {
   if (entries_.count("/usr/bin/" + fs::path(name).filename().string()) != 0) return {};
   Result<std::string> path = find_program(name);
   if (!path) return tl::make_unexpected(path.error());
-  if (Result<> added = add_file(*path, "/usr/bin/" + fs::path(name).filename().string()); !added) return added;
+  if (Result<> added = add_file(*path, "/usr/bin/" + fs::path(name).filename().string()); !added)
+    return added;
   // A path given in a command must work as it is written, too.
-  if (name.find('/') != std::string::npos && name[0] == '/') add_link(name, "/usr/bin/" + fs::path(name).filename().string());
+  if (name.find('/') != std::string::npos && name[0] == '/')
+    add_link(name, "/usr/bin/" + fs::path(name).filename().string());
   return add_libraries(*path);
 }
 
@@ -140,7 +156,8 @@ Result<> Image::add_busybox() {
 Result<> Image::write(const std::string& path) const {
   std::string archive;
   std::size_t inode = 1;
-  for (const auto& [name, entry] : entries_) append_entry(archive, name.substr(1), entry.mode, entry.data, inode++);
+  for (const auto& [name, entry] : entries_)
+    append_entry(archive, name.substr(1), entry.mode, entry.data, inode++);
   append_entry(archive, "TRAILER!!!", 0, "", 0);
   std::ofstream file(path, std::ios::binary);
   file.write(archive.data(), static_cast<std::streamsize>(archive.size()));

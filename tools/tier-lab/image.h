@@ -1,4 +1,5 @@
-// The guest's root file system: a cpio archive of the agent, the programs of the scenario and the libraries they need.
+// The guest's root file system: a cpio archive of the agent, the programs of the scenario and the libraries
+// they need.
 #pragma once
 
 #include <map>
@@ -20,8 +21,8 @@ class Image {
   void add_text(const std::string& guest_path, std::string text, unsigned mode = 0644);
   Result<> add_file(const std::string& host_path, const std::string& guest_path);
   void add_link(const std::string& guest_path, const std::string& target);
-  // A program by name (build folder first, then PATH and the sbin folders) or by path, put into /usr/bin with its libraries and,
-  // when `strip` is set, without debug information.
+  // A program by name (build folder first, then PATH and the sbin folders) or by path, put into /usr/bin with
+  // its libraries and, when `strip` is set, without debug information.
   Result<> add_program(const std::string& name);
   // Statically linked busybox with a link for each of its applets that no other program has taken.
   Result<> add_busybox();

@@ -30,7 +30,10 @@ TEST_F(ImageTest, CpioReadsTheArchiveBack) {
   const Result<std::string> listed = capture({"sh", "-c", "cpio -t < " + folder_ + "/root.cpio 2>/dev/null"});
   ASSERT_TRUE(listed) << listed.error().text();
   EXPECT_EQ(*listed, "bin\nbin/ls\netc\netc/deep\netc/deep/plan.json\nproc\n");
-  const Result<std::string> text = capture({"sh", "-c", "cd " + folder_ + " && cpio -id < root.cpio 2>/dev/null && cat etc/deep/plan.json && readlink bin/ls"});
+  const Result<std::string> text =
+      capture({"sh", "-c",
+               "cd " + folder_ +
+                   " && cpio -id < root.cpio 2>/dev/null && cat etc/deep/plan.json && readlink bin/ls"});
   ASSERT_TRUE(text) << text.error().text();
   EXPECT_EQ(*text, "{\"a\":1}busybox\n");
 }

@@ -42,7 +42,8 @@ std::size_t nearest_initiator(const TopologySpec& topology, std::size_t target) 
   return best;
 }
 
-std::uint64_t latency_between(const TopologySpec& topology, std::size_t initiator, std::size_t target, std::uint64_t nearest_ns) {
+std::uint64_t latency_between(const TopologySpec& topology, std::size_t initiator, std::size_t target,
+                              std::uint64_t nearest_ns) {
   const std::size_t nearest = nearest_initiator(topology, target);
   const auto from = static_cast<std::uint64_t>(topology.distances[initiator][target]);
   const auto base = static_cast<std::uint64_t>(topology.distances[nearest][target]);
@@ -68,14 +69,19 @@ std::vector<std::string> topology_arguments(const TopologySpec& topology) {
   }
   for (std::size_t from = 0; from < topology.nodes.size(); ++from)
     for (std::size_t to = 0; to < topology.nodes.size(); ++to)
-      if (from != to) add("-numa", "dist,src=" + number(from) + ",dst=" + number(to) + ",val=" + std::to_string(topology.distances[from][to]));
+      if (from != to)
+        add("-numa", "dist,src=" + number(from) + ",dst=" + number(to) +
+                         ",val=" + std::to_string(topology.distances[from][to]));
   for (std::size_t initiator = 0; initiator < topology.nodes.size(); ++initiator) {
     if (topology.nodes[initiator].cpus.empty()) continue;
     for (std::size_t target = 0; target < topology.nodes.size(); ++target) {
       const NodeSpec& spec = topology.nodes[target];
-      const std::string pair = "hmat-lb,initiator=" + number(initiator) + ",target=" + number(target) + ",hierarchy=memory,data-type=";
-      add("-numa", pair + "read-latency,latency=" + number(latency_between(topology, initiator, target, spec.read_latency_ns)));
-      add("-numa", pair + "write-latency,latency=" + number(latency_between(topology, initiator, target, spec.write_latency_ns)));
+      const std::string pair = "hmat-lb,initiator=" + number(initiator) + ",target=" + number(target) +
+                               ",hierarchy=memory,data-type=";
+      add("-numa", pair + "read-latency,latency=" +
+                       number(latency_between(topology, initiator, target, spec.read_latency_ns)));
+      add("-numa", pair + "write-latency,latency=" +
+                       number(latency_between(topology, initiator, target, spec.write_latency_ns)));
       add("-numa", pair + "read-bandwidth,bandwidth=" + number(spec.read_bandwidth_mib_s) + "M");
       add("-numa", pair + "write-bandwidth,bandwidth=" + number(spec.write_bandwidth_mib_s) + "M");
     }

@@ -15,12 +15,14 @@ struct NodeRange {
   std::size_t node = 0;
 };
 
-// Where QEMU's q35 machine puts the nodes: in order from 0, with a hole below 4 GiB once memory does not fit under it.
+// Where QEMU's q35 machine puts the nodes: in order from 0, with a hole below 4 GiB once memory does not fit
+// under it.
 std::vector<NodeRange> physical_map(const TopologySpec& topology);
 
-// Latency in nanoseconds from an initiator node to a target: the target's own figure from its nearest initiator, more by the
-// ratio of distances from the others.
-std::uint64_t latency_between(const TopologySpec& topology, std::size_t initiator, std::size_t target, std::uint64_t nearest_ns);
+// Latency in nanoseconds from an initiator node to a target: the target's own figure from its nearest
+// initiator, more by the ratio of distances from the others.
+std::uint64_t latency_between(const TopologySpec& topology, std::size_t initiator, std::size_t target,
+                              std::uint64_t nearest_ns);
 
 // The first node with CPUs that is nearest to `target` (itself, when it has CPUs).
 std::size_t nearest_initiator(const TopologySpec& topology, std::size_t target);

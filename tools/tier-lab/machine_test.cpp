@@ -47,7 +47,8 @@ TEST(TopologyArguments, NameNodesDistancesAndHmat) {
   EXPECT_THAT(arguments, Contains("node,nodeid=0,memdev=m0,cpus=0,cpus=1"));
   EXPECT_THAT(arguments, Contains("node,nodeid=1,memdev=m1,initiator=0"));
   EXPECT_THAT(arguments, Contains("dist,src=0,dst=1,val=20"));
-  EXPECT_THAT(arguments, Contains("hmat-lb,initiator=0,target=1,hierarchy=memory,data-type=read-latency,latency=240"));
+  EXPECT_THAT(arguments,
+              Contains("hmat-lb,initiator=0,target=1,hierarchy=memory,data-type=read-latency,latency=240"));
   EXPECT_THAT(arguments, Contains("1280M"));
 }
 

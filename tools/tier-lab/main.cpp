@@ -30,7 +30,9 @@ int report(const Error& error) {
 }
 
 std::string scenario_path(const LabPaths& paths, const std::string& name) {
-  return name.find('/') != std::string::npos || name.ends_with(".toml") ? name : paths.source_folder + "/tests/lab/scenarios/" + name + ".toml";
+  return name.find('/') != std::string::npos || name.ends_with(".toml")
+             ? name
+             : paths.source_folder + "/tests/lab/scenarios/" + name + ".toml";
 }
 
 Result<Scenario> scenario_for(const RunOptions& options, const LabPaths& paths) {
@@ -51,7 +53,8 @@ Result<> save(const std::string& path, const nlohmann::json& result) {
   return {};
 }
 
-int finish_exec(const Scenario& scenario, const RunRecord& record, const RunOptions& options, const std::string& path) {
+int finish_exec(const Scenario& scenario, const RunRecord& record, const RunOptions& options,
+                const std::string& path) {
   const nlohmann::json result = exec_json(scenario, record);
   if (Result<> saved = save(path, result); !saved) return report(saved.error());
   if (options.json) std::printf("%s\n", result.dump().c_str());
@@ -64,7 +67,9 @@ int run(const RunOptions& options) {
   LabPaths paths = find_paths();
   const Result<Scenario> scenario = scenario_for(options, paths);
   if (!scenario) return report(scenario.error());
-  paths.out_folder = options.out.empty() ? paths.out_folder + "/" + scenario->name + "-" + scenario->kernel + "-" + scenario->tool : options.out;
+  paths.out_folder = options.out.empty() ? paths.out_folder + "/" + scenario->name + "-" + scenario->kernel +
+                                               "-" + scenario->tool
+                                         : options.out;
   paths.out_folder = fs::absolute(paths.out_folder).string();
   RunRecord record;
   if (Result<> ran = run_guest(*scenario, paths, record); !ran) return report(ran.error());
@@ -81,7 +86,8 @@ int run(const RunOptions& options) {
 int list_scenarios() {
   const LabPaths paths = find_paths();
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(paths.source_folder + "/tests/lab/scenarios")) files.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(paths.source_folder + "/tests/lab/scenarios"))
+    files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   for (const fs::path& file : files) {
     const Result<Scenario> scenario = load_scenario(file.string(), {});
@@ -94,12 +100,15 @@ int list_scenarios() {
 int list_kernels() {
   const LabPaths paths = find_paths();
   const char* cache = std::getenv("TIERD_CACHE");
-  const std::string folder = (cache != nullptr ? std::string(cache) : paths.source_folder + "/.cache") + "/kernels";
+  const std::string folder =
+      (cache != nullptr ? std::string(cache) : paths.source_folder + "/.cache") + "/kernels";
   for (const char* version : {"6.1", "6.12", "7.2"}) {
     std::ifstream file(folder + "/" + version + "/release");
     std::string release;
     std::getline(file, release);
-    std::printf("%-5s %s\n", version, release.empty() ? ("not cached; tools/lib/fetch-kernel " + std::string(version)).c_str() : release.c_str());
+    std::printf("%-5s %s\n", version,
+                release.empty() ? ("not cached; tools/lib/fetch-kernel " + std::string(version)).c_str()
+                                : release.c_str());
   }
   return 0;
 }
@@ -109,7 +118,8 @@ Result<std::vector<nlohmann::json>> load_all(const std::vector<std::string>& pat
   for (const std::string& path : paths) {
     Result<nlohmann::json> result = load_result(path);
     if (!result) return tl::make_unexpected(result.error());
-    if (result->value("mode", "") != "measure") return fail(ErrorKind::kUsage, path + " is of exec mode and has no counts");
+    if (result->value("mode", "") != "measure")
+      return fail(ErrorKind::kUsage, path + " is of exec mode and has no counts");
     results.push_back(std::move(*result));
   }
   return results;
@@ -130,11 +140,14 @@ int compare(const std::vector<std::string>& paths) {
 }
 
 void add_run(CLI::App& app, RunOptions& options, int& code) {
-  CLI::App* command = app.add_subcommand("run", "Boot a scenario's machine, run its workload, print the verdict");
-  command->add_option("scenario", options.scenario, "Name (see 'tier-lab list') or path of a scenario file")->required();
+  CLI::App* command =
+      app.add_subcommand("run", "Boot a scenario's machine, run its workload, print the verdict");
+  command->add_option("scenario", options.scenario, "Name (see 'tier-lab list') or path of a scenario file")
+      ->required();
   command->add_option("--kernel", options.kernel, "6.1, 6.12 or 7.2 instead of the scenario's");
   command->add_option("--tool", options.tool, "none, numab, damos or tierd instead of the scenario's");
-  command->add_option("--set", options.overrides, "Set a key of the scenario, for example run.length_s=10")->allow_extra_args(false);
+  command->add_option("--set", options.overrides, "Set a key of the scenario, for example run.length_s=10")
+      ->allow_extra_args(false);
   command->add_option("--seed", options.seed, "Seed of the workload and of the guest's randomness");
   command->add_option("--out", options.out, "Folder for console, events and result.json");
   command->add_option("--timeout", options.timeout, "Wall seconds after which the run has failed");

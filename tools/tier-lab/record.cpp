@@ -10,13 +10,14 @@ using nlohmann::json;
 PeriodCounts period_from(const json& event) {
   PeriodCounts period;
   for (const json& node : event.at("nodes"))
-    period.nodes.push_back({node.at(0).get<std::uint64_t>(), node.at(1).get<std::uint64_t>(), node.at(2).get<std::uint64_t>(),
-                            node.at(3).get<std::uint64_t>()});
+    period.nodes.push_back({node.at(0).get<std::uint64_t>(), node.at(1).get<std::uint64_t>(),
+                            node.at(2).get<std::uint64_t>(), node.at(3).get<std::uint64_t>()});
   for (const json& row : event.at("regions")) {
     RegionCounts region;
     region.region = row.at(0).get<std::uint64_t>();
     for (std::size_t i = 1; i < row.size(); ++i) region.misses.push_back(row[i].get<std::uint64_t>());
-    if (region.misses.size() != period.nodes.size()) throw std::out_of_range("a region with another number of nodes");
+    if (region.misses.size() != period.nodes.size())
+      throw std::out_of_range("a region with another number of nodes");
     period.regions.push_back(std::move(region));
   }
   return period;
@@ -37,23 +38,30 @@ void accept_guest(const json& event, RunRecord& into) {
   if (kind == "exit") into.exits.push_back(event);
   if (kind == "tool_stop") into.tool_stop = event;
   if (kind == "error") into.errors.push_back(event.at("text"));
-  if (kind == "line") into.lines.push_back(event.at("from").get<std::string>() + ": " + event.at("text").get<std::string>());
+  if (kind == "line")
+    into.lines.push_back(event.at("from").get<std::string>() + ": " + event.at("text").get<std::string>());
   if (kind == "phase" && event.at("name") == "done") into.done = true;
 }
 
 }  // namespace
 
-std::uint64_t RegionCounts::total() const { return std::accumulate(misses.begin(), misses.end(), std::uint64_t{0}); }
+std::uint64_t RegionCounts::total() const {
+  return std::accumulate(misses.begin(), misses.end(), std::uint64_t{0});
+}
 
 Result<json> accept_event(const std::string& line, RunRecord& into) {
   try {
     json event = json::parse(line);
-    if (event.contains("plugin")) accept_plugin(event, into);
-    else if (event.contains("guest")) accept_guest(event, into);
-    else throw std::out_of_range("neither plugin nor guest");
+    if (event.contains("plugin"))
+      accept_plugin(event, into);
+    else if (event.contains("guest"))
+      accept_guest(event, into);
+    else
+      throw std::out_of_range("neither plugin nor guest");
     return event;
   } catch (const std::exception& reason) {
-    return fail(ErrorKind::kFailed, "the run's events hold a bad line (" + std::string(reason.what()) + "): " + line.substr(0, 200));
+    return fail(ErrorKind::kFailed, "the run's events hold a bad line (" + std::string(reason.what()) +
+                                        "): " + line.substr(0, 200));
   }
 }
 

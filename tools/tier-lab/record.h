@@ -33,17 +33,17 @@ struct PeriodCounts {
 };
 
 struct RunRecord {
-  nlohmann::json machine;               // the agent's machine facts
-  std::vector<long long> free_kib;      // of each node before the workload started
+  nlohmann::json machine;           // the agent's machine facts
+  std::vector<long long> free_kib;  // of each node before the workload started
   std::vector<PeriodCounts> periods;
-  std::vector<nlohmann::json> ticks;    // periods + 1 of them
+  std::vector<nlohmann::json> ticks;  // periods + 1 of them
   nlohmann::json collected = nlohmann::json::array();
   nlohmann::json exits = nlohmann::json::array();
   nlohmann::json tool_stop;
   std::vector<std::string> errors;
-  std::vector<std::string> lines;       // "name: text" of programs in the guest
-  bool stopped = false;                 // the stop mark came
-  bool done = false;                    // the agent came to its end
+  std::vector<std::string> lines;  // "name: text" of programs in the guest
+  bool stopped = false;            // the stop mark came
+  bool done = false;               // the agent came to its end
 };
 
 // Takes one line of the events file into the record. Errors (kFailed) quote the line.

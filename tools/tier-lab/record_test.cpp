@@ -7,7 +7,9 @@ namespace {
 
 TEST(Events, PeriodsCarryNodesAndRegions) {
   RunRecord record;
-  ASSERT_TRUE(accept_event(R"({"plugin":"period","index":0,"nodes":[[1,2,3,4],[5,6,7,8]],"regions":[[100,1,2],[101,0,9]]})", record));
+  ASSERT_TRUE(accept_event(
+      R"({"plugin":"period","index":0,"nodes":[[1,2,3,4],[5,6,7,8]],"regions":[[100,1,2],[101,0,9]]})",
+      record));
   ASSERT_EQ(record.periods.size(), 1U);
   EXPECT_EQ(record.periods[0].nodes[1].kernel_writes, 8U);
   EXPECT_EQ(record.periods[0].regions[1].region, 101U);
@@ -30,8 +32,10 @@ TEST(Events, GuestMessagesFillTheRecord) {
 
 TEST(Events, BadLinesAreErrorsThatQuoteThem) {
   RunRecord record;
-  for (const char* line : {"", "not json", "{}", "[1]", R"({"plugin":"period","index":0})", R"({"plugin":"period","nodes":[[1,2,3,4]],"regions":[[7,1,2]]})",
-                           R"({"plugin":"period","nodes":[[1,2,3]],"regions":[]})", R"({"guest":"before","free_kib":"x"})"}) {
+  for (const char* line :
+       {"", "not json", "{}", "[1]", R"({"plugin":"period","index":0})",
+        R"({"plugin":"period","nodes":[[1,2,3,4]],"regions":[[7,1,2]]})",
+        R"({"plugin":"period","nodes":[[1,2,3]],"regions":[]})", R"({"guest":"before","free_kib":"x"})"}) {
     const auto event = accept_event(line, record);
     ASSERT_FALSE(event) << line;
     EXPECT_NE(event.error().message.find(line), std::string::npos);

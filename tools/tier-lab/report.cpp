@@ -14,9 +14,15 @@ namespace {
 using nlohmann::json;
 
 json period_arrays(const Verdict& verdict) {
-  json arrays = {{"fast_share", json::array()}, {"oracle_share", json::array()}, {"static_oracle_share", json::array()},
-                 {"misses", json::array()},     {"misses_by_node", json::array()}, {"stall_s", json::array()},
-                 {"kernel_misses", json::array()}, {"kernel_stall_s", json::array()}, {"progress", json::array()}};
+  json arrays = {{"fast_share", json::array()},
+                 {"oracle_share", json::array()},
+                 {"static_oracle_share", json::array()},
+                 {"misses", json::array()},
+                 {"misses_by_node", json::array()},
+                 {"stall_s", json::array()},
+                 {"kernel_misses", json::array()},
+                 {"kernel_stall_s", json::array()},
+                 {"progress", json::array()}};
   for (const PeriodVerdict& period : verdict.periods) {
     arrays["fast_share"].push_back(period.fast_share);
     arrays["oracle_share"].push_back(period.oracle_share);
@@ -45,37 +51,40 @@ json heat_json(const Verdict& verdict) {
 }
 
 json summary_json(const Verdict& verdict) {
-  return {{"fast_share", verdict.fast_share},
-          {"oracle_share", verdict.oracle_share},
-          {"static_oracle_share", verdict.static_oracle_share},
-          {"of_oracle", verdict.of_oracle},
-          {"mean_of_oracle", verdict.mean_of_oracle},
-          {"oracle_gap", verdict.oracle_share - verdict.fast_share},
-          {"reached_90_percent_of_oracle_s", verdict.first_reached_s < 0 ? json(nullptr) : json(verdict.first_reached_s)},
-          {"kept_90_percent_of_oracle_from_s", verdict.reached_s < 0 ? json(nullptr) : json(verdict.reached_s)},
-          {"capacity_regions", verdict.capacity_regions},
-          {"misses", verdict.misses},
-          {"stall_s", verdict.stall_s},
-          {"all_fast_stall_s", verdict.all_fast_stall_s},
-          {"oracle_stall_s", verdict.oracle_stall_s},
-          {"kernel_stall_s", verdict.kernel_stall_s},
-          {"stall_per_million_misses_ms", verdict.stall_per_million_misses_ms},
-          {"stall_per_million_ops_s", verdict.stall_per_million_ops_s},
-          {"moved_up_mib", verdict.moved_up_mib < 0 ? json(nullptr) : json(verdict.moved_up_mib)},
-          {"moved_down_mib", verdict.moved_down_mib < 0 ? json(nullptr) : json(verdict.moved_down_mib)},
-          {"migrated_mib", verdict.migrated_mib},
-          {"regions_seen_up", verdict.regions_seen_up},
-          {"regions_seen_down", verdict.regions_seen_down},
-          {"tool_cpu_s_per_s", verdict.tool_cpu},
-          {"tool_rss_kib", verdict.tool_rss_kib},
-          {"workload_cpu_s_per_s", verdict.workload_cpu},
-          {"progress", verdict.progress}};
+  return {
+      {"fast_share", verdict.fast_share},
+      {"oracle_share", verdict.oracle_share},
+      {"static_oracle_share", verdict.static_oracle_share},
+      {"of_oracle", verdict.of_oracle},
+      {"mean_of_oracle", verdict.mean_of_oracle},
+      {"oracle_gap", verdict.oracle_share - verdict.fast_share},
+      {"reached_90_percent_of_oracle_s",
+       verdict.first_reached_s < 0 ? json(nullptr) : json(verdict.first_reached_s)},
+      {"kept_90_percent_of_oracle_from_s", verdict.reached_s < 0 ? json(nullptr) : json(verdict.reached_s)},
+      {"capacity_regions", verdict.capacity_regions},
+      {"misses", verdict.misses},
+      {"stall_s", verdict.stall_s},
+      {"all_fast_stall_s", verdict.all_fast_stall_s},
+      {"oracle_stall_s", verdict.oracle_stall_s},
+      {"kernel_stall_s", verdict.kernel_stall_s},
+      {"stall_per_million_misses_ms", verdict.stall_per_million_misses_ms},
+      {"stall_per_million_ops_s", verdict.stall_per_million_ops_s},
+      {"moved_up_mib", verdict.moved_up_mib < 0 ? json(nullptr) : json(verdict.moved_up_mib)},
+      {"moved_down_mib", verdict.moved_down_mib < 0 ? json(nullptr) : json(verdict.moved_down_mib)},
+      {"migrated_mib", verdict.migrated_mib},
+      {"regions_seen_up", verdict.regions_seen_up},
+      {"regions_seen_down", verdict.regions_seen_down},
+      {"tool_cpu_s_per_s", verdict.tool_cpu},
+      {"tool_rss_kib", verdict.tool_rss_kib},
+      {"workload_cpu_s_per_s", verdict.workload_cpu},
+      {"progress", verdict.progress}};
 }
 
 json identity(const Scenario& scenario, const RunRecord& record) {
   json nodes = json::array();
   for (const NodeSpec& node : scenario.topology.nodes)
-    nodes.push_back({{"size_mib", node.size_mib}, {"cpus", node.cpus.size()}, {"read_latency_ns", node.read_latency_ns}});
+    nodes.push_back(
+        {{"size_mib", node.size_mib}, {"cpus", node.cpus.size()}, {"read_latency_ns", node.read_latency_ns}});
   return {{"schema", kResultSchema},
           {"scenario", scenario.name},
           {"kernel", scenario.kernel},
@@ -92,8 +101,12 @@ json identity(const Scenario& scenario, const RunRecord& record) {
 }
 
 std::string percent(const json& value) { return fmt::format("{:.1f} %", value.get<double>() * 100); }
-std::string mib(const json& value) { return value.is_null() ? "?" : fmt::format("{}", value.get<std::int64_t>()); }
-std::string second(const json& value) { return value.is_null() ? "never" : fmt::format("{:.0f} s", value.get<double>()); }
+std::string mib(const json& value) {
+  return value.is_null() ? "?" : fmt::format("{}", value.get<std::int64_t>());
+}
+std::string second(const json& value) {
+  return value.is_null() ? "never" : fmt::format("{:.0f} s", value.get<double>());
+}
 
 // 24 steps of a 256-colour ramp for the fast node (warm) and for others (cold).
 int colour_of(double heat, bool fast) {
@@ -113,7 +126,8 @@ char letter_of(double heat, bool fast) {
 std::string cell_text(std::uint64_t misses, int node, int fast_node, double scale, bool colour) {
   if (misses == 0) return colour ? "\x1b[0m " : " ";
   const double heat = std::log1p(static_cast<double>(misses)) / scale;
-  const double depth = std::clamp((heat - 0.4) / 0.6, 0.0, 1.0);  // the lowest 40 % of a logarithm are one shade
+  const double depth =
+      std::clamp((heat - 0.4) / 0.6, 0.0, 1.0);  // the lowest 40 % of a logarithm are one shade
   if (!colour) return std::string(1, letter_of(depth, node == fast_node));
   return fmt::format("\x1b[48;5;{}m ", colour_of(depth, node == fast_node));
 }
@@ -126,7 +140,8 @@ json result_json(const Scenario& scenario, const RunRecord& record, const Verdic
   result["summary"] = summary_json(verdict);
   result["periods"] = period_arrays(verdict);
   result["heat"] = heat_json(verdict);
-  result["vmstat"] = {{"start", record.ticks.front().at("vmstat")}, {"end", record.ticks.back().at("vmstat")}};
+  result["vmstat"] = {{"start", record.ticks.front().at("vmstat")},
+                      {"end", record.ticks.back().at("vmstat")}};
   result["resident_kib"] = {{"start", record.ticks.front().value("resident_kib", json::array())},
                             {"end", record.ticks.back().value("resident_kib", json::array())}};
   return result;
@@ -141,18 +156,24 @@ json exec_json(const Scenario& scenario, const RunRecord& record) {
 
 Result<json> load_result(const std::string& path) {
   std::ifstream file(path);
-  if (!file) return fail(ErrorKind::kUsage, "cannot read " + path, "give a file that 'tier-lab run' has written");
+  if (!file)
+    return fail(ErrorKind::kUsage, "cannot read " + path, "give a file that 'tier-lab run' has written");
   json result = json::parse(file, nullptr, false);
   if (result.is_discarded() || !result.is_object() || result.value("schema", "") != kResultSchema)
-    return fail(ErrorKind::kUsage, path + " is not a result of schema " + kResultSchema, "run the scenario again");
+    return fail(ErrorKind::kUsage, path + " is not a result of schema " + kResultSchema,
+                "run the scenario again");
   return result;
 }
 
 std::string result_table(const json& result) {
   const json& s = result.at("summary");
-  std::string text = fmt::format("{} · kernel {} · tool {} · {:.0f} guest seconds\n", result.at("scenario").get<std::string>(),
-                                 result.at("kernel").get<std::string>(), result.at("tool").get<std::string>(), result.at("length_s").get<double>());
-  const auto row = [&](const char* name, const std::string& value) { text += fmt::format("  {:<46}{:>14}\n", name, value); };
+  std::string text =
+      fmt::format("{} · kernel {} · tool {} · {:.0f} guest seconds\n",
+                  result.at("scenario").get<std::string>(), result.at("kernel").get<std::string>(),
+                  result.at("tool").get<std::string>(), result.at("length_s").get<double>());
+  const auto row = [&](const char* name, const std::string& value) {
+    text += fmt::format("  {:<46}{:>14}\n", name, value);
+  };
   row("accesses served by the fast tier", percent(s.at("fast_share")));
   row("  per-epoch oracle", percent(s.at("oracle_share")));
   row("  static oracle", percent(s.at("static_oracle_share")));
@@ -166,33 +187,43 @@ std::string result_table(const json& result) {
   row("modelled stall of the kernel (s)", fmt::format("{:.2f}", s.at("kernel_stall_s").get<double>()));
   row("moved up / down (MiB)", mib(s.at("moved_up_mib")) + " / " + mib(s.at("moved_down_mib")));
   row("migrated in all (MiB)", mib(s.at("migrated_mib")));
-  row("regions seen moving up / down", fmt::format("{} / {}", s.at("regions_seen_up").get<std::size_t>(), s.at("regions_seen_down").get<std::size_t>()));
+  row("regions seen moving up / down", fmt::format("{} / {}", s.at("regions_seen_up").get<std::size_t>(),
+                                                   s.at("regions_seen_down").get<std::size_t>()));
   row("the tool's CPU (s per s)", fmt::format("{:.4f}", s.at("tool_cpu_s_per_s").get<double>()));
   row("the workload's operations (millions)", fmt::format("{:.2f}", s.at("progress").get<double>() / 1e6));
   return text;
 }
 
 std::string compare_table(const std::vector<json>& results) {
-  std::string text = fmt::format("{:<14}{:<7}{:<7}{:>9}{:>9}{:>9}{:>9}{:>11}{:>9}{:>10}{:>9}{:>9}{:>8}\n", "scenario", "kernel", "tool", "fast", "oracle", "of orc",
-                                 "90% kept", "stall s/M", "saved s", "moved MiB", "tool CPU", "Mops", "vs none");
-  // Stall saved needs equal work: seconds for each million operations (or misses), times the work of this run.
+  std::string text = fmt::format("{:<14}{:<7}{:<7}{:>9}{:>9}{:>9}{:>9}{:>11}{:>9}{:>10}{:>9}{:>9}{:>8}\n",
+                                 "scenario", "kernel", "tool", "fast", "oracle", "of orc", "90% kept",
+                                 "stall s/M", "saved s", "moved MiB", "tool CPU", "Mops", "vs none");
+  // Stall saved needs equal work: seconds for each million operations (or misses), times the work of this
+  // run.
   const auto unit = [](const json& s) {
-    return s.at("progress").get<double>() > 0 ? s.at("stall_per_million_ops_s").get<double>() : s.at("stall_per_million_misses_ms").get<double>() / 1e3;
+    return s.at("progress").get<double>() > 0 ? s.at("stall_per_million_ops_s").get<double>()
+                                              : s.at("stall_per_million_misses_ms").get<double>() / 1e3;
   };
-  const auto base = std::find_if(results.begin(), results.end(), [](const json& r) { return r.at("tool") == "none"; });
+  const auto base =
+      std::find_if(results.begin(), results.end(), [](const json& r) { return r.at("tool") == "none"; });
   for (const json& result : results) {
     const json& s = result.at("summary");
-    const double work = (s.at("progress").get<double>() > 0 ? s.at("progress").get<double>() : s.at("misses").get<double>()) / 1e6;
+    const double work =
+        (s.at("progress").get<double>() > 0 ? s.at("progress").get<double>() : s.at("misses").get<double>()) /
+        1e6;
     std::string saved = "-", against = "-";
     if (base != results.end()) {
       const double none = unit(base->at("summary"));
       saved = fmt::format("{:.2f}", (none - unit(s)) * work);
       against = fmt::format("{:+.1f}%", (unit(s) / none - 1) * 100);
     }
-    text += fmt::format("{:<14}{:<7}{:<7}{:>9}{:>9}{:>9}{:>9}{:>11.4f}{:>9}{:>10}{:>9.4f}{:>9.1f}{:>8}\n", result.at("scenario").get<std::string>(),
-                        result.at("kernel").get<std::string>(), result.at("tool").get<std::string>(), percent(s.at("fast_share")), percent(s.at("oracle_share")),
-                        percent(s.at("of_oracle")), second(s.at("kept_90_percent_of_oracle_from_s")), unit(s), saved, mib(s.at("migrated_mib")),
-                        s.at("tool_cpu_s_per_s").get<double>(), s.at("progress").get<double>() / 1e6, against);
+    text += fmt::format("{:<14}{:<7}{:<7}{:>9}{:>9}{:>9}{:>9}{:>11.4f}{:>9}{:>10}{:>9.4f}{:>9.1f}{:>8}\n",
+                        result.at("scenario").get<std::string>(), result.at("kernel").get<std::string>(),
+                        result.at("tool").get<std::string>(), percent(s.at("fast_share")),
+                        percent(s.at("oracle_share")), percent(s.at("of_oracle")),
+                        second(s.at("kept_90_percent_of_oracle_from_s")), unit(s), saved,
+                        mib(s.at("migrated_mib")), s.at("tool_cpu_s_per_s").get<double>(),
+                        s.at("progress").get<double>() / 1e6, against);
   }
   return text;
 }
@@ -214,15 +245,20 @@ std::string heat_map(const json& result, std::size_t rows, bool colour) {
   if (ranked.size() > rows) ranked.resize(rows);
   std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   const double scale = std::log1p(static_cast<double>(hottest));
-  std::string text = fmt::format("{} · tool {} · the {} of {} regions with most misses; one column is {:.1f} guest seconds\n", result.at("scenario").get<std::string>(),
-                                 result.at("tool").get<std::string>(), ranked.size(), heat.size(), result.at("period_s").get<double>());
-  text += colour ? "\x1b[48;5;202m  \x1b[0m served by the fast tier  \x1b[48;5;21m  \x1b[0m by a slower one; brighter is more misses\n"
-                 : ". - = + * # % @  served by the fast tier;  . a b c d e f g  by a slower one; further right is more misses\n";
+  std::string text = fmt::format(
+      "{} · tool {} · the {} of {} regions with most misses; one column is {:.1f} guest seconds\n",
+      result.at("scenario").get<std::string>(), result.at("tool").get<std::string>(), ranked.size(),
+      heat.size(), result.at("period_s").get<double>());
+  text += colour ? "\x1b[48;5;202m  \x1b[0m served by the fast tier  \x1b[48;5;21m  \x1b[0m by a slower one; "
+                   "brighter is more misses\n"
+                 : ". - = + * # % @  served by the fast tier;  . a b c d e f g  by a slower one; further "
+                   "right is more misses\n";
   for (const auto& [sum, index] : ranked) {
     const json& row = heat[index];
     text += fmt::format("{:>14x} ", row.at("address").get<std::uint64_t>());
     for (std::size_t i = 0; i < row.at("misses").size(); ++i)
-      text += cell_text(row["misses"][i].get<std::uint64_t>(), row.at("node")[i].get<int>(), fast, scale, colour);
+      text +=
+          cell_text(row["misses"][i].get<std::uint64_t>(), row.at("node")[i].get<int>(), fast, scale, colour);
     text += colour ? "\x1b[0m\n" : "\n";
   }
   return text;

@@ -12,7 +12,8 @@ namespace tier::lab {
 
 inline constexpr const char* kResultSchema = "tier-lab.result/1";
 
-// Everything of the verdict, with per-period arrays and the heat map, plus the scenario's identity and the guest's own facts.
+// Everything of the verdict, with per-period arrays and the heat map, plus the scenario's identity and the
+// guest's own facts.
 nlohmann::json result_json(const Scenario& scenario, const RunRecord& record, const Verdict& verdict);
 // Exec mode: exit codes and the machine's facts.
 nlohmann::json exec_json(const Scenario& scenario, const RunRecord& record);
@@ -24,7 +25,8 @@ Result<nlohmann::json> load_result(const std::string& path);
 std::string result_table(const nlohmann::json& result);
 // Several results side by side, one row each; stall is set against the first whose tool is "none".
 std::string compare_table(const std::vector<nlohmann::json>& results);
-// Regions down (most missed first, `rows` at most, in address order), time across; colour or letter tells the serving node, depth the misses.
+// Regions down (most missed first, `rows` at most, in address order), time across; colour or letter tells the
+// serving node, depth the misses.
 std::string heat_map(const nlohmann::json& result, std::size_t rows, bool colour);
 
 }  // namespace tier::lab

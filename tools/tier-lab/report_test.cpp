@@ -8,17 +8,42 @@
 namespace tier::lab {
 namespace {
 
-using ::testing::HasSubstr;
 using nlohmann::json;
+using ::testing::HasSubstr;
 
 json result(const std::string& tool, double stall_per_op) {
-  return {{"schema", kResultSchema}, {"mode", "measure"}, {"scenario", "s"}, {"kernel", "6.12"}, {"tool", tool}, {"fast_node", 0}, {"period_s", 1.0}, {"length_s", 2.0},
+  return {{"schema", kResultSchema},
+          {"mode", "measure"},
+          {"scenario", "s"},
+          {"kernel", "6.12"},
+          {"tool", tool},
+          {"fast_node", 0},
+          {"period_s", 1.0},
+          {"length_s", 2.0},
           {"summary",
-           {{"fast_share", 0.5}, {"oracle_share", 0.9}, {"static_oracle_share", 0.8}, {"of_oracle", 0.55}, {"stall_s", 2.0}, {"all_fast_stall_s", 1.0}, {"oracle_stall_s", 1.2},
-            {"kernel_stall_s", 0.1}, {"stall_per_million_misses_ms", 200.0}, {"stall_per_million_ops_s", stall_per_op}, {"progress", 10e6}, {"misses", 10'000'000},
-            {"reached_90_percent_of_oracle_s", nullptr}, {"kept_90_percent_of_oracle_from_s", 7.0}, {"moved_up_mib", 10}, {"moved_down_mib", nullptr}, {"migrated_mib", 20},
-            {"regions_seen_up", 1}, {"regions_seen_down", 2}, {"tool_cpu_s_per_s", 0.01}}},
-          {"heat", {{{"address", 0x200000}, {"misses", {0, 5}}, {"node", {-1, 0}}}, {{"address", 0x400000}, {"misses", {1000000, 1000000}}, {"node", {1, 0}}}}}};
+           {{"fast_share", 0.5},
+            {"oracle_share", 0.9},
+            {"static_oracle_share", 0.8},
+            {"of_oracle", 0.55},
+            {"stall_s", 2.0},
+            {"all_fast_stall_s", 1.0},
+            {"oracle_stall_s", 1.2},
+            {"kernel_stall_s", 0.1},
+            {"stall_per_million_misses_ms", 200.0},
+            {"stall_per_million_ops_s", stall_per_op},
+            {"progress", 10e6},
+            {"misses", 10'000'000},
+            {"reached_90_percent_of_oracle_s", nullptr},
+            {"kept_90_percent_of_oracle_from_s", 7.0},
+            {"moved_up_mib", 10},
+            {"moved_down_mib", nullptr},
+            {"migrated_mib", 20},
+            {"regions_seen_up", 1},
+            {"regions_seen_down", 2},
+            {"tool_cpu_s_per_s", 0.01}}},
+          {"heat",
+           {{{"address", 0x200000}, {"misses", {0, 5}}, {"node", {-1, 0}}},
+            {{"address", 0x400000}, {"misses", {1000000, 1000000}}, {"node", {1, 0}}}}}};
 }
 
 TEST(ResultTable, SaysNeverWhereTheOracleWasNotReached) {

@@ -25,7 +25,8 @@ Result<toml::table> parse_toml(const std::string& text, const std::string& origi
 Result<> apply_override(toml::table& root, const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
-    return fail(ErrorKind::kUsage, "--set " + text + " is not of the form key=value", "for example --set run.length_s=10");
+    return fail(ErrorKind::kUsage, "--set " + text + " is not of the form key=value",
+                "for example --set run.length_s=10");
   Result<toml::table> value = parse_toml("value = " + text.substr(equals + 1), "--set " + text);
   // A bare word is taken as a string, so that --set rival.tool=none needs no quotes.
   if (!value) value = parse_toml("value = \"" + text.substr(equals + 1) + "\"", "--set " + text);
@@ -34,7 +35,8 @@ Result<> apply_override(toml::table& root, const std::string& text) {
   std::string path = text.substr(0, equals);
   for (std::size_t dot; (dot = path.find('.')) != std::string::npos; path.erase(0, dot + 1)) {
     toml::node* inner = &table->insert(path.substr(0, dot), toml::table{}).first->second;
-    if (!inner->is_table()) return fail(ErrorKind::kUsage, "--set " + text + ": '" + path.substr(0, dot) + "' is not a table");
+    if (!inner->is_table())
+      return fail(ErrorKind::kUsage, "--set " + text + ": '" + path.substr(0, dot) + "' is not a table");
     table = inner->as_table();
   }
   (*value)["value"].visit([&](auto& node) { table->insert_or_assign(path, node); });
@@ -149,8 +151,10 @@ void read_image(const toml::table& table, Scenario& into, std::string& error) {
   reader.texts("files", files);
   for (const std::string& file : files) {
     const std::size_t colon = file.find(':');
-    if (colon == std::string::npos) reader.refuse("files", "must hold entries of the form host-path:guest-path");
-    else into.files.emplace_back(file.substr(0, colon), file.substr(colon + 1));
+    if (colon == std::string::npos)
+      reader.refuse("files", "must hold entries of the form host-path:guest-path");
+    else
+      into.files.emplace_back(file.substr(0, colon), file.substr(colon + 1));
   }
   reader.finish();
 }
@@ -180,18 +184,23 @@ void read_scenario(const toml::table& table, Scenario& into, std::string& error)
 }  // namespace
 
 std::size_t TopologySpec::fast_node() const {
-  const auto fastest =
-      std::min_element(nodes.begin(), nodes.end(), [](const NodeSpec& a, const NodeSpec& b) { return a.read_latency_ns < b.read_latency_ns; });
+  const auto fastest = std::min_element(nodes.begin(), nodes.end(), [](const NodeSpec& a, const NodeSpec& b) {
+    return a.read_latency_ns < b.read_latency_ns;
+  });
   return static_cast<std::size_t>(fastest - nodes.begin());
 }
 
-std::size_t Scenario::periods() const { return static_cast<std::size_t>(std::max(1.0, std::round(length_s / period_s))); }
+std::size_t Scenario::periods() const {
+  return static_cast<std::size_t>(std::max(1.0, std::round(length_s / period_s)));
+}
 
-Result<Scenario> parse_scenario(const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
+Result<Scenario> parse_scenario(const std::string& text, const std::string& origin,
+                                const std::vector<std::string>& overrides) {
   Result<toml::table> table = parse_toml(text, origin);
   if (!table) return tl::make_unexpected(table.error());
   for (const std::string& override_text : overrides)
-    if (Result<> applied = apply_override(*table, override_text); !applied) return tl::make_unexpected(applied.error());
+    if (Result<> applied = apply_override(*table, override_text); !applied)
+      return tl::make_unexpected(applied.error());
   Scenario scenario;
   std::string error;
   read_scenario(*table, scenario, error);

@@ -1,4 +1,5 @@
-// A lab scenario: what machine to pretend, what to run on it, who moves the pages, what to count. Read from TOML.
+// A lab scenario: what machine to pretend, what to run on it, who moves the pages, what to count. Read from
+// TOML.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,7 @@ struct DamosSpec {
   std::int64_t max_regions = 400;
   std::int64_t quota_mib_per_s = 64;
   std::int64_t quota_ms_per_s = 100;
-  std::int64_t hot_min_percent = 50;   // share of samples that must have found the region accessed
+  std::int64_t hot_min_percent = 50;  // share of samples that must have found the region accessed
   std::int64_t cold_max_percent = 40;
   std::int64_t min_age = 1;  // aggregation intervals a region must have kept its rate
 };
@@ -58,9 +59,9 @@ struct Scenario {
   std::vector<std::string> command;
   std::string ready = "ready";
   std::string progress = "ops";
-  std::int64_t ready_timeout_s = 240;  // guest seconds
-  std::vector<int> cpus;               // pins the workload
-  std::vector<std::string> driver;     // client program, started with the start mark, not counted
+  std::int64_t ready_timeout_s = 240;              // guest seconds
+  std::vector<int> cpus;                           // pins the workload
+  std::vector<std::string> driver;                 // client program, started with the start mark, not counted
   std::vector<std::vector<std::string>> commands;  // exec mode
   std::int64_t command_timeout_s = 120;            // guest seconds, exec mode
 
@@ -70,20 +71,20 @@ struct Scenario {
   std::uint64_t seed = 1;
   std::string thp = "always";
   std::vector<std::string> modules;
-  std::int64_t timeout_s = 900;       // wall seconds for the whole run
-  std::int64_t silence_s = 90;        // wall seconds without any sign of life
-  std::string kernel_arguments;       // appended to the kernel's command line
+  std::int64_t timeout_s = 900;  // wall seconds for the whole run
+  std::int64_t silence_s = 90;   // wall seconds without any sign of life
+  std::string kernel_arguments;  // appended to the kernel's command line
 
   std::string tool = "none";
   DamosSpec damos;
   NumabSpec numab;
   std::string tierd_config = "mode = \"act\"\n";  // TOML text for the guest's /etc/tierd/tierd.toml
-  std::string tierd_start = "after";                // "before" or "after" the workload is ready
+  std::string tierd_start = "after";              // "before" or "after" the workload is ready
   std::vector<std::string> tierd_arguments;
   std::vector<std::vector<std::string>> collect;  // run in the guest at the end when the tool is tierd
 
   LlcGeometry llc;
-  std::vector<std::string> binaries;  // more programs for the image, by name or path
+  std::vector<std::string> binaries;                       // more programs for the image, by name or path
   std::vector<std::pair<std::string, std::string>> files;  // host path, guest path
 
   std::size_t periods() const;
@@ -91,10 +92,12 @@ struct Scenario {
 
 // Parses a scenario; `overrides` are "dotted.key=value" with TOML values, applied before checking.
 // Errors (kUsage) name the key and say what it must be. Unknown keys are refused.
-Result<Scenario> parse_scenario(const std::string& text, const std::string& origin, const std::vector<std::string>& overrides);
+Result<Scenario> parse_scenario(const std::string& text, const std::string& origin,
+                                const std::vector<std::string>& overrides);
 Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& overrides);
 
-// Refuses machines that QEMU or Linux cannot be: no CPU, a CPU in two nodes, a distance matrix of the wrong size, ….
+// Refuses machines that QEMU or Linux cannot be: no CPU, a CPU in two nodes, a distance matrix of the wrong
+// size, ….
 Result<> check_topology(const TopologySpec& topology);
 // Refuses values that parse but make no run.
 Result<> check_scenario(const Scenario& scenario);

@@ -45,8 +45,9 @@ TEST(ScenarioText, AGoodOneIsRead) {
 }
 
 TEST(ScenarioText, OverridesReplaceAndMayBeBareWords) {
-  const Result<Scenario> scenario =
-      parse_scenario(kGood, "good.toml", {"run.length_s=5", "rival.tool=numab", "llc.size_kib=2048", "tierd.config.mode=\"observe\""});
+  const Result<Scenario> scenario = parse_scenario(
+      kGood, "good.toml",
+      {"run.length_s=5", "rival.tool=numab", "llc.size_kib=2048", "tierd.config.mode=\"observe\""});
   ASSERT_TRUE(scenario) << scenario.error().text();
   EXPECT_EQ(scenario->length_s, 5);
   EXPECT_EQ(scenario->tool, "numab");
@@ -70,16 +71,20 @@ TEST(ScenarioText, WrongTypesAndRangesNameTheKey) {
 }
 
 TEST(Topology, ImpossibleMachinesNameTheKeyAndTheFix) {
-  EXPECT_THAT(refusal({"topology.distances=[[10,20]]"}), HasSubstr("topology.distances has 1 rows for 2 nodes"));
+  EXPECT_THAT(refusal({"topology.distances=[[10,20]]"}),
+              HasSubstr("topology.distances has 1 rows for 2 nodes"));
   EXPECT_THAT(refusal({"topology.distances=[[10,20],[20,11]]"}), HasSubstr("distance to itself is 10"));
   EXPECT_THAT(refusal({"topology.distances=[[10,5],[20,10]]"}), HasSubstr("11 to 254"));
   EXPECT_THAT(refusal({"topology.vcpus=3"}), HasSubstr("place 2 of 3 CPUs"));
   EXPECT_THAT(refusal({"topology.vcpus=1"}), HasSubstr("names CPU 1"));
-  EXPECT_THAT(refusal({"topology.node=[{size_mib=64,cpus=[0,1],read_latency_ns=80,read_bandwidth_mib_s=1}]"}), HasSubstr("at least 192"));
+  EXPECT_THAT(refusal({"topology.node=[{size_mib=64,cpus=[0,1],read_latency_ns=80,read_bandwidth_mib_s=1}]"}),
+              HasSubstr("at least 192"));
   EXPECT_THAT(refusal({"topology.node=[]"}), HasSubstr("topology.node has 0 entries"));
-  EXPECT_THAT(refusal({"topology.node=[{size_mib=256,read_latency_ns=80,read_bandwidth_mib_s=1},{size_mib=256,cpus=[0,1],read_latency_ns=80,read_bandwidth_mib_s=1}]"}),
+  EXPECT_THAT(refusal({"topology.node=[{size_mib=256,read_latency_ns=80,read_bandwidth_mib_s=1},{size_mib="
+                       "256,cpus=[0,1],read_latency_ns=80,read_bandwidth_mib_s=1}]"}),
               HasSubstr("node[0].cpus is empty"));
-  EXPECT_THAT(refusal({"topology.node=[{size_mib=256,cpus=[0,1],read_bandwidth_mib_s=1},{size_mib=256,read_latency_ns=80,read_bandwidth_mib_s=1}]"}),
+  EXPECT_THAT(refusal({"topology.node=[{size_mib=256,cpus=[0,1],read_bandwidth_mib_s=1},{size_mib=256,read_"
+                       "latency_ns=80,read_bandwidth_mib_s=1}]"}),
               HasSubstr("read_latency_ns is missing"));
 }
 

@@ -26,7 +26,8 @@ class TomlReader {
     if (node == nullptr) return;
     const auto value = node->value_exact<std::int64_t>();
     if (!value || *value < low || *value > high)
-      return refuse(key, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+      return refuse(key,
+                    "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
     into = static_cast<Int>(*value);
   }
 
@@ -117,7 +118,8 @@ class TomlReader {
     if (array == nullptr) return refuse(key, "must hold lists of whole numbers"), list;
     for (const toml::node& item : *array) {
       const auto value = item.value_exact<std::int64_t>();
-      if (!value || *value < 0 || *value > 1'000'000) return refuse(key, "must hold whole numbers from 0 on"), list;
+      if (!value || *value < 0 || *value > 1'000'000)
+        return refuse(key, "must hold whole numbers from 0 on"), list;
       list.push_back(static_cast<int>(*value));
     }
     return list;

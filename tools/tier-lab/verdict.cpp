@@ -19,7 +19,8 @@ std::vector<Span> workload_spans(const RunRecord& record) {
   std::vector<Span> spans;
   for (const json& tick : record.ticks)
     if (tick.contains("maps"))
-      for (const json& span : tick["maps"]) spans.push_back({span.at(0).get<std::uint64_t>(), span.at(1).get<std::uint64_t>()});
+      for (const json& span : tick["maps"])
+        spans.push_back({span.at(0).get<std::uint64_t>(), span.at(1).get<std::uint64_t>()});
   return spans;
 }
 
@@ -32,15 +33,18 @@ double progress_at(const RunRecord& record, std::size_t tick) {
   return tick < record.ticks.size() ? std::atof(record.ticks[tick].value("progress", "0").c_str()) : 0;
 }
 
-double share(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
+double share(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
 
-PeriodVerdict judge_period(const Scenario& scenario, const PeriodCounts& counts, const std::vector<RegionCounts>& regions,
-                           std::size_t capacity) {
+PeriodVerdict judge_period(const Scenario& scenario, const PeriodCounts& counts,
+                           const std::vector<RegionCounts>& regions, std::size_t capacity) {
   PeriodVerdict period;
   period.misses_by_node.assign(counts.nodes.size(), 0);
   std::vector<std::uint64_t> totals;
   for (const RegionCounts& region : regions) {
-    for (std::size_t node = 0; node < region.misses.size(); ++node) period.misses_by_node[node] += region.misses[node];
+    for (std::size_t node = 0; node < region.misses.size(); ++node)
+      period.misses_by_node[node] += region.misses[node];
     totals.push_back(region.total());
   }
   period.misses = std::accumulate(totals.begin(), totals.end(), std::uint64_t{0});
@@ -56,7 +60,8 @@ PeriodVerdict judge_period(const Scenario& scenario, const PeriodCounts& counts,
 }
 
 // Which regions a clairvoyant would have left in the fast node for the whole run.
-void add_static_oracle(const std::vector<std::vector<RegionCounts>>& regions, std::size_t capacity, Verdict& verdict) {
+void add_static_oracle(const std::vector<std::vector<RegionCounts>>& regions, std::size_t capacity,
+                       Verdict& verdict) {
   std::map<std::uint64_t, std::uint64_t> totals;
   for (const auto& period : regions)
     for (const RegionCounts& region : period) totals[region.region] += region.total();
@@ -86,7 +91,8 @@ void add_heat(const std::vector<std::vector<RegionCounts>>& regions, std::size_t
     int last = -1;
     for (const HeatCell& cell : row) {
       if (cell.node < 0) continue;
-      if (last >= 0 && last != cell.node) ++(cell.node == static_cast<int>(fast) ? verdict.regions_seen_up : verdict.regions_seen_down);
+      if (last >= 0 && last != cell.node)
+        ++(cell.node == static_cast<int>(fast) ? verdict.regions_seen_up : verdict.regions_seen_down);
       last = cell.node;
     }
   }
@@ -109,8 +115,8 @@ void add_totals(const Scenario& scenario, Verdict& verdict) {
     verdict.kernel_stall_s += period.kernel_stall_s;
     verdict.progress += period.progress;
     verdict.all_fast_stall_s += weight * latency_s(scenario, fast_node);
-    verdict.oracle_stall_s +=
-        weight * (period.oracle_share * latency_s(scenario, fast_node) + (1 - period.oracle_share) * slow_latency);
+    verdict.oracle_stall_s += weight * (period.oracle_share * latency_s(scenario, fast_node) +
+                                        (1 - period.oracle_share) * slow_latency);
   }
   const auto misses = static_cast<double>(verdict.misses);
   verdict.fast_share = fast / misses;
@@ -119,10 +125,12 @@ void add_totals(const Scenario& scenario, Verdict& verdict) {
   verdict.of_oracle = verdict.oracle_share > 0 ? verdict.fast_share / verdict.oracle_share : 0;
   verdict.mean_of_oracle = ratio / static_cast<double>(verdict.periods.size());
   verdict.stall_per_million_misses_ms = verdict.stall_s * 1e9 / misses;
-  if (verdict.progress > 0) verdict.stall_per_million_ops_s = (verdict.stall_s + verdict.kernel_stall_s) * 1e6 / verdict.progress;
+  if (verdict.progress > 0)
+    verdict.stall_per_million_ops_s = (verdict.stall_s + verdict.kernel_stall_s) * 1e6 / verdict.progress;
 }
 
-// Difference of a counter of /proc/vmstat between the first and the last tick, in MiB; -1 when this kernel has none.
+// Difference of a counter of /proc/vmstat between the first and the last tick, in MiB; -1 when this kernel
+// has none.
 std::int64_t counted_mib(const RunRecord& record, const std::vector<std::string>& names) {
   std::int64_t pages = 0;
   bool found = false;
@@ -140,16 +148,21 @@ void add_costs(const Scenario& scenario, const RunRecord& record, Verdict& verdi
   const json& first = record.ticks.front();
   const json& last = record.ticks.back();
   const double seconds = last.at("uptime").get<double>() - first.at("uptime").get<double>();
-  const auto rate = [&](const char* key) { return seconds > 0 ? (last.value(key, 0.0) - first.value(key, 0.0)) / seconds : 0; };
+  const auto rate = [&](const char* key) {
+    return seconds > 0 ? (last.value(key, 0.0) - first.value(key, 0.0)) / seconds : 0;
+  };
   verdict.tool_cpu = rate("tool_cpu") + rate("kernel_threads_cpu");
   verdict.workload_cpu = rate("workload_cpu");
   verdict.tool_rss_kib = last.value("tool_rss_kib", std::int64_t{0});
   verdict.migrated_mib = std::max<std::int64_t>(0, counted_mib(record, {"pgmigrate_success"}));
   if (scenario.tool == "numab") {
     verdict.moved_up_mib = counted_mib(record, {"pgpromote_success"});
-    verdict.moved_down_mib = counted_mib(record, {"pgdemote_kswapd", "pgdemote_direct", "pgdemote_khugepaged", "pgdemote_proactive"});
+    verdict.moved_down_mib = counted_mib(
+        record, {"pgdemote_kswapd", "pgdemote_direct", "pgdemote_khugepaged", "pgdemote_proactive"});
   } else if (scenario.tool == "damos" && !last.at("damos").empty()) {
-    const auto moved = [&](const char* key) { return (last["damos"].value(key, 0LL) - first.at("damos").value(key, 0LL)) >> 20; };
+    const auto moved = [&](const char* key) {
+      return (last["damos"].value(key, 0LL) - first.at("damos").value(key, 0LL)) >> 20;
+    };
     verdict.moved_up_mib = moved("hot_bytes");
     verdict.moved_down_mib = moved("cold_bytes");
   } else if (scenario.tool == "none") {
@@ -159,21 +172,26 @@ void add_costs(const Scenario& scenario, const RunRecord& record, Verdict& verdi
 
 }  // namespace
 
-std::vector<RegionCounts> only_within(const std::vector<RegionCounts>& regions, const std::vector<Span>& spans) {
+std::vector<RegionCounts> only_within(const std::vector<RegionCounts>& regions,
+                                      const std::vector<Span>& spans) {
   if (spans.empty()) return regions;
   std::vector<RegionCounts> kept;
   for (const RegionCounts& region : regions) {
     const std::uint64_t start = region.region << kRegionShift;
     const std::uint64_t end = start + (std::uint64_t{1} << kRegionShift);
-    if (std::any_of(spans.begin(), spans.end(), [&](const Span& span) { return span.start < end && span.end > start; })) kept.push_back(region);
+    if (std::any_of(spans.begin(), spans.end(),
+                    [&](const Span& span) { return span.start < end && span.end > start; }))
+      kept.push_back(region);
   }
   return kept;
 }
 
 std::uint64_t top_sum(std::vector<std::uint64_t> totals, std::size_t capacity) {
   capacity = std::min(capacity, totals.size());
-  std::partial_sort(totals.begin(), totals.begin() + static_cast<std::ptrdiff_t>(capacity), totals.end(), std::greater<>());
-  return std::accumulate(totals.begin(), totals.begin() + static_cast<std::ptrdiff_t>(capacity), std::uint64_t{0});
+  std::partial_sort(totals.begin(), totals.begin() + static_cast<std::ptrdiff_t>(capacity), totals.end(),
+                    std::greater<>());
+  return std::accumulate(totals.begin(), totals.begin() + static_cast<std::ptrdiff_t>(capacity),
+                         std::uint64_t{0});
 }
 
 double kept_from(const std::vector<PeriodVerdict>& periods, double period_s) {
@@ -185,24 +203,30 @@ double kept_from(const std::vector<PeriodVerdict>& periods, double period_s) {
 Result<Verdict> judge(const Scenario& scenario, const RunRecord& record) {
   const std::size_t fast = scenario.topology.fast_node();
   if (record.periods.empty() || record.ticks.size() < 2 || !record.stopped)
-    return fail(ErrorKind::kFailed, "the run ended before its stop mark: " + std::to_string(record.periods.size()) + " periods counted");
-  if (record.free_kib.size() <= fast) return fail(ErrorKind::kFailed, "the guest has not told how much of the fast node was free");
+    return fail(ErrorKind::kFailed, "the run ended before its stop mark: " +
+                                        std::to_string(record.periods.size()) + " periods counted");
+  if (record.free_kib.size() <= fast)
+    return fail(ErrorKind::kFailed, "the guest has not told how much of the fast node was free");
   Verdict verdict;
   verdict.capacity_regions = static_cast<std::size_t>(record.free_kib[fast] >> (kRegionShift - 10));
   const std::vector<Span> spans = workload_spans(record);
   std::vector<std::vector<RegionCounts>> regions;
   for (std::size_t i = 0; i < record.periods.size(); ++i) {
     regions.push_back(only_within(record.periods[i].regions, spans));
-    verdict.periods.push_back(judge_period(scenario, record.periods[i], regions.back(), verdict.capacity_regions));
+    verdict.periods.push_back(
+        judge_period(scenario, record.periods[i], regions.back(), verdict.capacity_regions));
     verdict.periods.back().progress = std::max(0.0, progress_at(record, i + 1) - progress_at(record, i));
-    if (verdict.first_reached_s < 0 && verdict.periods.back().fast_share >= kReached * verdict.periods.back().oracle_share)
+    if (verdict.first_reached_s < 0 &&
+        verdict.periods.back().fast_share >= kReached * verdict.periods.back().oracle_share)
       verdict.first_reached_s = static_cast<double>(i + 1) * scenario.period_s;
   }
   verdict.reached_s = kept_from(verdict.periods, scenario.period_s);
   add_static_oracle(regions, verdict.capacity_regions, verdict);
   add_heat(regions, fast, verdict);
   add_totals(scenario, verdict);
-  if (verdict.misses == 0) return fail(ErrorKind::kFailed, "not one miss of the workload was counted", "is its data larger than the modelled cache?");
+  if (verdict.misses == 0)
+    return fail(ErrorKind::kFailed, "not one miss of the workload was counted",
+                "is its data larger than the modelled cache?");
   add_costs(scenario, record, verdict);
   return verdict;
 }

@@ -18,15 +18,15 @@ struct Span {
 };
 
 struct PeriodVerdict {
-  double fast_share = 0;         // of the workload's user misses, served from the fast node
-  double oracle_share = 0;       // if the K busiest regions of this very period had been there
+  double fast_share = 0;           // of the workload's user misses, served from the fast node
+  double oracle_share = 0;         // if the K busiest regions of this very period had been there
   double static_oracle_share = 0;  // if the K busiest regions of the whole run had been there throughout
-  std::uint64_t misses = 0;      // of the workload
+  std::uint64_t misses = 0;        // of the workload
   std::vector<std::uint64_t> misses_by_node;
-  double stall_s = 0;            // misses times the node's read latency
-  double kernel_stall_s = 0;     // the kernel's own misses: what moving pages costs, among others
+  double stall_s = 0;         // misses times the node's read latency
+  double kernel_stall_s = 0;  // the kernel's own misses: what moving pages costs, among others
   std::uint64_t kernel_misses = 0;
-  double progress = 0;           // the workload's own operations in this period
+  double progress = 0;  // the workload's own operations in this period
 };
 
 struct HeatCell {
@@ -40,10 +40,10 @@ struct Verdict {
   double fast_share = 0;             // means over the run, weighted by misses
   double oracle_share = 0;
   double static_oracle_share = 0;
-  double of_oracle = 0;              // fast_share / oracle_share
-  double mean_of_oracle = 0;         // mean over periods of share / oracle
-  double reached_s = -1;             // end of the first period from which 90 % of the oracle is kept; -1: never
-  double first_reached_s = -1;       // end of the first period with 90 % of the oracle
+  double of_oracle = 0;         // fast_share / oracle_share
+  double mean_of_oracle = 0;    // mean over periods of share / oracle
+  double reached_s = -1;        // end of the first period from which 90 % of the oracle is kept; -1: never
+  double first_reached_s = -1;  // end of the first period with 90 % of the oracle
   std::uint64_t misses = 0;
   double stall_s = 0;
   double all_fast_stall_s = 0;
@@ -53,10 +53,10 @@ struct Verdict {
   double stall_per_million_ops_s = 0;  // user and kernel stall together; 0 without progress
   std::int64_t moved_up_mib = -1;      // by the kernel's own counters; -1 where it has none for this tool
   std::int64_t moved_down_mib = -1;
-  std::int64_t migrated_mib = 0;       // all migrations, both ways
-  std::size_t regions_seen_up = 0;     // changes of a region's serving node, seen in the counts
+  std::int64_t migrated_mib = 0;    // all migrations, both ways
+  std::size_t regions_seen_up = 0;  // changes of a region's serving node, seen in the counts
   std::size_t regions_seen_down = 0;
-  double tool_cpu = 0;                 // CPU seconds a second: the tool's process and the kernel threads it makes work
+  double tool_cpu = 0;  // CPU seconds a second: the tool's process and the kernel threads it makes work
   std::int64_t tool_rss_kib = 0;
   double workload_cpu = 0;
   double progress = 0;
@@ -64,12 +64,14 @@ struct Verdict {
 };
 
 // Keeps the regions that touch one of the spans; all of them when there are none.
-std::vector<RegionCounts> only_within(const std::vector<RegionCounts>& regions, const std::vector<Span>& spans);
+std::vector<RegionCounts> only_within(const std::vector<RegionCounts>& regions,
+                                      const std::vector<Span>& spans);
 
 // Sum of the `capacity` largest totals.
 std::uint64_t top_sum(std::vector<std::uint64_t> totals, std::size_t capacity);
 
-// The end, in seconds, of the first period from which share >= 0.9 * oracle holds in every later period; -1 when it never does.
+// The end, in seconds, of the first period from which share >= 0.9 * oracle holds in every later period; -1
+// when it never does.
 double kept_from(const std::vector<PeriodVerdict>& periods, double period_s);
 
 // Errors (kFailed): no periods, no ticks, or no misses at all in the whole run.

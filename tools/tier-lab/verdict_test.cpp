@@ -15,15 +15,21 @@ Scenario scenario() {
 }
 
 nlohmann::json tick(double uptime, const std::string& progress) {
-  return {{"uptime", uptime},   {"progress", progress}, {"vmstat", {{"pgmigrate_success", 256 * static_cast<int>(uptime)}}},
-          {"damos", nlohmann::json::object()}, {"tool_cpu", uptime * 0.25}, {"kernel_threads_cpu", 0.0}, {"workload_cpu", uptime}};
+  return {{"uptime", uptime},
+          {"progress", progress},
+          {"vmstat", {{"pgmigrate_success", 256 * static_cast<int>(uptime)}}},
+          {"damos", nlohmann::json::object()},
+          {"tool_cpu", uptime * 0.25},
+          {"kernel_threads_cpu", 0.0},
+          {"workload_cpu", uptime}};
 }
 
 RunRecord record() {
   RunRecord r;
   r.free_kib = {2 * 2048 + 1000, 100'000};
   // Region 10 is hottest, then 11, 12, 13. At first only 13 is fast; later 10 and 11 are.
-  r.periods.push_back({{{}, {0, 0, 1'000'000, 0}}, {{10, {0, 500}}, {11, {0, 300}}, {12, {0, 150}}, {13, {50, 0}}}});
+  r.periods.push_back(
+      {{{}, {0, 0, 1'000'000, 0}}, {{10, {0, 500}}, {11, {0, 300}}, {12, {0, 150}}, {13, {50, 0}}}});
   r.periods.push_back({{{}, {}}, {{10, {500, 0}}, {11, {300, 0}}, {12, {0, 150}}, {13, {0, 50}}}});
   r.ticks = {tick(10, ""), tick(11, "1000"), tick(12, "3000")};
   r.stopped = true;
@@ -42,7 +48,8 @@ TEST(OnlyWithin, KeepsRegionsThatTouchASpan) {
   const auto kept = only_within(regions, {{(2ULL << 21) + 5, (2ULL << 21) + 6}});
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(kept[0].region, 2U);
-  EXPECT_TRUE(only_within(regions, {{4ULL << 21, 5ULL << 21}}).empty()) << "a span that ends where none begins";
+  EXPECT_TRUE(only_within(regions, {{4ULL << 21, 5ULL << 21}}).empty())
+      << "a span that ends where none begins";
   EXPECT_EQ(only_within(regions, {}).size(), 3U);
 }
 

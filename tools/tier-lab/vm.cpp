@@ -113,8 +113,12 @@ std::string kernel_failure(const std::string& console) {
                                     {"kernel BUG at", "the guest kernel hit a BUG"},
                                     {"soft lockup - CPU", "a guest CPU is locked up"},
                                     {"rcu_preempt detected stalls", "a guest CPU is stalled"}};
-  for (const Sign& sign : kSigns)
-    if (console.find(sign.text) != std::string::npos) return sign.name;
+  for (const Sign& sign : kSigns) {
+    const std::size_t at = console.find(sign.text);
+    if (at == std::string::npos) continue;
+    const std::string line = console.substr(at, console.find_first_of("\r\n", at) - at);
+    return std::string(sign.name) + ": " + line;
+  }
   return {};
 }
 
@@ -122,7 +126,8 @@ Result<> run_vm(const VmPlan& plan, const EventSink& on_event) {
   Qemu qemu;
   const auto start = Clock::now();
   auto last_sign = start;
-  if (!qemu.start(plan)) return fail(ErrorKind::kFailed, std::string("cannot start QEMU: ") + std::strerror(errno));
+  if (!qemu.start(plan))
+    return fail(ErrorKind::kFailed, std::string("cannot start QEMU: ") + std::strerror(errno));
   Follower console(plan.console_path), events(plan.events_path);
   std::string seen, partial;
   int status = 0;
@@ -135,7 +140,8 @@ Result<> run_vm(const VmPlan& plan, const EventSink& on_event) {
     seen += more;
     partial += lines;
     std::size_t from = 0;
-    for (std::size_t to; (to = partial.find('\n', from)) != std::string::npos; from = to + 1) on_event(partial.substr(from, to - from));
+    for (std::size_t to; (to = partial.find('\n', from)) != std::string::npos; from = to + 1)
+      on_event(partial.substr(from, to - from));
     partial.erase(0, from);
     if (const std::string failure = kernel_failure(seen); !failure.empty()) {
       if (!over) std::this_thread::sleep_for(std::chrono::seconds(1));  // let the call trace come
@@ -144,9 +150,13 @@ Result<> run_vm(const VmPlan& plan, const EventSink& on_event) {
     }
     if (over) break;
     if (since(last_sign) > plan.silence_s)
-      return qemu.end(), guest_error("the guest hangs: no sign of life for " + std::to_string(static_cast<int>(plan.silence_s)) + " s", plan);
+      return qemu.end(), guest_error("the guest hangs: no sign of life for " +
+                                         std::to_string(static_cast<int>(plan.silence_s)) + " s",
+                                     plan);
     if (since(start) > plan.timeout_s)
-      return qemu.end(), guest_error("the run did not end within " + std::to_string(static_cast<int>(plan.timeout_s)) + " s", plan);
+      return qemu.end(), guest_error("the run did not end within " +
+                                         std::to_string(static_cast<int>(plan.timeout_s)) + " s",
+                                     plan);
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   return fail(ErrorKind::kFailed, "QEMU failed: " + last_lines(file_text(plan.qemu_log_path), kConsoleLines),

@@ -21,13 +21,15 @@ struct VmPlan {
 // Called with each new whole line of the events file, in order, while the guest runs.
 using EventSink = std::function<void(const std::string& line)>;
 
-// Runs QEMU to its end. Errors name a panic, an oops, silence, the time limit, or QEMU's own failure, with the console's last lines.
+// Runs QEMU to its end. Errors name a panic, an oops, silence, the time limit, or QEMU's own failure, with
+// the console's last lines.
 Result<> run_vm(const VmPlan& plan, const EventSink& on_event);
 
 // The last `lines` lines of a console text, without terminal control sequences.
 std::string last_lines(const std::string& text, std::size_t lines);
 
-// "kernel panic", "oops", … when the console shows that the guest kernel has failed; empty when not.
+// What failed and the kernel's own line about it, when the console shows that the guest kernel has failed;
+// empty when not.
 std::string kernel_failure(const std::string& console);
 
 }  // namespace tier::lab

@@ -14,8 +14,10 @@ TEST(Console, LastLinesAreTheLast) {
 
 TEST(Console, KernelFailuresAreRecognised) {
   EXPECT_EQ(kernel_failure("[ 1.0] Run /init\n"), "");
-  EXPECT_EQ(kernel_failure("x\n[ 2.0] Kernel panic - not syncing: sysrq\n"), "the guest kernel panicked");
-  EXPECT_EQ(kernel_failure("[ 2.0] BUG: unable to handle page fault for address: 0\n"), "the guest kernel oopsed");
+  EXPECT_EQ(kernel_failure("x\n[ 2.0] Kernel panic - not syncing: sysrq\n"),
+            "the guest kernel panicked: Kernel panic - not syncing: sysrq");
+  EXPECT_EQ(kernel_failure("[ 2.0] BUG: unable to handle page fault for address: 0\n"),
+            "the guest kernel oopsed: BUG: unable to handle page fault for address: 0");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// hotset: random updates over many 2 MiB regions, most of them in a hot set at random places; the hot set may move.
-// Prints "ready" after touching everything in address order, waits for SIGUSR1 with --wait, then prints "ops N" (a running total) each second.
+// hotset: random updates over many 2 MiB regions, most of them in a hot set at random places; the hot set may
+// move. Prints "ready" after touching everything in address order, waits for SIGUSR1 with --wait, then prints
+// "ops N" (a running total) each second.
 #include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -20,10 +21,10 @@ constexpr std::size_t kRegion = 2 << 20;
 constexpr double kPrintEvery = 0.2;  // seconds
 
 struct Options {
-  std::size_t mib = 64;        // size of the data
-  std::size_t hot = 8;         // regions in the hot set
-  unsigned hot_percent = 90;   // of the updates
-  double move_s = 0;           // seconds between moves of the hot set; 0: never
+  std::size_t mib = 64;       // size of the data
+  std::size_t hot = 8;        // regions in the hot set
+  unsigned hot_percent = 90;  // of the updates
+  double move_s = 0;          // seconds between moves of the hot set; 0: never
   std::uint64_t seed = 1;
   bool wait = false;
 };
@@ -54,11 +55,16 @@ Options parse(int argc, char** argv) {
       std::exit(2);
     }
     const double value = std::atof(argv[++i]);
-    if (key == "--mib") options.mib = static_cast<std::size_t>(value);
-    else if (key == "--hot") options.hot = static_cast<std::size_t>(value);
-    else if (key == "--hot-percent") options.hot_percent = static_cast<unsigned>(value);
-    else if (key == "--move") options.move_s = value;
-    else if (key == "--seed") options.seed = static_cast<std::uint64_t>(value);
+    if (key == "--mib")
+      options.mib = static_cast<std::size_t>(value);
+    else if (key == "--hot")
+      options.hot = static_cast<std::size_t>(value);
+    else if (key == "--hot-percent")
+      options.hot_percent = static_cast<unsigned>(value);
+    else if (key == "--move")
+      options.move_s = value;
+    else if (key == "--seed")
+      options.seed = static_cast<std::uint64_t>(value);
     else {
       std::fprintf(stderr, "hotset: unknown option %s\n", key.c_str());
       std::exit(2);
@@ -76,14 +82,17 @@ std::vector<std::uint32_t> hot_regions(std::size_t regions, std::size_t hot, std
   return all;
 }
 
-// One batch of updates; small enough that the clock is looked at often, large enough that looking costs nothing.
-void update(std::uint64_t* data, std::size_t regions, const std::vector<std::uint32_t>& hot, unsigned percent, std::uint64_t& state) {
+// One batch of updates; small enough that the clock is looked at often, large enough that looking costs
+// nothing.
+void update(std::uint64_t* data, std::size_t regions, const std::vector<std::uint32_t>& hot, unsigned percent,
+            std::uint64_t& state) {
   constexpr std::size_t kWords = kRegion / sizeof(std::uint64_t);
   const std::uint64_t threshold = percent * (std::uint64_t{1} << 16) / 100;
   for (int i = 0; i < 20'000; ++i) {
     const std::uint64_t value = xorshift(state);
     const std::uint64_t pick = (value >> 16) & 0xffffffff;
-    const std::size_t region = (value & 0xffff) < threshold ? hot[(pick * hot.size()) >> 32] : (pick * regions) >> 32;
+    const std::size_t region =
+        (value & 0xffff) < threshold ? hot[(pick * hot.size()) >> 32] : (pick * regions) >> 32;
     data[region * kWords + (value >> 48) % kWords + ((pick & 3) << 16) % kWords] += value;
   }
 }
@@ -93,15 +102,18 @@ void update(std::uint64_t* data, std::size_t regions, const std::vector<std::uin
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   const std::size_t regions = options.mib * (1 << 20) / kRegion;
-  if (regions == 0 || options.hot == 0) return std::fprintf(stderr, "hotset: --mib and --hot must be at least 2 and 1\n"), 2;
+  if (regions == 0 || options.hot == 0)
+    return std::fprintf(stderr, "hotset: --mib and --hot must be at least 2 and 1\n"), 2;
   sigset_t go;
   sigemptyset(&go);
   sigaddset(&go, SIGUSR1);
   sigprocmask(SIG_BLOCK, &go, nullptr);
   signal(SIGUSR1, SIG_DFL);  // blocked, so it stays pending until it is waited for
-  void* mapped = mmap(nullptr, (regions + 1) * kRegion, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* mapped = mmap(nullptr, (regions + 1) * kRegion, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) return std::perror("hotset: mmap"), 1;
-  auto* data = reinterpret_cast<std::uint64_t*>((reinterpret_cast<std::uintptr_t>(mapped) + kRegion - 1) & ~(kRegion - 1));
+  auto* data = reinterpret_cast<std::uint64_t*>((reinterpret_cast<std::uintptr_t>(mapped) + kRegion - 1) &
+                                                ~(kRegion - 1));
   // One word of each page is enough to have it; the kernel zeroes the rest.
   for (std::size_t at = 0; at < regions * kRegion; at += 4096) data[at / sizeof *data] = at;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);

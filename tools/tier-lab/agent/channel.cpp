@@ -12,8 +12,11 @@ namespace tier::lab {
 namespace {
 
 // The displacement is part of the instruction, so each mark is an instruction of its own.
-#define TIER_LAB_MARK(argument) \
-  asm volatile(".byte 0x0f,0x1f,0x80; .long %c0" : : "i"(kMarkMagic | static_cast<std::uint32_t>(argument)) : "memory")
+#define TIER_LAB_MARK(argument)                                         \
+  asm volatile(".byte 0x0f,0x1f,0x80; .long %c0"                        \
+               :                                                        \
+               : "i"(kMarkMagic | static_cast<std::uint32_t>(argument)) \
+               : "memory")
 
 }  // namespace
 

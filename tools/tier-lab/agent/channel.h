@@ -12,7 +12,8 @@ class Channel {
   // Maps and locks the message buffer; aborts the guest when that fails, since nothing could be reported.
   Channel();
 
-  // Sends one message as one line of JSON. A message longer than the buffer goes in pieces that join to one line.
+  // Sends one message as one line of JSON. A message longer than the buffer goes in pieces that join to one
+  // line.
   void send(const nlohmann::json& message);
 
   static void mark_start();

@@ -21,7 +21,8 @@ std::string read_text(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return text;
   char chunk[8192];
-  for (ssize_t got; (got = read(file, chunk, sizeof chunk)) > 0;) text.append(chunk, static_cast<std::size_t>(got));
+  for (ssize_t got; (got = read(file, chunk, sizeof chunk)) > 0;)
+    text.append(chunk, static_cast<std::size_t>(got));
   close(file);
   return text;
 }
@@ -82,13 +83,14 @@ json machine_facts() {
   for (int node : memory_nodes()) {
     const std::string folder = "/sys/devices/system/node/node" + std::to_string(node);
     const std::string meminfo = read_text(folder + "/meminfo");
-    facts["nodes"].push_back({{"node", node},
-                              {"total_kib", number_after(meminfo, "MemTotal:")},
-                              {"free_kib", number_after(meminfo, "MemFree:")},
-                              {"cpus", trimmed(read_text(folder + "/cpulist"))},
-                              {"distance", trimmed(read_text(folder + "/distance"))},
-                              {"read_latency", trimmed(read_text(folder + "/access0/initiators/read_latency"))},
-                              {"read_bandwidth", trimmed(read_text(folder + "/access0/initiators/read_bandwidth"))}});
+    facts["nodes"].push_back(
+        {{"node", node},
+         {"total_kib", number_after(meminfo, "MemTotal:")},
+         {"free_kib", number_after(meminfo, "MemFree:")},
+         {"cpus", trimmed(read_text(folder + "/cpulist"))},
+         {"distance", trimmed(read_text(folder + "/distance"))},
+         {"read_latency", trimmed(read_text(folder + "/access0/initiators/read_latency"))},
+         {"read_bandwidth", trimmed(read_text(folder + "/access0/initiators/read_bandwidth"))}});
   }
   facts["tiers"] = json::object();
   std::error_code none;
@@ -102,18 +104,22 @@ json machine_facts() {
 json node_free_kib() {
   json free = json::array();
   for (int node : memory_nodes())
-    free.push_back(number_after(read_text("/sys/devices/system/node/node" + std::to_string(node) + "/meminfo"), "MemFree:"));
+    free.push_back(number_after(
+        read_text("/sys/devices/system/node/node" + std::to_string(node) + "/meminfo"), "MemFree:"));
   return free;
 }
 
 json migration_counters() {
-  static constexpr const char* kPrefixes[] = {"pgpromote_", "pgdemote_", "pgmigrate_", "numa_", "thp_migration_", "thp_split_page "};
+  static constexpr const char* kPrefixes[] = {"pgpromote_", "pgdemote_",      "pgmigrate_",
+                                              "numa_",      "thp_migration_", "thp_split_page "};
   json counters = json::object();
   std::istringstream text(read_text("/proc/vmstat"));
   for (std::string line; std::getline(text, line);) {
-    const bool wanted = std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](const char* p) { return line.starts_with(p); });
+    const bool wanted = std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                                    [&](const char* p) { return line.starts_with(p); });
     const std::size_t space = line.find(' ');
-    if (wanted && space != std::string::npos) counters[line.substr(0, space)] = std::atoll(line.c_str() + space);
+    if (wanted && space != std::string::npos)
+      counters[line.substr(0, space)] = std::atoll(line.c_str() + space);
   }
   return counters;
 }
@@ -146,7 +152,8 @@ json process_node_kib(pid_t pid) {
     for (std::string word; words >> word;) {
       unsigned node = 0;
       long long pages = 0;
-      if (std::sscanf(word.c_str(), "N%u=%lld", &node, &pages) == 2 && node < kib.size()) kib[node] += pages * std::max(size, 4LL);
+      if (std::sscanf(word.c_str(), "N%u=%lld", &node, &pages) == 2 && node < kib.size())
+        kib[node] += pages * std::max(size, 4LL);
     }
   }
   return kib;
@@ -166,7 +173,8 @@ double process_cpu_seconds(pid_t pid) {
     const std::size_t after = line.rfind(')');
     unsigned long long user = 0, system = 0;
     if (after != std::string::npos &&
-        std::sscanf(line.c_str() + after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) == 2)
+        std::sscanf(line.c_str() + after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
+                    &system) == 2)
       total += static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
   }
   return total;
@@ -176,7 +184,8 @@ std::vector<pid_t> kernel_threads(const std::vector<std::string>& prefixes) {
   std::vector<pid_t> found;
   for (pid_t pid : numbers_in("/proc")) {
     const std::string name = read_text("/proc/" + std::to_string(pid) + "/comm");
-    if (std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& p) { return name.starts_with(p); }) &&
+    if (std::any_of(prefixes.begin(), prefixes.end(),
+                    [&](const std::string& p) { return name.starts_with(p); }) &&
         read_text("/proc/" + std::to_string(pid) + "/cmdline").empty())
       found.push_back(pid);
   }

@@ -25,11 +25,16 @@ struct Mount {
 
 void mount_all() {
   static constexpr Mount kMounts[] = {
-      {"devtmpfs", "/dev", ""},         {"proc", "/proc", ""},
-      {"sysfs", "/sys", ""},            {"tmpfs", "/tmp", ""},
-      {"tmpfs", "/run", ""},            {"tmpfs", "/dev/shm", ""},
-      {"cgroup2", "/sys/fs/cgroup", ""}, {"debugfs", "/sys/kernel/debug", ""},
-      {"tracefs", "/sys/kernel/tracing", ""}, {"bpf", "/sys/fs/bpf", ""},
+      {"devtmpfs", "/dev", ""},
+      {"proc", "/proc", ""},
+      {"sysfs", "/sys", ""},
+      {"tmpfs", "/tmp", ""},
+      {"tmpfs", "/run", ""},
+      {"tmpfs", "/dev/shm", ""},
+      {"cgroup2", "/sys/fs/cgroup", ""},
+      {"debugfs", "/sys/kernel/debug", ""},
+      {"tracefs", "/sys/kernel/tracing", ""},
+      {"bpf", "/sys/fs/bpf", ""},
       {"devpts", "/dev/pts", ""},
   };
   for (const Mount& one : kMounts) {
@@ -55,12 +60,15 @@ int main() {
   setenv("HOME", "/tmp", 1);
   setenv("LC_ALL", "C", 1);
   chdir("/tmp");
-  signal(SIGUSR1, SIG_IGN);  // inherited by children, so that the start signal harms no program that does not know it
-  const nlohmann::json plan = nlohmann::json::parse(tier::lab::read_text("/etc/tier-lab/plan.json"), nullptr, false);
+  signal(SIGUSR1,
+         SIG_IGN);  // inherited by children, so that the start signal harms no program that does not know it
+  const nlohmann::json plan =
+      nlohmann::json::parse(tier::lab::read_text("/etc/tier-lab/plan.json"), nullptr, false);
   if (plan.is_discarded()) {
     std::fputs("tier-lab-agent: /etc/tier-lab/plan.json is missing or broken\n", stderr);
   } else {
-    if (plan.contains("seed")) setenv("TIER_SEED", std::to_string(plan.at("seed").get<std::uint64_t>()).c_str(), 1);
+    if (plan.contains("seed"))
+      setenv("TIER_SEED", std::to_string(plan.at("seed").get<std::uint64_t>()).c_str(), 1);
     load_modules(plan.at("modules"));
     tier::lab::Session session(plan);
     session.run();

@@ -15,8 +15,8 @@ using LineSink = std::function<void(const std::string& line)>;
 
 class Process {
  public:
-  // Starts `command` with stdout and stderr on one pipe, pinned to `cpus` unless that is empty. On failure to execute, the
-  // child prints the reason and exits 127, as a shell does.
+  // Starts `command` with stdout and stderr on one pipe, pinned to `cpus` unless that is empty. On failure to
+  // execute, the child prints the reason and exits 127, as a shell does.
   Process(const std::vector<std::string>& command, const std::vector<int>& cpus, LineSink on_line);
   ~Process();
   Process(const Process&) = delete;

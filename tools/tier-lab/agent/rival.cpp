@@ -66,7 +66,8 @@ void start_kdamond(Setter& to, int index, const Scheme& scheme, const json& damo
   to.set(folder + "/target_nid", scheme.target_node);
   const std::string no_limit = "18446744073709551615";
   set_range(to, folder + "/access_pattern/sz", 0, no_limit);
-  set_range(to, folder + "/access_pattern/nr_accesses", scheme.min_accesses, std::to_string(scheme.max_accesses));
+  set_range(to, folder + "/access_pattern/nr_accesses", scheme.min_accesses,
+            std::to_string(scheme.max_accesses));
   set_range(to, folder + "/access_pattern/age", damos.at("min_age").get<long long>(), "4294967295");
   to.set(folder + "/quotas/bytes", damos.at("quota_mib_per_s").get<long long>() << 20);
   to.set(folder + "/quotas/ms", damos.at("quota_ms_per_s").get<long long>());
@@ -80,19 +81,25 @@ void start_kdamond(Setter& to, int index, const Scheme& scheme, const json& damo
 // A pair as DAMON's documentation lays self-tiering out: one kdamond for each tier, each with its own scheme.
 void apply_damos(Setter& to, const json& plan) {
   const json& damos = plan.at("damos");
-  const long long samples = std::max(1LL, damos.at("aggr_us").get<long long>() / damos.at("sample_us").get<long long>());
+  const long long samples =
+      std::max(1LL, damos.at("aggr_us").get<long long>() / damos.at("sample_us").get<long long>());
   const auto share = [&](const char* key) { return samples * damos.at(key).get<long long>() / 100; };
   to.set(std::string(kDamon) + "/nr_kdamonds", 2);
   start_kdamond(to, 0,
-                {"migrate_hot", plan.at("fast_node").get<int>(), share("hot_min_percent"), samples, plan.at("slow_ranges")}, damos);
+                {"migrate_hot", plan.at("fast_node").get<int>(), share("hot_min_percent"), samples,
+                 plan.at("slow_ranges")},
+                damos);
   start_kdamond(to, 1,
-                {"migrate_cold", plan.at("slow_nodes").at(0).get<int>(), 0, share("cold_max_percent"), plan.at("fast_ranges")}, damos);
+                {"migrate_cold", plan.at("slow_nodes").at(0).get<int>(), 0, share("cold_max_percent"),
+                 plan.at("fast_ranges")},
+                damos);
 }
 
 void apply_numab(Setter& to, const json& plan) {
   const json& numab = plan.at("numab");
   to.set("/sys/kernel/mm/numa/demotion_enabled", "true");
-  to.set("/proc/sys/kernel/numa_balancing_promote_rate_limit_MBps", numab.at("rate_limit_mb_per_s").get<long long>());
+  to.set("/proc/sys/kernel/numa_balancing_promote_rate_limit_MBps",
+         numab.at("rate_limit_mb_per_s").get<long long>());
   const std::string tuning = "/sys/kernel/debug/sched/numa_balancing/";
   to.set(tuning + "scan_delay_ms", numab.at("scan_delay_ms").get<long long>());
   to.set(tuning + "scan_period_min_ms", numab.at("scan_period_min_ms").get<long long>());
@@ -112,9 +119,11 @@ std::string apply_rival(const json& plan) {
   }
   // Nothing but the tool under test may move pages: Debian's kernels balance between nodes by default.
   if (fs::exists("/proc/sys/kernel/numa_balancing")) to.set("/proc/sys/kernel/numa_balancing", 0LL);
-  if (fs::exists("/sys/kernel/mm/numa/demotion_enabled")) to.set("/sys/kernel/mm/numa/demotion_enabled", "false");
+  if (fs::exists("/sys/kernel/mm/numa/demotion_enabled"))
+    to.set("/sys/kernel/mm/numa/demotion_enabled", "false");
   if (tool == "damos") {
-    if (!fs::exists(kDamon)) return std::string(kDamon) + " is missing: this kernel has no DAMON; use --kernel 6.12 or 7.2";
+    if (!fs::exists(kDamon))
+      return std::string(kDamon) + " is missing: this kernel has no DAMON; use --kernel 6.12 or 7.2";
     apply_damos(to, plan);
   }
   return to.error();

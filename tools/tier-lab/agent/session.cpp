@@ -14,17 +14,21 @@ namespace {
 using nlohmann::json;
 using Words = std::vector<std::string>;
 
-constexpr double kSignOfLife = 1.0;        // guest seconds between heartbeats
-constexpr double kSettle = 0.5;            // guest seconds between the workload's ready line and the start mark
-constexpr double kPromised = 1.0;          // guest seconds within which tierd must stop on SIGTERM
-constexpr double kCollectLimit = 30.0;     // guest seconds for one collect command
-constexpr std::size_t kLineLimit = 4096;   // bytes of one forwarded line
+constexpr double kSignOfLife = 1.0;     // guest seconds between heartbeats
+constexpr double kSettle = 0.5;         // guest seconds between the workload's ready line and the start mark
+constexpr double kPromised = 1.0;       // guest seconds within which tierd must stop on SIGTERM
+constexpr double kCollectLimit = 30.0;  // guest seconds for one collect command
+constexpr std::size_t kLineLimit = 4096;  // bytes of one forwarded line
 
 }  // namespace
 
-void Session::phase(const std::string& name) { channel_.send({{"guest", "phase"}, {"name", name}, {"uptime", uptime_seconds()}}); }
+void Session::phase(const std::string& name) {
+  channel_.send({{"guest", "phase"}, {"name", name}, {"uptime", uptime_seconds()}});
+}
 
-void Session::error(const std::string& text) { channel_.send({{"guest", "error"}, {"text", text}, {"uptime", uptime_seconds()}}); }
+void Session::error(const std::string& text) {
+  channel_.send({{"guest", "error"}, {"text", text}, {"uptime", uptime_seconds()}});
+}
 
 void Session::run() {
   phase("up");
@@ -81,7 +85,10 @@ void Session::execute() {
     const double limit = uptime_seconds() + plan_.at("command_timeout_s").get<double>();
     const bool ended = pump(limit, [&] { return !process.open() && process.exit_code().has_value(); });
     if (!ended) process.signal(SIGKILL);
-    channel_.send({{"guest", "exit"}, {"command", index}, {"code", ended ? *process.exit_code() : 124}, {"timed_out", !ended}});
+    channel_.send({{"guest", "exit"},
+                   {"command", index},
+                   {"code", ended ? *process.exit_code() : 124},
+                   {"timed_out", !ended}});
     children_.clear();
     ++index;
   }
@@ -95,7 +102,8 @@ bool Session::start_workload() {
   pump(limit, [&] { return ready_ || workload_->exit_code().has_value(); });
   if (ready_) return true;
   if (workload_->exit_code())
-    error("the workload ended with code " + std::to_string(*workload_->exit_code()) + " before its ready line");
+    error("the workload ended with code " + std::to_string(*workload_->exit_code()) +
+          " before its ready line");
   else
     error("the workload did not print its ready line '" + plan_.at("ready").get<std::string>() + "' within " +
           std::to_string(plan_.at("ready_timeout_s").get<int>()) + " guest seconds");
@@ -130,7 +138,8 @@ void Session::count_periods() {
   const std::size_t periods = plan_.at("periods").get<std::size_t>();
   phase("hot phase");
   send_tick(0);
-  // Workloads that wait for the signal begin their hot phase now; others ignore it. A driver is the hot phase.
+  // Workloads that wait for the signal begin their hot phase now; others ignore it. A driver is the hot
+  // phase.
   workload_->signal(SIGUSR1);
   if (!plan_.at("driver").empty()) spawn("driver", plan_.at("driver").get<Words>(), {});
   const double start = uptime_seconds();
@@ -165,7 +174,8 @@ void Session::send_tick(std::size_t index) {
   }
   json maps = process_maps(workload_->pid());
   if (maps != last_maps_ && !maps.empty()) tick["maps"] = last_maps_ = std::move(maps);
-  if (index == 0 || index == plan_.at("periods").get<std::size_t>()) tick["resident_kib"] = process_node_kib(workload_->pid());
+  if (index == 0 || index == plan_.at("periods").get<std::size_t>())
+    tick["resident_kib"] = process_node_kib(workload_->pid());
   channel_.send(tick);
 }
 
@@ -179,7 +189,10 @@ void Session::collect() {
       return !process.open() && process.exit_code().has_value();
     });
     process.signal(SIGKILL);
-    channel_.send({{"guest", "collected"}, {"command", command}, {"code", process.exit_code().value_or(124)}, {"text", text}});
+    channel_.send({{"guest", "collected"},
+                   {"command", command},
+                   {"code", process.exit_code().value_or(124)},
+                   {"text", text}});
   }
 }
 
@@ -192,7 +205,9 @@ void Session::finish_tool() {
   const double start = uptime_seconds();
   tool_->signal(SIGTERM);
   const bool ended = pump(start + kPromised * 10, [&] { return tool_->exit_code().has_value(); });
-  channel_.send({{"guest", "tool_stop"}, {"seconds", uptime_seconds() - start}, {"code", ended ? *tool_->exit_code() : -1}});
+  channel_.send({{"guest", "tool_stop"},
+                 {"seconds", uptime_seconds() - start},
+                 {"code", ended ? *tool_->exit_code() : -1}});
   if (!ended) tool_->signal(SIGKILL);
 }
 

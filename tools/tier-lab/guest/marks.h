@@ -1,5 +1,6 @@
-// How the guest talks to the counting plugin: a multi-byte NOP whose displacement carries a magic number and an argument.
-// The plugin recognises it when QEMU translates it; on any other machine it does nothing. One header for both sides.
+// How the guest talks to the counting plugin: a multi-byte NOP whose displacement carries a magic number and
+// an argument. The plugin recognises it when QEMU translates it; on any other machine it does nothing. One
+// header for both sides.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,8 @@ enum class Mark : std::uint16_t {
   kMessage = 4,  // the guest has put a message into the message buffer
 };
 
-// The agent maps the buffer at this address, which no program of the image uses: it lies far below PIE and mmap bases.
+// The agent maps the buffer at this address, which no program of the image uses: it lies far below PIE and
+// mmap bases.
 inline constexpr std::uint64_t kMessageAddress = 0x7ea0'0000'0ULL;
 inline constexpr std::size_t kMessageCapacity = 256 * 1024;
 

@@ -1,4 +1,5 @@
-// A set-associative last-level cache by physical line with least-recently-used replacement, and a small filter in front of it.
+// A set-associative last-level cache by physical line with least-recently-used replacement, and a small
+// filter in front of it.
 #pragma once
 
 #include <bit>
@@ -17,8 +18,8 @@ struct LlcGeometry {
   std::uint64_t sets() const { return size_bytes / (std::uint64_t{ways} * line_bytes); }
   // True when the number of sets and the line are powers of two and nothing is zero.
   bool valid() const {
-    return ways > 0 && line_bytes >= 16 && std::has_single_bit(line_bytes) && size_bytes % (std::uint64_t{ways} * line_bytes) == 0 &&
-           sets() > 0 && std::has_single_bit(sets());
+    return ways > 0 && line_bytes >= 16 && std::has_single_bit(line_bytes) &&
+           size_bytes % (std::uint64_t{ways} * line_bytes) == 0 && sets() > 0 && std::has_single_bit(sets());
   }
 };
 
@@ -30,11 +31,12 @@ class LlcModel {
         set_mask_(geometry.sets() - 1),
         lines_(geometry.sets() * geometry.ways, kEmpty) {}
 
-  // Looks a physical address up and fetches its line. True when the line was there. Most recent first within a set, so a hit
-  // in the first way costs one comparison.
+  // Looks a physical address up and fetches its line. True when the line was there. Most recent first within
+  // a set, so a hit in the first way costs one comparison.
   bool access(std::uint64_t physical) {
     const std::uint64_t line = physical >> line_shift_;
-    // Fold higher bits in: real caches hash, and huge pages would otherwise make every region start in the same set.
+    // Fold higher bits in: real caches hash, and huge pages would otherwise make every region start in the
+    // same set.
     const std::uint64_t set = (line ^ (line >> 15)) & set_mask_;
     std::uint64_t* way = &lines_[set * ways_];
     if (way[0] == line) return true;
@@ -55,9 +57,9 @@ class LlcModel {
   std::vector<std::uint64_t> lines_;
 };
 
-// Direct-mapped filter by virtual line, one for each vCPU: the part of a first-level cache. Accesses that hit it cannot miss the
-// last level, so they need neither a physical address nor a look-up there. A line whose page has just been moved may hit once more; that
-// is at most kEntries accesses for each move.
+// Direct-mapped filter by virtual line, one for each vCPU: the part of a first-level cache. Accesses that hit
+// it cannot miss the last level, so they need neither a physical address nor a look-up there. A line whose
+// page has just been moved may hit once more; that is at most kEntries accesses for each move.
 class LineFilter {
  public:
   bool hit(std::uint64_t virtual_address) {

@@ -1,5 +1,6 @@
-// The few declarations of QEMU's TCG plugin interface (version 4) that the counter uses. Debian ships no plugin header, so they are
-// written out here after the interface's documentation; the functions are exported by the qemu-system binary.
+// The few declarations of QEMU's TCG plugin interface (version 4) that the counter uses. Debian ships no
+// plugin header, so they are written out here after the interface's documentation; the functions are exported
+// by the qemu-system binary.
 #pragma once
 
 #include <cstddef>
@@ -43,9 +44,10 @@ std::uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb*);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, std::size_t);
 std::size_t qemu_plugin_insn_size(const qemu_plugin_insn*);
 std::size_t qemu_plugin_insn_data(const qemu_plugin_insn*, void*, std::size_t);
-void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn*, qemu_plugin_vcpu_mem_cb_t, qemu_plugin_cb_flags, qemu_plugin_mem_rw,
-                                      void*);
-void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn*, qemu_plugin_vcpu_udata_cb_t, qemu_plugin_cb_flags, void*);
+void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn*, qemu_plugin_vcpu_mem_cb_t, qemu_plugin_cb_flags,
+                                      qemu_plugin_mem_rw, void*);
+void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn*, qemu_plugin_vcpu_udata_cb_t,
+                                            qemu_plugin_cb_flags, void*);
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
 qemu_plugin_hwaddr* qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, std::uint64_t);
 bool qemu_plugin_hwaddr_is_io(const qemu_plugin_hwaddr*);

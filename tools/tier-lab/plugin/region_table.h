@@ -1,5 +1,5 @@
-// Misses of one period by 2 MiB region and node: a flat open-addressing table, no allocation on the hot path until it is three
-// quarters full.
+// Misses of one period by 2 MiB region and node: a flat open-addressing table, no allocation on the hot path
+// until it is three quarters full.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 // The counting plugin: exact numbers of last-level misses of a guest, per period, node and 2 MiB region.
 //
-// Arguments (key=value): out=FILE, count=on|off, llc=BYTES, ways=N, line=BYTES, map=START-END-NODE (repeated; hexadecimal physical bytes).
-// Output: JSON lines. The guest's own messages pass through unchanged, so that one file tells the whole run in order.
-// Threads: under -icount all vCPUs run on one thread, so nothing here is locked; QEMU must be started with -icount.
+// Arguments (key=value): out=FILE, count=on|off, llc=BYTES, ways=N, line=BYTES, map=START-END-NODE (repeated;
+// hexadecimal physical bytes). Output: JSON lines. The guest's own messages pass through unchanged, so that
+// one file tells the whole run in order. Threads: under -icount all vCPUs run on one thread, so nothing here
+// is locked; QEMU must be started with -icount.
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -40,10 +41,16 @@ struct Options {
   std::vector<PhysicalRange> ranges;
 };
 
-// Everything the callbacks share. QEMU's interface carries one pointer at most, so one object for the process.
+// Everything the callbacks share. QEMU's interface carries one pointer at most, so one object for the
+// process.
 struct Counter {
   Counter(qemu_plugin_id_t plugin_id, Options given, std::FILE* file, std::size_t vcpus)
-      : id(plugin_id), options(std::move(given)), out(file), llc(options.llc), filters(vcpus), message(g_byte_array_new()) {
+      : id(plugin_id),
+        options(std::move(given)),
+        out(file),
+        llc(options.llc),
+        filters(vcpus),
+        message(g_byte_array_new()) {
     for (const PhysicalRange& range : options.ranges) node_count = std::max(node_count, range.node + 1);
   }
 
@@ -94,15 +101,16 @@ void end_period(Counter& shared) {
   std::fprintf(shared.out, "{\"plugin\":\"period\",\"index\":%" PRIu64 ",\"nodes\":[", shared.period);
   for (std::size_t node = 0; node < shared.node_count; ++node) {
     const NodeMisses& misses = shared.nodes[node];
-    std::fprintf(shared.out, "%s[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", node == 0 ? "" : ",", misses.user_reads,
-                 misses.user_writes, misses.kernel_reads, misses.kernel_writes);
+    std::fprintf(shared.out, "%s[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", node == 0 ? "" : ",",
+                 misses.user_reads, misses.user_writes, misses.kernel_reads, misses.kernel_writes);
     shared.nodes[node] = NodeMisses{};
   }
   std::fputs("],\"regions\":[", shared.out);
   const char* separator = "";
   shared.regions.for_each([&](const RegionMisses& entry) {
     std::fprintf(shared.out, "%s[%" PRIu64, separator, entry.region);
-    for (std::size_t node = 0; node < shared.node_count; ++node) std::fprintf(shared.out, ",%" PRIu32, entry.misses[node]);
+    for (std::size_t node = 0; node < shared.node_count; ++node)
+      std::fprintf(shared.out, ",%" PRIu32, entry.misses[node]);
     std::fputc(']', shared.out);
     separator = ",";
   });
@@ -114,8 +122,9 @@ void end_period(Counter& shared) {
 
 void on_translate(qemu_plugin_id_t, qemu_plugin_tb* block);
 
-// Called once QEMU has thrown all translated code away: from here on blocks are translated with counting callbacks. Until the
-// start mark no memory callback exists at all, which makes boot and initialisation several times faster.
+// Called once QEMU has thrown all translated code away: from here on blocks are translated with counting
+// callbacks. Until the start mark no memory callback exists at all, which makes boot and initialisation
+// several times faster.
 void on_retranslate(qemu_plugin_id_t id) { qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate); }
 
 void start(Counter& shared) {
@@ -149,12 +158,18 @@ void pass_message(Counter& shared) {
 void on_mark(unsigned int, void* data) {
   Counter& shared = *counter;
   switch (static_cast<Mark>(reinterpret_cast<std::uintptr_t>(data))) {
-    case Mark::kStart: start(shared); break;
+    case Mark::kStart:
+      start(shared);
+      break;
     case Mark::kPeriod:
       if (shared.counting) end_period(shared);
       break;
-    case Mark::kStop: stop(shared); break;
-    case Mark::kMessage: pass_message(shared); break;
+    case Mark::kStop:
+      stop(shared);
+      break;
+    case Mark::kMessage:
+      pass_message(shared);
+      break;
   }
 }
 
@@ -166,17 +181,21 @@ std::uint16_t mark_of(const qemu_plugin_insn* instruction) {
   if (std::memcmp(bytes, kMarkOpcode, sizeof kMarkOpcode) != 0) return 0;
   std::uint32_t displacement = 0;
   std::memcpy(&displacement, bytes + sizeof kMarkOpcode, sizeof displacement);
-  return (displacement & kMarkMagicMask) == kMarkMagic ? static_cast<std::uint16_t>(displacement & ~kMarkMagicMask) : 0;
+  return (displacement & kMarkMagicMask) == kMarkMagic
+             ? static_cast<std::uint16_t>(displacement & ~kMarkMagicMask)
+             : 0;
 }
 
 void on_translate(qemu_plugin_id_t, qemu_plugin_tb* block) {
   const std::size_t instructions = qemu_plugin_tb_n_insns(block);
   const bool user = is_user(qemu_plugin_tb_vaddr(block));
-  // No inline counter of executed instructions: with QEMU 10 one at the head of a block makes `rep stos` and `rep movs` run too far.
+  // No inline counter of executed instructions: with QEMU 10 one at the head of a block makes `rep stos` and
+  // `rep movs` run too far.
   for (std::size_t i = 0; i < instructions; ++i) {
     qemu_plugin_insn* instruction = qemu_plugin_tb_get_insn(block, i);
     if (counter->counting)
-      qemu_plugin_register_vcpu_mem_cb(instruction, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, nullptr);
+      qemu_plugin_register_vcpu_mem_cb(instruction, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
+                                       nullptr);
     const std::uint16_t mark = user ? mark_of(instruction) : 0;
     if (mark != 0)
       qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_mark, QEMU_PLUGIN_CB_NO_REGS,
@@ -199,8 +218,11 @@ bool parse_argument(std::string_view argument, Options& options) {
   if (key == "out") return options.out = value, !value.empty();
   if (key == "count") return options.count = value == "on", value == "on" || value == "off";
   if (key == "llc") return options.llc.size_bytes = std::strtoull(value.c_str(), &end, 10), *end == '\0';
-  if (key == "ways") return options.llc.ways = static_cast<std::uint32_t>(std::strtoul(value.c_str(), &end, 10)), *end == '\0';
-  if (key == "line") return options.llc.line_bytes = static_cast<std::uint32_t>(std::strtoul(value.c_str(), &end, 10)), *end == '\0';
+  if (key == "ways")
+    return options.llc.ways = static_cast<std::uint32_t>(std::strtoul(value.c_str(), &end, 10)), *end == '\0';
+  if (key == "line")
+    return options.llc.line_bytes = static_cast<std::uint32_t>(std::strtoul(value.c_str(), &end, 10)),
+           *end == '\0';
   if (key != "map") return false;
   PhysicalRange range;
   range.start = std::strtoull(value.c_str(), &end, 16);
@@ -221,7 +243,8 @@ int install(qemu_plugin_id_t id, const qemu_info_t* info, int argc, char** argv)
     return 1;
   }
   if (!info->system_emulation || options.out.empty() || !options.llc.valid()) {
-    std::fprintf(stderr, "tier_count: needs system emulation, out=FILE and a cache whose sets are a power of two\n");
+    std::fprintf(stderr,
+                 "tier_count: needs system emulation, out=FILE and a cache whose sets are a power of two\n");
     return 1;
   }
   std::FILE* out = std::fopen(options.out.c_str(), "w");
@@ -241,7 +264,8 @@ int install(qemu_plugin_id_t id, const qemu_info_t* info, int argc, char** argv)
 
 extern "C" {
 __attribute__((visibility("default"))) int qemu_plugin_version = 4;
-__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int argc, char** argv) {
+__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info,
+                                                               int argc, char** argv) {
   return tier::lab::install(id, info, argc, argv);
 }
 }
