@@ -26,7 +26,7 @@ struct LedgerSettings {
   // The margin's bounds and start. Below one half, noise would be bought; above eight nothing moves any more.
   double margin_start = 1.0, margin_least = 0.5, margin_most = 8.0;
   // Share of the spending that may turn out wasted before the margin rises, and how fast it learns.
-  double wasted_share = 0.1, margin_rate = 0.02;
+  double wasted_share = 0.1, margin_rate = 0.05;
 };
 
 enum class Verdict : std::uint8_t {

@@ -21,21 +21,22 @@ namespace tier {
 
 struct LoopSettings {
   std::size_t regions = 600, hot = 64, fast_regions = 85;
-  double hot_share = 0.9;          // of the accesses; 0: all regions alike
+  double hot_share = 0.9;  // of the accesses; 0: all regions alike
   double samples_per_tick = 200;
   int hot_moves_every = 0;         // ticks; 0: never
   double accesses_per_tick = 2e6;  // serialised
   double move_seconds = 1e-3;      // per region
-  int moves_per_tick = 100;        // as fast as the migrator goes
+  int moves_per_second = 100;      // as fast as the migrator goes; see also move_seconds
   std::uint32_t seed = 1;
   std::string forecaster = "exponential-average";
+  LedgerSettings ledger;
   PolicySettings policy;
 };
 
 struct LoopTick {
   double share = 0, oracle = 0;  // of the true accesses, on the fast node
   int promotions = 0, demotions = 0;
-  double stall = 0;  // seconds, moves included
+  double stall = 0;            // seconds, moves included
   double stall_untouched = 0;  // with the pages where they were at the start
 };
 
@@ -45,6 +46,7 @@ class LoopSimulation {
       : settings_(std::move(settings)),
         random_(settings_.seed),
         forecaster_(make_forecaster(settings_.forecaster)),
+        ledger_(settings_.ledger),
         fast_(settings_.regions),
         started_fast_(settings_.regions),
         demoted_after_(settings_.regions) {
@@ -69,11 +71,10 @@ class LoopSimulation {
     ++tick_;
     if (settings_.hot_moves_every > 0 && tick_ % settings_.hot_moves_every == 0) move_hot_set();
     LoopTick out;
-    out.share = share(fast_);
     out.oracle = oracle();
-    out.stall = stall_of(fast_);
-    out.stall_untouched = stall_of(started_fast_);
+    out.stall_untouched = stall_of(share(started_fast_));
     const std::vector<MigrationReport> reports = execute(out);
+    out.stall += stall_of(out.share);
     observe();
     const SystemState system = state();
     const RegionSnapshot snapshot = tracker_.close_tick(
@@ -116,7 +117,8 @@ class LoopSimulation {
     std::shuffle(order.begin(), order.end(), random_);
     const double hot = static_cast<double>(settings_.hot), all = static_cast<double>(settings_.regions);
     for (std::size_t i = 0; i < order.size(); ++i)
-      rates_[order[i]] = i < settings_.hot ? settings_.hot_share / hot : (1 - settings_.hot_share) / (all - hot);
+      rates_[order[i]] =
+          i < settings_.hot ? settings_.hot_share / hot : (1 - settings_.hot_share) / (all - hot);
   }
 
   double share(const std::vector<bool>& placed) const {
@@ -131,8 +133,7 @@ class LoopSimulation {
     return best_demand(demand, {settings_.fast_regions * kRegion});
   }
 
-  double stall_of(const std::vector<bool>& placed) const {
-    const double fast = share(placed);
+  double stall_of(double fast) const {
     return settings_.accesses_per_tick * (fast * seconds(kFastLatency) + (1 - fast) * seconds(kSlowLatency));
   }
 
@@ -140,10 +141,16 @@ class LoopSimulation {
     const auto fast = static_cast<std::uint64_t>(std::count(fast_.begin(), fast_.end(), true));
     const std::uint64_t slow_regions = settings_.regions + 20;
     SystemState system;
-    system.nodes = {{{0}, kFastLatency, {(settings_.fast_regions - fast) * kRegion},
-                     {settings_.fast_regions * kRegion}, true},
-                    {{1}, kSlowLatency, {(slow_regions - (settings_.regions - fast)) * kRegion},
-                     {slow_regions * kRegion}, true}};
+    system.nodes = {{{0},
+                     kFastLatency,
+                     {(settings_.fast_regions - fast) * kRegion},
+                     {settings_.fast_regions * kRegion},
+                     true},
+                    {{1},
+                     kSlowLatency,
+                     {(slow_regions - (settings_.regions - fast)) * kRegion},
+                     {slow_regions * kRegion},
+                     true}};
     return system;
   }
 
@@ -166,9 +173,12 @@ class LoopSimulation {
     }
   }
 
-  // What of the last plan the migrator manages before the next one makes the rest stale.
+  // What of the last plan the migrator manages, one after the other, before the next one makes the rest
+  // stale. Sets the share over the tick.
   std::vector<MigrationReport> execute(LoopTick& out) {
     std::vector<MigrationReport> reports;
+    const double each = std::max(settings_.move_seconds, 1.0 / settings_.moves_per_second);
+    double now = 0, current = share(fast_);
     for (const MigrationRequest& request : plan_.requests) {
       MigrationReport report;
       report.request_id = request.id;
@@ -178,7 +188,10 @@ class LoopSimulation {
       const std::size_t i = (request.key.start - kBase) / kRegion;
       const auto used = static_cast<std::size_t>(std::count(fast_.begin(), fast_.end(), true));
       const bool room = !request.promotion || used < settings_.fast_regions;
-      if (static_cast<int>(reports.size()) < settings_.moves_per_tick && room) {
+      if (now + each <= 1 && room) {
+        now += each;
+        out.share += current * each;
+        current += rates_[i] * (request.promotion ? 1 : -1);
         fast_[i] = request.promotion;
         report.fate = MoveFate::kMoved;
         report.moved = request.bytes;
@@ -192,6 +205,7 @@ class LoopSimulation {
       ledger_.report(report, {static_cast<std::uint64_t>(tick_)});
       reports.push_back(report);
     }
+    out.share += current * (1 - now);
     return reports;
   }
 

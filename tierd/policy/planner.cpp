@@ -9,6 +9,8 @@ namespace {
 // Outsiders are sorted by what they are worth, so after a few that lose against the worst insider the rest
 // lose as well; a few, because sizes and allowed nodes differ.
 constexpr int kLosersInARow = 16;
+// A region counts as no hotter than the average up to this factor, so that equals may go.
+constexpr double kAverage = 1.01;
 
 Nanoseconds nanoseconds(double s) { return Nanoseconds{std::llround(s * 1e9)}; }
 
@@ -62,7 +64,7 @@ std::size_t Planner::node_below(const Candidate& candidate, int rank,
 }
 
 double Planner::loss_density(const Candidate& candidate) const {
-  return candidate.forecast.high / candidate.bytes;
+  return candidate.possibly / candidate.bytes;
 }
 
 MigrationRequest& Planner::add(std::size_t index, std::size_t to, MoveReason reason, double benefit,
@@ -139,10 +141,11 @@ void Planner::keep_headroom(std::size_t index) {
   }
   for (const std::size_t i : insiders(index)) {
     const Candidate& candidate = candidates_[i];
-    if (node.free >= node.headroom || loss_density(candidate) * bytes > demand) return;
+    if (node.free >= node.headroom) return;
+    if (candidate.forecast.mean * bytes > demand * candidate.bytes * kAverage) continue;
     const std::size_t to = node_below(candidate, node.rank, {});
     if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) continue;
-    add(i, to, MoveReason::kHeadroom, value_.benefit(candidate.forecast.high, node, value_.nodes()[to]),
+    add(i, to, MoveReason::kHeadroom, value_.benefit(candidate.possibly, node, value_.nodes()[to]),
         value_.cost(candidate, false));
   }
 }
@@ -159,7 +162,7 @@ Planner::Order Planner::outsiders(int rank) const {
     const Candidate& candidate = candidates_[i];
     const PlanNode& here = nodes[candidate.node];
     if (candidate.settled || here.rank <= rank || here.leaving) continue;
-    density[i] = candidate.forecast.low * (here.latency - fastest) / candidate.bytes;
+    density[i] = candidate.surely * (here.latency - fastest) / candidate.bytes;
     if (density[i] > 0) order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(),
@@ -188,7 +191,7 @@ bool Planner::try_promotion(std::size_t index, int rank) {
   swap.to = best_node(candidate, rank);
   if (swap.to == value_.nodes().size()) return false;
   const PlanNode& from = value_.nodes()[candidate.node];
-  swap.gain = value_.benefit(candidate.forecast.low, from, value_.nodes()[swap.to]);
+  swap.gain = value_.benefit(candidate.surely, from, value_.nodes()[swap.to]);
   swap.cost = value_.cost(candidate, true);
   swap.bytes = candidate.bytes;
   if (swap.gain <= input_.margin * swap.cost || !choose_victims(swap)) return false;
@@ -231,7 +234,7 @@ bool Planner::place_victim(Swap& swap, std::size_t index, std::vector<double>& t
   taken[to] += victim.bytes;
   swap.victims.push_back(index);
   swap.victim_nodes.push_back(to);
-  swap.loss -= value_.benefit(victim.forecast.high, nodes[swap.to], nodes[to]);
+  swap.loss -= value_.benefit(victim.possibly, nodes[swap.to], nodes[to]);
   swap.cost += value_.cost(victim, false);
   swap.bytes += victim.bytes;
   return true;
@@ -253,7 +256,7 @@ void Planner::commit(const Swap& swap) {
   for (std::size_t i = 0; i < swap.victims.size(); ++i) {
     const Candidate& victim = candidates_[swap.victims[i]];
     const double benefit =
-        value_.benefit(victim.forecast.high, value_.nodes()[swap.to], value_.nodes()[swap.victim_nodes[i]]);
+        value_.benefit(victim.possibly, value_.nodes()[swap.to], value_.nodes()[swap.victim_nodes[i]]);
     MigrationRequest& request = add(swap.victims[i], swap.victim_nodes[i], MoveReason::kDisplaced, benefit,
                                     value_.cost(victim, false));
     request.why.partner = winner_id;

@@ -28,7 +28,7 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   }
   if (here.rank == 0) return {"it is in the fastest tier", {}, {}, {}};
   if (better == nullptr) return {"its process may use no faster node", {}, {}, {}};
-  const double benefit = value.benefit(candidate.forecast.low, here, *better);
+  const double benefit = value.benefit(candidate.surely, here, *better);
   const double cost = value.cost(candidate, true);
   Standing standing{{}, better->id, StallSeconds{benefit}, StallSeconds{cost}};
   if (candidate.settled) {

@@ -24,6 +24,13 @@ struct PolicySettings {
   // Ticks over which a move must pay for itself; one of kHorizons. A phase that lasts ten seconds or more at
   // one tick a second is then worth following.
   int horizon = 16;
+  // How much of the forecast's uncertainty counts, 0..1: 0 is its mean; 1 puts what a promotion gains at the
+  // low quantile, what a demotion loses at the high one. A promotion on thin evidence buys noise. A demotion
+  // on thin evidence is undone a few ticks later, while waiting for certainty that a region has gone cold
+  // keeps the new hot one out: measured on a hot set that moves every 20 ticks, 1 instead of 0.1 loses 15 of
+  // 100 accesses from the fast tier (closed_loop_test.cpp).
+  double promotion_caution = 1.0;
+  double demotion_caution = 0.1;
   // Most bytes one plan moves, both directions together.
   Bytes bytes_per_tick = 256_MiB;
   // Share of each node of a faster tier kept free: swaps need a place to go through, and new allocations,
@@ -35,7 +42,7 @@ struct PolicySettings {
   double headroom_limit = 0.25;
   // Ticks a region stays after a move, whatever the forecast. The costs alone already stop ping-pong; this
   // bounds the harm of a forecast gone wrong.
-  std::uint32_t cooldown = 2;
+  std::uint32_t cooldown = 6;
   // Nodes never moved to nor from.
   std::vector<NodeId> excluded_nodes;
   // File pages are moved too; programs wait for them alike.

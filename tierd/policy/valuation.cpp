@@ -88,6 +88,9 @@ Candidate Valuation::candidate_of(const Region& region, const DemandForecast& fo
   candidate.region = &region;
   candidate.target = target_of(region.key.target);
   candidate.forecast = forecast.horizons[horizon_index_];
+  const DemandQuantiles& q = candidate.forecast;
+  candidate.surely = q.mean - input_.settings.promotion_caution * (q.mean - q.low);
+  candidate.possibly = q.mean + input_.settings.demotion_caution * (q.high - q.mean);
   candidate.bytes = static_cast<double>(region.resident.value);
   const auto here = std::find_if(nodes_.begin(), nodes_.end(),
                                  [&](const PlanNode& node) { return node.id == region.node; });

@@ -23,7 +23,8 @@ struct Candidate {
   const Region* region = nullptr;
   const Target* target = nullptr;
   DemandQuantiles forecast;
-  std::size_t node = 0;  // index into Valuation::nodes()
+  double surely = 0, possibly = 0;  // demand per tick that speaks for a promotion, against a demotion
+  std::size_t node = 0;             // index into Valuation::nodes()
   double bytes = 0;
   bool settled = false;  // moved so lately that it stays, or in this plan already
 };

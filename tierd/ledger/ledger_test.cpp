@@ -1,0 +1,260 @@
+#include "tierd/ledger/ledger.h"
+
+#include <gtest/gtest.h>
+
+namespace tier {
+namespace {
+
+constexpr std::uint64_t kRegion = (2_MiB).value;
+
+class LedgerTest : public ::testing::Test {
+ protected:
+  LedgerTest() {
+    system_.nodes = {{{0}, Nanoseconds{100}, {}, {}, true}, {{1}, Nanoseconds{300}, {}, {}, true}};
+    topology_.nodes.resize(2);
+    topology_.nodes[1].id = {1};
+    topology_.tiers = {{0, {{0}}, Nanoseconds{100}}, {1, {{1}}, Nanoseconds{300}}};
+  }
+
+  static RegionKey key(std::uint64_t i) { return {{1}, i * kRegion}; }
+
+  MigrationRequest request(std::uint64_t region, bool promotion, std::uint64_t partner = 0) {
+    MigrationRequest r;
+    r.id = next_id_++;
+    r.key = key(region);
+    r.from = {promotion ? 1 : 0}, r.to = {promotion ? 0 : 1};
+    r.promotion = promotion;
+    r.reason = promotion ? MoveReason::kDemandRising : MoveReason::kDisplaced;
+    r.bytes = {kRegion};
+    r.benefit = {promotion ? 1e-3 : -1e-5};
+    r.cost = {1e-4};
+    r.why.horizon = 4;
+    r.why.latency_from = Nanoseconds{promotion ? 300 : 100};
+    r.why.latency_to = Nanoseconds{promotion ? 100 : 300};
+    r.why.partner = partner;
+    return r;
+  }
+
+  void record(std::vector<MigrationRequest> requests, bool imagined = false) {
+    MigrationPlan plan;
+    plan.tick = {tick_};
+    plan.requests = std::move(requests);
+    ledger_.record(plan, imagined);
+  }
+
+  void report(std::uint64_t id, std::uint64_t bytes = kRegion, double duration = 1e-4) {
+    MigrationReport r;
+    r.request_id = id;
+    r.fate = bytes == kRegion ? MoveFate::kMoved : bytes > 0 ? MoveFate::kPartly : MoveFate::kFailed;
+    r.moved = {bytes};
+    r.duration = Nanoseconds{static_cast<std::int64_t>(duration * 1e9)};
+    ledger_.report(r, {tick_});
+  }
+
+  // One tick in which region i had demand[i]; node of region i: on[i].
+  TickScore tick(const std::vector<double>& demand, const std::vector<int>& on = {}) {
+    RegionSnapshot snapshot;
+    snapshot.tick = {++tick_};
+    for (std::size_t i = 0; i < demand.size(); ++i) {
+      Region region;
+      region.key = key(i);
+      region.demand = {demand[i]};
+      region.resident = {kRegion};
+      region.node = {i < on.size() ? on[i] : 1};
+      snapshot.regions.push_back(region);
+    }
+    return ledger_.score(snapshot, system_, topology_);
+  }
+
+  Ledger ledger_;
+  SystemState system_;
+  TierTopology topology_;
+  std::uint64_t next_id_ = 1, tick_ = 10;
+};
+
+TEST_F(LedgerTest, APromotionThatEarnsItsCostIsUseful) {
+  record({request(0, true)});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kPending);
+  report(1);
+  for (int t = 0; t < 3; ++t) tick({500});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kPending) << "the horizon has not passed";
+  tick({500});
+  const Decision& decision = *ledger_.find(1);
+  EXPECT_EQ(decision.verdict, Verdict::kUseful);
+  EXPECT_NEAR(decision.realised_benefit.value, 4 * 500 * 200e-9, 1e-12);
+  EXPECT_NEAR(decision.realised_cost.value, 1e-4, 1e-12);
+  EXPECT_EQ(decision.scored->value, 14u);
+  EXPECT_EQ(ledger_.totals().useful, 1u);
+  EXPECT_NEAR(ledger_.totals().saved().value, 4e-4 - 1e-4, 1e-12);
+  EXPECT_LT(ledger_.margin(), 1);
+  tick({500});
+  EXPECT_NEAR(ledger_.find(1)->realised_benefit.value, 4e-4, 1e-12) << "closed";
+}
+
+TEST_F(LedgerTest, APromotionThatStaysColdIsWasted) {
+  record({request(0, true)});
+  report(1);
+  for (int t = 0; t < 4; ++t) tick({10});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kWasted);
+  EXPECT_GT(ledger_.margin(), 1);
+}
+
+TEST_F(LedgerTest, TheHalvesOfASwapAreJudgedTogether) {
+  record({request(0, false, 2), request(1, true, 1)});
+  report(1), report(2);
+  for (int t = 0; t < 4; ++t) tick({600, 500});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kHarmful) << "what went out was wanted more";
+  EXPECT_EQ(ledger_.find(2)->verdict, Verdict::kHarmful);
+  EXPECT_LT(ledger_.find(1)->realised_benefit.value, 0);
+  EXPECT_EQ(ledger_.totals().harmful, 2u);
+
+  record({request(2, false, 4), request(3, true, 3)});
+  report(3);
+  tick({0, 0, 0, 2000});
+  report(4);  // finishes a tick later
+  for (int t = 0; t < 3; ++t) tick({0, 0, 0, 2000});
+  EXPECT_EQ(ledger_.find(3)->verdict, Verdict::kPending) << "waits for its other half";
+  tick({0, 0, 0, 2000});
+  EXPECT_EQ(ledger_.find(3)->verdict, Verdict::kUseful);
+  EXPECT_EQ(ledger_.find(4)->verdict, Verdict::kUseful);
+}
+
+TEST_F(LedgerTest, WhatWasNotMovedIsVoidAndTeachesNothing) {
+  record({request(0, true)});
+  report(1, 0);
+  tick({500});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kVoid);
+  EXPECT_EQ(ledger_.find(1)->realised_benefit.value, 0);
+  EXPECT_EQ(ledger_.margin(), 1);
+  EXPECT_NEAR(ledger_.totals().cost.value, 1e-4, 1e-12) << "the attempt took its time all the same";
+}
+
+TEST_F(LedgerTest, APartlyMovedRegionEarnsItsPart) {
+  record({request(0, true)});
+  report(1, kRegion / 4);
+  for (int t = 0; t < 4; ++t) tick({1000});
+  EXPECT_NEAR(ledger_.find(1)->realised_benefit.value, 0.25 * 4 * 1000 * 200e-9, 1e-12);
+}
+
+TEST_F(LedgerTest, ALoneDemotionIsUsefulWhileItLosesLittle) {
+  record({request(0, false), request(1, false)});
+  report(1), report(2);
+  for (int t = 0; t < 4; ++t) tick({1, 5000});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kUseful);
+  EXPECT_EQ(ledger_.find(2)->verdict, Verdict::kHarmful);
+  EXPECT_EQ(ledger_.margin(), 1) << "the margin is about promotions";
+}
+
+TEST_F(LedgerTest, ATargetThatGoesLeavesItsDecisionsUnknown) {
+  record({request(0, true)});
+  report(1);
+  tick({500});
+  ledger_.target_gone({1}, {tick_});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kUnknown);
+  EXPECT_EQ(ledger_.totals().unknown, 1u);
+  EXPECT_EQ(ledger_.margin(), 1);
+}
+
+TEST_F(LedgerTest, ARequestNeverReportedIsVoidInTheEnd) {
+  record({request(0, true)});
+  for (int t = 0; t < 310; ++t) tick({500});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kVoid);
+}
+
+TEST_F(LedgerTest, ImaginedPlansAreScoredAndWishedOnce) {
+  record({request(0, true)}, true);
+  tick({1000});
+  record({request(0, true), request(1, true)}, true);
+  EXPECT_EQ(ledger_.find(2), nullptr) << "the same wish again";
+  ASSERT_NE(ledger_.find(3), nullptr);
+  for (int t = 0; t < 3; ++t) tick({1000});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kUseful);
+  EXPECT_TRUE(ledger_.find(1)->imagined);
+  EXPECT_FALSE(ledger_.explain(key(0)).node.has_value()) << "it never moved";
+}
+
+TEST_F(LedgerTest, TheMarginStaysWithinItsBoundsAndBalancesAtTheAllowedWaste) {
+  const auto swap = [&](bool useful) {
+    record({request(0, true)});
+    report(next_id_ - 1);
+    for (int t = 0; t < 4; ++t) tick({useful ? 500.0 : 0.0});
+  };
+  for (int i = 0; i < 200; ++i) swap(false);
+  EXPECT_EQ(ledger_.margin(), LedgerSettings{}.margin_most);
+  for (int i = 0; i < 1000; ++i) swap(true);
+  EXPECT_EQ(ledger_.margin(), LedgerSettings{}.margin_least);
+  for (int i = 0; i < 20; ++i) swap(false);
+  const double before = ledger_.margin();
+  for (int i = 0; i < 100; ++i) swap(i % 10 != 0);
+  EXPECT_NEAR(ledger_.margin(), before, 0.1 * before);
+}
+
+TEST_F(LedgerTest, MemoryIsBoundedAndWhatIsForgottenIsCounted) {
+  ledger_ = Ledger(LedgerSettings{.capacity = 100, .event_capacity = 50});
+  for (int i = 0; i < 250; ++i) record({request(static_cast<std::uint64_t>(i), true)});
+  EXPECT_EQ(ledger_.totals().evicted, 150u);
+  EXPECT_EQ(ledger_.totals().evicted_unscored, 150u);
+  EXPECT_EQ(ledger_.find(150), nullptr);
+  ASSERT_NE(ledger_.find(151), nullptr);
+  report(3);  // long forgotten: ignored
+  EXPECT_EQ(ledger_.totals().reported, 0u);
+  EXPECT_EQ(ledger_.recent(7).size(), 7u);
+  EXPECT_EQ(ledger_.recent(7)[0].request.id, 250u);
+  EXPECT_EQ(ledger_.events(0, 0).size(), 50u);
+  EXPECT_EQ(ledger_.events(0, 0).front().sequence, 201u) << "a gap that the reader can see";
+  tick({1});
+  EXPECT_LT(ledger_.bytes_used(), 100u * 1024);
+}
+
+TEST_F(LedgerTest, EventsFollowOnFromASequenceNumber) {
+  record({request(0, true)});
+  report(1);
+  for (int t = 0; t < 4; ++t) tick({500});
+  const auto all = ledger_.events(0, 0);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].kind, LedgerEventKind::kPlanned);
+  EXPECT_EQ(all[1].kind, LedgerEventKind::kReported);
+  EXPECT_EQ(all[1].moved.value, kRegion);
+  EXPECT_EQ(all[2].kind, LedgerEventKind::kScored);
+  EXPECT_EQ(all[2].verdict, Verdict::kUseful);
+  EXPECT_NEAR(all[2].amount.value, 3e-4, 1e-12);
+  EXPECT_EQ(ledger_.events(1, 1).at(0).sequence, 2u);
+  EXPECT_TRUE(ledger_.events(ledger_.last_event(), 0).empty());
+}
+
+TEST_F(LedgerTest, ExplainTellsTheStoryOfARegion) {
+  EXPECT_EQ(ledger_.explain(key(0)).text, "it was never moved");
+  record({request(0, true)});
+  report(1);
+  for (int t = 0; t < 4; ++t) tick({500});
+  record({request(0, false)});
+  report(2);
+  const RegionStory story = ledger_.explain(key(0));
+  ASSERT_EQ(story.decisions.size(), 2u);
+  EXPECT_EQ(story.decisions[0].request.id, 2u) << "newest first";
+  EXPECT_EQ(story.node, NodeId{1});
+  EXPECT_EQ(story.since, Tick{14});
+  EXPECT_NEAR(story.cost.value, 2e-4, 1e-12);
+  EXPECT_NEAR(story.saved.value, 4e-4, 1e-12);
+  EXPECT_NE(story.text.find("displaced"), std::string::npos);
+}
+
+TEST_F(LedgerTest, ScoresThePlacementOfEveryTick) {
+  const TickScore score = tick({30, 10, 40, 20}, {0, 0, 1, 1});
+  EXPECT_DOUBLE_EQ(score.demand, 100);
+  EXPECT_DOUBLE_EQ(score.hit_share, 0.4);
+  EXPECT_DOUBLE_EQ(score.best_share, 0.7);
+  EXPECT_NEAR(score.regret.value, 30 * 200e-9, 1e-15);
+  EXPECT_DOUBLE_EQ(ledger_.totals().demand_fast, 40);
+  EXPECT_DOUBLE_EQ(tick({}).hit_share, 0);
+  EXPECT_DOUBLE_EQ(tick({5}, {-1}).demand, 0) << "place unknown: counted on neither side";
+}
+
+TEST(Names, AreDistinct) {
+  EXPECT_STREQ(to_string(Verdict::kUseful), "useful");
+  EXPECT_STREQ(to_string(Verdict::kHarmful), "harmful");
+  EXPECT_STREQ(to_string(LedgerEventKind::kScored), "scored");
+}
+
+}  // namespace
+}  // namespace tier

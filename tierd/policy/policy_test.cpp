@@ -1,0 +1,368 @@
+#include "tierd/policy/policy.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+namespace tier {
+namespace {
+
+constexpr std::uint64_t kRegion = (2_MiB).value;
+constexpr double kTick = 1e4;  // demand worth a move at 150 ns apart: 24 ms over 16 ticks
+
+// A machine and a snapshot that tests fill in.
+class PolicyTest : public ::testing::Test {
+ protected:
+  PolicyTest() {
+    add_node(0, 0, 100, 100);
+    add_node(1, 1, 250, 1000);
+    target_.id = {1};
+    target_.pid = {42};
+    target_.start_time = 7;
+    target_.allowed_nodes = {{0}, {1}, {2}, {3}};
+    snapshot_.sequence = forecasts_.sequence = 9;
+    snapshot_.tick = {5};
+    snapshot_.interval = std::chrono::seconds(1);
+  }
+
+  void add_node(int id, int rank, int latency_ns, std::uint64_t regions) {
+    NodeState node;
+    node.node = {id};
+    node.loaded_latency = Nanoseconds{latency_ns};
+    node.total = node.free = {regions * kRegion};
+    system_.nodes.push_back(node);
+    if (static_cast<int>(topology_.tiers.size()) <= rank) topology_.tiers.push_back({rank, {}, {}});
+    topology_.tiers[static_cast<std::size_t>(rank)].nodes.push_back({id});
+  }
+
+  NodeState& node(int id) {
+    return *std::find_if(system_.nodes.begin(), system_.nodes.end(),
+                         [&](const NodeState& n) { return n.node.value == id; });
+  }
+
+  Region& add(int on, double low, double mean, double high) {
+    Region region;
+    region.key = {{1}, snapshot_.regions.size() * kRegion};
+    region.range = {region.key.start, region.key.start + kRegion};
+    region.node = {on};
+    region.resident = {kRegion};
+    snapshot_.regions.push_back(region);
+    DemandForecast forecast{region.key, {}};
+    forecast.horizons.fill({static_cast<float>(low), static_cast<float>(mean), static_cast<float>(high)});
+    forecasts_.forecasts.push_back(forecast);
+    auto& free = node(on).free.value;
+    free -= std::min(free, kRegion);
+    return snapshot_.regions.back();
+  }
+  Region& add(int on, double demand) { return add(on, demand * 0.8, demand, demand * 1.2); }
+  void fill_fast(double demand) {
+    while (node(0).free.value >= kRegion) add(0, demand);
+  }
+
+  PolicyInput input() {
+    return {snapshot_,   forecasts_, topology_, system_, {&target_, 1},
+            allocation_, prices_,    margin_,   100,     settings_};
+  }
+  MigrationPlan plan() { return make_plan(input()); }
+
+  Target target_;
+  TierTopology topology_;
+  SystemState system_;
+  RegionSnapshot snapshot_;
+  ForecastSet forecasts_;
+  std::vector<NodeAllocation> allocation_;
+  MovePrices prices_;
+  double margin_ = 1;
+  PolicySettings settings_;
+};
+
+TEST_F(PolicyTest, PromotesIntoFreeSpaceWithItsReason) {
+  const RegionKey key = add(1, 8000, 10000, 12000).key;
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 1u);
+  const MigrationRequest& request = made.requests[0];
+  EXPECT_EQ(made.sequence, 9u);
+  EXPECT_EQ(made.tick.value, 5u);
+  EXPECT_EQ(request.id, 100u);
+  EXPECT_EQ(request.key, key);
+  EXPECT_EQ(request.pid.value, 42);
+  EXPECT_EQ(request.start_time, 7u);
+  EXPECT_EQ(request.from.value, 1);
+  EXPECT_EQ(request.to.value, 0);
+  EXPECT_TRUE(request.promotion);
+  EXPECT_EQ(request.reason, MoveReason::kDemandRising);
+  EXPECT_NEAR(request.benefit.value, 8000 * 16 * 150e-9, 1e-9) << "the low quantile speaks for it";
+  const double work = 500e-6 + 0.25e-9 * kRegion;
+  EXPECT_NEAR(request.cost.value, 1.5 * work, 1e-9) << "busy: the program waits half the move as well";
+  EXPECT_EQ(request.why.horizon, 16);
+  EXPECT_EQ(request.why.latency_from.count(), 250);
+  EXPECT_EQ(request.why.latency_to.count(), 100);
+  EXPECT_FLOAT_EQ(request.why.forecast.high, 12000);
+  EXPECT_EQ(request.why.partner, 0u);
+}
+
+TEST_F(PolicyTest, DoesNotMoveWhatCannotPay) {
+  add(1, 600);  // 1.4 ms over the horizon, the move costs 1.5
+  EXPECT_TRUE(plan().requests.empty());
+  prices_.fixed = Nanoseconds{0};
+  EXPECT_EQ(plan().requests.size(), 1u);
+  margin_ = 8;
+  EXPECT_TRUE(plan().requests.empty());
+}
+
+TEST_F(PolicyTest, NeedsEvidence) {
+  add(1, 0, 10000, 50000);
+  EXPECT_TRUE(plan().requests.empty()) << "hot on average, but it may as well be cold";
+}
+
+TEST_F(PolicyTest, SwapsTheWorstInsiderForTheBestOutsider) {
+  fill_fast(kTick);
+  const std::size_t cold = 17;
+  forecasts_.forecasts[cold].horizons.fill({0, 10, 20});
+  add(1, kTick / 10);
+  const RegionKey hot = add(1, kTick).key;
+  node(0).free = {};
+  settings_.headroom_share = 0;
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u);
+  const MigrationRequest &out = made.requests[0], &in = made.requests[1];
+  EXPECT_EQ(out.key, snapshot_.regions[cold].key) << "room is made first";
+  EXPECT_EQ(out.reason, MoveReason::kDisplaced);
+  EXPECT_FALSE(out.promotion);
+  EXPECT_LT(out.benefit.value, 0);
+  EXPECT_EQ(in.key, hot);
+  EXPECT_EQ(out.why.partner, in.id);
+  EXPECT_EQ(in.why.partner, out.id);
+  EXPECT_EQ(in.why.beaten, out.key);
+  EXPECT_EQ(out.why.beaten, in.key);
+}
+
+TEST_F(PolicyTest, DoesNotSwapEquals) {
+  fill_fast(kTick);
+  for (int i = 0; i < 50; ++i) add(1, kTick);
+  settings_.headroom_share = 0;
+  EXPECT_TRUE(plan().requests.empty());
+}
+
+TEST_F(PolicyTest, ASaturatedFastTierAttractsNothing) {
+  add(1, kTick);
+  EXPECT_EQ(plan().requests.size(), 1u);
+  node(0).loaded_latency = Nanoseconds{260};
+  EXPECT_TRUE(plan().requests.empty());
+}
+
+TEST_F(PolicyTest, LeavesAloneWhatMustStay) {
+  add(1, kTick).pinned = Pinned::kOwnPolicy;
+  add(1, kTick).pinned = Pinned::kMlocked;
+  add(1, kTick).pinned = Pinned::kUnmovable;
+  add(1, kTick).key.target = {99};
+  add(1, kTick).node = {-1};
+  add(1, kTick).resident = {};
+  add(1, kTick).since_move = 1;
+  EXPECT_TRUE(plan().requests.empty());
+  target_.allowed_nodes = {};
+  add(1, kTick);
+  EXPECT_TRUE(plan().requests.empty()) << "allowed nodes not known";
+  target_.allowed_nodes = {{1}};
+  EXPECT_TRUE(plan().requests.empty()) << "cpuset without the fast node";
+  target_.allowed_nodes = {{0}, {1}};
+  settings_.excluded_nodes = {{0}};
+  EXPECT_TRUE(plan().requests.empty());
+  settings_.excluded_nodes = {};
+  EXPECT_EQ(plan().requests.size(), 1u);
+}
+
+TEST_F(PolicyTest, FilePagesMayBeLeftAlone) {
+  add(1, kTick).backing = Backing::kFile;
+  EXPECT_EQ(plan().requests.size(), 1u);
+  settings_.move_file_pages = false;
+  EXPECT_TRUE(plan().requests.empty());
+}
+
+TEST_F(PolicyTest, AStaleForecastPlansNothing) {
+  add(1, kTick);
+  forecasts_.sequence = 8;
+  EXPECT_TRUE(plan().requests.empty());
+  forecasts_.sequence = 9;
+  forecasts_.forecasts.clear();
+  EXPECT_TRUE(plan().requests.empty());
+}
+
+TEST_F(PolicyTest, CapsTheBytesOfATick) {
+  for (int i = 0; i < 50; ++i) add(1, kTick + i);
+  settings_.bytes_per_tick = {7 * kRegion};
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 7u);
+  EXPECT_EQ(made.requests[0].key, snapshot_.regions[49].key) << "the best first";
+}
+
+TEST_F(PolicyTest, KeepsHeadroomForAllocations) {
+  fill_fast(100);
+  settings_.headroom_share = 0.05;
+  MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 5u);
+  for (const MigrationRequest& request : made.requests) EXPECT_EQ(request.reason, MoveReason::kHeadroom);
+  allocation_ = {{{0}, {6 * kRegion}}};
+  EXPECT_EQ(plan().requests.size(), 12u) << "two ticks of what programs allocate";
+  allocation_ = {{{0}, {600 * kRegion}}};
+  EXPECT_EQ(plan().requests.size(), 25u) << "but never more than a quarter of the node";
+}
+
+TEST_F(PolicyTest, HeadroomIsNotMadeOfTheHotHalf) {
+  for (int i = 0; i < 100; ++i) add(0, i < 98 ? kTick : 1);
+  settings_.headroom_share = 0.1;
+  EXPECT_EQ(plan().requests.size(), 2u);
+}
+
+TEST_F(PolicyTest, PromotionsDoNotEatTheHeadroom) {
+  node(0).free = {2 * kRegion};
+  settings_.headroom_share = 0.02;
+  add(1, kTick);
+  EXPECT_TRUE(plan().requests.empty());
+}
+
+TEST_F(PolicyTest, ThreeTiersPromoteToTheBestAndDemoteDownTheWaterfall) {
+  add_node(2, 2, 600, 1000);
+  settings_.headroom_share = 0;
+  for (int i = 0; i < 100; ++i) add(0, i == 0 ? 10 : 10 * kTick);
+  const RegionKey cold = snapshot_.regions[0].key;
+  const RegionKey hot = add(2, 10 * kTick).key;
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u);
+  EXPECT_EQ(made.requests[0].key, cold);
+  EXPECT_EQ(made.requests[0].to.value, 1) << "one step down";
+  EXPECT_EQ(made.requests[1].key, hot);
+  EXPECT_EQ(made.requests[1].to.value, 0);
+}
+
+TEST_F(PolicyTest, ThreeTiersUseTheMiddleWhereTheTopIsNotWorthIt) {
+  add_node(2, 2, 600, 1000);
+  settings_.headroom_share = 0;
+  fill_fast(10 * kTick);
+  const RegionKey warm = add(2, kTick).key;
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 1u);
+  EXPECT_EQ(made.requests[0].key, warm);
+  EXPECT_EQ(made.requests[0].to.value, 1);
+}
+
+TEST_F(PolicyTest, WithTheSlowTierFullASwapGoesThroughTheHeadroom) {
+  for (int i = 0; i < 98; ++i) add(0, i == 3 ? 1 : 2 * kTick);
+  const RegionKey hot = add(1, kTick).key;
+  node(1).free = {};
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u);
+  EXPECT_EQ(made.requests[0].key, hot);
+  EXPECT_EQ(made.requests[1].key, snapshot_.regions[3].key);
+  EXPECT_EQ(made.requests[0].why.partner, made.requests[1].id);
+  node(0).free = {};
+  EXPECT_TRUE(plan().requests.empty()) << "both full: nothing can move";
+}
+
+TEST_F(PolicyTest, LeavesANodeThatGoesOffline) {
+  add(0, 5);
+  add(0, 50);
+  node(0).online = false;
+  add(1, kTick);
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u);
+  EXPECT_EQ(made.requests[0].key, snapshot_.regions[1].key) << "the most wanted first";
+  for (const MigrationRequest& request : made.requests) {
+    EXPECT_EQ(request.reason, MoveReason::kNodeOffline);
+    EXPECT_EQ(request.to.value, 1);
+  }
+}
+
+TEST_F(PolicyTest, ExplainsWhereARegionStands) {
+  const RegionKey hot = add(1, kTick).key, cold = add(1, 1).key, fast = add(0, 1).key;
+  add(1, 1).pinned = Pinned::kMlocked;
+  EXPECT_NE(explain_standing(input(), hot).why.find("waits for room"), std::string::npos);
+  EXPECT_EQ(explain_standing(input(), hot).better, NodeId{0});
+  EXPECT_GT(explain_standing(input(), hot).benefit->value, explain_standing(input(), hot).cost->value);
+  EXPECT_NE(explain_standing(input(), cold).why.find("would save"), std::string::npos);
+  EXPECT_EQ(explain_standing(input(), fast).why, "it is in the fastest tier");
+  EXPECT_NE(explain_standing(input(), snapshot_.regions[3].key).why.find("mlock"), std::string::npos);
+  EXPECT_NE(explain_standing(input(), {{5}, 0}).why.find("nothing was sampled"), std::string::npos);
+}
+
+// Random machines and snapshots; what must hold for every plan.
+class AnyPlan : public PolicyTest, public ::testing::WithParamInterface<int> {
+ protected:
+  void build(std::mt19937& random) {
+    const auto draw = [&](int low, int high) {
+      return std::uniform_int_distribution<int>(low, high)(random);
+    };
+    if (draw(0, 1) == 1) add_node(2, 2, draw(300, 900), static_cast<std::uint64_t>(draw(50, 500)));
+    if (draw(0, 2) == 0) add_node(3, 0, draw(80, 140), static_cast<std::uint64_t>(draw(5, 60)));
+    target_.allowed_nodes.clear();
+    for (int id = 0; id < 4; ++id) {
+      if (draw(0, 4) > 0) target_.allowed_nodes.push_back({id});
+    }
+    settings_.bytes_per_tick = {static_cast<std::uint64_t>(draw(1, 300)) * kRegion};
+    settings_.headroom_share = draw(0, 10) / 100.0;
+    margin_ = draw(5, 30) / 10.0;
+    std::lognormal_distribution<double> demand(6, 3);
+    for (int i = 0, count = draw(20, 500); i < count; ++i) {
+      NodeState& on =
+          system_.nodes[static_cast<std::size_t>(draw(0, static_cast<int>(system_.nodes.size()) - 1))];
+      if (on.free.value < kRegion) continue;
+      const double d = demand(random);
+      Region& region = add(on.node.value, d * draw(0, 10) / 10, d, d * draw(10, 30) / 10);
+      region.resident = {static_cast<std::uint64_t>(draw(1, 512)) * 4096};
+      if (draw(0, 9) == 0) region.pinned = Pinned::kMlocked;
+      if (draw(0, 9) == 0) region.since_move = static_cast<std::uint32_t>(draw(0, 9));
+    }
+    if (draw(0, 3) == 0) system_.nodes[0].online = false;
+  }
+};
+
+TEST_P(AnyPlan, FitsAtEveryStepMovesNothingTwiceAndStaysWithinItsLimits) {
+  std::mt19937 random(static_cast<std::uint32_t>(GetParam()));
+  for (int round = 0; round < 40; ++round) {
+    SetUp();
+    snapshot_.regions.clear(), forecasts_.forecasts.clear();
+    system_.nodes.clear(), topology_.tiers.clear();
+    add_node(0, 0, 100, 60);
+    add_node(1, 1, 250, 300);
+    build(random);
+    const MigrationPlan made = plan();
+    std::map<int, double> free;
+    for (const NodeState& n : system_.nodes) free[n.node.value] = static_cast<double>(n.free.value);
+    std::set<RegionKey> moved;
+    std::uint64_t bytes = 0, id = 100;
+    for (const MigrationRequest& request : made.requests) {
+      const auto region = std::find_if(snapshot_.regions.begin(), snapshot_.regions.end(),
+                                       [&](const Region& r) { return r.key == request.key; });
+      ASSERT_NE(region, snapshot_.regions.end());
+      EXPECT_EQ(request.id, id++);
+      EXPECT_TRUE(moved.insert(request.key).second) << "moved twice";
+      EXPECT_EQ(region->pinned, Pinned::kNo);
+      EXPECT_EQ(request.from, region->node);
+      EXPECT_NE(request.from, request.to);
+      EXPECT_EQ(request.bytes, region->resident);
+      const auto& allowed = target_.allowed_nodes;
+      EXPECT_NE(std::find(allowed.begin(), allowed.end(), request.to), allowed.end());
+      EXPECT_TRUE(node(request.to.value).online);
+      free[request.to.value] -= static_cast<double>(request.bytes.value);
+      free[request.from.value] += static_cast<double>(request.bytes.value);
+      EXPECT_GE(free[request.to.value], 0) << "no room when its turn comes";
+      bytes += request.bytes.value;
+      if (request.reason == MoveReason::kDemandRising) {
+        EXPECT_GT(request.benefit.value, margin_ * request.cost.value);
+      }
+    }
+    EXPECT_LE(bytes, settings_.bytes_per_tick.value);
+    const MigrationPlan again = plan();
+    ASSERT_EQ(again.requests.size(), made.requests.size()) << "the same input gives the same plan";
+    for (std::size_t i = 0; i < made.requests.size(); ++i)
+      EXPECT_EQ(again.requests[i].key, made.requests[i].key);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Random, AnyPlan, ::testing::Range(0, 12));
+
+}  // namespace
+}  // namespace tier
