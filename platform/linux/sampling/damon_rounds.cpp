@@ -9,7 +9,8 @@ namespace {
 // shortest aggregation, longer than tracing thousands of regions on a slow emulator takes between two of
 // them.
 constexpr Nanoseconds kSilence = std::chrono::milliseconds(2);
-constexpr std::size_t kBoundariesKept = 64;
+constexpr std::size_t kBeginningsKept = 64;
+constexpr Address kPieceBytes = 2U << 20;
 
 Nanoseconds time_of(const tier_damon_region& event) {
   return Nanoseconds(static_cast<std::int64_t>(event.time_ns));
@@ -17,14 +18,15 @@ Nanoseconds time_of(const tier_damon_region& event) {
 
 }  // namespace
 
-void DamonRounds::boundary(Nanoseconds time) {
-  boundaries_.push_back(time);
-  if (boundaries_.size() > kBoundariesKept) boundaries_.erase(boundaries_.begin());
+void DamonRounds::begin(Nanoseconds time) {
+  beginnings_.push_back(time);
+  if (beginnings_.size() > kBeginningsKept) beginnings_.erase(beginnings_.begin());
 }
 
-bool DamonRounds::crosses_boundary(Nanoseconds begin, Nanoseconds end) const {
-  return std::any_of(boundaries_.begin(), boundaries_.end(),
-                     [&](Nanoseconds time) { return time >= begin && time <= end; });
+Nanoseconds DamonRounds::counting_since(Nanoseconds before, Nanoseconds end) const {
+  for (const Nanoseconds time : beginnings_)
+    if (time <= end) before = std::max(before, time);
+  return before;
 }
 
 void DamonRounds::add(const tier_damon_region& event) {
@@ -39,23 +41,24 @@ void DamonRounds::add(const tier_damon_region& event) {
 // The window of a sampling is measured, not believed: an overloaded kdamond samples later than it was told.
 void DamonRounds::close(std::uint32_t target_index, Batch& batch) {
   const auto before = last_.find(target_index);
-  const bool known = before != last_.end() && !crosses_boundary(before->second, batch.begin);
-  if (known) {
-    const double window = seconds(batch.begin - before->second) / samplings_;
-    for (const tier_damon_region& region : batch.regions) {
-      auto& [end, observations] = seen_[{target_index, region.start}];
-      end = std::max<Address>(end, region.end);
-      observations.push_back({std::min(region.accesses, samplings_), samplings_, window});
-    }
+  const Nanoseconds since =
+      counting_since(before == last_.end() ? Nanoseconds(0) : before->second, batch.begin);
+  const double window = seconds(batch.begin - since) / samplings_;
+  for (const tier_damon_region& region : batch.regions) {
+    if (since.count() == 0) break;  // began at an unknown time
+    for (Address piece = region.start / kPieceBytes * kPieceBytes; piece < region.end; piece += kPieceBytes)
+      seen_[{target_index, piece}].push_back({std::min(region.accesses, samplings_), samplings_, window});
   }
   last_[target_index] = batch.begin;
   batch.regions.clear();
 }
 
 std::vector<DamonRounds::SpanRate> DamonRounds::take() {
+  for (auto& [target_index, batch] : open_)
+    if (!batch.regions.empty()) close(target_index, batch);
   std::vector<SpanRate> rates;
-  for (const auto& [key, value] : seen_)
-    rates.push_back({key.first, {key.second, value.first}, damon_rate(value.second)});
+  for (const auto& [key, observations] : seen_)
+    rates.push_back({key.first, {key.second, key.second + kPieceBytes}, damon_rate(observations)});
   seen_.clear();
   return rates;
 }

@@ -17,8 +17,8 @@ class DamonRounds {
  public:
   explicit DamonRounds(std::uint32_t samplings_per_aggregation) : samplings_(samplings_per_aggregation) {}
 
-  // Intervals or targets changed at `time`: an aggregation that spans it is dropped.
-  void boundary(Nanoseconds time);
+  // Counting began anew at `time`.
+  void begin(Nanoseconds time);
   void add(const tier_damon_region& event);
 
   struct SpanRate {
@@ -26,7 +26,8 @@ class DamonRounds {
     AddressRange span;
     double rate = 0;  // accesses per second of the page that was looked at
   };
-  // All spans seen since the last call.
+  // All 2 MiB pieces of regions seen since the last call. DAMON splits and merges regions between
+  // aggregations.
   std::vector<SpanRate> take();
 
  private:
@@ -35,13 +36,14 @@ class DamonRounds {
     std::vector<tier_damon_region> regions;
   };
   void close(std::uint32_t target_index, Batch& batch);
-  bool crosses_boundary(Nanoseconds begin, Nanoseconds end) const;
+  // When the counting began that ended at `end`, after the aggregation at `before`.
+  Nanoseconds counting_since(Nanoseconds before, Nanoseconds end) const;
 
   std::uint32_t samplings_;
-  std::vector<Nanoseconds> boundaries_;
+  std::vector<Nanoseconds> beginnings_;
   std::map<std::uint32_t, Batch> open_;        // by target
   std::map<std::uint32_t, Nanoseconds> last_;  // end of the aggregation before
-  std::map<std::pair<std::uint32_t, Address>, std::pair<Address, std::vector<DamonObservation>>> seen_;
+  std::map<std::pair<std::uint32_t, Address>, std::vector<DamonObservation>> seen_;  // by target and piece
 };
 
 }  // namespace tier

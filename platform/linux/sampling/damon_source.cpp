@@ -28,7 +28,8 @@ struct SkeletonCloser {
 using Skeleton = std::unique_ptr<damon_bpf, SkeletonCloser>;
 
 constexpr std::array<int, 3> kIntervalFactors = {1, 10, 100};
-constexpr double kAggregationsPerPhase = 2.3;  // one to find its beginning, one to measure, and some slack
+constexpr double kAggregationsPerPhase = 1.4;                          // one, and some slack
+constexpr Nanoseconds kShortestPhase = std::chrono::milliseconds(60);  // a slow kdamond is late
 constexpr Nanoseconds kShortestPause = std::chrono::milliseconds(100);
 constexpr Nanoseconds kIdle =
     std::chrono::milliseconds(500);  // between looks while there is nothing to watch
@@ -78,11 +79,12 @@ class DamonSource::Impl {
   void end_driver();
   void drive();
   Plan plan() const;
-  Result<void> apply(const Plan& plan);
+  Result<Pid> note_start();
+  Result<double> phase(const Plan& plan, int factor);
   bool round(const Plan& plan);
+  void deliver();
   void wait(Nanoseconds time);
   void report(const Result<void>& outcome);
-  void boundary();
   DamonIntervals intervals(int factor) const;
 
   const SamplingSettings& settings_;
@@ -92,9 +94,11 @@ class DamonSource::Impl {
   BpfLink link_;
   DamonRounds rounds_;
   CounterDifference kernel_counters_;
-  Nanoseconds last_collect_{};
-  std::vector<TargetId> ids_;    // by DAMON's target index
-  std::uint64_t ids_since_ = 0;  // CLOCK_MONOTONIC, ns
+  Nanoseconds last_delivery_{};
+  std::uint64_t rounds_delivered_ = 0;
+  std::vector<tier_damon_region> arrived_;  // in this collect()
+  std::vector<TargetId> ids_;               // by DAMON's target index
+  std::uint64_t ids_since_ = 0;             // CLOCK_MONOTONIC, ns
   SampleBatch batch_;
   SourceMeter meter_;
   // Of the driver, once it runs.
@@ -108,7 +112,8 @@ class DamonSource::Impl {
   std::uint64_t version_ = 1;
   std::vector<TargetId> running_ids_;
   Nanoseconds running_since_{};
-  std::vector<Nanoseconds> boundaries_;
+  std::vector<Nanoseconds> beginnings_;
+  std::uint64_t rounds_done_ = 0;
   std::string trouble_;
   double kdamond_share_ = 0;
   std::thread driver_;
@@ -128,15 +133,13 @@ Result<void> DamonSource::Impl::start() {
     const auto* region = reinterpret_cast<const tier_damon_region*>(event.data());
     if (event.size() < sizeof(*region) || region->version != TIER_EVENTS_VERSION)
       ++batch_.counters.undecoded;
-    else if (region->time_ns < ids_since_)
-      ++batch_.counters.foreign;  // numbered by an order of targets that is gone
     else
-      rounds_.add(*region);
+      arrived_.push_back(*region);
   };
   if (Result<void> opened = events_.open(*skeleton_->obj, handler); !opened) return opened;
   link_.reset(bpf_program__attach(skeleton_->progs.on_aggregated));
   if (!link_) return tl::make_unexpected(bpf_error("attaching to damon:damon_aggregated", errno));
-  last_collect_ = monotonic();
+  last_delivery_ = monotonic();
   driver_ = std::thread([this] { drive(); });
   return {};
 }
@@ -200,42 +203,55 @@ void DamonSource::Impl::report(const Result<void>& outcome) {
   trouble_ = outcome ? "" : outcome.error().message;
 }
 
-void DamonSource::Impl::boundary() {
+// After each start of the kdamond: whose results to take, and from when on it counts.
+Result<Pid> DamonSource::Impl::note_start() {
+  const Nanoseconds now = monotonic();
+  Result<Pid> pid = sysfs_.kdamond_pid();
+  if (!pid) return pid;
+  skeleton_->bss->kdamond_pid = static_cast<std::uint32_t>(pid->value);
   const std::lock_guard<std::mutex> lock(mutex_);
-  boundaries_.push_back(monotonic());
+  beginnings_.push_back(now);
+  return pid;
 }
 
-Result<void> DamonSource::Impl::apply(const Plan& plan) {
-  if (Result<void> started = sysfs_.run(plan.targets, intervals(kIntervalFactors.front())); !started)
-    return started;
-  const Result<Pid> pid = sysfs_.kdamond_pid();
+// One of the three intervals; returns the CPU time it took.
+Result<double> DamonSource::Impl::phase(const Plan& plan, int factor) {
+  const DamonIntervals these = intervals(factor);
+  const bool first = factor == kIntervalFactors.front();
+  if (Result<void> started = first ? sysfs_.run(plan.targets, these) : sysfs_.restart(these); !started)
+    return tl::make_unexpected(started.error());
+  const Result<Pid> pid = note_start();
   if (!pid) return tl::make_unexpected(pid.error());
-  skeleton_->bss->kdamond_pid = static_cast<std::uint32_t>(pid->value);
-  boundary();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (running_ids_ != plan.ids) running_since_ = monotonic();
-  running_ids_ = plan.ids;
-  return {};
+  if (first) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (running_ids_ != plan.ids) running_since_ = monotonic();
+    running_ids_ = plan.ids;
+  }
+  const double length = static_cast<double>(these.aggregation.count()) * kAggregationsPerPhase;
+  wait(std::max(Nanoseconds(static_cast<std::int64_t>(length)), kShortestPhase));
+  return cpu_seconds_of(*pid);
 }
 
 // One turn through the three intervals, then a pause that keeps kdamond within its budget. False when it
 // failed.
 bool DamonSource::Impl::round(const Plan& plan) {
   const Nanoseconds begin = monotonic();
-  Result<void> outcome = apply(plan);
-  const Result<Pid> pid = sysfs_.kdamond_pid();
+  Result<void> outcome;
+  double spent = 0;
   for (const int factor : kIntervalFactors) {
-    if (!outcome) break;
-    if (factor != kIntervalFactors.front()) {
-      outcome = sysfs_.change_intervals(intervals(factor));
-      boundary();
+    const Result<double> cost = phase(plan, factor);
+    if (!cost) {
+      outcome = tl::make_unexpected(cost.error());
+      break;
     }
-    wait(Nanoseconds(static_cast<std::int64_t>(static_cast<double>(intervals(factor).aggregation.count()) *
-                                               kAggregationsPerPhase)));
+    spent += *cost;
   }
-  const double spent = pid ? cpu_seconds_of(*pid) : 0;
   if (Result<void> stopped = sysfs_.pause(); outcome && !stopped) outcome = stopped;
   report(outcome);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++rounds_done_;
+  }
   const double used = seconds(monotonic() - begin);
   const double wanted = spent / std::min(settings_.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   const auto pause = Nanoseconds(static_cast<std::int64_t>(std::max(0.0, wanted - used) * 1e9));
@@ -256,20 +272,11 @@ void DamonSource::Impl::drive() {
   }
 }
 
-SampleBatch DamonSource::Impl::collect() {
-  const Nanoseconds cpu_begin = thread_cpu_time();
-  batch_ = {};
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (const Nanoseconds time : boundaries_) rounds_.boundary(time);
-    boundaries_.clear();
-    ids_ = running_ids_;
-    ids_since_ = static_cast<std::uint64_t>(running_since_.count());
-  }
-  events_.drain();
+// Only whole rounds: one interval alone is saturated for the hot spans or blind to the cold ones.
+void DamonSource::Impl::deliver() {
   const Nanoseconds now = monotonic();
-  const double length = seconds(now - last_collect_);
-  last_collect_ = now;
+  const double length = seconds(now - last_delivery_);
+  last_delivery_ = now;
   for (const DamonRounds::SpanRate& seen : rounds_.take()) {
     if (seen.target_index >= ids_.size() || seen.rate <= 0) continue;
     AccessSample sample;
@@ -281,6 +288,30 @@ SampleBatch DamonSource::Impl::collect() {
     sample.source = SourceKind::kDamon;
     batch_.samples.push_back(sample);
   }
+}
+
+SampleBatch DamonSource::Impl::collect() {
+  const Nanoseconds cpu_begin = thread_cpu_time();
+  batch_ = {};
+  events_.drain();
+  bool round_is_complete = false;
+  {  // after the drain: whatever has arrived, its beginning is noted
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const Nanoseconds time : beginnings_) rounds_.begin(time);
+    beginnings_.clear();
+    ids_ = running_ids_;
+    ids_since_ = static_cast<std::uint64_t>(running_since_.count());
+    round_is_complete = rounds_done_ != rounds_delivered_;
+    rounds_delivered_ = rounds_done_;
+  }
+  for (const tier_damon_region& region : arrived_) {
+    if (region.time_ns < ids_since_)
+      ++batch_.counters.foreign;  // numbered by an order of targets that is gone
+    else
+      rounds_.add(region);
+  }
+  arrived_.clear();
+  if (round_is_complete) deliver();
   // Several events make one sample; those that only confirm silence, or end up in a sample with others, count
   // as delivered.
   batch_.counters.delivered = batch_.counters.taken - batch_.counters.undecoded - batch_.counters.foreign;

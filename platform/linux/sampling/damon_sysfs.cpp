@@ -34,7 +34,17 @@ std::string microseconds(Nanoseconds time) {
       std::max<std::int64_t>(1, std::chrono::duration_cast<std::chrono::microseconds>(time).count()));
 }
 
+constexpr const char* kKernelUsers[] = {"damon_stat", "damon_reclaim", "damon_lru_sort"};
+
 }  // namespace
+
+std::string kernel_damon_user(const std::string& modules) {
+  for (const char* user : kKernelUsers) {
+    const Result<std::string> enabled = read_file(modules + "/" + user + "/parameters/enabled");
+    if (enabled && enabled->starts_with("Y")) return user;
+  }
+  return {};
+}
 
 DamonSysfs::~DamonSysfs() { release(); }
 
@@ -51,6 +61,9 @@ Result<void> DamonSysfs::claim() {
                 "somebody else runs DAMON: " + count_path + " is " + std::to_string(others) +
                     ", and DAMON has one owner",
                 "stop the other user (damo stop), or take \"damon\" out of the sources");
+  if (const std::string user = kernel_damon_user(modules_); !user.empty())
+    return fail(ErrorKind::kFailed, "somebody else runs DAMON: the kernel's own " + user,
+                "echo N > " + modules_ + "/" + user + "/parameters/enabled");
   if (Result<void> made = write_text(count_path, "1"); !made) return made;
   claimed_ = true;
   return write_all({{kdamond("contexts/nr_contexts"), "1"}, {context("operations"), "fvaddr"}});
@@ -97,14 +110,19 @@ Result<void> DamonSysfs::run(const std::vector<DamonTarget>& targets, DamonInter
   for (std::size_t index = 0; index < targets.size(); ++index)
     if (Result<void> written = write_target(index, targets[index]); !written) return written;
   if (Result<void> written = write_intervals(intervals); !written) return written;
+  return switch_on();
+}
+
+Result<void> DamonSysfs::switch_on() {
   if (Result<void> started = write_text(kdamond("state"), "on"); !started) return started;
   running_ = true;
   return {};
 }
 
-Result<void> DamonSysfs::change_intervals(DamonIntervals intervals) {
+Result<void> DamonSysfs::restart(DamonIntervals intervals) {
+  if (Result<void> stopped = pause(); !stopped) return stopped;
   if (Result<void> written = write_intervals(intervals); !written) return written;
-  return write_text(kdamond("state"), "commit");
+  return switch_on();
 }
 
 Result<Pid> DamonSysfs::kdamond_pid() const {

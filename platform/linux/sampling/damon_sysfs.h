@@ -20,10 +20,15 @@ struct DamonTarget {
   std::vector<AddressRange> spans;  // sorted
 };
 
+// The kernel's own user of DAMON that is switched on (damon_stat, damon_reclaim, damon_lru_sort), which keeps
+// others out; empty when none. `modules`: /sys/module or a tree like it.
+std::string kernel_damon_user(const std::string& modules);
+
 class DamonSysfs {
  public:
-  // `admin`: /sys/kernel/mm/damon/admin, or a tree like it.
-  explicit DamonSysfs(std::string admin) : admin_(std::move(admin)) {}
+  // `admin`: /sys/kernel/mm/damon/admin, or a tree like it; `modules`: /sys/module, likewise.
+  explicit DamonSysfs(std::string admin, std::string modules = "/sys/module")
+      : admin_(std::move(admin)), modules_(std::move(modules)) {}
   DamonSysfs(const DamonSysfs&) = delete;
   DamonSysfs& operator=(const DamonSysfs&) = delete;
   ~DamonSysfs();  // releases
@@ -33,8 +38,9 @@ class DamonSysfs {
   Result<void> claim();
   // Stops the kdamond if it runs, replaces targets and intervals, and starts it. After claim().
   Result<void> run(const std::vector<DamonTarget>& targets, DamonIntervals intervals);
-  // New intervals for the running kdamond.
-  Result<void> change_intervals(DamonIntervals intervals);
+  // The same targets at other intervals: stops and starts, so that every count begins at zero (a committed
+  // change would carry half an aggregation over).
+  Result<void> restart(DamonIntervals intervals);
   Result<Pid> kdamond_pid() const;
   Result<void> pause();  // stops the kdamond, keeps the claim
   // Stops and gives DAMON back as it was found (no kdamond). Idempotent.
@@ -43,10 +49,11 @@ class DamonSysfs {
  private:
   std::string kdamond(const std::string& file) const { return admin_ + "/kdamonds/0/" + file; }
   std::string context(const std::string& file) const { return kdamond("contexts/0/" + file); }
+  Result<void> switch_on();
   Result<void> write_intervals(DamonIntervals intervals) const;
   Result<void> write_target(std::size_t index, const DamonTarget& target) const;
 
-  std::string admin_;
+  std::string admin_, modules_;
   bool claimed_ = false, running_ = false;
 };
 

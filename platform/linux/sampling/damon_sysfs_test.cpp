@@ -35,7 +35,7 @@ std::string text(const TemporaryTree& tree, const std::string& path) {
 
 TEST(DamonSysfs, RefusesWhatBelongsToSomebodyElse) {
   const TemporaryTree tree(damon("1\n"));
-  DamonSysfs sysfs(tree.root());
+  DamonSysfs sysfs(tree.root(), tree.root() + "/module");
   const auto claimed = sysfs.claim();
   ASSERT_FALSE(claimed);
   EXPECT_NE(claimed.error().message.find("somebody else runs DAMON"), std::string::npos);
@@ -44,9 +44,20 @@ TEST(DamonSysfs, RefusesWhatBelongsToSomebodyElse) {
   EXPECT_EQ(text(tree, "0/contexts/nr_contexts"), "0");
 }
 
+TEST(DamonSysfs, RefusesBesideTheKernelsOwnUser) {
+  TreeDirectory entries = damon("0\n");
+  entries.push_back({"module/damon_stat/parameters/enabled", "Y\n"});
+  const TemporaryTree tree(entries);
+  DamonSysfs sysfs(tree.root(), tree.root() + "/module");
+  const auto claimed = sysfs.claim();
+  ASSERT_FALSE(claimed);
+  EXPECT_NE(claimed.error().message.find("damon_stat"), std::string::npos);
+  EXPECT_EQ(text(tree, "nr_kdamonds"), "0\n");
+}
+
 TEST(DamonSysfs, SaysWhenThereIsNoDamon) {
   const TemporaryTree tree(TreeDirectory{{"other", "1"}});
-  DamonSysfs sysfs(tree.root());
+  DamonSysfs sysfs(tree.root(), tree.root() + "/module");
   const auto claimed = sysfs.claim();
   ASSERT_FALSE(claimed);
   EXPECT_EQ(claimed.error().kind, ErrorKind::kUnsupported);
@@ -56,7 +67,7 @@ TEST(DamonSysfs, SaysWhenThereIsNoDamon) {
 TEST(DamonSysfs, RunsTargetsAndGivesBack) {
   const TemporaryTree tree(damon("0\n"));
   {
-    DamonSysfs sysfs(tree.root());
+    DamonSysfs sysfs(tree.root(), tree.root() + "/module");
     ASSERT_TRUE(sysfs.claim());
     EXPECT_EQ(text(tree, "nr_kdamonds"), "1");
     EXPECT_EQ(text(tree, "0/contexts/0/operations"), "fvaddr");
@@ -68,8 +79,9 @@ TEST(DamonSysfs, RunsTargetsAndGivesBack) {
     EXPECT_EQ(text(tree, "0/contexts/0/monitoring_attrs/intervals/sample_us"), "500");
     EXPECT_EQ(text(tree, "0/contexts/0/monitoring_attrs/nr_regions/max"),
               "3");  // never below DAMON's minimum
-    ASSERT_TRUE(sysfs.change_intervals({std::chrono::milliseconds(5), std::chrono::milliseconds(100)}));
-    EXPECT_EQ(text(tree, "0/state"), "commit");
+    ASSERT_TRUE(sysfs.restart({std::chrono::milliseconds(5), std::chrono::milliseconds(100)}));
+    EXPECT_EQ(text(tree, "0/state"), "on");
+    EXPECT_EQ(text(tree, "0/contexts/0/monitoring_attrs/intervals/sample_us"), "5000");
     EXPECT_EQ(sysfs.kdamond_pid()->value, 77);
   }
   EXPECT_EQ(text(tree, "0/state"), "off");
@@ -78,7 +90,7 @@ TEST(DamonSysfs, RunsTargetsAndGivesBack) {
 
 TEST(DamonSysfs, NamesTheFileThatCouldNotBeWritten) {
   const TemporaryTree tree(TreeDirectory{{"kdamonds/nr_kdamonds", "0\n"}});
-  DamonSysfs sysfs(tree.root());
+  DamonSysfs sysfs(tree.root(), tree.root() + "/module");
   const auto claimed = sysfs.claim();
   ASSERT_FALSE(claimed);
   EXPECT_NE(claimed.error().message.find("nr_contexts"), std::string::npos);

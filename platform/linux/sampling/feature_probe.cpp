@@ -14,6 +14,7 @@
 #include "platform/linux/file.h"
 #include "platform/linux/sampling/bpf_support.h"
 #include "platform/linux/sampling/clock_events.h"
+#include "platform/linux/sampling/damon_sysfs.h"
 #include "platform/linux/sampling/hardware_events.h"
 
 namespace tier {
@@ -149,6 +150,9 @@ FeatureState LinuxFeatureProbe::damon_sysfs() const {
     state.reason = "somebody else runs DAMON (nr_kdamonds is " + count->substr(0, count->find('\n')) +
                    "), and it has one owner";
     state.fix = "stop the other user of DAMON (damo stop), or leave DAMON to it";
+  } else if (const std::string user = kernel_damon_user(under(root_, "/sys/module")); !user.empty()) {
+    state.reason = "somebody else runs DAMON: the kernel's own " + user;
+    state.fix = "echo N > /sys/module/" + user + "/parameters/enabled";
   } else {
     state.present = true;
   }
