@@ -1,8 +1,9 @@
 // The description promises types; the views must keep the promise, field by field.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
-#include <regex>
+#include <string_view>
 
 #include "tierd/control/dispatch.h"
 #include "tierd/control/fake_backend.h"
@@ -14,11 +15,22 @@ namespace {
 using nlohmann::json;
 using Fields = std::map<std::string, std::string>;
 
-Fields parse_fields(const std::string& text) {
-  static const std::regex field(R"((\w+):\s*([\w?\[\]]+))");
+std::string_view trim(std::string_view text) {
+  const auto from = text.find_first_not_of(" \n");
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(" \n") + 1 - from);
+}
+
+// "name: type, name: type"
+Fields parse_fields(std::string_view text) {
   Fields fields;
-  for (std::sregex_iterator it(text.begin(), text.end(), field), end; it != end; ++it)
-    fields[(*it)[1]] = (*it)[2];
+  while (!trim(text).empty()) {
+    const auto comma = std::min(text.find(','), text.size());
+    const std::string_view field = text.substr(0, comma);
+    const auto colon = field.find(':');
+    fields[std::string(trim(field.substr(0, colon)))] = trim(field.substr(colon + 1));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
   return fields;
 }
 
@@ -26,15 +38,28 @@ struct Description {
   std::map<std::string, Fields> types, outputs;
 };
 
+// What stands between the next pair of parentheses; moves `at` behind it.
+std::string_view next_parentheses(std::string_view text, std::size_t& at) {
+  const auto open = text.find('(', at), close = text.find(')', open);
+  at = close + 1;
+  return text.substr(open + 1, close - open - 1);
+}
+
 Description parse_description() {
-  const std::string text(control_interface_description());
-  static const std::regex type(R"(type\s+(\w+)\s*\(([^)]*)\))");
-  static const std::regex method(R"(method\s+(\w+)\s*\(([^)]*)\)\s*->\s*\(([^)]*)\))");
+  const std::string_view text = control_interface_description();
   Description description;
-  for (std::sregex_iterator it(text.begin(), text.end(), type), end; it != end; ++it)
-    description.types[(*it)[1]] = parse_fields((*it)[2]);
-  for (std::sregex_iterator it(text.begin(), text.end(), method), end; it != end; ++it)
-    description.outputs[(*it)[1]] = parse_fields((*it)[3]);
+  for (const bool method : {false, true}) {
+    const std::string_view word = method ? "\nmethod " : "\ntype ";
+    for (std::size_t at = 0; (at = text.find(word, at)) != std::string_view::npos;) {
+      const auto name_end = text.find('(', at);
+      const std::string name(trim(text.substr(at + word.size(), name_end - at - word.size())));
+      Fields first = parse_fields(next_parentheses(text, at));
+      if (method)
+        description.outputs[name] = parse_fields(next_parentheses(text, at));
+      else
+        description.types[name] = std::move(first);
+    }
+  }
   return description;
 }
 
@@ -79,6 +104,7 @@ void check_object(const Description& all, const Fields& fields, const json& valu
 TEST(InterfaceDescription, MatchesWhatEveryMethodReturns) {
   const Description all = parse_description();
   ASSERT_EQ(all.outputs.size(), 11u);
+  ASSERT_EQ(all.types.size(), 17u);
   FakeBackend backend;
   const Caller root{.privileged = true};
   for (const auto& [method, fields] : all.outputs) {
