@@ -25,7 +25,7 @@ const char* to_string(LogLevel);
 struct TargetsConfig {
   std::vector<std::int64_t> pids;
   std::vector<std::string> cgroups;      // paths below the cgroup root, with their descendants
-  std::vector<std::string> executables;  // base names, as the kernel shows them
+  std::vector<std::string> executables;  // base names of the files that run, links followed
   std::vector<std::string> exclude;      // executable base names; wins over the three above
 };
 

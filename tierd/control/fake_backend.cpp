@@ -78,7 +78,8 @@ Result<StatusView> FakeBackend::status(const Caller&) {
   view.migrator = {1200, 3, 1, 2, 1536 * kMiB, 864 * kMiB, 200 * kMiB, 4.5};
   view.self = {38.5, 0.0104, 24 * kMiB, 0.55 * static_cast<double>(kMiB)};
   view.last_error = "move_pages of pid 4200: EBUSY";
-  view.rivals = {{"kernel NUMA balancing (tiering mode)", "sysctl kernel.numa_balancing=0"}};
+  view.rivals = {{"kernel NUMA balancing (tiering mode)",
+                  "it moves pages too: sysctl kernel.numa_balancing=0, or keep tierd in observe mode"}};
   return view;
 }
 
@@ -97,7 +98,7 @@ Result<DoctorView> FakeBackend::doctor(const Caller&) {
                   {"hardware", false, "no PMU on this machine"}};
   view.latencies = {{0, 90, "probe"}, {1, 250, "firmware"}, {2, std::nullopt, "unknown"}};
   view.capabilities = {{"CAP_BPF", true, "loading samplers"}, {"CAP_SYS_NICE", false, "moving shared pages"}};
-  view.rivals = {{"DAMON (kdamond 0)", "stop its owner, or choose sampling.source = \"stall\""}};
+  view.rivals = {{"DAMON (kdamond 0)", "it moves pages too: stop its schemes"}};
   return view;
 }
 

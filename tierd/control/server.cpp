@@ -30,8 +30,13 @@ Result<std::unique_ptr<ControlServer>> ControlServer::create(sd_event* event, Co
                                                              ControlOptions options) {
   auto listener = Listener::open(options.socket_path);
   if (!listener) return tl::make_unexpected(listener.error());
+  return create(event, backend, std::move(options), std::move(*listener));
+}
+
+Result<std::unique_ptr<ControlServer>> ControlServer::create(sd_event* event, ControlBackend& backend,
+                                                             ControlOptions options, Listener listener) {
   std::unique_ptr<ControlServer> server(
-      new ControlServer(event, backend, std::move(options), std::move(*listener)));
+      new ControlServer(event, backend, std::move(options), std::move(listener)));
   if (auto started = server->start(); !started) return tl::make_unexpected(started.error());
   return server;
 }

@@ -43,7 +43,11 @@ struct ControlCounters {
 
 class ControlServer {
  public:
-  // `event` and `backend` must outlive the server. Fails as Listener::open does.
+  // `event` and `backend` must outlive the server. The caller opens the listener before it starts anything
+  // else, so that a second daemon is refused before it does any work; options.socket_path is not used then.
+  static Result<std::unique_ptr<ControlServer>> create(sd_event* event, ControlBackend& backend,
+                                                       ControlOptions options, Listener listener);
+  // Opens options.socket_path itself. Fails as Listener::open does.
   static Result<std::unique_ptr<ControlServer>> create(sd_event* event, ControlBackend& backend,
                                                        ControlOptions options);
   ~ControlServer();

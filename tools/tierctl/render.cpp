@@ -97,8 +97,7 @@ std::string tiers_table(const std::vector<TierView>& tiers, const Style& style) 
 std::string rivals_text(const std::vector<RivalView>& rivals) {
   std::string out;
   for (const RivalView& rival : rivals)
-    out +=
-        fmt::format("rival: {} moves pages too (fix: {})\n", printable(rival.name), printable(rival.advice));
+    out += fmt::format("rival: {}: {}\n", printable(rival.name), printable(rival.advice));
   return out;
 }
 
