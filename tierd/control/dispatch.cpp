@@ -85,11 +85,26 @@ json heatmap(const Call& call) {
       call.caller);
 }
 
+// Before the backend looks at any address: its errors would tell which addresses a foreign process has
+// mapped.
+Result<void> check_explainable(const Call& call, std::int32_t pid) {
+  if (call.caller.privileged) return {};
+  const auto top = call.backend.top(call.caller, {});
+  const bool own = top && std::any_of(top->rows.begin(), top->rows.end(), [&](const TopRow& row) {
+                     return row.pid == pid && row.uid == static_cast<std::int64_t>(call.caller.uid);
+                   });
+  if (own) return {};
+  return fail(ErrorKind::kPermission, "process " + std::to_string(pid) + " is not a watched process of yours",
+              "`tierctl top` lists those; for others run as root, or join the control group (tierd)");
+}
+
 json explain(const Call& call) {
   const auto pid = number(call.parameters, "pid", 0, 1, kMaxPid);
   if (!pid || *pid == 0) return invalid("pid");
   const auto address = number(call.parameters, "address", 0, 0, std::numeric_limits<std::uint64_t>::max());
   if (!address || !call.parameters.contains("address")) return invalid("address");
+  if (auto own = check_explainable(call, static_cast<std::int32_t>(*pid)); !own)
+    return to_error_reply(own.error());
   auto view =
       call.backend.explain(call.caller, {.pid = static_cast<std::int32_t>(*pid), .address = *address});
   if (!view) return to_error_reply(view.error());

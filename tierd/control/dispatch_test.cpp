@@ -79,6 +79,18 @@ TEST_F(Dispatch, UsersSeeTheirOwn) {
             kErrorPermission);
 }
 
+// Whether an address is mapped in somebody else's process is itself a secret (address space randomisation).
+TEST_F(Dispatch, ErrorsTellNothingOfForeignProcesses) {
+  const auto refusal = [&](std::int32_t pid, std::uint64_t address) {
+    return ask(kUser, "io.tierd.Control.Explain", {{"pid", pid}, {"address", address}}).at("error");
+  };
+  EXPECT_EQ(refusal(4200, 4096), kErrorPermission);
+  EXPECT_EQ(refusal(4200, 0), kErrorPermission);  // where a privileged caller learns that nothing is mapped
+  EXPECT_EQ(refusal(99, 4096), kErrorPermission);
+  EXPECT_EQ(ask(kRoot, "io.tierd.Control.Explain", {{"pid", 4200}, {"address", 0}}).at("error"),
+            kErrorFailed);
+}
+
 TEST_F(Dispatch, RefusesParametersOfTheWrongKind) {
   const auto wrong = [&](const std::string& method, const json& parameters) {
     const json reply = ask(kRoot, "io.tierd.Control." + method, parameters);

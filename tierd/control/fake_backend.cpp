@@ -182,6 +182,9 @@ Result<ExplainView> FakeBackend::explain(const Caller&, const ExplainQuery& quer
   if (query.pid != 4100 && query.pid != 4200)
     return fail(ErrorKind::kFailed, "process " + std::to_string(query.pid) + " is not watched",
                 "name it under [targets] and run `tierctl config reload`");
+  if (query.address == 0)
+    return fail(ErrorKind::kFailed, "address 0x0 is not mapped in process " + std::to_string(query.pid),
+                "take one from /proc/" + std::to_string(query.pid) + "/maps");
   ExplainView view;
   view.pid = query.pid;
   view.uid = query.pid == 4100 ? static_cast<std::int64_t>(owner_) : kOther;
