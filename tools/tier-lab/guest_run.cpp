@@ -83,6 +83,7 @@ json agent_plan(const Scenario& scenario, const json& modules) {
           {"progress", scenario.progress},
           {"ready_timeout_s", scenario.ready_timeout_s},
           {"cpus", scenario.cpus},
+          {"prepare", filled(scenario.prepare, scenario)},
           {"driver", filled(scenario.driver, scenario)},
           {"commands", commands},
           {"command_timeout_s", scenario.command_timeout_s},
@@ -119,6 +120,7 @@ Result<json> add_modules(Image& image, const Scenario& scenario, const std::stri
 Result<> add_programs(Image& image, const Scenario& scenario) {
   std::vector<std::string> programs = scenario.binaries;
   if (!scenario.command.empty()) programs.push_back(scenario.command[0]);
+  if (!scenario.prepare.empty()) programs.push_back(scenario.prepare[0]);
   if (!scenario.driver.empty()) programs.push_back(scenario.driver[0]);
   for (const auto& command : scenario.commands) programs.push_back(command[0]);
   if (scenario.tool == "tierd") {

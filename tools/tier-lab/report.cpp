@@ -140,6 +140,8 @@ json result_json(const Scenario& scenario, const RunRecord& record, const Verdic
   result["summary"] = summary_json(verdict);
   result["periods"] = period_arrays(verdict);
   result["heat"] = heat_json(verdict);
+  result["ticks"] = record.ticks;
+  for (json& tick : result["ticks"]) tick.erase("maps");
   result["vmstat"] = {{"start", record.ticks.front().at("vmstat")},
                       {"end", record.ticks.back().at("vmstat")}};
   result["resident_kib"] = {{"start", record.ticks.front().value("resident_kib", json::array())},

@@ -83,6 +83,7 @@ void read_workload(const toml::table& table, Scenario& into, std::string& error)
   reader.text("progress", into.progress);
   reader.integer("ready_timeout_s", into.ready_timeout_s, 1, 3600);
   reader.integers("cpus", into.cpus);
+  reader.texts("prepare", into.prepare);
   reader.texts("driver", into.driver);
   reader.text_lists("commands", into.commands);
   reader.integer("command_timeout_s", into.command_timeout_s, 1, 3600);
@@ -137,8 +138,10 @@ void read_tierd(const toml::table& table, Scenario& into, std::string& error) {
   reader.text_lists("collect", into.collect);
   // The daemon's own keys are its business: it checks them itself, with the same messages as anywhere.
   if (const toml::table* config = reader.table("config")) {
+    toml::table root = *config;
+    root.is_inline(false);  // an override writes it in one line, which is no document
     std::ostringstream text;
-    text << *config << '\n';
+    text << root << '\n';
     into.tierd_config = text.str();
   }
   reader.finish();

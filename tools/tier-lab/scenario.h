@@ -59,9 +59,10 @@ struct Scenario {
   std::vector<std::string> command;
   std::string ready = "ready";
   std::string progress = "ops";
-  std::int64_t ready_timeout_s = 240;              // guest seconds
-  std::vector<int> cpus;                           // pins the workload
-  std::vector<std::string> driver;                 // client program, started with the start mark, not counted
+  std::int64_t ready_timeout_s = 240;  // guest seconds
+  std::vector<int> cpus;               // pins the workload
+  std::vector<std::string> prepare;    // fills the workload before the count; the ready line is then its
+  std::vector<std::string> driver;     // client program, started with the start mark, not counted
   std::vector<std::vector<std::string>> commands;  // exec mode
   std::int64_t command_timeout_s = 120;            // guest seconds, exec mode
 

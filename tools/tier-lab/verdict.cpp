@@ -151,7 +151,8 @@ void add_costs(const Scenario& scenario, const RunRecord& record, Verdict& verdi
   const auto rate = [&](const char* key) {
     return seconds > 0 ? (last.value(key, 0.0) - first.value(key, 0.0)) / seconds : 0;
   };
-  verdict.tool_cpu = rate("tool_cpu") + rate("kernel_threads_cpu");
+  verdict.kernel_threads_cpu = rate("kernel_threads_cpu");
+  verdict.tool_cpu = rate("tool_cpu") + verdict.kernel_threads_cpu;
   verdict.workload_cpu = rate("workload_cpu");
   verdict.tool_rss_kib = last.value("tool_rss_kib", std::int64_t{0});
   verdict.migrated_mib = std::max<std::int64_t>(0, counted_mib(record, {"pgmigrate_success"}));

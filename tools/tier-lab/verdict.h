@@ -56,6 +56,7 @@ struct Verdict {
   std::int64_t migrated_mib = 0;    // all migrations, both ways
   std::size_t regions_seen_up = 0;  // changes of a region's serving node, seen in the counts
   std::size_t regions_seen_down = 0;
+  double kernel_threads_cpu = 0;  // the part of tool_cpu that kdamond, kswapd, kcompactd and khugepaged take
   double tool_cpu = 0;  // CPU seconds a second: the tool's process and the kernel threads it makes work
   std::int64_t tool_rss_kib = 0;
   double workload_cpu = 0;

@@ -46,7 +46,8 @@ void Session::run() {
 
 Process& Session::spawn(const std::string& name, const Words& command, const std::vector<int>& cpus) {
   auto on_line = [this, name](const std::string& line) {
-    if (name == "workload" && line == plan_.at("ready").get<std::string>()) ready_ = true;
+    const std::string ready_from = plan_.at("prepare").empty() ? "workload" : "prepare";
+    if (name == ready_from && line == plan_.at("ready").get<std::string>()) ready_ = true;
     const std::string progress = plan_.at("progress").get<std::string>();
     if ((name == "workload" || name == "driver") && !progress.empty() && line.starts_with(progress + " ")) {
       progress_ = line.substr(progress.size() + 1);
@@ -98,6 +99,7 @@ bool Session::start_workload() {
   phase("workload starts");
   channel_.send({{"guest", "before"}, {"free_kib", node_free_kib()}});
   workload_ = &spawn("workload", plan_.at("command").get<Words>(), plan_.at("cpus").get<std::vector<int>>());
+  if (!plan_.at("prepare").empty()) spawn("prepare", plan_.at("prepare").get<Words>(), {});
   const double limit = uptime_seconds() + plan_.at("ready_timeout_s").get<double>();
   pump(limit, [&] { return ready_ || workload_->exit_code().has_value(); });
   if (ready_) return true;
@@ -110,22 +112,23 @@ bool Session::start_workload() {
   return false;
 }
 
-void Session::start_tool() {
+bool Session::start_tool() {
   const json& rival = plan_.at("rival");
-  if (rival.at("tool") == "tierd") {
-    phase("tierd starts");
-    tool_ = &spawn("tierd", rival.at("tierd_command").get<Words>(), {});
-    pump(uptime_seconds() + kSettle, [] { return false; });
-    if (tool_->exit_code()) error("tierd ended at once with code " + std::to_string(*tool_->exit_code()));
-  }
+  if (rival.at("tool") != "tierd") return true;
+  phase("tierd starts");
+  tool_ = &spawn("tierd", rival.at("tierd_command").get<Words>(), {});
+  pump(uptime_seconds() + kSettle, [this] { return tool_->exit_code().has_value(); });
+  if (!tool_->exit_code()) return true;
+  error("tierd ended at once with code " + std::to_string(*tool_->exit_code()));
+  return false;
 }
 
 void Session::measure() {
   const bool before = plan_.at("rival").at("tierd_start") == "before";
-  if (before) start_tool();
+  if (before && !start_tool()) return;
   if (!start_workload()) return;
   pump(uptime_seconds() + kSettle, [] { return false; });
-  if (!before) start_tool();
+  if (!before && !start_tool()) return;
   tool_threads_ = kernel_threads({"kdamond", "kswapd", "khugepaged", "kcompactd"});
   count_periods();
   collect();

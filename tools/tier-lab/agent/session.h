@@ -23,7 +23,7 @@ class Session {
   void measure();
   void execute();
   bool start_workload();
-  void start_tool();
+  bool start_tool();
   void count_periods();
   void finish_tool();
   void collect();
