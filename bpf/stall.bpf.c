@@ -15,6 +15,9 @@ __u64 maximum_weight_ns = 20000000;
 /* Registers at the interrupt; kept by the kernel while it handles one. */
 extern struct pt_regs *__irq_regs __ksym __weak;
 
+/* Distance in bytes from the per-CPU variable runqueues to __irq_regs. Set by user space from the kernel's BTF. */
+__s64 irq_regs_from_runqueues = 0;
+
 #define TIER_STACK_FRAMES 16
 long shortest_stack_bytes = sizeof(__u64) * TIER_STACK_FRAMES;
 
@@ -77,8 +80,29 @@ int on_tick(void *ctx) {
   return send_tick(&sample, registers, weight_ns, count);
 }
 
-/* For kernels without the symbols of data (CONFIG_KALLSYMS_ALL), where __irq_regs cannot be found. An interrupt from
- * user mode leaves no system call number, and the shortest kernel stack of all: that tells it from one that hit a page
+/* For kernels without the symbols of data (CONFIG_KALLSYMS_ALL): __irq_regs is found from this CPU's run queue, to which
+ * every task points. */
+SEC("tp_btf/local_timer_entry")
+int on_tick_by_runqueue(void *ctx) {
+  struct tier_counters *count = tier_my_counters();
+  if (!count) return 0;
+  __u64 weight_ns = weight_of_now(count);
+  if (!weight_ns) return 0;
+  struct tier_sample sample = {};
+  if (!tier_fill_header(&sample.header, TIER_EVENT_TICK, count)) return 0;
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
+  unsigned long runqueue = 0, interrupted = 0; /* numbers, since the verifier allows no sums with kernel pointers */
+  bpf_probe_read_kernel(&runqueue, sizeof(runqueue), &task->se.cfs_rq->rq);
+  bpf_probe_read_kernel(&interrupted, sizeof(interrupted), (void *)(runqueue + irq_regs_from_runqueues));
+  if (interrupted != (unsigned long)registers) {
+    count->in_kernel++;
+    return 0;
+  }
+  return send_tick(&sample, registers, weight_ns, count);
+}
+
+/* Where neither works, and at a price of about 10 us: an interrupt from user mode leaves no system call number, and the shortest kernel stack of all: that tells it from one that hit a page
  * fault being served. */
 SEC("tp_btf/local_timer_entry")
 int on_tick_by_stack(void *ctx) {

@@ -19,12 +19,23 @@ struct thread_struct {
   unsigned long fsbase, gsbase;
 };
 
+struct rq;
+
+struct cfs_rq {
+  struct rq *rq;
+};
+
+struct sched_entity {
+  struct cfs_rq *cfs_rq;
+};
+
 struct task_struct {
   int pid;
   int tgid;
   struct task_struct *group_leader;
   __u64 start_boottime;
   __u64 self_exec_id;
+  struct sched_entity se;
   struct thread_struct thread;
 };
 

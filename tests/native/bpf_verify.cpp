@@ -73,7 +73,7 @@ std::string missing_hook(const btf* kernel, const std::string& section, const st
       return "no such tracepoint in BTF: " + hook;
   }
   if (program == "on_tick" && !kernel_symbol("__irq_regs"))
-    return "no symbol __irq_regs (CONFIG_KALLSYMS_ALL); on_tick_by_stack stands in";
+    return "no symbol __irq_regs (CONFIG_KALLSYMS_ALL); on_tick_by_runqueue stands in";
   if (program == "on_address_with_latency" &&
       btf__find_by_name_kind(kernel, "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) < 0)
     return "no bpf_cast_to_kern_ctx (Linux 6.2); on_address stands in";

@@ -36,9 +36,8 @@ TEST(StallNative, SamplesOfAKnownProgramFallInItsArray) {
   }
   const double count = static_cast<double>(batch.samples.size());
   std::printf(
-      "%zu samples, %.1f %% right, %.1f %% hot, %.2f s of weight, decoded %.1f %%\n",
-      batch.samples.size(), 100.0 * static_cast<double>(right) / count,
-      100.0 * static_cast<double>(hot) / count, weight,
+      "%zu samples, %.1f %% right, %.1f %% hot, %.2f s of weight, decoded %.1f %%\n", batch.samples.size(),
+      100.0 * static_cast<double>(right) / count, 100.0 * static_cast<double>(hot) / count, weight,
       100.0 * static_cast<double>(batch.counters.delivered) / static_cast<double>(batch.counters.taken));
   EXPECT_GE(static_cast<double>(right), 0.95 * count);
   EXPECT_GE(static_cast<double>(hot), 0.5 * count);

@@ -66,6 +66,8 @@ int bench_price() {
     watch(**stall, program, kMeasured);
   }
   const double tick = seconds((*stall)->status().price_per_sample) * 1e6;
+  row("  of it the BPF program", seconds(calibration.price) * 1e6,
+      "in the sampled program's time, caches cold");
   row("stall, on the kernel's tick", tick, "BPF program and decoding; the interrupt is there anyway");
   row("stall, on a cpu-clock event",
       seconds(calibration.clock_price) * 1e6 + tick - seconds(calibration.price) * 1e6,

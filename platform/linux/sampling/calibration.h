@@ -56,10 +56,12 @@ Result<StallCalibration> analyse_calibration(const CalibrationLoop& loop, const 
 // Nearest of the kernel's usual tick frequencies within 6 %, else the measured period itself.
 Nanoseconds round_to_tick(Nanoseconds measured);
 
-// Runs the loop in a forked child. `watch` is called with the child's pid before it starts its loop. The
-// child ends by itself within the CPU time of the settings (and at most a second of wall time).
+// Runs the loop in a forked child. `watch` is called with the child's pid before it starts its loop, `drain`
+// every few hundredths of a second while it runs. The child ends by itself within the CPU time of the
+// settings (and five seconds of wall time, on a machine so busy that it hardly runs).
 Result<CalibrationRun> run_calibration_child(const SamplingSettings& settings,
-                                             const std::function<Result<void>(Pid)>& watch);
+                                             const std::function<Result<void>(Pid)>& watch,
+                                             const std::function<void()>& drain);
 
 // CPU time that the fixed piece of work of `work_units` takes in this thread; for pricing interrupts by
 // comparison.

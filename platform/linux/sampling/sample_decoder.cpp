@@ -39,6 +39,13 @@ X86Registers registers_of(const tier_registers& raw) {
   return registers;
 }
 
+void SampleDecoder::learn(Known& known, std::span<const std::uint8_t> before,
+                          std::span<const std::uint8_t> after, const PickRule& rule) {
+  known.around = decode_x86(before, after);
+  known.replay = replay_x86(before);
+  known.ahead = rule.with_evidence ? look_ahead_x86(before, after) : X86Ahead{};
+}
+
 std::optional<PickedAccess> SampleDecoder::decode(const RawSample& raw, const PickRule& rule) {
   const tier_event_header& header = raw.sample->header;
   const tier_known_code key{raw.sample->registers.ip, header.tgid, header.exec_id};
@@ -53,9 +60,13 @@ std::optional<PickedAccess> SampleDecoder::decode(const RawSample& raw, const Pi
     const std::span<const std::uint8_t> code_before(raw.code->code_before, before);
     const std::span<const std::uint8_t> code_after(raw.code->code_after, after);
     Known& known = cache_[key];
-    known.around = decode_x86(code_before, code_after);
-    known.replay = replay_x86(code_before);
-    known.ahead = rule.with_evidence ? look_ahead_x86(code_before, code_after) : X86Ahead{};
+    // Code is sent again now and then, since programs replace it; mostly they have not.
+    std::vector<std::uint8_t> bytes(code_before.begin(), code_before.end());
+    bytes.insert(bytes.end(), code_after.begin(), code_after.end());
+    const bool same = known.bytes == bytes && known.before == before;
+    known.bytes = std::move(bytes);
+    known.before = before;
+    if (!same) learn(known, code_before, code_after, rule);
     learnt_(key);
   }
   const auto found = cache_.find(key);

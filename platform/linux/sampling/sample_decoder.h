@@ -60,10 +60,15 @@ class SampleDecoder {
 
   std::function<void(const tier_known_code&)> learnt_, forget_;
   struct Known {
+    std::vector<std::uint8_t>
+        bytes;  // what it was decoded from: `before` bytes before the pointer, the rest after
+    std::size_t before = 0;
     X86Decoded around;
     X86Ahead replay;  // of an access that overwrote its own address
     X86Ahead ahead;   // only where evidence is asked for
   };
+  static void learn(Known& known, std::span<const std::uint8_t> before, std::span<const std::uint8_t> after,
+                    const PickRule& rule);
   std::unordered_map<tier_known_code, Known, KeyHash, KeyEqual> cache_;
 };
 

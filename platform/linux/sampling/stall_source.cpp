@@ -24,7 +24,7 @@ struct SkeletonCloser {
 using Skeleton = std::unique_ptr<stall_bpf, SkeletonCloser>;
 
 // How a tick is told to have hit user code; see bpf/stall.bpf.c.
-enum class TickProgram { kExact, kByStack, kNone };
+enum class TickProgram { kExact, kByRunqueue, kByStack, kNone };
 
 constexpr Nanoseconds kRateInterval = std::chrono::seconds(1);  // between looks at the achieved rate
 constexpr double kTickGap = 0.9;           // of the period: other timers share the interrupt and are no ticks
@@ -37,7 +37,13 @@ Result<Skeleton> load(TickProgram tick, const SamplingSettings& settings) {
   Skeleton skeleton(stall_bpf__open());
   if (!skeleton) return tl::make_unexpected(bpf_error("opening the stall sampler", errno));
   bpf_program__set_autoload(skeleton->progs.on_tick, tick == TickProgram::kExact);
+  bpf_program__set_autoload(skeleton->progs.on_tick_by_runqueue, tick == TickProgram::kByRunqueue);
   bpf_program__set_autoload(skeleton->progs.on_tick_by_stack, tick == TickProgram::kByStack);
+  if (tick == TickProgram::kByRunqueue) {
+    const std::optional<std::int64_t> distance = per_cpu_distance("runqueues", "__irq_regs");
+    if (!distance) return fail(ErrorKind::kUnsupported, "the kernel's BTF lacks __irq_regs or runqueues");
+    skeleton->bss->irq_regs_from_runqueues = *distance;
+  }
   if (Result<void> sized = set_ring_bytes(*skeleton->obj, settings.ring_bytes); !sized)
     return tl::make_unexpected(sized.error());
   if (const int code = stall_bpf__load(skeleton.get()); code != 0)
@@ -70,10 +76,18 @@ class StallSource::Impl {
   void control_rate(Nanoseconds now);
   void set_gaps();
   int clock_program() const { return bpf_program__fd(skeleton_->progs.on_clock); }
-  int tick_program() const {
-    if (tick_ == TickProgram::kNone) return -1;
-    return bpf_program__fd(tick_ == TickProgram::kExact ? skeleton_->progs.on_tick
-                                                        : skeleton_->progs.on_tick_by_stack);
+  bpf_program* tick() const {
+    switch (tick_) {
+      case TickProgram::kExact:
+        return skeleton_->progs.on_tick;
+      case TickProgram::kByRunqueue:
+        return skeleton_->progs.on_tick_by_runqueue;
+      case TickProgram::kByStack:
+        return skeleton_->progs.on_tick_by_stack;
+      case TickProgram::kNone:
+        break;
+    }
+    return nullptr;
   }
 
   StallOptions options_;
@@ -101,7 +115,8 @@ class StallSource::Impl {
 
 Result<void> StallSource::Impl::load_best() {
   std::vector<TickProgram> choices = {TickProgram::kNone};
-  if (options_.ride_tick) choices = {TickProgram::kExact, TickProgram::kByStack, TickProgram::kNone};
+  if (options_.ride_tick)
+    choices = {TickProgram::kExact, TickProgram::kByRunqueue, TickProgram::kByStack, TickProgram::kNone};
   Error last;
   for (const TickProgram choice : choices) {
     Result<Skeleton> loaded = load(choice, options_.settings);
@@ -132,15 +147,13 @@ Result<void> StallSource::Impl::attach() {
       },
       [known_fd](const tier_known_code& key) { bpf_map_delete_elem(known_fd, &key); });
   if (tick_ == TickProgram::kNone) return clock_events_.set_frequency(clock_program(), kCalibrationClock);
-  const bpf_program* program =
-      tick_ == TickProgram::kExact ? skeleton_->progs.on_tick : skeleton_->progs.on_tick_by_stack;
-  tick_link_.reset(bpf_program__attach(program));
+  tick_link_.reset(bpf_program__attach(tick()));
   if (!tick_link_) return tl::make_unexpected(bpf_error("attaching to irq_vectors:local_timer_entry", errno));
   return {};
 }
 
 Result<void> StallSource::Impl::calibrate() {
-  const ProgramPrice price(tick_ == TickProgram::kNone ? clock_program() : tick_program());
+  const ProgramPrice price(tick() == nullptr ? clock_program() : bpf_program__fd(tick()));
   std::vector<CalibrationSample>
       samples;  // what was decoded can be judged only once the child has told its buffer
   std::vector<std::optional<PickedAccess>> picked;
@@ -152,12 +165,14 @@ Result<void> StallSource::Impl::calibrate() {
   };
   const tier_counters before = events_->counters();
   WatchList child;
-  const Result<CalibrationRun> run = run_calibration_child(options_.settings, [&](Pid pid) -> Result<void> {
+  const auto watch_child = [&](Pid pid) -> Result<void> {
     Target target;
     target.pid = pid;
     child.replace(std::span(&target, 1));
     return events_->watch(child);
-  });
+  };
+  const Result<CalibrationRun> run =
+      run_calibration_child(options_.settings, watch_child, [this] { events_->drain(); });
   events_->drain();
   calibrating_ = nullptr;
   if (Result<void> restored = events_->watch(watched_); !restored) return restored;
