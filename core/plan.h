@@ -28,6 +28,7 @@ struct MoveRationale {
   std::uint64_t partner = 0;     // request id of the other half of a swap; 0: none
   RegionKey beaten;              // a promotion's: region it displaces; a displaced region's: the winner
   StallSeconds beaten_value{0};  // what the alternative was worth
+  Nanoseconds work{};            // expected duration of the move; request.cost is the price of so much work
 };
 
 struct MigrationRequest {

@@ -25,6 +25,13 @@ double latency_of(const SystemState& system, NodeId node, Nanoseconds otherwise)
   return seconds(state != nullptr && state->loaded_latency.count() > 0 ? state->loaded_latency : otherwise);
 }
 
+// What a move cost by the price the policy paid for its work. Without an expectation, all of its time.
+StallSeconds cost_of(const MigrationRequest& request, Nanoseconds duration) {
+  const double expected = seconds(request.why.work);
+  if (expected <= 0) return {seconds(duration)};
+  return request.cost * (seconds(duration) / expected);
+}
+
 // Followed through its horizon, or never carried out.
 bool ripe(const Decision& decision) {
   const bool followed = decision.ticks_scored >= static_cast<std::uint32_t>(decision.request.why.horizon);
@@ -141,7 +148,7 @@ void Ledger::report(const MigrationReport& report, Tick tick) {
   ++totals_.reported;
   const double asked = static_cast<double>(std::max<std::uint64_t>(decision.request.bytes.value, 1));
   execute(decision, tick, std::min(1.0, static_cast<double>(report.moved.value) / asked),
-          {seconds(report.duration)});
+          cost_of(decision.request, report.duration));
   add_event(decision, tick, LedgerEventKind::kReported, decision.realised_cost);
 }
 

@@ -49,7 +49,7 @@ struct Decision {
   double moved_share = 0;                 // of the bytes asked for, 0..1
   double realised_demand = 0;             // accesses since executed
   StallSeconds realised_benefit;  // since executed: demand · (latency from - latency to), share moved
-  StallSeconds realised_cost;     // duration of the move
+  StallSeconds realised_cost;     // the expected cost, scaled by how long the move really took
   std::uint32_t ticks_scored = 0;
   std::optional<Tick> scored;
   Verdict verdict = Verdict::kPending;

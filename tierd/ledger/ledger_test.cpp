@@ -119,6 +119,14 @@ TEST_F(LedgerTest, TheHalvesOfASwapAreJudgedTogether) {
   EXPECT_EQ(ledger_.find(4)->verdict, Verdict::kUseful);
 }
 
+TEST_F(LedgerTest, AMoveIsChargedThePriceThatThePolicyPaidForItsWork) {
+  MigrationRequest cheap = request(0, true);  // cost 1e-4
+  cheap.why.work = Nanoseconds{1'000'000};    // at a tenth of its time
+  record({cheap});
+  report(1, kRegion, 3e-3);  // took three times as long
+  EXPECT_NEAR(ledger_.find(1)->realised_cost.value, 3e-4, 1e-12);
+}
+
 TEST_F(LedgerTest, WhatWasNotMovedIsVoidAndTeachesNothing) {
   record({request(0, true)});
   report(1, 0);

@@ -93,6 +93,10 @@ MigrationRequest& Planner::add(std::size_t index, std::size_t to, MoveReason rea
                  0,
                  {},
                  {}};
+  const MovePrices& prices = input_.prices;
+  const double per_byte =
+      request.promotion ? prices.promote_seconds_per_byte : prices.demote_seconds_per_byte;
+  request.why.work = prices.fixed + nanoseconds(candidate.bytes * per_byte);
   source.free += candidate.bytes;
   destination.free -= candidate.bytes;
   budget_ -= candidate.bytes;

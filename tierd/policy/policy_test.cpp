@@ -102,6 +102,7 @@ TEST_F(PolicyTest, PromotesIntoFreeSpaceWithItsReason) {
   EXPECT_EQ(request.why.latency_to.count(), 100);
   EXPECT_FLOAT_EQ(request.why.forecast.high, 12000);
   EXPECT_EQ(request.why.partner, 0u);
+  EXPECT_NEAR(seconds(request.why.work), work, 1e-8);
 }
 
 TEST_F(PolicyTest, DoesNotMoveWhatCannotPay) {
