@@ -59,6 +59,7 @@ struct NodeState {
 struct SystemState {
   std::vector<NodeState> nodes;
   double memory_pressure_some = 0;  // PSI memory some avg10, percent; 0 when not readable
+  double cpu_pressure_some = 100;   // PSI cpu some avg10, percent; 100, the careful end, when not readable
   const NodeState* find(NodeId) const;
 };
 

@@ -29,6 +29,8 @@ class PressureReader {
  public:
   virtual ~PressureReader() = default;
   virtual std::optional<double> memory_some_avg10() const = 0;  // PSI, percent
+  virtual std::optional<double> cpu_some_avg10()
+      const = 0;  // PSI, percent of time a runnable task waited for a CPU
 };
 
 struct SelfUsage {

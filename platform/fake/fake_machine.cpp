@@ -350,6 +350,8 @@ Nanoseconds FakeMachine::cost() const {
   return state_->probe_cost;
 }
 
+std::optional<double> FakeMachine::cpu_some_avg10() const { return memory_some_avg10(); }
+
 std::optional<double> FakeMachine::memory_some_avg10() const {
   std::lock_guard lock(state_->mutex);
   return state_->pressure;

@@ -117,6 +117,7 @@ class FakeMachine final : public ProcessTable,
   Result<Nanoseconds> measure(NodeId node) override;
   Nanoseconds cost() const override;
   std::optional<double> memory_some_avg10() const override;
+  std::optional<double> cpu_some_avg10() const override;  // the same figure
   SelfUsage usage() const override;
   std::vector<Rival> find() const override;
 

@@ -26,6 +26,11 @@ Nanoseconds MonotonicClock::now() const {
 
 LinuxPressureReader::LinuxPressureReader(std::string root) : root_(std::move(root)) {}
 
+std::optional<double> LinuxPressureReader::cpu_some_avg10() const {
+  const auto text = read_file(under(root_, "/proc/pressure/cpu"), 65536);
+  return text ? parse_pressure_some(*text) : std::nullopt;
+}
+
 std::optional<double> LinuxPressureReader::memory_some_avg10() const {
   const auto text = read_file(under(root_, "/proc/pressure/memory"), 65536);
   return text ? parse_pressure_some(*text) : std::nullopt;

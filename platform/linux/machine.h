@@ -19,6 +19,7 @@ class LinuxPressureReader final : public PressureReader {
  public:
   explicit LinuxPressureReader(std::string root = "/");
   std::optional<double> memory_some_avg10() const override;
+  std::optional<double> cpu_some_avg10() const override;
 
  private:
   std::string root_;

@@ -124,6 +124,7 @@ Result<Target> LinuxProcessTable::describe(Pid pid) const {
   if (!uid || !allowed)
     return fail(ErrorKind::kFailed, proc(pid, "status") + " lacks Uid or Mems_allowed_list");
   target.uid = static_cast<std::uint32_t>(*uid);
+  target.resident = status_bytes(*status, "VmRSS").value_or(Bytes{});  // none for kernel threads
   for (const int node : *allowed) target.allowed_nodes.push_back({node});
   if (const auto cgroups = read_file(proc(pid, "cgroup")))
     target.cgroup = parse_cgroup(*cgroups).value_or("/");

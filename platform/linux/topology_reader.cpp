@@ -1,13 +1,20 @@
 #include "platform/linux/topology_reader.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
 
 #include "platform/linux/file.h"
 #include "platform/linux/proc_text.h"
+#include "platform/linux/watermarks.h"
 
 namespace tier {
 namespace {
 
+// Calls between two looks at the watermarks: they change when memory is plugged or a sysctl is written, and
+// the file lists every CPU of every zone.
+constexpr std::uint32_t kWatermarksKept = 64;
 constexpr const char* kNodes = "/sys/devices/system/node";
 constexpr std::uint64_t kMegabyte = 1000000;  // HMAT bandwidths are decimal MB/s
 
@@ -75,10 +82,18 @@ Result<std::vector<NumaNode>> LinuxTopologyReader::nodes() const {
                 "boot a kernel with CONFIG_NUMA and mount sysfs");
   const auto ids = read_ids(online);
   if (!ids) return tl::make_unexpected(ids.error());
+  if (calls_++ % kWatermarksKept == 0) {
+    if (const auto zones = read_file(under(root_, "proc/zoneinfo")))
+      kept_back_ = parse_high_watermarks(*zones);
+  }
   std::vector<NumaNode> nodes;
   for (const int id : *ids) {
     auto node = read_node({id});
     if (!node) return tl::make_unexpected(node.error());
+    const auto kept = kept_back_.find(id);
+    const std::uint64_t reserve =
+        kept == kept_back_.end() ? 0 : kept->second * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    node->free.value -= std::min(node->free.value, reserve);
     nodes.push_back(*std::move(node));
   }
   // The kernel lists distances to online nodes in order. A row of another length was read while a node came

@@ -1,6 +1,8 @@
 // NUMA nodes as sysfs shows them.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "platform/api/machine.h"
@@ -18,6 +20,8 @@ class LinuxTopologyReader final : public TopologyReader {
  private:
   Result<NumaNode> read_node(NodeId id) const;
   std::string root_;
+  mutable std::uint32_t calls_ = 0;
+  mutable std::map<int, std::uint64_t> kept_back_;  // base pages by node; see watermarks.h
 };
 
 }  // namespace tier

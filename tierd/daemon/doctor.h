@@ -17,21 +17,20 @@
 namespace tier {
 
 struct SourceSelection {
-  std::vector<std::unique_ptr<AccessSource>> sources;  // started
-  std::vector<SourceChoiceView> choices;               // every source there is: chosen, or why not
+  std::vector<std::unique_ptr<AccessSource>> sources;  // started; handed to the engine
+  std::vector<SourceDecision> decisions;               // every source there is: chosen, or why not
   std::vector<FeatureState> features;
-  std::vector<std::string> notes;  // for the log: what was chosen, what failed to start
 
   Error nothing() const;  // why no source runs, for when `sources` is empty
 };
 
-// Probes the features, starts what the ladder chooses, and falls back along it when one fails to start.
+// Probes the features, starts what the ladder chooses, and goes down it when one fails to start.
 SourceSelection start_sources(const SamplingSettings& settings, const Clock& clock);
 
 // From a running daemon.
 DoctorView running_doctor(const Engine& engine, const SourceSelection& selection);
 
-// Without a daemon: probes the machine by itself and starts nothing that outlives the call.
+// Without a daemon: probes the machine by itself; changes nothing and leaves nothing running.
 DoctorView local_doctor();
 
 }  // namespace tier

@@ -46,21 +46,37 @@ void Engine::tick() {
   state_.last_tick = begun;
   ++state_.ticks;
 
+  state_.phases.clear();
+  Nanoseconds since = begun;
   refresh_targets();
+  phase("targets", since);
   collect();
+  phase("samples", since);
   locate();
+  phase("places", since);
   take_reports();
   read_system();
+  phase("system", since);
 
   state_.snapshot = tracker_.close_tick(Tick{state_.ticks}, begun, interval, state_.system);
   heat_.add(state_.snapshot, topology_);
+  phase("snapshot", since);
   state_.score = ledger_.score(state_.snapshot, state_.system, topology_);
   allocation_.tick(state_.system, fresh_reports_);
   fresh_reports_.clear();
   allocation_rates_ = allocation_.rates();
+  phase("score", since);
   state_.forecasts = forecaster_->forecast(state_.snapshot);
+  phase("forecast", since);
   decide();
+  phase("plan", since);
   meter_self(begun);
+}
+
+void Engine::phase(const char* name, Nanoseconds& since) {
+  const Nanoseconds now = parts_.clock.now();
+  state_.phases.emplace_back(name, now - since);
+  since = now;
 }
 
 PolicyInput Engine::policy_input() const {
@@ -125,7 +141,8 @@ void Engine::report_event(const MigrationReport& report) {
   done.bytes = report.moved.value;
   if (decision != nullptr) {
     done.benefit_seconds = decision->request.benefit.value;
-    done.message = fmt::format("{}: {}", to_string(decision->request.reason), to_string(report.fate));
+    done.message = fmt::format("{}: {} in {:.2f} ms", to_string(decision->request.reason),
+                               to_string(report.fate), seconds(report.duration) * 1e3);
   }
   if (!report.detail.empty()) done.message += (done.message.empty() ? "" : ", ") + report.detail;
   events_.add(done);

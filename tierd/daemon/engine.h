@@ -75,7 +75,8 @@ struct EngineState {
   std::vector<Rival> rivals;
   std::string last_error;
   std::map<TargetId, TargetTotals> totals;
-  std::uint64_t unfolded = 0;  // samples in no known mapping, whole life
+  std::vector<std::pair<const char*, Nanoseconds>> phases;  // of the last tick: what took how long
+  std::uint64_t unfolded = 0;                               // samples in no known mapping, whole life
 };
 
 // Not thread-safe: one thread calls everything.
@@ -118,6 +119,7 @@ class Engine {
   void report_event(const MigrationReport& report);
   void decide();
   void withhold(const MigrationPlan& plan, const std::string& why);
+  void phase(const char* name, Nanoseconds& since);
   void meter_self(Nanoseconds work_started);
   void error(const std::string& message);
   PolicyInput policy_input() const;

@@ -157,6 +157,7 @@ void Engine::read_system() {
     state_.system.nodes.push_back({node.id, latency_.loaded(node.id), node.free, node.total, node.online});
   }
   state_.system.memory_pressure_some = parts_.pressure.memory_some_avg10().value_or(0);
+  state_.system.cpu_pressure_some = parts_.pressure.cpu_some_avg10().value_or(100);
 }
 
 }  // namespace tier

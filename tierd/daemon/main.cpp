@@ -70,6 +70,13 @@ void log_events(const Engine& engine, std::uint64_t& last) {
   }
 }
 
+void log_phases(const Engine& engine) {
+  std::string line;
+  for (const auto& [name, took] : engine.state().phases)
+    line += fmt::format(" {} {:.2f} ms", name, seconds(took) * 1e3);
+  spdlog::debug("tick {}:{}", engine.state().ticks, line);
+}
+
 std::string status_line(const Engine& engine) {
   const auto& state = engine.state();
   const auto moves = engine.migrator().totals();
@@ -105,7 +112,10 @@ Result<LoadedConfig> load(const Options& options) {
 int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
   const Config& config = loaded.config;
   SourceSelection selection = start_sources(sampling_settings(config), machine.clock);
-  for (const auto& note : selection.notes) spdlog::info("{}", note);
+  for (const auto& decision : selection.decisions) {
+    spdlog::info("source {}: {}{}", decision.name,
+                 decision.chosen ? "chosen: " : "not chosen: ", decision.reason);
+  }
   if (selection.sources.empty()) return report(selection.nothing());
 
   const auto batch_page = machine.processes.base_page_size();
@@ -135,6 +145,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   std::uint64_t logged = 0;
   loop.add_timer(config.interval, [&] {
     (*engine)->tick();
+    log_phases(**engine);
     log_events(**engine, logged);
     (*server)->publish();
     loop.notify_status(status_line(**engine));

@@ -8,6 +8,10 @@
 namespace tier {
 namespace {
 
+// Most pids of an idle machine are kernel threads, which have no memory of their own: looked at again this
+// many looks later, since the number may then be another's.
+constexpr std::uint64_t kLooksSkipped = 16;
+
 bool contains(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
@@ -51,6 +55,7 @@ std::vector<Target> TargetSet::look(TargetChanges& changes) {
   }
   std::set<Pid> pids(settings_.pids.begin(), settings_.pids.end());
   pids.insert(by_cgroup.begin(), by_cgroup.end());
+  ++looks_;
   const bool only_named = settings_.executables.empty() && !pids.empty();
   if (!only_named) {
     const auto all = table_.list();
@@ -59,7 +64,12 @@ std::vector<Target> TargetSet::look(TargetChanges& changes) {
   }
   std::vector<Target> found;
   for (const Pid pid : pids) {
+    if (const auto known = kernel_threads_.find(pid);
+        known != kernel_threads_.end() && looks_ < known->second)
+      continue;
     auto target = table_.describe(pid);
+    if (target && target->resident.value == 0 && !explicitly_named(pid))
+      kernel_threads_[pid] = looks_ + kLooksSkipped;
     if (!target) {
       if (explicitly_named(pid)) note(target.error().text(), changes);
       continue;

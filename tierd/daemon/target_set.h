@@ -59,6 +59,8 @@ class TargetSet {
   Pid self_;
   std::vector<Target> targets_;
   std::map<std::string, bool> said_;
+  std::map<Pid, std::uint64_t> kernel_threads_;  // look at which to look again
+  std::uint64_t looks_ = 0;
   std::uint32_t next_id_ = 1;
 };
 

@@ -31,6 +31,10 @@ struct PolicySettings {
   // 100 accesses from the fast tier (closed_loop_test.cpp).
   double promotion_caution = 1.0;
   double demotion_caution = 0.1;
+  // Least price of a second of our own move work, in seconds of stall. Where CPUs are idle nobody waits for
+  // that work; where programs queue for CPUs it takes time from them, so the share of time they queue (PSI)
+  // is the price if it is higher. Never free: it uses caches and memory bandwidth.
+  double least_work_price = 0.1;
   // Most bytes one plan moves, both directions together.
   Bytes bytes_per_tick = 256_MiB;
   // Share of each node of a faster tier kept free: swaps need a place to go through, and new allocations,

@@ -124,7 +124,9 @@ double Valuation::cost(const Candidate& candidate, bool promotion) const {
   const double tick = std::max(seconds(input_.snapshot.interval), 1e-3);
   // A program that touches the region while it moves waits for half of the move on average.
   const double touches = candidate.forecast.mean * work / tick;
-  return work + 0.5 * work * std::min(1.0, touches);
+  const double price =
+      std::clamp(input_.system.cpu_pressure_some / 100, input_.settings.least_work_price, 1.0);
+  return work * price + 0.5 * work * std::min(1.0, touches);
 }
 
 }  // namespace tier
