@@ -12,8 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cmath>
-#include <vector>
 
 #include "platform/linux/file.h"
 
@@ -81,7 +79,6 @@ constexpr std::uint64_t kCacheLineMask = ~std::uint64_t{63};
 constexpr Nanoseconds kWallLimit = std::chrono::seconds(5);  // only a machine under heavy load gets near it
 constexpr int kDrainMilliseconds = 30;
 constexpr Nanoseconds kParentPatience = std::chrono::seconds(20);  // for a machine under heavy load
-constexpr std::array<int, 6> kTickFrequencies = {100, 250, 300, 500, 1000, 1024};
 
 Nanoseconds clock_time(clockid_t clock) {
   timespec now{};
@@ -143,14 +140,6 @@ class Child {
   pid_t pid_;
 };
 
-Nanoseconds median_gap(std::span<const CalibrationSample> samples) {
-  std::vector<Nanoseconds> gaps;
-  for (const CalibrationSample& sample : samples) gaps.push_back(sample.gap);
-  const auto middle = gaps.begin() + static_cast<std::ptrdiff_t>(gaps.size() / 2);
-  std::nth_element(gaps.begin(), middle, gaps.end());
-  return *middle;
-}
-
 }  // namespace
 
 CalibrationLoop calibration_loop() {
@@ -159,13 +148,10 @@ CalibrationLoop calibration_loop() {
           kLoopInstructions};
 }
 
-Nanoseconds round_to_tick(Nanoseconds measured) {
-  for (const int frequency : kTickFrequencies) {
-    const double period = 1e9 / frequency;
-    if (std::abs(static_cast<double>(measured.count()) - period) < 0.06 * period)
-      return Nanoseconds(std::llround(period));
-  }
-  return measured;
+Nanoseconds kernel_tick_period() {
+  timespec resolution{};
+  clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+  return std::chrono::seconds(resolution.tv_sec) + Nanoseconds(resolution.tv_nsec);
 }
 
 std::string StallCalibration::describe() const {
@@ -202,7 +188,6 @@ Result<StallCalibration> analyse_calibration(const CalibrationLoop& loop, const 
   result.concentration = static_cast<double>(hits) / result.samples * loop.instructions;
   result.right_share =
       hits == 0 ? 0 : static_cast<double>(result.ip_is_behind ? right_behind : right_at) / hits;
-  result.tick_period = round_to_tick(median_gap(samples));
   const double in_loop = static_cast<double>(result.samples) / static_cast<double>(interrupts);
   result.instruction_seconds = seconds(run.cpu_time) * std::min(in_loop, 1.0) /
                                (static_cast<double>(run.iterations) * loop.instructions);

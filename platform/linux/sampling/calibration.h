@@ -30,7 +30,6 @@ struct CalibrationRun {
 struct CalibrationSample {
   Address ip = 0;
   bool right = false;  // the decoder found an address inside the buffer
-  Nanoseconds gap{};   // since the interrupt before, on the same CPU
 };
 
 struct StallCalibration {
@@ -38,7 +37,7 @@ struct StallCalibration {
   bool ip_is_behind = true;  // the saved pointer is that of the instruction after the one waited for
   double concentration = 0;  // share of samples at the load, over the load's share of instructions
   double right_share = 0;  // of the loop's samples that were attributed to the load, decoded into the buffer
-  Nanoseconds tick_period{};       // between ticks of a busy CPU (median: other timers share the interrupt)
+  Nanoseconds tick_period{};       // between ticks of a busy CPU
   double instruction_seconds = 0;  // mean, in the loop
   Nanoseconds price{};             // CPU time of the BPF program per sample
   Nanoseconds clock_price{};       // CPU time of one extra interrupt of a cpu-clock event, program included
@@ -53,8 +52,8 @@ Result<StallCalibration> analyse_calibration(const CalibrationLoop& loop, const 
                                              std::span<const CalibrationSample> samples,
                                              std::uint64_t interrupts, double stall_concentration);
 
-// Nearest of the kernel's usual tick frequencies within 6 %, else the measured period itself.
-Nanoseconds round_to_tick(Nanoseconds measured);
+// Time between the kernel's ticks on a busy CPU: the resolution of its coarse clock is just that.
+Nanoseconds kernel_tick_period();
 
 // Runs the loop in a forked child. `watch` is called with the child's pid before it starts its loop, `drain`
 // every few hundredths of a second while it runs. The child ends by itself within the CPU time of the

@@ -14,26 +14,24 @@ const CalibrationRun kRun{std::chrono::milliseconds(400), 1'000'000, 0x10000, 1_
 std::vector<CalibrationSample> even(int rounds) {
   std::vector<CalibrationSample> samples;
   for (int round = 0; round < rounds; ++round)
-    for (Address ip = kLoop.begin; ip < kLoop.end; ip += 4)
-      samples.push_back({ip, ip == kLoop.after, std::chrono::milliseconds(4)});
+    for (Address ip = kLoop.begin; ip < kLoop.end; ip += 4) samples.push_back({ip, ip == kLoop.after});
   return samples;
 }
 
 TEST(Calibration, HardwareGathersBehindTheLoad) {
   std::vector<CalibrationSample> samples = even(1);
-  for (int i = 0; i < 75; ++i) samples.push_back({kLoop.after, true, std::chrono::milliseconds(4)});
+  for (int i = 0; i < 75; ++i) samples.push_back({kLoop.after, true});
   const auto result = analyse_calibration(kLoop, kRun, samples, 100, 3);
   ASSERT_TRUE(result);
   EXPECT_TRUE(result->ip_is_behind);
   EXPECT_EQ(result->meaning, WeightMeaning::kStall);
   EXPECT_NEAR(result->concentration, 76.0 / 100 * 25, 1e-9);
   EXPECT_DOUBLE_EQ(result->right_share, 1);
-  EXPECT_EQ(result->tick_period, std::chrono::milliseconds(4));
 }
 
 TEST(Calibration, OtherProcessorsPointAtTheLoad) {
   std::vector<CalibrationSample> samples = even(1);
-  for (int i = 0; i < 75; ++i) samples.push_back({kLoop.load, true, std::chrono::milliseconds(4)});
+  for (int i = 0; i < 75; ++i) samples.push_back({kLoop.load, true});
   const auto result = analyse_calibration(kLoop, kRun, samples, 100, 3);
   ASSERT_TRUE(result);
   EXPECT_FALSE(result->ip_is_behind);
@@ -50,12 +48,6 @@ TEST(Calibration, EvenSpreadMeansFrequency) {
 TEST(Calibration, TooFewSamplesAreNoVerdict) {
   EXPECT_FALSE(analyse_calibration(kLoop, kRun, {}, 100, 3));
   EXPECT_FALSE(analyse_calibration(kLoop, kRun, {}, 0, 3));
-}
-
-TEST(Calibration, TicksRoundToTheKernelsFrequencies) {
-  EXPECT_EQ(round_to_tick(Nanoseconds(3'950'000)), Nanoseconds(4'000'000));
-  EXPECT_EQ(round_to_tick(Nanoseconds(1'030'000)), Nanoseconds(1'000'000));
-  EXPECT_EQ(round_to_tick(Nanoseconds(6'000'000)), Nanoseconds(6'000'000));
 }
 
 }  // namespace

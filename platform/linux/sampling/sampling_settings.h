@@ -32,9 +32,9 @@ struct SamplingSettings {
   Nanoseconds calibration_time = std::chrono::milliseconds(400);
   Bytes calibration_buffer = 64_MiB;
 
-  // A load that attracts this many times its share of samples shows waiting; an emulator that counts
-  // instructions stays near 1, hardware measured 10 and more (28 is the most the calibration loop can show).
-  double stall_concentration = 3;
+  // A load that attracts this many times its share of samples shows waiting. An emulator that counts
+  // instructions stays near 1 (2 by chance with a hundred samples), hardware measured 22 of at most 23.
+  double stall_concentration = 5;
 
   // Hardware sampling: one sample per so many memory events.
   std::uint64_t hardware_period = 10007;  // prime, so as not to beat with loops

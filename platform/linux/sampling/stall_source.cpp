@@ -160,8 +160,7 @@ Result<void> StallSource::Impl::calibrate() {
   calibrating_ = [&](const RawSample& raw) {
     const PickRule both{raw.sample->registers.ip != calibration_loop().load, false};
     picked.push_back(decoder_->decode(raw, both));
-    samples.push_back(
-        {raw.sample->registers.ip, false, Nanoseconds(static_cast<std::int64_t>(raw.sample->stands_for))});
+    samples.push_back({raw.sample->registers.ip, false});
   };
   const tier_counters before = events_->counters();
   WatchList child;
@@ -186,6 +185,7 @@ Result<void> StallSource::Impl::calibrate() {
                                                         options_.settings.stall_concentration);
   if (!result) return tl::make_unexpected(result.error());
   calibration_ = *result;
+  calibration_.tick_period = kernel_tick_period();
   calibration_.price = price.per_sample(samples.size());
   calibration_.clock_price = calibration_.price + price_of_clock_interrupt(clock_program());
   return {};
