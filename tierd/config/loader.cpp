@@ -178,6 +178,7 @@ Result<LoadedConfig> check_config(const std::vector<ConfigDocument>& documents) 
   if (problems.empty()) return loaded;
   if (problems.size() == 1) return tl::make_unexpected(problems.front());
   std::vector<std::string> lines;
+  lines.reserve(problems.size());
   for (const Error& problem : problems) lines.push_back(problem.text());
   return fail(ErrorKind::kUsage, fmt::format("{}", fmt::join(lines, "\n")));
 }
