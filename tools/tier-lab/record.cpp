@@ -1,6 +1,7 @@
 #include "tools/tier-lab/record.h"
 
 #include <numeric>
+#include <stdexcept>
 
 namespace tier::lab {
 namespace {

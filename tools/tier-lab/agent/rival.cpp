@@ -1,6 +1,8 @@
 #include "tools/tier-lab/agent/rival.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <vector>

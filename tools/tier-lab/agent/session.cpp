@@ -2,8 +2,10 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 
 #include "tools/tier-lab/agent/facts.h"
 #include "tools/tier-lab/agent/rival.h"

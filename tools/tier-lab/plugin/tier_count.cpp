@@ -4,6 +4,7 @@
 // hexadecimal physical bytes). Output: JSON lines. The guest's own messages pass through unchanged, so that
 // one file tells the whole run in order. Threads: under -icount all vCPUs run on one thread, so nothing here
 // is locked; QEMU must be started with -icount.
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
