@@ -53,6 +53,9 @@ struct PolicyConfig {
   std::int64_t horizon = 16;
   // Benefit must exceed margin × cost. 1 = break even by forecast; only where the ledger starts to learn.
   double margin = 1.0;
+  // Factor on every measured move's cost; other than 1 only for emulators, whose CPU does not match their
+  // memory.
+  double move_cost_scale = 1.0;
   // Share of the fast tier kept free for new allocations.
   double headroom = 0.02;
   // Hard cap of one plan: with one tick a second, what migration.rate can carry out until the next.

@@ -25,6 +25,7 @@ class Planner {
     bool winner_first = false;  // the slower node is full: go through the faster one's headroom
   };
 
+  void demote_first();
   void leave_offline_nodes();
   void keep_headroom(std::size_t node);
   void improve(int rank);

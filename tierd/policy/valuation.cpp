@@ -126,7 +126,7 @@ double Valuation::cost(const Candidate& candidate, bool promotion) const {
   const double touches = candidate.forecast.mean * work / tick;
   const double price =
       std::clamp(input_.system.cpu_pressure_some / 100, input_.settings.least_work_price, 1.0);
-  return work * price + 0.5 * work * std::min(1.0, touches);
+  return input_.settings.move_cost_scale * work * (price + 0.5 * std::min(1.0, touches));
 }
 
 }  // namespace tier
