@@ -200,7 +200,8 @@ struct DecisionView {
   std::uint64_t tick = 0;
   std::string reason;  // to_string(MoveReason)
   int from = -1, to = -1;
-  std::string fate;  // to_string(MoveFate); empty while it is being executed
+  std::string
+      fate;  // to_string(MoveFate); "imagined" where nothing is moved; empty while it is being executed
   std::uint64_t moved_bytes = 0;
   double expected_benefit_seconds = 0, expected_cost_seconds = 0;
   std::optional<double> scored_benefit_seconds, measured_cost_seconds;

@@ -100,24 +100,10 @@ void Engine::decide() {
   MigrationPlan plan = make_plan(policy_input());
   if (plan.requests.empty()) return;
   next_request_ += plan.requests.size();
-  ledger_.record(plan);
-  if (!settings_.act) return withhold(plan, "observe mode: nothing is moved");
-  if (state_.paused) return withhold(plan, "paused");
-  parts_.migrator.submit(std::move(plan));
-}
-
-void Engine::withhold(const MigrationPlan& plan, const std::string& why) {
-  for (const auto& request : plan.requests) {
-    MigrationReport report;
-    report.request_id = request.id;
-    report.sequence = plan.sequence;
-    report.key = request.key;
-    report.from = request.from;
-    report.to = request.to;
-    report.fate = MoveFate::kCancelled;
-    report.detail = why;
-    ledger_.report(report, Tick{state_.ticks});
-  }
+  // What would have been done is scored like what was: that is how observe mode proves its worth.
+  const bool imagined = !settings_.act || state_.paused;
+  ledger_.record(plan, imagined);
+  if (!imagined) parts_.migrator.submit(std::move(plan));
 }
 
 void Engine::take_reports() {

@@ -118,7 +118,6 @@ class Engine {
   void take_reports();
   void report_event(const MigrationReport& report);
   void decide();
-  void withhold(const MigrationPlan& plan, const std::string& why);
   void phase(const char* name, Nanoseconds& since);
   void meter_self(Nanoseconds work_started);
   void error(const std::string& message);

@@ -5,7 +5,7 @@
 namespace tier {
 namespace {
 
-constexpr double kKept = 0.75;
+constexpr double kKept = 0.5;
 
 }  // namespace
 

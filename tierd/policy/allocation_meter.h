@@ -16,7 +16,7 @@ class AllocationMeter {
  public:
   // Once per tick, with the reports of the moves finished since the last call.
   void tick(const SystemState& system, std::span<const MigrationReport> reports);
-  // Falls by a quarter per quiet tick, rises at once.
+  // Halves per quiet tick, rises at once.
   std::vector<NodeAllocation> rates() const;
 
  private:

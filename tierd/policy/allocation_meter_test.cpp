@@ -30,9 +30,9 @@ TEST(AllocationMeter, RisesAtOnceAndFallsSlowly) {
   meter.tick(free_bytes(100, 500), {});
   EXPECT_EQ(meter.rates()[0].per_tick.value, 400u);
   meter.tick(free_bytes(100, 500), {});
-  EXPECT_EQ(meter.rates()[0].per_tick.value, 300u);
+  EXPECT_EQ(meter.rates()[0].per_tick.value, 200u);
   meter.tick(free_bytes(400, 500), {});  // memory given back is no allocation
-  EXPECT_EQ(meter.rates()[0].per_tick.value, 225u);
+  EXPECT_EQ(meter.rates()[0].per_tick.value, 100u);
 }
 
 }  // namespace
