@@ -1,0 +1,37 @@
+// Our BPF programs against three real kernels, and DAMON where taking it over harms nobody.
+#include "tests/lab/lab_rig.h"
+
+namespace tier::lab {
+namespace {
+
+std::string all_lines(const RunRecord& record) {
+  std::string text;
+  for (const std::string& line : record.lines) text += line + "\n";
+  return text;
+}
+
+class Verifier : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Verifier, AcceptsEveryProgram) {
+  const Outcome outcome = run_scenario("bpf-verify", {std::string("run.kernel=\"") + GetParam() + "\""});
+  ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
+  ASSERT_EQ(outcome.record.exits.size(), 1U);
+  EXPECT_EQ(outcome.record.exits[0]["code"], 0) << all_lines(outcome.record);
+  EXPECT_NE(all_lines(outcome.record).find("OK       stall/on_tick"), std::string::npos)
+      << all_lines(outcome.record);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Verifier, ::testing::Values("6.1", "6.12", "7.2"));
+
+TEST(Damon, TellsHotSpansFromColdInAGuest) {
+  const Outcome outcome = run_scenario(
+      "bpf-verify", {"image.binaries=[\"damon_guest_test\"]",
+                     "workload.commands=[[\"sh\",\"-c\",\"TIER_DAMON_ALLOWED=1 damon_guest_test\"]]"});
+  ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
+  ASSERT_EQ(outcome.record.exits.size(), 1U);
+  EXPECT_EQ(outcome.record.exits[0]["code"], 0) << all_lines(outcome.record);
+  EXPECT_EQ(all_lines(outcome.record).find("SKIPPED"), std::string::npos) << all_lines(outcome.record);
+}
+
+}  // namespace
+}  // namespace tier::lab
