@@ -255,6 +255,16 @@ TEST_F(MigratorTest, LearnsWhatAMoveCosts) {
   EXPECT_EQ(migrator->totals().calls.worst, Nanoseconds{300000 + 2097152});
 }
 
+TEST_F(MigratorTest, ARefusedMoveTeachesNothingAboutCost) {
+  build(two_tiers(1_GiB, 64_MiB));
+  machine->charge_moves(&clock, std::chrono::milliseconds(200), 1e-9);
+  const MigrationRequest request = promote(0);
+  const AddressRange most{request.range.start + 4096, request.range.end};
+  machine->refuse_pages(kProgram, most, EBUSY);
+  run(plan(1, {request}));
+  EXPECT_EQ(migrator->estimate().promotion.measured, 0u);
+}
+
 TEST_F(MigratorTest, StopCancelsWhatWaits) {
   build(two_tiers(1_GiB, 8_MiB));
   migrator->submit(plan(1, {promote(0), promote(1), promote(2)}));

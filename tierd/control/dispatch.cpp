@@ -18,6 +18,30 @@ constexpr std::uint64_t kMaxHeatmapRows = 4096, kMaxHeatmapTicks = 512, kMaxEven
 // hold.
 constexpr std::uint64_t kMaxHeatmapCells = 1 << 16;
 
+// Our deepest request has two levels. Code that walks JSON recurses once a level: an unbounded depth would
+// let any client overflow the daemon's stack.
+constexpr int kMaxDepth = 16;
+
+// Brackets inside text do not count; what is not JSON may be judged either way, the parser refuses it.
+bool too_deep(std::string_view message) {
+  int depth = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    const char c = message[i];
+    if (in_text) {
+      if (c == '\\') ++i;
+      if (c == '"') in_text = false;
+    } else if (c == '"') {
+      in_text = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxDepth) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
 struct Call {
   ControlBackend& backend;
   const Caller& caller;
@@ -205,8 +229,9 @@ Outcome dispatch_request(ControlBackend& backend, const Caller& caller, const Se
   const auto method = request.find("method");
   if (!request.is_object() || method == request.end() || !method->is_string() || flag(request, "upgrade"))
     return {.hang_up = true, .reply = {}, .follow = {}};
+  static const json kNone = json::object();
   const auto given = request.find("parameters");
-  const json parameters = given == request.end() || given->is_null() ? json::object() : *given;
+  const json& parameters = given == request.end() || given->is_null() ? kNone : *given;
   Outcome outcome;
   if (!parameters.is_object()) {
     outcome.reply = dump_json(invalid("parameters"));
@@ -233,6 +258,7 @@ std::string internal_error(const std::exception& error) {
 Outcome dispatch(ControlBackend& backend, const Caller& caller, const ServiceInfo& service,
                  const std::string& message) {
   try {
+    if (too_deep(message)) return {.hang_up = true, .reply = {}, .follow = {}};
     const json request = json::parse(message, nullptr, /*allow_exceptions=*/false);
     if (!request.is_object()) return {.hang_up = true, .reply = {}, .follow = {}};
     return dispatch_request(backend, caller, service, request);

@@ -45,8 +45,9 @@ struct PolicySettings {
   double headroom_share = 0.02;
   // Ticks of observed allocation that the free space must hold, if that is more than the share.
   double headroom_ticks = 2;
-  // Headroom never exceeds this share of a node, or a burst of allocation would empty it: with a quarter of a node, a program
-  // that filled its memory in the lab had its hot regions pushed out ahead of cold new pages (332 MiB demoted).
+  // Headroom never exceeds this share of a node, or a burst of allocation would empty it: with a quarter of a
+  // node, a program that filled its memory in the lab had its hot regions pushed out ahead of cold new pages
+  // (332 MiB demoted).
   double headroom_limit = 0.05;
   // Ticks a region stays after a move, whatever the forecast. The costs alone already stop ping-pong; this
   // bounds the harm of a forecast gone wrong.
