@@ -2,8 +2,11 @@
 # shellcheck shell=bash
 
 TIERD_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-export TIERD_CACHE=${TIERD_CACHE:-$TIERD_ROOT/.cache}
+# Kernels, compiled objects: shared by all checkouts of this user.
+export TIERD_CACHE=${TIERD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/tierd}
 export CCACHE_DIR=${CCACHE_DIR:-$TIERD_CACHE/ccache}
+# The same sources in another folder give the same objects.
+export CCACHE_BASEDIR=$TIERD_ROOT CCACHE_NOHASHDIR=1
 TIERD_STARTED=$SECONDS
 
 die() {
@@ -54,6 +57,7 @@ install_packages() {
   done < <(sed 's/#.*//' "$TIERD_ROOT/tools/lib/packages.txt" | awk 'NF {print $1}')
   if [ ${#missing[@]} = 0 ]; then
     step "packages: all there"
+    provide_redis_server
     return 0
   fi
   step "packages: installing ${#missing[@]}: ${missing[*]}"
@@ -61,6 +65,15 @@ install_packages() {
   quietly "$TIERD_ROOT/build/log/apt-update.log" apt-get update -q || true  # one broken foreign source must not stop us
   DEBIAN_FRONTEND=noninteractive quietly "$TIERD_ROOT/build/log/apt-install.log" \
     apt-get install -y -q --no-install-recommends "${missing[@]}"
+  provide_redis_server
+}
+
+# Debian's redis-tools carries the server as redis-check-rdb; by its other name it serves. No service is installed.
+provide_redis_server() {
+  command -v redis-server >/dev/null && return 0
+  mkdir -p "$TIERD_CACHE/bin"
+  ln -sf "$(command -v redis-check-rdb)" "$TIERD_CACHE/bin/redis-server"
+  export PATH=$TIERD_CACHE/bin:$PATH
 }
 
 # build PRESET: configures and builds; sets TIERD_BUILD.

@@ -99,11 +99,17 @@ int list_scenarios() {
   return 0;
 }
 
+// As tools/lib/fetch-kernel has it.
+std::string default_cache() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME")) return std::string(cache) + "/tierd";
+  const char* home = std::getenv("HOME");
+  return std::string(home != nullptr ? home : "/root") + "/.cache/tierd";
+}
+
 int list_kernels() {
   const LabPaths paths = find_paths();
   const char* cache = std::getenv("TIERD_CACHE");
-  const std::string folder =
-      (cache != nullptr ? std::string(cache) : paths.source_folder + "/.cache") + "/kernels";
+  const std::string folder = (cache != nullptr ? std::string(cache) : default_cache()) + "/kernels";
   for (const char* version : {"6.1", "6.12", "7.2"}) {
     std::ifstream file(folder + "/" + version + "/release");
     std::string release;
