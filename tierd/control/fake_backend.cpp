@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "tierd/control/config_view.h"
-
 namespace tier {
 namespace {
 
@@ -230,7 +228,22 @@ Result<EventsView> FakeBackend::events(const Caller&, const EventsQuery& query) 
   return view;
 }
 
-Result<ConfigView> FakeBackend::config_show(const Caller&) { return to_view(*check_config({})); }
+// Not the real keys: golden files must not change whenever a setting is added.
+Result<ConfigView> FakeBackend::config_show(const Caller&) {
+  ConfigView view;
+  view.files = {"/usr/lib/tierd/tierd.toml", "/etc/tierd/tierd.toml.d/20-act.toml"};
+  view.values = {{"mode", "\"act\"", "/etc/tierd/tierd.toml.d/20-act.toml:1"},
+                 {"targets.executables", "[\"redis-server\"]", "/etc/tierd/tierd.toml.d/10-targets.toml:2"},
+                 {"policy.horizon", "16", "/usr/lib/tierd/tierd.toml:46"},
+                 {"policy.headroom", "0.02", "default"},
+                 {"migration.rate", "\"256MiB/s\"", "default"}};
+  view.toml =
+      "mode = \"act\"  # /etc/tierd/tierd.toml.d/20-act.toml:1\n\n[targets]\nexecutables = "
+      "[\"redis-server\"]  # "
+      "/etc/tierd/tierd.toml.d/10-targets.toml:2\n\n[policy]\nhorizon = 16  # /usr/lib/tierd/tierd.toml:46\n"
+      "headroom = 0.02  # default\n\n[migration]\nrate = \"256MiB/s\"  # default\n";
+  return view;
+}
 
 Result<void> FakeBackend::pause(const Caller& caller) {
   control_calls.push_back(caller);
