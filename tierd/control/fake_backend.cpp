@@ -89,7 +89,7 @@ Result<DoctorView> FakeBackend::doctor(const Caller&) {
   view.can_observe = true;
   view.can_act = true;
   view.verdict = "two tiers; stall sampling works; pages can be moved";
-  view.features = {{"BTF", true, "5.4", "", ""},
+  view.features = {{"BTF", true, "5.4", "", "CONFIG_DEBUG_INFO_BTF=y"},
                    {"hardware sampling", false, "4.1", "no PMU: perf_event_open says ENOENT",
                     "on a virtual machine, ask for a vPMU; stall sampling is used instead"}};
   view.sources = {{"stall-tick", true, "samples carry addresses; 2.4 us each"},

@@ -151,7 +151,7 @@ std::string render(const DoctorView& v, const Style& style) {
   Table features(
       {{"FEATURE", kLeft}, {"PRESENT", kLeft}, {"SINCE", kLeft}, {"REASON", kLeft}, {"FIX", kLeft}});
   for (const auto& f : v.features)
-    features.add({f.name, f.present ? "yes" : "no", f.first_kernel, f.reason, f.fix});
+    features.add({f.name, f.present ? "yes" : "no", f.first_kernel, f.reason, f.present ? "" : f.fix});
   Table latencies({{"NODE", kRight}, {"LATENCY", kRight}, {"FROM", kLeft}});
   for (const auto& l : v.latencies)
     latencies.add({std::to_string(l.node), latency_text(l.latency_ns), l.source});
