@@ -21,7 +21,7 @@ const char* to_string(SourceChoice);
 const char* to_string(LatencyChoice);
 const char* to_string(LogLevel);
 
-// Which processes are watched. Nothing is watched until something is named here.
+// Which processes are watched. With nothing named here every process of 64 MiB and more is watched.
 struct TargetsConfig {
   std::vector<std::int64_t> pids;
   std::vector<std::string> cgroups;      // paths below the cgroup root, with their descendants

@@ -13,6 +13,7 @@
 #include "platform/linux/pages.h"
 #include "platform/linux/process_table.h"
 #include "platform/linux/topology_reader.h"
+#include "tierd/control/listener.h"
 #include "tierd/control/peer.h"
 #include "tierd/control/server.h"
 #include "tierd/control/service_loop.h"
@@ -111,6 +112,9 @@ Result<LoadedConfig> load(const Options& options) {
 
 int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
   const Config& config = loaded.config;
+  // First of all, so that a second tierd is refused before it samples or measures anything.
+  auto listener = Listener::open(config.control.socket);
+  if (!listener) return report(listener.error());
   SourceSelection selection = start_sources(sampling_settings(config), machine.clock);
   for (const auto& decision : selection.decisions) {
     spdlog::info("source {}: {}{}", decision.name,
@@ -139,7 +143,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   control.socket_path = config.control.socket;
   control.version = kVersion;
   control.group = find_group(config.control.group);
-  auto server = ControlServer::create(loop.event(), backend, control);
+  auto server = ControlServer::create(loop.event(), backend, control, std::move(*listener));
   if (!server) return report(server.error());
 
   std::uint64_t logged = 0;
