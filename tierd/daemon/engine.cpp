@@ -12,7 +12,8 @@ Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Forec
       forecaster_(std::move(forecaster)),
       targets_(parts_.processes, settings_.targets, parts_.self_pid),
       latency_(parts_.probe, settings_.latency),
-      tracker_(settings_.tracker) {
+      tracker_(settings_.tracker),
+      ledger_(settings_.ledger) {
   state_.started = state_.last_tick = parts_.clock.now();
   state_.self = parts_.self.usage();
 }

@@ -32,6 +32,7 @@ struct EngineSettings {
   LatencySettings latency;
   PolicySettings policy;
   TrackerSettings tracker;
+  LedgerSettings ledger;
   std::string forecaster = "exponential-average";
   // Every this many ticks all processes are looked at again; in between only the watched ones. A scan of a
   // thousand processes costs about 30 ms of CPU.
