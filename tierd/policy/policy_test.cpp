@@ -357,7 +357,9 @@ TEST_P(AnyPlan, FitsAtEveryStepMovesNothingTwiceAndStaysWithinItsLimits) {
         EXPECT_GT(request.benefit.value, margin_ * request.cost.value);
       }
     }
-    if (!ids.empty()) EXPECT_EQ(*ids.rbegin() - 100 + 1, ids.size()) << "numbered without gaps";
+    if (!ids.empty()) {
+      EXPECT_EQ(*ids.rbegin() - 100 + 1, ids.size()) << "numbered without gaps";
+    }
     EXPECT_LE(bytes, settings_.bytes_per_tick.value);
     const MigrationPlan again = plan();
     ASSERT_EQ(again.requests.size(), made.requests.size()) << "the same input gives the same plan";
