@@ -29,7 +29,7 @@ type Migrator (
 )
 
 type Ledger (
-  decisions: int, scored: int, expected_saved_seconds: float, stall_saved_seconds: float, move_cost_seconds: float,
+  decisions: int, scored: int, useful: int, wasted: int, harmful: int, margin: float, expected_saved_seconds: float, stall_saved_seconds: float, move_cost_seconds: float,
   regret_seconds: ?float
 )
 

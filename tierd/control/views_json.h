@@ -35,8 +35,8 @@ TIER_VIEW(TierView, rank, nodes, unloaded_latency_ns, total_bytes, free_bytes, r
 TIER_VIEW(PagesView, requested, moved, already_there, absent, dropped, failed)
 TIER_VIEW(MigratorView, requests, stale, cancelled, target_gone, promoted_bytes, demoted_bytes,
           rate_limit_bytes_per_second, seconds)
-TIER_VIEW(LedgerView, decisions, scored, expected_saved_seconds, stall_saved_seconds, move_cost_seconds,
-          regret_seconds)
+TIER_VIEW(LedgerView, decisions, scored, useful, wasted, harmful, margin, expected_saved_seconds,
+          stall_saved_seconds, move_cost_seconds, regret_seconds)
 TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, resident_bytes, bytes_per_managed_gib)
 TIER_VIEW(StatusView, schema, version, mode, paused, uptime_seconds, ticks, interval_seconds,
           tick_work_seconds, targets, regions, managed_bytes, forecaster, sources, tiers, hit_share,

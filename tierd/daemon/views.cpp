@@ -85,10 +85,15 @@ MigratorView migrator_view(const MigratorTotals& totals, Bytes rate_limit) {
   return view;
 }
 
-LedgerView ledger_view(const LedgerTotals& totals) {
+LedgerView ledger_view(const Ledger& ledger) {
+  const LedgerTotals& totals = ledger.totals();
   LedgerView view;
   view.decisions = totals.planned;
   view.scored = totals.scored;
+  view.useful = totals.useful;
+  view.wasted = totals.wasted;
+  view.harmful = totals.harmful;
+  view.margin = ledger.margin();
   view.expected_saved_seconds = totals.expected.value;
   view.stall_saved_seconds = totals.saved().value;
   view.move_cost_seconds = totals.cost.value;
@@ -248,7 +253,7 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
   if (state.score.demand > 0) view.hit_share = state.score.hit_share;
   const auto& totals = engine.ledger().totals();
   if (totals.demand > 0) view.hit_share_total = totals.demand_fast / totals.demand;
-  view.ledger = ledger_view(totals);
+  view.ledger = ledger_view(engine.ledger());
   const auto moves = engine.migrator().totals();
   view.pages = pages_view(moves.pages);
   view.migrator = migrator_view(moves, rate_limit);

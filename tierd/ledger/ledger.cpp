@@ -13,6 +13,8 @@ namespace {
 
 // Ticks after which a request without a report is held to be lost.
 constexpr std::uint64_t kLostAfter = 300;
+// No single swap teaches more than this many typical ones.
+constexpr double kMostWeight = 4;
 
 const Region* find_region(const RegionSnapshot& snapshot, const RegionKey& key) {
   const auto it = std::lower_bound(snapshot.regions.begin(), snapshot.regions.end(), key,
@@ -38,21 +40,34 @@ bool ripe(const Decision& decision) {
   return decision.executed && (decision.moved_share == 0 || followed);
 }
 
-Verdict verdict_of(const std::vector<Decision*>& group) {
+// What a swap came to, over those of its moves that were carried out.
+struct Outcome {
   double benefit = 0, expected = 0, cost = 0, moved = 0;
-  bool promotes = false;
+  bool promoted = false;
+  double net() const { return benefit - cost; }
+};
+
+Outcome outcome_of(const std::vector<Decision*>& group) {
+  Outcome sum;
   for (const Decision* decision : group) {
-    benefit += decision->realised_benefit.value;
-    expected += decision->request.benefit.value;
-    cost += decision->realised_cost.value;
-    moved += decision->moved_share;
-    promotes = promotes || decision->request.promotion;
+    sum.cost += decision->realised_cost.value;
+    if (decision->moved_share == 0) continue;
+    sum.benefit += decision->realised_benefit.value;
+    sum.expected += decision->request.benefit.value;
+    sum.moved += decision->moved_share;
+    sum.promoted = sum.promoted || decision->request.promotion;
   }
-  if (moved == 0) return Verdict::kVoid;
-  // A lone demotion earns nothing by itself: it was right when it lost no more than foreseen.
-  if (!promotes) return -benefit <= std::max(-expected, cost) ? Verdict::kUseful : Verdict::kHarmful;
-  if (benefit < 0) return Verdict::kHarmful;
-  return benefit >= cost ? Verdict::kUseful : Verdict::kWasted;
+  return sum;
+}
+
+Verdict verdict_of(const Outcome& sum) {
+  if (sum.moved == 0) return Verdict::kVoid;
+  // A demotion by itself earns nothing, whether it was meant so or its winner never came: it was right when
+  // it lost no more than foreseen.
+  if (!sum.promoted)
+    return -sum.benefit <= std::max(-sum.expected, sum.cost) ? Verdict::kUseful : Verdict::kHarmful;
+  if (sum.benefit < 0) return Verdict::kHarmful;
+  return sum.net() >= 0 ? Verdict::kUseful : Verdict::kWasted;
 }
 
 }  // namespace
@@ -75,41 +90,7 @@ const char* to_string(Verdict verdict) {
   return "unknown";
 }
 
-const char* to_string(LedgerEventKind kind) {
-  switch (kind) {
-    case LedgerEventKind::kPlanned:
-      return "planned";
-    case LedgerEventKind::kReported:
-      return "reported";
-    case LedgerEventKind::kScored:
-      return "scored";
-  }
-  return "unknown";
-}
-
 Ledger::Ledger(LedgerSettings settings) : settings_(settings), margin_(settings.margin_start) {}
-
-void Ledger::add_event(const Decision& decision, Tick tick, LedgerEventKind kind, StallSeconds amount) {
-  const MigrationRequest& request = decision.request;
-  LedgerEvent event;
-  event.sequence = next_event_++;
-  event.tick = tick;
-  event.kind = kind;
-  event.decision = request.id;
-  event.key = request.key;
-  event.from = request.from;
-  event.to = request.to;
-  event.promotion = request.promotion;
-  event.reason = request.reason;
-  event.verdict = decision.verdict;
-  event.amount = amount;
-  if (decision.report) {
-    event.fate = decision.report->fate;
-    event.moved = decision.report->moved;
-  }
-  events_.push_back(event);
-  while (events_.size() > settings_.event_capacity) events_.pop_front();
-}
 
 void Ledger::record(const MigrationPlan& plan, bool imagined) {
   std::unordered_set<RegionKey> wished;
@@ -124,11 +105,10 @@ void Ledger::record(const MigrationPlan& plan, bool imagined) {
     decision.request = request;
     decision.planned = plan.tick;
     decision.imagined = imagined;
-    Decision& kept = decisions_[request.id] = std::move(decision);
+    if (imagined) execute(decision, plan.tick, 1, request.cost);
+    decisions_[request.id] = std::move(decision);
     open_.push_back(request.id);
     ++totals_.planned;
-    add_event(kept, plan.tick, LedgerEventKind::kPlanned, request.benefit - request.cost);
-    if (imagined) execute(kept, plan.tick, 1, request.cost);
   }
   evict();
 }
@@ -149,7 +129,6 @@ void Ledger::report(const MigrationReport& report, Tick tick) {
   const double asked = static_cast<double>(std::max<std::uint64_t>(decision.request.bytes.value, 1));
   execute(decision, tick, std::min(1.0, static_cast<double>(report.moved.value) / asked),
           cost_of(decision.request, report.duration));
-  add_event(decision, tick, LedgerEventKind::kReported, decision.realised_cost);
 }
 
 void Ledger::follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system) {
@@ -196,26 +175,28 @@ void Ledger::close(Decision& decision, Verdict verdict, Tick tick) {
   totals_.harmful += verdict == Verdict::kHarmful;
   totals_.void_moves += verdict == Verdict::kVoid;
   totals_.unknown += verdict == Verdict::kUnknown;
-  add_event(decision, tick, LedgerEventKind::kScored, decision.realised_benefit - decision.realised_cost);
 }
 
-// At balance the wasted share of the judged swaps is the one allowed: each wasted one raises the margin as
-// much as the useful ones between two of them lower it.
-void Ledger::learn(Verdict verdict) {
-  const bool good = verdict == Verdict::kUseful;
-  if (!good && verdict != Verdict::kWasted && verdict != Verdict::kHarmful) return;
-  const double step = good ? -settings_.wasted_share : 1 - settings_.wasted_share;
-  margin_ = std::clamp(margin_ * std::exp(settings_.margin_rate * step), settings_.margin_least,
+// At balance the losing swaps lose the allowed share of all seconds that swaps win or lose. Seconds, not
+// verdicts, are weighed: where a move costs a hundredth of what it earns, one in three may be unlucky.
+void Ledger::learn(double net) {
+  const double size = std::abs(net);
+  typical_net_ += typical_net_ == 0 ? size : settings_.margin_rate * (size - typical_net_);
+  if (typical_net_ <= 0) return;
+  const double weight = std::min(size / typical_net_, kMostWeight);
+  const double step = net >= 0 ? -settings_.wasted_share : 1 - settings_.wasted_share;
+  margin_ = std::clamp(margin_ * std::exp(settings_.margin_rate * step * weight), settings_.margin_least,
                        settings_.margin_most);
 }
 
 void Ledger::judge(const Group& group, Tick tick) {
-  const Verdict verdict = verdict_of(group);
+  const Outcome outcome = outcome_of(group);
+  const Verdict verdict = verdict_of(outcome);
   for (Decision* decision : group) {
     const bool was_void = decision->moved_share == 0;
     if (decision->verdict == Verdict::kPending) close(*decision, was_void ? Verdict::kVoid : verdict, tick);
   }
-  if (group.front()->request.promotion) learn(verdict);
+  if (outcome.promoted) learn(outcome.net());
 }
 
 TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& system,
@@ -301,14 +282,6 @@ std::vector<Decision> Ledger::recent(std::size_t limit) const {
   return out;
 }
 
-std::vector<LedgerEvent> Ledger::events(std::uint64_t since, std::size_t limit) const {
-  std::vector<LedgerEvent> out;
-  auto it = std::partition_point(events_.begin(), events_.end(),
-                                 [&](const LedgerEvent& event) { return event.sequence <= since; });
-  for (; it != events_.end() && (limit == 0 || out.size() < limit); ++it) out.push_back(*it);
-  return out;
-}
-
 namespace {
 
 std::string sentence(const Decision& decision) {
@@ -355,7 +328,7 @@ RegionStory Ledger::explain(const RegionKey& key) const {
 std::size_t Ledger::bytes_used() const {
   constexpr std::size_t kTreeNode = 40;  // of a std::map, beside the value
   return decisions_.size() * (sizeof(std::pair<std::uint64_t, Decision>) + kTreeNode) +
-         events_.size() * sizeof(LedgerEvent) + open_.capacity() * sizeof(open_[0]);
+         open_.capacity() * sizeof(open_[0]);
 }
 
 }  // namespace tier

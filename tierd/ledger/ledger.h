@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,11 +20,11 @@
 namespace tier {
 
 struct LedgerSettings {
-  std::size_t capacity = 16384;        // decisions kept; about 400 bytes each
-  std::size_t event_capacity = 16384;  // events kept
+  std::size_t capacity = 16384;  // decisions kept; about 400 bytes each
   // The margin's bounds and start. Below one half, noise would be bought; above eight nothing moves any more.
   double margin_start = 1.0, margin_least = 0.5, margin_most = 8.0;
-  // Share of the spending that may turn out wasted before the margin rises, and how fast it learns.
+  // Share of all seconds won and lost that the losing swaps may lose before the margin rises, and how fast it
+  // learns.
   double wasted_share = 0.1, margin_rate = 0.05;
 };
 
@@ -53,24 +52,6 @@ struct Decision {
   std::uint32_t ticks_scored = 0;
   std::optional<Tick> scored;
   Verdict verdict = Verdict::kPending;
-};
-
-enum class LedgerEventKind : std::uint8_t { kPlanned, kReported, kScored };
-const char* to_string(LedgerEventKind);
-
-struct LedgerEvent {
-  std::uint64_t sequence = 0;  // from 1, rises by one
-  Tick tick;
-  LedgerEventKind kind{};
-  std::uint64_t decision = 0;  // request id
-  RegionKey key;
-  NodeId from, to;
-  bool promotion = false;
-  MoveReason reason{};
-  MoveFate fate{};      // kReported
-  Verdict verdict{};    // kScored
-  Bytes moved;          // kReported
-  StallSeconds amount;  // expected net (planned), cost (reported), realised net (scored)
 };
 
 struct LedgerTotals {
@@ -128,20 +109,16 @@ class Ledger {
   const Decision* find(std::uint64_t request_id) const;
   RegionStory explain(const RegionKey& key) const;
   std::vector<Decision> recent(std::size_t limit) const;  // newest first
-  // Events with sequence > since, oldest first, at most limit (0 = all that is kept).
-  std::vector<LedgerEvent> events(std::uint64_t since, std::size_t limit) const;
-  std::uint64_t last_event() const { return next_event_ - 1; }
   std::size_t bytes_used() const;
 
  private:
   using Group = std::vector<Decision*>;
-  void add_event(const Decision& decision, Tick tick, LedgerEventKind kind, StallSeconds amount);
   void execute(Decision& decision, Tick tick, double share, StallSeconds cost);
   void follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system);
   Group group_of(Decision& decision);
   void judge(const Group& group, Tick tick);
   void close(Decision& decision, Verdict verdict, Tick tick);
-  void learn(Verdict verdict);
+  void learn(double net);
   TickScore score_placement(const RegionSnapshot& snapshot, const SystemState& system,
                             const TierTopology& topology) const;
   void evict();
@@ -149,11 +126,10 @@ class Ledger {
   LedgerSettings settings_;
   std::map<std::uint64_t, Decision> decisions_;  // by request id, so oldest first
   std::vector<std::uint64_t> open_;              // not yet judged
-  std::deque<LedgerEvent> events_;
-  std::uint64_t next_event_ = 1;
   LedgerTotals totals_;
   TickScore last_score_;
   double margin_;
+  double typical_net_ = 0;  // seconds, of one swap, either sign
 };
 
 }  // namespace tier

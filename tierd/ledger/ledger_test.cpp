@@ -137,6 +137,28 @@ TEST_F(LedgerTest, WhatWasNotMovedIsVoidAndTeachesNothing) {
   EXPECT_NEAR(ledger_.totals().cost.value, 1e-4, 1e-12) << "the attempt took its time all the same";
 }
 
+TEST_F(LedgerTest, ADemotionWhoseWinnerNeverCameIsJudgedAlone) {
+  record({request(0, false, 2), request(1, true, 1)});
+  report(1), report(2, 0);
+  for (int t = 0; t < 4; ++t) tick({5, 5000});
+  EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kUseful) << "it lost less than foreseen";
+  EXPECT_EQ(ledger_.find(2)->verdict, Verdict::kVoid);
+  EXPECT_EQ(ledger_.margin(), 1);
+}
+
+TEST_F(LedgerTest, TheMarginWeighsSecondsNotVerdicts) {
+  const auto swap = [&](double demand) {
+    record({request(0, true)});
+    report(next_id_ - 1);
+    for (int t = 0; t < 4; ++t) tick({demand});
+  };
+  for (int i = 0; i < 60; ++i) swap(i % 3 == 0 ? 100.0 : 20000.0);  // -2e-5 s, 1.6e-2 s
+  EXPECT_LT(ledger_.margin(), 1) << "a third of the swaps lost next to nothing";
+  ledger_ = Ledger{};
+  for (int i = 0; i < 60; ++i) swap(i % 3 == 0 ? 0.0 : 150.0);  // -1e-4 s, 2e-5 s
+  EXPECT_GT(ledger_.margin(), 2);
+}
+
 TEST_F(LedgerTest, APartlyMovedRegionEarnsItsPart) {
   record({request(0, true)});
   report(1, kRegion / 4);
@@ -181,7 +203,7 @@ TEST_F(LedgerTest, ImaginedPlansAreScoredAndWishedOnce) {
   EXPECT_FALSE(ledger_.explain(key(0)).node.has_value()) << "it never moved";
 }
 
-TEST_F(LedgerTest, TheMarginStaysWithinItsBoundsAndBalancesAtTheAllowedWaste) {
+TEST_F(LedgerTest, TheMarginStaysWithinItsBoundsAndBalancesAtTheAllowedLoss) {
   const auto swap = [&](bool useful) {
     record({request(0, true)});
     report(next_id_ - 1);
@@ -191,14 +213,15 @@ TEST_F(LedgerTest, TheMarginStaysWithinItsBoundsAndBalancesAtTheAllowedWaste) {
   EXPECT_EQ(ledger_.margin(), LedgerSettings{}.margin_most);
   for (int i = 0; i < 1000; ++i) swap(true);
   EXPECT_EQ(ledger_.margin(), LedgerSettings{}.margin_least);
-  for (int i = 0; i < 20; ++i) swap(false);
+  for (int i = 0; i < 40; ++i) swap(false);
   const double before = ledger_.margin();
-  for (int i = 0; i < 100; ++i) swap(i % 10 != 0);
+  // One in four loses 1e-4 s, the others win 3e-4 s each: a tenth of all seconds is lost.
+  for (int i = 0; i < 100; ++i) swap(i % 4 != 0);
   EXPECT_NEAR(ledger_.margin(), before, 0.1 * before);
 }
 
 TEST_F(LedgerTest, MemoryIsBoundedAndWhatIsForgottenIsCounted) {
-  ledger_ = Ledger(LedgerSettings{.capacity = 100, .event_capacity = 50});
+  ledger_ = Ledger(LedgerSettings{.capacity = 100});
   for (int i = 0; i < 250; ++i) record({request(static_cast<std::uint64_t>(i), true)});
   EXPECT_EQ(ledger_.totals().evicted, 150u);
   EXPECT_EQ(ledger_.totals().evicted_unscored, 150u);
@@ -208,26 +231,8 @@ TEST_F(LedgerTest, MemoryIsBoundedAndWhatIsForgottenIsCounted) {
   EXPECT_EQ(ledger_.totals().reported, 0u);
   EXPECT_EQ(ledger_.recent(7).size(), 7u);
   EXPECT_EQ(ledger_.recent(7)[0].request.id, 250u);
-  EXPECT_EQ(ledger_.events(0, 0).size(), 50u);
-  EXPECT_EQ(ledger_.events(0, 0).front().sequence, 201u) << "a gap that the reader can see";
   tick({1});
   EXPECT_LT(ledger_.bytes_used(), 100u * 1024);
-}
-
-TEST_F(LedgerTest, EventsFollowOnFromASequenceNumber) {
-  record({request(0, true)});
-  report(1);
-  for (int t = 0; t < 4; ++t) tick({500});
-  const auto all = ledger_.events(0, 0);
-  ASSERT_EQ(all.size(), 3u);
-  EXPECT_EQ(all[0].kind, LedgerEventKind::kPlanned);
-  EXPECT_EQ(all[1].kind, LedgerEventKind::kReported);
-  EXPECT_EQ(all[1].moved.value, kRegion);
-  EXPECT_EQ(all[2].kind, LedgerEventKind::kScored);
-  EXPECT_EQ(all[2].verdict, Verdict::kUseful);
-  EXPECT_NEAR(all[2].amount.value, 3e-4, 1e-12);
-  EXPECT_EQ(ledger_.events(1, 1).at(0).sequence, 2u);
-  EXPECT_TRUE(ledger_.events(ledger_.last_event(), 0).empty());
 }
 
 TEST_F(LedgerTest, ExplainTellsTheStoryOfARegion) {
@@ -261,7 +266,6 @@ TEST_F(LedgerTest, ScoresThePlacementOfEveryTick) {
 TEST(Names, AreDistinct) {
   EXPECT_STREQ(to_string(Verdict::kUseful), "useful");
   EXPECT_STREQ(to_string(Verdict::kHarmful), "harmful");
-  EXPECT_STREQ(to_string(LedgerEventKind::kScored), "scored");
 }
 
 }  // namespace

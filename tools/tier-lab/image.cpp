@@ -1,8 +1,10 @@
 #include "tools/tier-lab/image.h"
 
+#include <elf.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -23,11 +25,7 @@ Result<std::string> read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-bool is_elf(const std::string& data) {
-  return data.starts_with(
-      "\x7f"
-      "ELF");
-}
+bool is_elf(const std::string& data) { return data.size() > SELFMAG && std::equal(ELFMAG, ELFMAG + SELFMAG, data.begin()); }
 
 // Debug information would fill the small fast node, in which the root file system lives: the program goes in
 // without it.

@@ -42,12 +42,18 @@ std::string pages_text(const PagesView& pages) {
                      reasons.empty() ? "" : fmt::format(" ({})", fmt::join(reasons, ", ")));
 }
 
+std::string decisions_text(const LedgerView& ledger) {
+  return fmt::format(
+      "{}, {} scored: {} useful, {} wasted, {} harmful; a move must promise {:.2f} times its cost",
+      ledger.decisions, ledger.scored, ledger.useful, ledger.wasted, ledger.harmful, ledger.margin);
+}
+
 std::string ledger_text(const LedgerView& ledger) {
   std::string text =
       fmt::format("{} (forecast {}, moving cost {}", seconds_text(ledger.stall_saved_seconds),
                   seconds_text(ledger.expected_saved_seconds), seconds_text(ledger.move_cost_seconds));
   if (ledger.regret_seconds) text += ", regret " + seconds_text(*ledger.regret_seconds);
-  return text + fmt::format("; {} of {} decisions scored)", ledger.scored, ledger.decisions);
+  return text + ")";
 }
 
 std::string self_text(const SelfCostView& self) {
@@ -120,6 +126,7 @@ std::string render(const StatusView& v, const Style& style) {
   facts.add("fast share", fmt::format("{} of sampled demand in the last tick, {} since start",
                                       share_text(v.hit_share), share_text(v.hit_share_total)));
   facts.add("stall saved", ledger_text(v.ledger));
+  facts.add("decisions", decisions_text(v.ledger));
   facts.add("moves", fmt::format("{} promoted, {} demoted, {} in calls, limit {}",
                                  bytes_text(v.migrator.promoted_bytes), bytes_text(v.migrator.demoted_bytes),
                                  seconds_text(v.migrator.seconds),
