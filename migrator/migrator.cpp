@@ -252,7 +252,7 @@ void Migrator::finish_by_counts(Work work) {
   std::string detail = failures_text(pages);
   const RegionKey key = work.request.key;
   if (region_refused(pages)) {
-    work.report.unmovable = refusals_.refused(key, clock_.now());
+    work.report.unmovable = refusals_.refused(key, clock_.now(), !pages.failed.contains(EBUSY));
   } else if (pages.moved > 0) {
     refusals_.accepted(key);
   }

@@ -103,6 +103,15 @@ TEST_F(MigratorTest, RefusalsBackOffAndEndInUnmovable) {
   EXPECT_FALSE(run(plan(++sequence, {promote(0)})).at(0).unmovable);
 }
 
+TEST_F(MigratorTest, PagesSharedWithOthersAreUnmovableAtOnce) {
+  build(two_tiers(1_GiB, 2_MiB));
+  machine->refuse_pages(kProgram, page_range(0, 0, 512), EACCES);
+  EXPECT_TRUE(run(plan(1, {promote(0)})).at(0).unmovable);
+  const auto calls = machine->move_calls();
+  EXPECT_TRUE(run(plan(2, {promote(0)})).at(0).unmovable);
+  EXPECT_EQ(machine->move_calls(), calls) << "asked again at once";
+}
+
 TEST_F(MigratorTest, DemotionsRunFirstWhenThePromotionFindsTheNodeFull) {
   build(two_tiers(4_MiB, 8_MiB));
   machine->place(kProgram, {kBase, kBase + (4_MiB).value}, 0);  // regions 0 and 1 fill the fast node

@@ -21,7 +21,9 @@ class RefusalMemory {
   explicit RefusalMemory(RefusalSettings settings) : settings_(settings) {}
 
   bool may_try(const RegionKey& key, Nanoseconds now) const;
-  bool refused(const RegionKey& key, Nanoseconds now);  // true: now unmovable
+  // True: now unmovable. A lasting refusal (pages shared with others, EACCES) makes it so at once: asking
+  // again within seconds gets the same answer, while a busy page (EBUSY) may be free by then.
+  bool refused(const RegionKey& key, Nanoseconds now, bool lasting = false);
   void accepted(const RegionKey& key) { entries_.erase(key); }
   void forget(TargetId target);
   int count(const RegionKey& key) const;  // refusals in a row

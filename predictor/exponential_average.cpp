@@ -13,11 +13,13 @@
 namespace tier {
 namespace {
 
-// Chance that a region changes its behaviour in this tick, before the tick's counts are seen, and how many
-// regions' worth of evidence that belief has. Programs have phases of tens of seconds up to hours.
+// Chance that a region changes its behaviour in a quiet tick, and that a tick begins a new phase. Programs
+// have phases of tens of seconds up to hours.
 constexpr double kChange = 0.005;
-constexpr double kChangeRegions = 20;
-constexpr int kChangeRounds = 12;
+constexpr double kNewPhase = 0.01;
+// Shares of the regions that may have changed: in a quiet tick, then in one that begins a new phase.
+constexpr std::array<double, 11> kShares = {kChange, 0.05, 0.15, 0.25, 0.35, 0.45,
+                                            0.55,    0.65, 0.75, 0.85, 0.95};
 constexpr std::size_t kLookedAt = 4096;  // regions looked at per tick; more would tell nothing new
 // Regions are asked in groups how many of them changed, by forecast rate over the common mean: when a whole
 // hot set falls silent, each single region's silence may be chance, all of them together are not.
@@ -72,7 +74,7 @@ class ExponentialAverage final : public Forecaster {
   void reset(Tables& tables, std::uint64_t ticks) const;
   void advance(Belief& belief) const;
   Evidence evidence_of(const Belief& belief, std::uint64_t ticks, std::uint32_t count);
-  Shares changed_shares() const;
+  Shares changed_shares(const Evidence& quiet, std::uint64_t quiet_regions) const;
   void weigh(Belief& belief, const Evidence& evidence, double change) const;
   void learn(Belief& belief, const Region& region);
   Moments moments(const Belief& belief, std::uint64_t ticks);
@@ -94,7 +96,7 @@ class ExponentialAverage final : public Forecaster {
   std::uint64_t young_age_ = 0;
   double sample_demand_ = 0, sample_count_ = 0;  // discounted sums: accesses one sample stands for
   double dispersion_ = 1;                        // variance of counts over their mean, 1 = Poisson
-  double surprise_ = 0, expected_ = 0;           // of the running tick: Σ (n - mean)² and its expectation
+  double surprise_ = 0, expected_ = 0;           // of the running tick: weighted Σ (n - mean)², expectation
   std::uint64_t tick_ = 0;
 };
 
@@ -157,23 +159,33 @@ ExponentialAverage::Evidence ExponentialAverage::evidence_of(const Belief& belie
   return evidence;
 }
 
-// Most likely share of each group's regions that changed in this tick, by expectation maximisation.
-ExponentialAverage::Shares ExponentialAverage::changed_shares() const {
+// Share of each group's regions that changed in this tick: its posterior mean, when most ticks are quiet and
+// a few begin a new phase, in which any share is as likely as any other.
+// The regions outside the snapshot are the other half of the story: cold ones get in by having a sample.
+ExponentialAverage::Shares ExponentialAverage::changed_shares(const Evidence& quiet,
+                                                              std::uint64_t quiet_regions) const {
   const std::size_t newest = runs_.count() - 1;
   const std::size_t stride = evidence_.size() / kLookedAt + 1;
-  Shares share;
-  share.fill(kChange);
-  for (int round = 0; round < kChangeRounds; ++round) {
-    Shares changed, count;
-    changed.fill(kChange * kChangeRegions);
-    count.fill(kChangeRegions);
-    for (std::size_t i = 0; i < evidence_.size(); i += stride) {
-      const Evidence& evidence = evidence_[i];
-      const double now = share[evidence.group] * evidence.likelihood[newest];
-      changed[evidence.group] += now / (now + (1 - share[evidence.group]) * evidence.unchanged + 1e-300);
-      count[evidence.group] += 1;
+  std::array<std::array<double, kShares.size()>, kGroups> fit{};  // log likelihood
+  const auto add = [&](const Evidence& evidence, double regions) {
+    for (std::size_t k = 0; k < kShares.size(); ++k) {
+      const double either = kShares[k] * evidence.likelihood[newest] + (1 - kShares[k]) * evidence.unchanged;
+      fit[evidence.group][k] += regions * std::log(either + 1e-300);
     }
-    for (std::size_t g = 0; g < kGroups; ++g) share[g] = std::clamp(changed[g] / count[g], 1e-4, 0.95);
+  };
+  for (std::size_t i = 0; i < evidence_.size(); i += stride) add(evidence_[i], 1);
+  add(quiet, static_cast<double>(quiet_regions) / static_cast<double>(stride));
+  Shares share{};
+  for (std::size_t g = 0; g < kGroups; ++g) {
+    const double best = *std::max_element(fit[g].begin(), fit[g].end());
+    double total = 0;
+    for (std::size_t k = 0; k < kShares.size(); ++k) {
+      const double prior = k == 0 ? 1 - kNewPhase : kNewPhase / static_cast<double>(kShares.size() - 1);
+      const double weight = prior * std::exp(fit[g][k] - best);
+      share[g] += weight * kShares[k];
+      total += weight;
+    }
+    share[g] /= total;
   }
   return share;
 }
@@ -208,8 +220,12 @@ void ExponentialAverage::learn_dispersion(const Belief& belief, Tables& table, s
       static_cast<std::size_t>(std::max_element(belief.weights.begin(), end) - belief.weights.begin());
   if (best + 1 == runs_.count()) return;
   const auto rate = table.before[best].at(belief.samples[best]);
-  surprise_ += (count - rate.mean) * (count - rate.mean);
-  expected_ += rate.mean + rate.variance;
+  // Sparse regions count by their expectation, all together; dense ones one each, or a single erratic stack
+  // with half of all samples would make every other region's counts look like chance.
+  const double expected = rate.mean + rate.variance;
+  const double weight = 1 / std::max(expected, 1.0);
+  surprise_ += weight * (count - rate.mean) * (count - rate.mean);
+  expected_ += weight * expected;
 }
 
 void ExponentialAverage::learn(Belief& belief, const Region& region) {
@@ -282,13 +298,14 @@ ForecastSet ExponentialAverage::forecast(const RegionSnapshot& snapshot) {
     const Region& region = snapshot.regions[i];
     evidence_.push_back(evidence_of(*current_[i], seen_ticks(region), region.samples));
   }
-  const Shares change = changed_shares();
+  advance(quiet_);
+  const Evidence quiet = evidence_of(quiet_, std::min(tick_, kOld), 0);
+  const Shares change = changed_shares(quiet, snapshot.quiet);
   for (std::size_t i = 0; i < current_.size(); ++i) {
     weigh(*current_[i], evidence_[i], change[evidence_[i].group]);
     learn(*current_[i], snapshot.regions[i]);
   }
-  advance(quiet_);
-  weigh(quiet_, evidence_of(quiet_, std::min(tick_, kOld), 0), change[0]);
+  weigh(quiet_, quiet, change[0]);
   if (expected_ > 0)
     dispersion_ += kDispersionRate * (std::clamp(surprise_ / expected_, 1.0, 4.0) - dispersion_);
 

@@ -106,6 +106,19 @@ TEST(ClosedLoop, FollowsAMovingHotSetWhereAPlanTakesLongerThanATick) {
   EXPECT_GE(outcome.mean_share, 0.85);
 }
 
+// Half of all samples hit one region, a stack say, and their number varies: that says nothing of the others.
+TEST(ClosedLoop, FollowsAMovingHotSetBesideOneErraticRegion) {
+  LoopSettings settings = settings_of({"", 425, 100, 75, 25e-3});
+  settings.erratic_samples = 70;
+  settings.hot = 60;
+  settings.hot_moves_every = 20;
+  settings.accesses_per_tick = 1e6;
+  settings.policy.move_cost_scale = 0.05;
+  const Outcome outcome = run(settings, 120);
+  print("moving, 75 of 145 samples/s, 25 ms", outcome);
+  EXPECT_GE(outcome.mean_share, 0.77);
+}
+
 TEST(ClosedLoop, LeavesAUniformWorkingSetLargerThanTheFastTierAlone) {
   for (const double samples : {50.0, 200.0, 2000.0}) {
     LoopSettings settings;

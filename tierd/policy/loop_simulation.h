@@ -23,6 +23,7 @@ struct LoopSettings {
   std::size_t regions = 600, hot = 64, fast_regions = 85;
   double hot_share = 0.9;  // of the accesses; 0: all regions alike
   double samples_per_tick = 200;
+  double erratic_samples = 0;  // per tick, of one more region (a stack, say), half to one and a half of it
   int hot_moves_every = 0;         // ticks; 0: never
   double accesses_per_tick = 2e6;  // serialised
   double move_seconds = 1e-3;      // per region
@@ -56,7 +57,7 @@ class LoopSimulation {
     target.allowed_nodes = {{0}, {1}};
     target.resident = {settings_.regions * kRegion};
     Mapping mapping;
-    mapping.range = {kBase, kBase + settings_.regions * kRegion};
+    mapping.range = {kBase, kBase + (settings_.regions + 1) * kRegion};
     mapping.readable = mapping.writable = true;
     tracker_.set_target(target, std::vector<Mapping>{mapping});
     topology_.nodes = {node(0), node(1)};
@@ -166,9 +167,20 @@ class LoopSimulation {
       sample.weight = weight;
       batch.samples.insert(batch.samples.end(), static_cast<std::size_t>(count(random_)), sample);
     }
+    if (settings_.erratic_samples > 0) {
+      std::uniform_real_distribution<double> around(0.5, 1.5);
+      AccessSample sample;
+      sample.target = {1};
+      sample.address = kBase + rates_.size() * kRegion + 64;
+      sample.meaning = WeightMeaning::kAccesses;
+      sample.weight = weight;
+      const auto count = static_cast<std::size_t>(settings_.erratic_samples * around(random_));
+      batch.samples.insert(batch.samples.end(), count, sample);
+    }
     tracker_.fold(batch);
     for (const LocateRequest& request : tracker_.regions_to_locate(256)) {
       const std::size_t i = (request.key.start - kBase) / kRegion;
+      if (i >= fast_.size()) continue;  // the erratic region's place stays unknown: it never moves
       tracker_.set_residency(request.key, {NodeId{fast_[i] ? 0 : 1}, {kRegion}, PageKind::kHuge});
     }
   }

@@ -25,7 +25,9 @@ Result<std::string> read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-bool is_elf(const std::string& data) { return data.size() > SELFMAG && std::equal(ELFMAG, ELFMAG + SELFMAG, data.begin()); }
+bool is_elf(const std::string& data) {
+  return data.size() > SELFMAG && std::equal(ELFMAG, ELFMAG + SELFMAG, data.begin());
+}
 
 // Debug information would fill the small fast node, in which the root file system lives: the program goes in
 // without it.

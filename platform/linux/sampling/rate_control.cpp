@@ -9,6 +9,7 @@ constexpr double kEnough = 0.8;          // of the wished rate: the tick alone w
 constexpr double kLowestFrequency = 10;  // Hz; below it an extra event adds next to nothing
 constexpr double kHighestFrequency = 10000;
 constexpr double kSmallStep = 0.25;
+constexpr double kLeastUsable = 0.25;
 
 }  // namespace
 
@@ -16,8 +17,10 @@ double clock_frequency(const RateInput& in) {
   if (in.samples_per_second <= 0 || in.interrupts_per_cpu <= 0 || in.ticks_per_cpu < 0) return 0;
   const double busy_cpus = in.samples_per_second / in.interrupts_per_cpu;  // that run targets' user code
   const double from_ticks = busy_cpus * in.ticks_per_cpu;
-  if (from_ticks >= kEnough * in.target_samples_per_second) return 0;
-  const double missing = (in.target_samples_per_second - from_ticks) / busy_cpus;
+  // Where next to nothing decodes, more of it would not help.
+  const double wanted = in.target_samples_per_second / std::max(in.usable_share, kLeastUsable);
+  if (from_ticks >= kEnough * wanted) return 0;
+  const double missing = (wanted - from_ticks) / busy_cpus;
   const double left = std::max(0.0, in.cpu_budget - in.spent);
   const double price_of_one_hertz = seconds(in.price) * std::max(1U, in.cpus);
   const double affordable = price_of_one_hertz > 0 ? left / price_of_one_hertz : kHighestFrequency;

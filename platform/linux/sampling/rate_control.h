@@ -6,14 +6,15 @@
 namespace tier {
 
 struct RateInput {
-  double samples_per_second = 0;  // achieved on targets, over the last interval
-  double interrupts_per_cpu = 0;  // sampling interrupts per second of a busy CPU now (tick + clock)
-  double ticks_per_cpu = 0;       // of the kernel's own tick, per second of a busy CPU
-  double target_samples_per_second = 0;
-  double cpu_budget = 0;  // share of one CPU
-  double spent = 0;       // share of one CPU that the tick samples and the decoding cost already
-  Nanoseconds price{};    // of one extra interrupt
-  unsigned cpus = 1;      // each gets the event
+  double samples_per_second = 0;         // achieved on targets, over the last interval
+  double interrupts_per_cpu = 0;         // sampling interrupts per second of a busy CPU now (tick + clock)
+  double ticks_per_cpu = 0;              // of the kernel's own tick, per second of a busy CPU
+  double usable_share = 1;               // of the samples, that decode to an address, 0..1
+  double target_samples_per_second = 0;  // usable ones
+  double cpu_budget = 0;                 // share of one CPU
+  double spent = 0;     // share of one CPU that the tick samples and the decoding cost already
+  Nanoseconds price{};  // of one extra interrupt
+  unsigned cpus = 1;    // each gets the event
 };
 
 // Frequency of an extra clock event on each CPU, Hz; 0 = none. Never asks for more than the budget pays, and

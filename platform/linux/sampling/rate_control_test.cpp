@@ -25,6 +25,14 @@ TEST(RateControl, ClockAddsWhatIsMissing) {
   EXPECT_DOUBLE_EQ(clock_frequency(in), 400);
 }
 
+TEST(RateControl, SamplesThatDoNotDecodeAreMadeUpFor) {
+  RateInput in = one_busy_cpu();
+  in.usable_share = 0.5;  // 125 usable a second of 200 wished
+  EXPECT_DOUBLE_EQ(clock_frequency(in), 150);
+  in.usable_share = 0;
+  EXPECT_DOUBLE_EQ(clock_frequency(in), 550) << "as if a quarter decoded";
+}
+
 TEST(RateControl, BudgetBoundsTheClock) {
   RateInput in = one_busy_cpu();
   in.target_samples_per_second = 5000;

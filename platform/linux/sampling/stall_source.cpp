@@ -108,7 +108,7 @@ class StallSource::Impl {
   double direct_ = 1, decoded_ = 1;  // decayed counts, for the weight of samples in an emulator
   // Of the present interval of the rate control.
   Nanoseconds interval_begin_{}, interval_cpu_{};
-  std::uint64_t interval_samples_ = 0;
+  std::uint64_t interval_samples_ = 0, interval_usable_ = 0;
   double samples_per_second_ = 0, cpu_share_ = 0;
   Nanoseconds decode_price_{};
 };
@@ -275,6 +275,7 @@ SampleBatch StallSource::Impl::collect() {
   batch_.counters += kernel_counters_.since_last(events_->counters());
   totals_ += batch_.counters;
   interval_samples_ += batch_.counters.taken + batch_.counters.lost;
+  interval_usable_ += batch_.counters.delivered;
   interval_cpu_ += thread_cpu_time() - cpu_begin;
   if (const Nanoseconds now = clock_.now(); now - interval_begin_ >= kRateInterval) control_rate(now);
   return std::move(batch_);
@@ -294,6 +295,7 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   input.samples_per_second = samples_per_second_;
   input.ticks_per_cpu = tick_ == TickProgram::kNone ? 0 : 1 / seconds(calibration_.tick_period);
   input.interrupts_per_cpu = input.ticks_per_cpu + clock_events_.frequency();
+  if (interval_samples_ > 0) input.usable_share = static_cast<double>(interval_usable_) / count;
   input.target_samples_per_second = options_.settings.target_samples_per_second;
   input.cpu_budget = std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   input.spent = tick_share;
@@ -305,7 +307,7 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
       clock_events_.set_frequency(clock_program(), wanted))
     set_gaps();
   interval_begin_ = now;
-  interval_samples_ = 0;
+  interval_samples_ = interval_usable_ = 0;
   interval_cpu_ = Nanoseconds(0);
 }
 
