@@ -24,7 +24,7 @@ struct LoopSettings {
   double hot_share = 0.9;  // of the accesses; 0: all regions alike
   double samples_per_tick = 200;
   double erratic_samples = 0;  // per tick, of one more region (a stack, say), half to one and a half of it
-  int hot_moves_every = 0;         // ticks; 0: never
+  int hot_moves_every = 0;     // ticks; 0: never
   double accesses_per_tick = 2e6;  // serialised
   double move_seconds = 1e-3;      // per region
   int moves_per_second = 100;      // as fast as the migrator goes; see also move_seconds

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -25,23 +24,20 @@ Result<std::string> read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-bool is_elf(const std::string& data) {
-  return data.size() > SELFMAG && std::equal(ELFMAG, ELFMAG + SELFMAG, data.begin());
-}
+bool is_elf(const std::string& data) { return data.compare(0, SELFMAG, ELFMAG) == 0; }
 
 // Debug information would fill the small fast node, in which the root file system lives: the program goes in
 // without it.
-std::string stripped(const std::string& path, std::string data) {
-  if (!is_elf(data)) return data;
+void strip(const std::string& path, std::string& data) {
+  if (!is_elf(data)) return;
   char scratch[] = "/tmp/tier-lab-strip-XXXXXX";
   const int descriptor = mkstemp(scratch);
-  if (descriptor < 0) return data;
+  if (descriptor < 0) return;
   close(descriptor);
   if (capture({"strip", "--strip-unneeded", "-o", scratch, path}, true))
     if (Result<std::string> smaller = read_file(scratch); smaller && is_elf(*smaller))
       data = std::move(*smaller);
   unlink(scratch);
-  return data;
 }
 
 void append_entry(std::string& archive, const std::string& name, unsigned mode, const std::string& data,
@@ -85,7 +81,8 @@ Result<> Image::add_file(const std::string& host_path, const std::string& guest_
   struct stat facts {};
   stat(host_path.c_str(), &facts);
   add_folders(guest_path);
-  entries_[guest_path] = {S_IFREG | (facts.st_mode & 0777), stripped(host_path, std::move(*data))};
+  strip(host_path, *data);
+  entries_[guest_path] = {S_IFREG | (facts.st_mode & 0777), std::move(*data)};
   return {};
 }
 
