@@ -327,7 +327,10 @@ std::optional<RegionHistory> Tracker::history(const RegionKey& key) const {
 
 const Mapping* Tracker::mapping_of(TargetId target, Address address) const {
   const auto it = state_->targets.find(target);
-  return it == state_->targets.end() ? nullptr : it->second.find_mapping(address);
+  if (it == state_->targets.end()) return nullptr;
+  if (const Mapping* here = it->second.find_mapping(address)) return here;
+  const AddressRange mapped = it->second.shape(state_->region_start(address)).range;
+  return mapped.empty() ? nullptr : it->second.find_mapping(mapped.start);
 }
 
 std::optional<RegionKey> Tracker::key_of(TargetId target, Address address) const {

@@ -93,8 +93,11 @@ class Tracker {
 
   // Empty for a region without samples in the last kHistoryTicks.
   std::optional<RegionHistory> history(const RegionKey& key) const;
-  std::optional<RegionKey> key_of(TargetId target, Address address) const;  // none when not mapped
-  const Mapping* mapping_of(TargetId target, Address address) const;        // null when not mapped
+  // The region around an address; none when nothing of it is mapped.
+  std::optional<RegionKey> key_of(TargetId target, Address address) const;
+  // The mapping at an address, or where there is none the first one in its region: a region's start, as the
+  // heat map prints it, may lie before its first mapping. Null when nothing of the region is mapped.
+  const Mapping* mapping_of(TargetId target, Address address) const;
 
   std::size_t bytes_used() const;       // heap memory of the tracker's tables
   Bytes mapped() const;                 // of all targets

@@ -194,6 +194,18 @@ TEST_F(TrackerTest, RegionsAreClippedToWhatIsMapped) {
   EXPECT_EQ(snapshot.regions[1].key.start, kBase + kRegion);
 }
 
+TEST_F(TrackerTest, ARegionIsFoundByAnyOfItsAddressesMappedOrNot) {
+  const Mapping late = mapping(kBase + kRegion / 2, kBase + 2 * kRegion);
+  tracker_.set_target(target(1), std::vector<Mapping>{late});
+  ASSERT_TRUE(tracker_.key_of({1}, kBase).has_value()) << "its start, as the heat map prints it";
+  EXPECT_EQ(tracker_.key_of({1}, kBase)->start, kBase);
+  ASSERT_NE(tracker_.mapping_of({1}, kBase), nullptr);
+  EXPECT_EQ(tracker_.mapping_of({1}, kBase)->range.start, late.range.start);
+  EXPECT_FALSE(tracker_.key_of({1}, kBase - 1).has_value());
+  EXPECT_FALSE(tracker_.key_of({1}, kBase + 2 * kRegion).has_value());
+  EXPECT_FALSE(tracker_.key_of({2}, kBase).has_value());
+}
+
 TEST_F(TrackerTest, TellsBackingPagesAndPinsApart) {
   auto file = mapping(kBase, kBase + kRegion);
   file.backing = Backing::kFile;
