@@ -27,16 +27,18 @@ constexpr Needed kNeeded[] = {
 
 }  // namespace
 
+std::uint64_t effective_capabilities(const std::string& status_text) {
+  const auto field = status_field(status_text, "CapEff");
+  if (!field) return 0;
+  const auto text = trimmed(*field);
+  std::uint64_t mask = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mask, 16);
+  return error == std::errc{} && end == text.data() + text.size() ? mask : 0;
+}
+
 std::vector<CapabilityState> read_capabilities(const std::string& root) {
   std::uint64_t mask = 0;
-  if (const auto status = read_file(under(root, "proc/self/status"))) {
-    if (const auto field = status_field(*status, "CapEff")) {
-      const auto text = trimmed(*field);
-      std::uint64_t parsed = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed, 16);
-      if (error == std::errc{} && end == text.data() + text.size()) mask = parsed;
-    }
-  }
+  if (const auto status = read_file(under(root, "proc/self/status"))) mask = effective_capabilities(*status);
   std::vector<CapabilityState> states;
   for (const auto& needed : kNeeded)
     states.push_back({needed.name, ((mask >> needed.bit) & 1) != 0, needed.purpose});

@@ -1,6 +1,7 @@
 // Which capabilities this process holds, and what each is for.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,10 @@ struct CapabilityState {
   bool held = false;
   std::string needed_for;
 };
+
+// One bit per capability, from CapEff of the text of /proc/PID/status (capabilities(7)); 0 when it is not
+// there.
+std::uint64_t effective_capabilities(const std::string& status_text);
 
 // The ones tierd needs, from CapEff of /proc/self/status (capabilities(7)); all not held when it cannot be
 // read.

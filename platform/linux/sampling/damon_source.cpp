@@ -57,17 +57,17 @@ double cpu_seconds_of(Pid pid) {
 
 // Two threads: the caller's, which collects, and the driver, which owns DAMON's sysfs while it runs. They
 // share what `mutex_` guards; it is held over no system call.
-class DamonSource::Impl {
+class DamonSource::Impl final : public Run {
  public:
   Impl(const SamplingSettings& settings, const Clock& clock, const std::string& admin)
       : settings_(settings), rounds_(settings.damon_samples_per_aggregation), meter_(clock), sysfs_(admin) {}
-  ~Impl() { end_driver(); }
+  ~Impl() override { end_driver(); }
 
-  Result<void> start();
-  void set_targets(std::span<const Target> targets);
-  void set_ranges(TargetId target, std::span<const Mapping> mappings);
-  SampleBatch collect();
-  SourceStatus status() const;
+  Result<void> start() override;
+  Result<void> set_targets(std::span<const Target> targets) override;
+  Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) override;
+  SampleBatch collect() override;
+  SourceStatus status() const override;
 
  private:
   struct Plan {  // what DAMON shall watch
@@ -153,26 +153,28 @@ void DamonSource::Impl::end_driver() {
   if (driver_.joinable()) driver_.join();
 }
 
-void DamonSource::Impl::set_targets(std::span<const Target> targets) {
+Result<void> DamonSource::Impl::set_targets(std::span<const Target> targets) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::map<TargetId, Target> wanted;
   for (const Target& target : targets) wanted[target.id] = target;
   const bool same = wanted.size() == targets_.size() &&
                     std::all_of(wanted.begin(), wanted.end(),
                                 [&](const auto& entry) { return targets_.contains(entry.first); });
-  if (same) return;
+  if (same) return {};
   targets_ = std::move(wanted);
   std::erase_if(spans_, [&](const auto& entry) { return !targets_.contains(entry.first); });
   ++version_;
+  return {};
 }
 
-void DamonSource::Impl::set_ranges(TargetId target, std::span<const Mapping> mappings) {
+Result<void> DamonSource::Impl::set_ranges(TargetId target, std::span<const Mapping> mappings) {
   std::vector<AddressRange> spans = damon_spans(mappings, settings_.damon_maximum_regions);
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<AddressRange>& held = spans_[target];
-  if (held == spans) return;
+  if (held == spans) return {};
   held = std::move(spans);
   ++version_;
+  return {};
 }
 
 DamonSource::Impl::Plan DamonSource::Impl::plan() const {
@@ -337,36 +339,10 @@ SourceStatus DamonSource::Impl::status() const {
 }
 
 DamonSource::DamonSource(SamplingSettings settings, const Clock& clock, std::string admin)
-    : settings_(settings), clock_(clock), admin_(std::move(admin)) {}
-DamonSource::~DamonSource() = default;
+    : SwitchedSource("damon"), settings_(settings), clock_(clock), admin_(std::move(admin)) {}
 
-Result<void> DamonSource::start() {
-  impl_ = std::make_unique<Impl>(settings_, clock_, admin_);
-  Result<void> started = impl_->start();
-  if (!started) impl_.reset();
-  return started;
+std::unique_ptr<SwitchedSource::Run> DamonSource::new_run() const {
+  return std::make_unique<Impl>(settings_, clock_, admin_);
 }
-Result<void> DamonSource::set_targets(std::span<const Target> targets) {
-  if (!impl_) return fail(ErrorKind::kFailed, "DAMON sampling is not running");
-  impl_->set_targets(targets);
-  return {};
-}
-Result<void> DamonSource::set_ranges(TargetId target, std::span<const Mapping> mappings) {
-  if (!impl_) return fail(ErrorKind::kFailed, "DAMON sampling is not running");
-  impl_->set_ranges(target, mappings);
-  return {};
-}
-Result<SampleBatch> DamonSource::collect() {
-  if (!impl_) return fail(ErrorKind::kFailed, "DAMON sampling is not running");
-  return impl_->collect();
-}
-SourceStatus DamonSource::status() const {
-  if (impl_) return impl_->status();
-  SourceStatus status;
-  status.name = "damon";
-  status.fidelity = "not running";
-  return status;
-}
-void DamonSource::stop() { impl_.reset(); }
 
 }  // namespace tier

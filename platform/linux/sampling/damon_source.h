@@ -9,6 +9,7 @@
 #include "platform/api/access_source.h"
 #include "platform/linux/sampling/bpf_support.h"
 #include "platform/linux/sampling/sampling_settings.h"
+#include "platform/linux/sampling/switched_source.h"
 
 namespace tier {
 
@@ -16,25 +17,19 @@ inline constexpr const char* kDamonAdmin = "/sys/kernel/mm/damon/admin";
 
 // Each sample stands for the accesses of one span since the last round (kAccesses). Accessed bits saturate at
 // any one sampling interval, so three are used in turn, ten times apart; the pause between rounds keeps
-// kdamond in the CPU budget. A thread of its own changes the intervals, since they are shorter than a tick.
-class DamonSource final : public AccessSource {
+// kdamond in the CPU budget. Refuses to start when somebody else runs DAMON. A thread of its own changes the
+// intervals, since they are shorter than a tick.
+class DamonSource final : public SwitchedSource {
  public:
   DamonSource(SamplingSettings settings, const Clock& clock, std::string admin = kDamonAdmin);
-  ~DamonSource() override;
-
-  Result<void> start() override;  // refuses when somebody else runs DAMON
-  Result<void> set_targets(std::span<const Target> targets) override;
-  Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) override;
-  Result<SampleBatch> collect() override;
-  SourceStatus status() const override;
-  void stop() override;
 
  private:
   class Impl;
+  std::unique_ptr<Run> new_run() const override;
+
   SamplingSettings settings_;
   const Clock& clock_;
   std::string admin_;
-  std::unique_ptr<Impl> impl_;  // while running
 };
 
 }  // namespace tier

@@ -20,21 +20,24 @@ constexpr std::uint64_t kWriteFault = 2;  // bit 1 of the x86 page fault error c
 
 }  // namespace
 
-class FaultSource::Impl {
+class FaultSource::Impl final : public Run {
  public:
-  explicit Impl(const Clock& clock) : meter_(clock) {}
+  Impl(const SamplingSettings& settings, std::string btf_path, const Clock& clock)
+      : settings_(settings), btf_path_(std::move(btf_path)), meter_(clock) {}
 
-  Result<void> start(const SamplingSettings& settings, const std::string& btf_path);
-  Result<void> set_targets(std::span<const Target> targets) {
+  Result<void> start() override;
+  Result<void> set_targets(std::span<const Target> targets) override {
     watched_.replace(targets);
     return events_.watch(watched_);
   }
-  SampleBatch collect();
-  SourceStatus status() const;
+  SampleBatch collect() override;
+  SourceStatus status() const override;
 
  private:
   void handle(std::span<const std::byte> event);
 
+  SamplingSettings settings_;
+  std::string btf_path_;
   Skeleton skeleton_;
   BpfEvents events_;
   BpfLink link_;
@@ -46,12 +49,12 @@ class FaultSource::Impl {
   SourceMeter meter_;
 };
 
-Result<void> FaultSource::Impl::start(const SamplingSettings& settings, const std::string& btf_path) {
-  if (Result<void> btf = require_btf(btf_path); !btf) return btf;
+Result<void> FaultSource::Impl::start() {
+  if (Result<void> btf = require_btf(btf_path_); !btf) return btf;
   take_bpf_log();
   skeleton_.reset(faults_bpf__open());
   if (!skeleton_) return tl::make_unexpected(bpf_error("opening the fault sampler", errno));
-  if (Result<void> sized = set_ring_bytes(*skeleton_->obj, settings.ring_bytes); !sized) return sized;
+  if (Result<void> sized = set_ring_bytes(*skeleton_->obj, settings_.ring_bytes); !sized) return sized;
   if (const int code = faults_bpf__load(skeleton_.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the fault sampler", -code));
   if (Result<void> opened = events_.open(*skeleton_->obj, [this](auto event) { handle(event); }); !opened)
@@ -109,29 +112,10 @@ SourceStatus FaultSource::Impl::status() const {
 }
 
 FaultSource::FaultSource(SamplingSettings settings, const Clock& clock, std::string btf_path)
-    : settings_(settings), clock_(clock), btf_path_(std::move(btf_path)) {}
-FaultSource::~FaultSource() = default;
+    : SwitchedSource("faults"), settings_(settings), clock_(clock), btf_path_(std::move(btf_path)) {}
 
-Result<void> FaultSource::start() {
-  impl_ = std::make_unique<Impl>(clock_);
-  Result<void> started = impl_->start(settings_, btf_path_);
-  if (!started) impl_.reset();
-  return started;
+std::unique_ptr<SwitchedSource::Run> FaultSource::new_run() const {
+  return std::make_unique<Impl>(settings_, btf_path_, clock_);
 }
-Result<void> FaultSource::set_targets(std::span<const Target> targets) {
-  return impl_ ? impl_->set_targets(targets) : fail(ErrorKind::kFailed, "fault sampling is not running");
-}
-Result<SampleBatch> FaultSource::collect() {
-  if (!impl_) return fail(ErrorKind::kFailed, "fault sampling is not running");
-  return impl_->collect();
-}
-SourceStatus FaultSource::status() const {
-  if (impl_) return impl_->status();
-  SourceStatus status;
-  status.name = "faults";
-  status.fidelity = "not running";
-  return status;
-}
-void FaultSource::stop() { impl_.reset(); }
 
 }  // namespace tier

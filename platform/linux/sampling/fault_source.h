@@ -8,27 +8,22 @@
 #include "platform/api/access_source.h"
 #include "platform/linux/sampling/bpf_support.h"
 #include "platform/linux/sampling/sampling_settings.h"
+#include "platform/linux/sampling/switched_source.h"
 
 namespace tier {
 
 // Each sample stands for one access (kAccesses): a page faults once however often it is used afterwards.
-class FaultSource final : public AccessSource {
+class FaultSource final : public SwitchedSource {
  public:
   FaultSource(SamplingSettings settings, const Clock& clock, std::string btf_path = kKernelBtf);
-  ~FaultSource() override;
-
-  Result<void> start() override;
-  Result<void> set_targets(std::span<const Target> targets) override;
-  Result<SampleBatch> collect() override;
-  SourceStatus status() const override;
-  void stop() override;
 
  private:
   class Impl;
+  std::unique_ptr<Run> new_run() const override;
+
   SamplingSettings settings_;
   const Clock& clock_;
   std::string btf_path_;
-  std::unique_ptr<Impl> impl_;  // while running
 };
 
 }  // namespace tier

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "platform/linux/capabilities.h"
 #include "platform/linux/file.h"
 #include "platform/linux/sampling/bpf_support.h"
 #include "platform/linux/sampling/clock_events.h"
@@ -90,13 +91,6 @@ bool exists(const std::string& path) {
 
 KernelTrials real_kernel_trials() {
   return {try_tracing_program, try_ring_buffer, try_clock_event, try_pidfd, try_move_pages, try_tracepoint};
-}
-
-std::uint64_t effective_capabilities(const std::string& status_text) {
-  const std::string key = "CapEff:";
-  const std::size_t found = status_text.find(key);
-  if (found == std::string::npos) return 0;
-  return std::strtoull(status_text.c_str() + found + key.size(), nullptr, 16);
 }
 
 LinuxFeatureProbe::LinuxFeatureProbe(std::string root, KernelTrials trials)

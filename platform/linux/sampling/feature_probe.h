@@ -41,7 +41,4 @@ class LinuxFeatureProbe final : public FeatureProbe {
   KernelTrials trials_;
 };
 
-// Effective capabilities from /proc/PID/status text ("CapEff:"), 0 when not found.
-std::uint64_t effective_capabilities(const std::string& status_text);
-
 }  // namespace tier

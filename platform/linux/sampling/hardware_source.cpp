@@ -64,18 +64,18 @@ perf_event_attr attributes_of(const HardwareEncoding& encoding, std::uint64_t pe
 
 }  // namespace
 
-class HardwareSource::Impl {
+class HardwareSource::Impl final : public Run {
  public:
   Impl(const SamplingSettings& settings, const HardwareEvent& event, const Clock& clock)
       : settings_(settings), event_(event), clock_(clock), meter_(clock) {}
 
-  Result<void> start();
-  Result<void> set_targets(std::span<const Target> targets) {
+  Result<void> start() override;
+  Result<void> set_targets(std::span<const Target> targets) override {
     watched_.replace(targets);
     return events_.watch(watched_);
   }
-  SampleBatch collect();
-  SourceStatus status() const;
+  SampleBatch collect() override;
+  SourceStatus status() const override;
 
  private:
   Result<void> open_encoding(const HardwareEncoding& encoding, int cpu, int program_fd);
@@ -193,29 +193,10 @@ SourceStatus HardwareSource::Impl::status() const {
 }
 
 HardwareSource::HardwareSource(SamplingSettings settings, HardwareEvent event, const Clock& clock)
-    : settings_(settings), event_(std::move(event)), clock_(clock) {}
-HardwareSource::~HardwareSource() = default;
+    : SwitchedSource("hardware"), settings_(settings), event_(std::move(event)), clock_(clock) {}
 
-Result<void> HardwareSource::start() {
-  impl_ = std::make_unique<Impl>(settings_, event_, clock_);
-  Result<void> started = impl_->start();
-  if (!started) impl_.reset();
-  return started;
+std::unique_ptr<SwitchedSource::Run> HardwareSource::new_run() const {
+  return std::make_unique<Impl>(settings_, event_, clock_);
 }
-Result<void> HardwareSource::set_targets(std::span<const Target> targets) {
-  return impl_ ? impl_->set_targets(targets) : fail(ErrorKind::kFailed, "hardware sampling is not running");
-}
-Result<SampleBatch> HardwareSource::collect() {
-  if (!impl_) return fail(ErrorKind::kFailed, "hardware sampling is not running");
-  return impl_->collect();
-}
-SourceStatus HardwareSource::status() const {
-  if (impl_) return impl_->status();
-  SourceStatus status;
-  status.name = "hardware";
-  status.fidelity = "not running";
-  return status;
-}
-void HardwareSource::stop() { impl_.reset(); }
 
 }  // namespace tier

@@ -8,29 +8,24 @@
 #include "platform/linux/sampling/bpf_support.h"
 #include "platform/linux/sampling/hardware_events.h"
 #include "platform/linux/sampling/sampling_settings.h"
+#include "platform/linux/sampling/switched_source.h"
 
 namespace tier {
 
 // With latency, a sample weighs its latency times the accesses it stands for (kStall; overlapping waits
 // count in full); else the accesses it stands for (kAccesses).
-class HardwareSource final : public AccessSource {
+class HardwareSource final : public SwitchedSource {
  public:
   // `event`: of find_hardware_event(), or any perf event whose samples carry a user address.
   HardwareSource(SamplingSettings settings, HardwareEvent event, const Clock& clock);
-  ~HardwareSource() override;
-
-  Result<void> start() override;
-  Result<void> set_targets(std::span<const Target> targets) override;
-  Result<SampleBatch> collect() override;
-  SourceStatus status() const override;
-  void stop() override;
 
  private:
   class Impl;
+  std::unique_ptr<Run> new_run() const override;
+
   SamplingSettings settings_;
   HardwareEvent event_;
   const Clock& clock_;
-  std::unique_ptr<Impl> impl_;  // while running
 };
 
 }  // namespace tier

@@ -53,17 +53,17 @@ Result<Skeleton> load(TickProgram tick, const SamplingSettings& settings) {
 
 }  // namespace
 
-class StallSource::Impl {
+class StallSource::Impl final : public Run {
  public:
   Impl(StallOptions options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
 
-  Result<void> start();
-  Result<void> set_targets(std::span<const Target> targets) {
+  Result<void> start() override;
+  Result<void> set_targets(std::span<const Target> targets) override {
     watched_.replace(targets);
     return events_ ? events_->watch(watched_) : Result<void>{};
   }
-  SampleBatch collect();
-  SourceStatus status() const;
+  SampleBatch collect() override;
+  SourceStatus status() const override;
   const StallCalibration& calibration() const { return calibration_; }
 
  private:
@@ -330,38 +330,14 @@ SourceStatus StallSource::Impl::status() const {
 }
 
 StallSource::StallSource(StallOptions options, const Clock& clock)
-    : options_(std::move(options)), clock_(clock) {}
-StallSource::~StallSource() = default;
+    : SwitchedSource("stall"), options_(std::move(options)), clock_(clock) {}
 
-Result<void> StallSource::start() {
-  impl_ = std::make_unique<Impl>(options_, clock_);
-  Result<void> started = impl_->start();
-  if (!started) impl_.reset();
-  return started;
+std::unique_ptr<SwitchedSource::Run> StallSource::new_run() const {
+  return std::make_unique<Impl>(options_, clock_);
 }
-
-Result<void> StallSource::set_targets(std::span<const Target> targets) {
-  if (!impl_) return fail(ErrorKind::kFailed, "stall sampling is not running");
-  return impl_->set_targets(targets);
-}
-
-Result<SampleBatch> StallSource::collect() {
-  if (!impl_) return fail(ErrorKind::kFailed, "stall sampling is not running");
-  return impl_->collect();
-}
-
-SourceStatus StallSource::status() const {
-  if (impl_) return impl_->status();
-  SourceStatus status;
-  status.name = "stall";
-  status.fidelity = "not running";
-  return status;
-}
-
-void StallSource::stop() { impl_.reset(); }
 
 StallCalibration StallSource::calibration() const {
-  return impl_ ? impl_->calibration() : StallCalibration{};
+  return run() != nullptr ? static_cast<const Impl*>(run())->calibration() : StallCalibration{};
 }
 
 }  // namespace tier

@@ -10,6 +10,7 @@
 #include "platform/linux/sampling/bpf_support.h"
 #include "platform/linux/sampling/calibration.h"
 #include "platform/linux/sampling/sampling_settings.h"
+#include "platform/linux/sampling/switched_source.h"
 
 namespace tier {
 
@@ -20,25 +21,19 @@ struct StallOptions {
   std::optional<StallCalibration> calibration;  // none: measured by start()
 };
 
-class StallSource final : public AccessSource {
+class StallSource final : public SwitchedSource {
  public:
   // `clock` must outlive this; it times the rate control only.
   StallSource(StallOptions options, const Clock& clock);
-  ~StallSource() override;
-
-  Result<void> start() override;
-  Result<void> set_targets(std::span<const Target> targets) override;
-  Result<SampleBatch> collect() override;
-  SourceStatus status() const override;
-  void stop() override;
 
   StallCalibration calibration() const;  // measured by start(); empty when not running
 
  private:
   class Impl;
+  std::unique_ptr<Run> new_run() const override;
+
   StallOptions options_;
   const Clock& clock_;
-  std::unique_ptr<Impl> impl_;  // while running
 };
 
 }  // namespace tier

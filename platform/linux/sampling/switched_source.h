@@ -1,0 +1,42 @@
+// The shell that the sources of this folder share: what samples exists only between start() and stop().
+#pragma once
+
+#include <memory>
+
+#include "platform/api/access_source.h"
+
+namespace tier {
+
+class SwitchedSource : public AccessSource {
+ public:
+  // From start to stop; destroying it detaches everything.
+  class Run {
+   public:
+    virtual ~Run() = default;
+    virtual Result<void> start() = 0;
+    virtual Result<void> set_targets(std::span<const Target> targets) = 0;
+    virtual Result<void> set_ranges(TargetId, std::span<const Mapping>) { return {}; }
+    virtual SampleBatch collect() = 0;
+    virtual SourceStatus status() const = 0;
+  };
+
+  Result<void> start() final;
+  Result<void> set_targets(std::span<const Target> targets) final;
+  Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) final;
+  Result<SampleBatch> collect() final;
+  SourceStatus status() const final;
+  void stop() final { run_.reset(); }
+
+ protected:
+  explicit SwitchedSource(const char* name) : name_(name) {}  // as status() prints it while nothing runs
+  virtual std::unique_ptr<Run> new_run() const = 0;
+  const Run* run() const { return run_.get(); }  // null: not running
+
+ private:
+  Error not_running() const;
+
+  const char* name_;
+  std::unique_ptr<Run> run_;
+};
+
+}  // namespace tier
