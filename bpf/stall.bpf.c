@@ -43,19 +43,30 @@ static __always_inline __u64 weight_of_now(struct tier_counters *count) {
   return gap < maximum_weight_ns ? gap : maximum_weight_ns;
 }
 
+/* An empty sample of the current program if it is watched and now is the time for one; else nothing. */
+static __always_inline struct tier_counters *begin_sample(struct tier_sample *sample, __u16 kind) {
+  struct tier_counters *count = tier_my_counters();
+  if (!count) return 0;
+  __u64 weight_ns = weight_of_now(count);
+  if (!weight_ns) return 0;
+  __builtin_memset(sample, 0, sizeof(*sample));
+  if (!tier_fill_header(&sample->header, kind, count)) return 0;
+  sample->stands_for = weight_ns;
+  return count;
+}
+
 static __always_inline void fill_bases(struct tier_sample *sample) {
   struct task_struct *task = bpf_get_current_task_btf();
   sample->registers.fs_base = task->thread.fsbase;
   sample->registers.gs_base = task->thread.gsbase;
 }
 
-static __always_inline int send_tick(struct tier_sample *sample, struct pt_regs *registers, __u64 weight_ns,
+static __always_inline int send_tick(struct tier_sample *sample, struct pt_regs *registers,
                                      struct tier_counters *count) {
   if (registers->cs != TIER_USER_CS_64) {
     count->no_code++;
     return 0;
   }
-  sample->stands_for = weight_ns;
   TIER_COPY_REGISTERS(&sample->registers, registers);
   fill_bases(sample);
   tier_send(sample, count);
@@ -65,31 +76,25 @@ static __always_inline int send_tick(struct tier_sample *sample, struct pt_regs 
 /* The interrupt hit user code when its registers are the ones saved at the thread's entry into the kernel. */
 SEC("tp_btf/local_timer_entry")
 int on_tick(void *ctx) {
-  struct tier_counters *count = tier_my_counters();
+  struct tier_sample sample;
+  struct tier_counters *count = begin_sample(&sample, TIER_EVENT_TICK);
   if (!count) return 0;
-  __u64 weight_ns = weight_of_now(count);
-  if (!weight_ns) return 0;
-  struct tier_sample sample = {};
-  if (!tier_fill_header(&sample.header, TIER_EVENT_TICK, count)) return 0;
   struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
   struct pt_regs **interrupted = bpf_this_cpu_ptr(&__irq_regs);
   if ((unsigned long)*interrupted != (unsigned long)registers) {
     count->in_kernel++;
     return 0;
   }
-  return send_tick(&sample, registers, weight_ns, count);
+  return send_tick(&sample, registers, count);
 }
 
 /* For kernels without the symbols of data (CONFIG_KALLSYMS_ALL): __irq_regs is found from this CPU's run queue, to which
  * every task points. */
 SEC("tp_btf/local_timer_entry")
 int on_tick_by_runqueue(void *ctx) {
-  struct tier_counters *count = tier_my_counters();
+  struct tier_sample sample;
+  struct tier_counters *count = begin_sample(&sample, TIER_EVENT_TICK);
   if (!count) return 0;
-  __u64 weight_ns = weight_of_now(count);
-  if (!weight_ns) return 0;
-  struct tier_sample sample = {};
-  if (!tier_fill_header(&sample.header, TIER_EVENT_TICK, count)) return 0;
   struct task_struct *task = bpf_get_current_task_btf();
   struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
   unsigned long runqueue = 0, interrupted = 0; /* numbers, since the verifier allows no sums with kernel pointers */
@@ -99,19 +104,16 @@ int on_tick_by_runqueue(void *ctx) {
     count->in_kernel++;
     return 0;
   }
-  return send_tick(&sample, registers, weight_ns, count);
+  return send_tick(&sample, registers, count);
 }
 
-/* Where neither works, and at a price of about 10 us: an interrupt from user mode leaves no system call number, and the shortest kernel stack of all: that tells it from one that hit a page
- * fault being served. */
+/* Where neither works, and at a price of about 10 us: an interrupt from user mode leaves no system call number, and the
+ * shortest kernel stack of all: that tells it from one that hit a page fault being served. */
 SEC("tp_btf/local_timer_entry")
 int on_tick_by_stack(void *ctx) {
-  struct tier_counters *count = tier_my_counters();
+  struct tier_sample sample;
+  struct tier_counters *count = begin_sample(&sample, TIER_EVENT_TICK);
   if (!count) return 0;
-  __u64 weight_ns = weight_of_now(count);
-  if (!weight_ns) return 0;
-  struct tier_sample sample = {};
-  if (!tier_fill_header(&sample.header, TIER_EVENT_TICK, count)) return 0;
   struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
   __u64 frames[TIER_STACK_FRAMES];
   long stack_bytes = bpf_get_stack(ctx, frames, sizeof(frames), 0);
@@ -120,24 +122,20 @@ int on_tick_by_stack(void *ctx) {
     count->in_kernel++;
     return 0;
   }
-  return send_tick(&sample, registers, weight_ns, count);
+  return send_tick(&sample, registers, count);
 }
 
 /* The same on a perf cpu-clock event, opened with exclude_kernel. Where the event's timer also raises the tick's
  * tracepoint, the sample was already taken there and this one comes too soon. */
 SEC("perf_event")
 int on_clock(struct bpf_perf_event_data *ctx) {
-  struct tier_counters *count = tier_my_counters();
+  struct tier_sample sample;
+  struct tier_counters *count = begin_sample(&sample, TIER_EVENT_CLOCK);
   if (!count) return 0;
-  __u64 weight_ns = weight_of_now(count);
-  if (!weight_ns) return 0;
-  struct tier_sample sample = {};
-  if (!tier_fill_header(&sample.header, TIER_EVENT_CLOCK, count)) return 0;
   if (ctx->regs.cs != TIER_USER_CS_64) {
     count->no_code++;
     return 0;
   }
-  sample.stands_for = weight_ns;
   TIER_COPY_REGISTERS(&sample.registers, &ctx->regs);
   fill_bases(&sample);
   tier_send(&sample, count);
