@@ -18,6 +18,7 @@ BatchCalls& BatchCalls::operator+=(const BatchCalls& other) {
   attempts += other.attempts;
   incomplete += other.incomplete;
   for (const auto& [error_number, count] : other.failed) failed[error_number] += count;
+  spent += other.spent;
   worst = std::max(worst, other.worst);
   return *this;
 }
@@ -107,7 +108,9 @@ PageCall BatchMover::timed_move(Pid pid, std::span<const Address> pages, NodeId 
   const Nanoseconds before = clock_.now();
   PageCall call = mover_.move(pid, pages, to);
   BatchCalls& calls = result.calls;
-  calls.worst = std::max(calls.worst, clock_.now() - before);
+  const Nanoseconds took = clock_.now() - before;
+  calls.spent += took;
+  calls.worst = std::max(calls.worst, took);
   ++calls.attempts;
   if (call.value < 0) ++calls.failed[call.error_number];
   if (call.value > 0) ++calls.incomplete;

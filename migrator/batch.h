@@ -20,7 +20,7 @@ struct BatchCalls {
   std::uint64_t attempts = 0;
   std::uint64_t incomplete = 0;         // returned "so many pages not moved"
   std::map<int, std::uint64_t> failed;  // whole calls, by errno
-  Nanoseconds worst{};                  // longest single call
+  Nanoseconds spent{}, worst{};         // in all of them; the longest single one
 
   BatchCalls& operator+=(const BatchCalls& other);
 };

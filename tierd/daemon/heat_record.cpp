@@ -9,8 +9,8 @@ void HeatRecord::add(const RegionSnapshot& snapshot, const TierTopology& topolog
   Column column;
   column.tick = snapshot.tick.value;
   for (const auto& region : snapshot.regions) {
-    if (region.demand.value <= 0) continue;
     const auto tier = topology.tier_of(region.node);
+    if (region.demand.value <= 0 && !tier) continue;
     column.entries.push_back(
         {region.key, {static_cast<float>(region.demand.value), static_cast<std::int8_t>(tier.value_or(-1))}});
   }
@@ -41,7 +41,9 @@ HeatRecord::Map HeatRecord::map(TargetId target, std::size_t max_rows, std::size
       row.total += entry.cell.demand;
     }
   }
-  for (auto& [key, row] : rows) map.rows.push_back(std::move(row));
+  for (auto& [key, row] : rows) {
+    if (row.total > 0) map.rows.push_back(std::move(row));
+  }
   std::stable_sort(map.rows.begin(), map.rows.end(),
                    [](const Row& a, const Row& b) { return a.total > b.total; });
   if (map.rows.size() > max_rows) {

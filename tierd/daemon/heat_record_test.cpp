@@ -39,6 +39,17 @@ TEST(HeatRecord, KeepsTheHottestAndCountsTheRest) {
   EXPECT_EQ(map.rows[0].cells[1].tier, 0);
 }
 
+TEST(HeatRecord, ATickWithoutDemandStillTellsWhereTheRegionIs) {
+  HeatRecord record(4, 16);
+  record.add(snapshot(1, {{0x200000, 5}, {0x400000, 0}}, 1), two_tiers());
+  record.add(snapshot(2, {{0x200000, 0}, {0x400000, 0}}, 0), two_tiers());
+  const auto map = record.map(TargetId{0}, 10, 10);
+  ASSERT_EQ(map.rows.size(), 1u) << "a region without any demand is no row";
+  EXPECT_EQ(map.omitted, 0u);
+  EXPECT_EQ(map.rows[0].cells[1].tier, 0);
+  EXPECT_EQ(map.rows[0].cells[1].demand, 0);
+}
+
 TEST(HeatRecord, ForgetsOldTicksAndColdRegionsFirst) {
   HeatRecord record(2, 1);
   for (std::uint64_t tick = 1; tick <= 3; ++tick)

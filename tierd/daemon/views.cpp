@@ -82,6 +82,7 @@ MigratorView migrator_view(const MigratorTotals& totals, Bytes rate_limit) {
   view.promoted_bytes = totals.promoted.value;
   view.demoted_bytes = totals.demoted.value;
   view.rate_limit_bytes_per_second = rate_limit.value;
+  view.seconds = seconds(totals.calls.spent);
   return view;
 }
 

@@ -60,7 +60,7 @@ std::string legend_text(const HeatmapView& view, double largest, const Style& st
       scale += colors == &kFastColors ? "\x1b[0m fast tier   " : "\x1b[0m slower tiers";
     }
   } else {
-    scale = "fast tier: _ none, A to I   slower tiers: . none, 1 to 9   blank: not resident";
+    scale = "fast tier: _ none, A to I   slower tiers: . none, 1 to 9   blank: not watched";
   }
   const double span = static_cast<double>(view.ticks.size()) * view.interval_seconds;
   return fmt::format(
