@@ -51,6 +51,24 @@ TEST(StallNative, SamplesOfAKnownProgramFallInItsArray) {
   EXPECT_GE(static_cast<double>(hot), 0.5 * count);
 }
 
+TEST(StallNative, TicksAreThinnedWhereTheirSamplesCostMoreThanTheBudget) {
+  const SteadyClock clock;
+  StallOptions options;
+  options.settings.cpu_budget = 0.0001;  // of one CPU: a handful of samples a second
+  StallSource source(options, clock);
+  ASSERT_TRUE(source.start());
+  const SharedArray array(64U << 20U);
+  const WatchedProgram program([&] { read_at_random(array); });
+  const Target target = target_of(program.pid(), 7);
+  ASSERT_TRUE(source.set_targets(std::span(&target, 1)));
+  gather(source, 60);
+  const std::uint64_t taken = gather(source, 20).counters.taken;
+  const SourceStatus status = source.status();
+  std::printf("%s: %lu samples in 2 s, %.5f of a CPU\n", status.fidelity.c_str(), taken, status.cpu_share);
+  EXPECT_GT(taken, 0U);
+  EXPECT_LT(taken, 100U) << "the tick alone gives 100 a second or more";
+}
+
 // The program changes under its pid: the code at an address means something else from then on.
 TEST(StallNative, ExecLeavesNothingOfTheOldProgram) {
   const SteadyClock clock;

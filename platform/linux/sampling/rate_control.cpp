@@ -1,6 +1,7 @@
 #include "platform/linux/sampling/rate_control.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tier {
 namespace {
@@ -10,6 +11,8 @@ constexpr double kLowestFrequency = 10;  // Hz; below it an extra event adds nex
 constexpr double kHighestFrequency = 10000;
 constexpr double kSmallStep = 0.25;
 constexpr double kLeastUsable = 0.25;
+constexpr double kTolerance = 1.5;       // prices differ from second to second
+constexpr double kLongestStride = 1000;  // ticks: 4 s at 250 Hz
 
 }  // namespace
 
@@ -26,6 +29,13 @@ double clock_frequency(const RateInput& in) {
   const double affordable = price_of_one_hertz > 0 ? left / price_of_one_hertz : kHighestFrequency;
   const double frequency = std::min({missing, affordable, kHighestFrequency});
   return frequency < kLowestFrequency ? 0 : frequency;
+}
+
+unsigned tick_stride(double unthinned, double cpu_budget, unsigned current) {
+  if (!(cpu_budget > 0)) return current;
+  const double exact = unthinned / cpu_budget;
+  if (exact <= kTolerance * current && kTolerance * exact >= current) return current;
+  return static_cast<unsigned>(std::clamp(std::ceil(exact), 1.0, kLongestStride));
 }
 
 bool worth_changing(double current, double wanted) {

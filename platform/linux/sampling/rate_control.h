@@ -21,6 +21,12 @@ struct RateInput {
 // for nothing when the targets do not run (then no frequency would help).
 double clock_frequency(const RateInput& input);
 
+// Every how many ticks of a CPU is a sample, 1 or more, so that the tick's own samples stay in the budget
+// too: 64 busy CPUs at 250 Hz are 16,000 samples a second, a third of a CPU. `unthinned`: what a sample at
+// every tick would cost, decoding included, as a share of one CPU. Stays at `current` while that is near
+// enough.
+unsigned tick_stride(double unthinned, double cpu_budget, unsigned current);
+
 // Whether to change from `current` to `wanted`: changing costs system calls per CPU, so small steps are left
 // out.
 bool worth_changing(double current, double wanted);

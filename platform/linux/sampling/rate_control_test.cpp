@@ -43,6 +43,20 @@ TEST(RateControl, BudgetBoundsTheClock) {
   EXPECT_EQ(clock_frequency(in), 0);
 }
 
+TEST(RateControl, ManyBusyCpusAreThinnedIntoTheBudget) {
+  EXPECT_EQ(tick_stride(250 * 30e-6, 0.01, 1), 1U);
+  EXPECT_EQ(tick_stride(64 * 250 * 30e-6, 0.01, 1), 48U);
+  EXPECT_EQ(tick_stride(64 * 250 * 35e-6, 0.01, 48), 48U) << "near enough";
+  EXPECT_EQ(tick_stride(250 * 30e-6, 0.01, 48), 1U) << "most of them went to sleep";
+  EXPECT_EQ(tick_stride(0, 0.01, 48), 1U);
+  EXPECT_EQ(tick_stride(1e9, 0.01, 1), 1000U);
+  for (double unthinned = 1e-5; unthinned < 9; unthinned *= 1.3) {
+    const unsigned stride = tick_stride(unthinned, 0.01, 1);
+    EXPECT_EQ(tick_stride(unthinned, 0.01, stride), stride) << "settles at once";
+    EXPECT_LE(unthinned / stride, 1.5 * 0.01);
+  }
+}
+
 TEST(RateControl, SettledRateStaysWhereItIs) {
   RateInput in = one_busy_cpu();
   in.target_samples_per_second = 650;

@@ -30,6 +30,7 @@ constexpr Nanoseconds kRateInterval = std::chrono::seconds(1);  // between looks
 constexpr double kTickGap = 0.9;           // of the period: other timers share the interrupt and are no ticks
 constexpr double kClockGap = 0.3;          // of the mean gap when two timers interleave
 constexpr double kCalibrationClock = 250;  // Hz, when there is no tick to calibrate on
+constexpr double kBudgetIntervals = 32;    // over which the ticks keep the budget on average
 constexpr double kSmoothing = 0.999;       // weight of the past in the share of direct samples, per sample
 
 Result<Skeleton> load(TickProgram tick, const SamplingSettings& settings) {
@@ -110,6 +111,8 @@ class StallSource::Impl final : public Run {
   Nanoseconds interval_begin_{}, interval_cpu_{};
   std::uint64_t interval_samples_ = 0, interval_usable_ = 0;
   double samples_per_second_ = 0, cpu_share_ = 0;
+  double unthinned_ = 0;  // what samples at every tick would cost, share of one CPU, smoothed
+  unsigned stride_ = 1;   // every how many ticks of a CPU is a sample
   Nanoseconds decode_price_{};
 };
 
@@ -195,8 +198,8 @@ Result<void> StallSource::Impl::calibrate() {
 void StallSource::Impl::set_gaps() {
   const double period = static_cast<double>(calibration_.tick_period.count());
   const double together = 1e9 / (1e9 / period + clock_events_.frequency());
-  const double gap = clock_events_.frequency() > 0 ? kClockGap * together : kTickGap * period;
-  skeleton_->data->maximum_weight_ns = static_cast<std::uint64_t>(period);
+  const double gap = clock_events_.frequency() > 0 ? kClockGap * together : (stride_ - 1 + kTickGap) * period;
+  skeleton_->data->maximum_weight_ns = static_cast<std::uint64_t>(stride_ * period);
   skeleton_->bss->minimum_gap_ns = static_cast<std::uint64_t>(gap);
 }
 
@@ -301,11 +304,18 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   input.spent = tick_share;
   input.price = calibration_.clock_price;
   input.cpus = static_cast<unsigned>(online_cpus().size());
-  double wanted = clock_frequency(input);
+  const bool ticks_only = tick_ != TickProgram::kNone && clock_events_.frequency() == 0;
+  // Smoothed from nothing: the first looks at unknown code are dear and soon over.
+  unthinned_ += ((ticks_only ? tick_share * stride_ : 0) - unthinned_) / kBudgetIntervals;
+  const unsigned stride = ticks_only ? tick_stride(unthinned_, input.cpu_budget, stride_) : 1;
+  double wanted = stride > 1 ? 0 : clock_frequency(input);
   if (tick_ == TickProgram::kNone && wanted == 0) wanted = clock_events_.frequency();  // nothing else samples
-  if (worth_changing(clock_events_.frequency(), wanted) &&
-      clock_events_.set_frequency(clock_program(), wanted))
+  const bool changed = worth_changing(clock_events_.frequency(), wanted) &&
+                       clock_events_.set_frequency(clock_program(), wanted);
+  if (changed || stride != stride_) {
+    stride_ = stride;
     set_gaps();
+  }
   interval_begin_ = now;
   interval_samples_ = interval_usable_ = 0;
   interval_cpu_ = Nanoseconds(0);
@@ -318,9 +328,10 @@ SourceStatus StallSource::Impl::status() const {
                                                 : "stall-tick";
   const double tick_frequency =
       calibration_.tick_period.count() > 0 ? 1 / seconds(calibration_.tick_period) : 0;
-  status.fidelity = fmt::format("{}; tick {:.0f} Hz, clock {:.0f} Hz at {:.1f} us each",
-                                calibration_.describe(), tick_ == TickProgram::kNone ? 0.0 : tick_frequency,
-                                clock_events_.frequency(), seconds(calibration_.clock_price) * 1e6);
+  status.fidelity =
+      fmt::format("{}; tick {:.0f} Hz, clock {:.0f} Hz at {:.1f} us each", calibration_.describe(),
+                  tick_ == TickProgram::kNone ? 0.0 : tick_frequency / stride_, clock_events_.frequency(),
+                  seconds(calibration_.clock_price) * 1e6);
   status.samples_per_second = samples_per_second_;
   status.price_per_sample =
       (clock_events_.frequency() > 0 ? calibration_.clock_price : calibration_.price) + decode_price_;
