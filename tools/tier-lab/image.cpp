@@ -103,7 +103,7 @@ Result<std::string> Image::find_program(const std::string& name) const {
   std::istringstream folders(std::string(std::getenv("PATH") == nullptr ? "" : std::getenv("PATH")) +
                              ":/usr/bin:/bin:/usr/sbin:/sbin");
   for (std::string folder; std::getline(folders, folder, ':');)
-    if (const std::string path = folder + "/" + name;
+    if (const std::string path = (fs::path(folder) / name).string();
         !folder.empty() && access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path, none))
       return path;
   return fail(ErrorKind::kUsage, "no program '" + name + "' in " + build_folder_ + " or in PATH",
@@ -116,7 +116,7 @@ Result<> Image::add_libraries(const std::string& host_path) {
   std::istringstream lines(*listed);
   for (std::string line; std::getline(lines, line);) {
     if (line.find("not found") != std::string::npos)
-      return fail(ErrorKind::kFailed, host_path + " misses a library:" + line);
+      return fail(ErrorKind::kFailed, std::string(host_path).append(" misses a library:").append(line));
     const std::size_t slash = line.find('/');
     const std::size_t end = line.find(" (");
     if (slash == std::string::npos || end == std::string::npos) continue;

@@ -21,7 +21,7 @@ constexpr std::array<int, kLevels + 1> kSlowColors = {17, 18, 19, 20, 21, 27, 33
 int level_of(double demand, double largest) {
   if (!(demand > 0) || !(largest > 0)) return 0;
   const double share = std::log1p(demand) / std::log1p(largest);
-  return std::clamp(1 + static_cast<int>(share * (kLevels - 1) + 0.5), 1, kLevels);
+  return std::clamp(1 + static_cast<int>(std::lround(share * (kLevels - 1))), 1, kLevels);
 }
 
 void add_cell(std::string& line, int level, int tier, bool color, int& background) {
