@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,14 +50,11 @@ bool Program::running() const {
   return false;
 }
 
-Nanoseconds Program::wait_cpu_time() {
-  rusage usage{};
-  wait4(pid_, nullptr, 0, &usage);
-  pid_ = -1;
-  const auto time = [](const timeval& t) {
-    return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
-  };
-  return time(usage.ru_utime) + time(usage.ru_stime);
+Nanoseconds Program::cpu_time() const {
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &time) != 0) return {};
+  return std::chrono::seconds(time.tv_sec) + Nanoseconds(time.tv_nsec);
 }
 
 Result<Target> Program::target() const {

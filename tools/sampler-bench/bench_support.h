@@ -34,8 +34,7 @@ class Program {
 
   Result<Target> target() const;
   bool running() const;
-  // Waits for the end; CPU time, user and system.
-  Nanoseconds wait_cpu_time();
+  Nanoseconds cpu_time() const;  // so far, user and system; 0 when it has ended
 
  private:
   explicit Program(pid_t pid) : pid_(pid) {}
