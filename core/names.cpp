@@ -29,6 +29,8 @@ const char* to_string(MoveReason reason) {
       return "headroom";
     case MoveReason::kNodeOffline:
       return "node-offline";
+    case MoveReason::kFastLimit:
+      return "fast-limit";
   }
   return "unknown";
 }

@@ -16,6 +16,7 @@ enum class MoveReason : std::uint8_t {
   kDisplaced,     // made room for a region worth more
   kHeadroom,      // demoted ahead of allocations
   kNodeOffline,   // its node is going away
+  kFastLimit,     // its cgroup holds more of a fast tier than it may
 };
 const char* to_string(MoveReason);
 

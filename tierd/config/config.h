@@ -58,6 +58,8 @@ struct PolicyConfig {
   double move_cost_scale = 1.0;
   // Share of the fast tier kept free for new allocations.
   double headroom = 0.02;
+  // cgroup -> most of a fast tier that its processes hold together, 0..1; the innermost one named counts.
+  std::map<std::string, double> fast_limits;
   // Hard cap of one plan: with one tick a second, what migration.rate can carry out until the next.
   Bytes bytes_per_tick = 256_MiB;
   // A region that moved stays at least this long. The costs alone stop ping-pong; this bounds a forecast

@@ -93,7 +93,7 @@ Apply real(double& (*member)(Config&), double low, double high) {
   };
 }
 
-Apply share(double& (*member)(Config&), double low, double high) {
+Apply share(std::function<double&(Config&)> member, double low, double high) {
   return [=](const Setting& setting, Config& config) -> Result<void> {
     const auto* text = std::get_if<std::string>(&setting.value);
     return (text ? parse_share(*text) : real_of(setting)).and_then([&](double value) -> Result<void> {
@@ -216,6 +216,19 @@ Result<void> apply_node_latency(const Setting& setting, Config& config) {
       });
 }
 
+// By its path below the hierarchy's root, with or without the leading slash, as under targets.cgroups.
+Result<void> apply_fast_limit(const Setting& setting, Config& config) {
+  std::string cgroup = setting.key.substr(std::string_view("policy.fast_limits.").size());
+  if (!cgroup.starts_with('/')) cgroup.insert(0, 1, '/');
+  return share([&](Config& c) -> double& { return c.policy.fast_limits[cgroup]; }, 0, 1)(setting, config);
+}
+std::string show_fast_limits(const Config& config) {
+  std::vector<std::string> parts;
+  for (const auto& [cgroup, limit] : config.policy.fast_limits)
+    parts.push_back(fmt::format("{} = {}", quote(cgroup), show_real(limit)));
+  return parts.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(parts, ", "));
+}
+
 std::string show_node_latencies(const Config& config) {
   std::vector<std::string> parts;
   for (const auto& [node, latency] : config.tiers.latencies)
@@ -325,6 +338,7 @@ void add_acting_keys(std::vector<ConfigKey>& keys) {
                   TIER_SHOW(show_real(c.policy.move_cost_scale))});
   keys.push_back({"policy.headroom", share(TIER_MEMBER(policy.headroom), 0, 0.5),
                   TIER_SHOW(show_real(c.policy.headroom))});
+  keys.push_back({"policy.fast_limits.*", apply_fast_limit, show_fast_limits});
   keys.push_back({"policy.bytes_per_tick", size(TIER_MEMBER(policy.bytes_per_tick), 4_KiB, Bytes{1ULL << 44}),
                   TIER_SHOW(quote(show_size(c.policy.bytes_per_tick)))});
   keys.push_back({"policy.cooldown",

@@ -13,7 +13,7 @@
 namespace tier {
 
 struct ConfigKey {
-  std::string name;  // dotted; ends in ".*" when the last part is a node number
+  std::string name;  // dotted; ends in ".*" when what follows is a name: a node number, a cgroup
   // Checks the value and stores it. The error says what is wrong with the value, not where it stands.
   std::function<Result<void>(const Setting&, Config&)> apply;
   // The value as TOML, parsing back to itself; for ".*" an inline table.

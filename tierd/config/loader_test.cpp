@@ -47,6 +47,7 @@ cpu_budget = "0.5%"
 latencies = { 0 = "90ns", 2 = "250ns" }
 exclude_nodes = [3]
 [policy]
+fast_limits = { "system.slice/a.service" = 0.25 }
 horizon = 4
 bytes_per_tick = "64MiB"
 [migration]
@@ -64,6 +65,7 @@ level = "debug"
   EXPECT_EQ(config.sampling.source, SourceChoice::kDamon);
   EXPECT_DOUBLE_EQ(config.sampling.cpu_budget, 0.005);
   EXPECT_EQ(config.tiers.latencies.at(2), Nanoseconds{250});
+  EXPECT_DOUBLE_EQ(config.policy.fast_limits.at("/system.slice/a.service"), 0.25);
   EXPECT_EQ(config.policy.horizon, 4);
   EXPECT_EQ(config.migration.rate_per_second, Bytes{100'000'000});
   EXPECT_EQ(config.control.group, "wheel");
@@ -114,6 +116,9 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
                 "t.toml:2: sampling.cpu_budget: 0.5 is more than sampling.max_cpu (0.03) (fix: raise max_cpu "
                 "or lower "
                 "cpu_budget)"},
+           Case{"[policy.fast_limits]\n\"a.slice\" = 1.5",
+                "t.toml:2: policy.fast_limits.a.slice: 1.5 is out of range (fix: choose a value from 0.0 to "
+                "1.0)"},
            Case{"[tiers.latencies]\nfast = \"90ns\"",
                 "t.toml:2: tiers.latencies.fast: \"fast\" is not a node number (fix: write it like `0 = "
                 "\"90ns\"`, nodes "

@@ -31,6 +31,7 @@ MigrationPlan Planner::make() {
   if (!matching) return std::move(plan_);
   candidates_ = value_.candidates();
   leave_offline_nodes();
+  keep_limits();
   for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_headroom(node);
   for (int rank = 0; rank + 1 < value_.ranks(); ++rank) improve(rank);
   demote_first();
@@ -114,6 +115,8 @@ MigrationRequest& Planner::add(std::size_t index, std::size_t to, MoveReason rea
   const double per_byte =
       request.promotion ? prices.promote_seconds_per_byte : prices.demote_seconds_per_byte;
   request.why.work = prices.fixed + nanoseconds(candidate.bytes * per_byte);
+  limits_.add(*candidate.target, source.rank, -candidate.bytes);
+  limits_.add(*candidate.target, destination.rank, candidate.bytes);
   source.free += candidate.bytes;
   destination.free -= candidate.bytes;
   budget_ -= candidate.bytes;
@@ -171,6 +174,28 @@ void Planner::keep_headroom(std::size_t index) {
   }
 }
 
+// A cgroup's limit is the administrator's word: whatever a move would lose, what is above goes.
+void Planner::keep_limits() {
+  if (input_.settings.fast_limits.empty()) return;
+  std::vector<double> totals(static_cast<std::size_t>(value_.ranks()), 0);
+  for (const PlanNode& node : value_.nodes()) totals[static_cast<std::size_t>(node.rank)] += node.total;
+  limits_.reset(input_.settings.fast_limits, std::move(totals));
+  for (const Candidate& candidate : candidates_)
+    limits_.add(*candidate.target, value_.nodes()[candidate.node].rank, candidate.bytes);
+  for (std::size_t index = 0; index < value_.nodes().size(); ++index) {
+    const PlanNode& node = value_.nodes()[index];
+    if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks()) continue;
+    for (const std::size_t i : insiders(index)) {
+      const Candidate& candidate = candidates_[i];
+      if (limits_.above(*candidate.target, node.rank, 0) <= 0) continue;
+      const std::size_t to = node_below(candidate, node.rank, {});
+      if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) continue;
+      add(i, to, MoveReason::kFastLimit, value_.benefit(candidate.possibly, node, value_.nodes()[to]),
+          value_.cost(candidate, false));
+    }
+  }
+}
+
 Planner::Order Planner::outsiders(int rank) const {
   const auto& nodes = value_.nodes();
   double fastest = 1e300;
@@ -223,15 +248,21 @@ bool Planner::try_promotion(std::size_t index, int rank) {
 
 bool Planner::choose_victims(Swap& swap) const {
   const PlanNode& to = value_.nodes()[swap.to];
-  double missing = candidates_[swap.winner].bytes - std::max(0.0, to.free - to.headroom);
+  const Candidate& winner = candidates_[swap.winner];
+  double missing = winner.bytes - std::max(0.0, to.free - to.headroom);
+  // Above its cgroup's limit it can only take the place of others of that cgroup.
+  double above = limits_.above(*winner.target, to.rank, winner.bytes);
   std::vector<double> taken(value_.nodes().size(), 0);
   const Order& order = inside_[swap.to];
-  for (std::size_t i = inside_next_[swap.to]; missing > 0 && i < order.size(); ++i) {
-    if (candidates_[order[i]].settled || !place_victim(swap, order[i], taken)) continue;
-    missing -= candidates_[order[i]].bytes;
+  for (std::size_t i = inside_next_[swap.to]; (missing > 0 || above > 0) && i < order.size(); ++i) {
+    const Candidate& victim = candidates_[order[i]];
+    const bool own = above > 0 && limits_.together(*winner.target, *victim.target);
+    if (victim.settled || (above > 0 && !own) || !place_victim(swap, order[i], taken)) continue;
+    missing -= victim.bytes;
+    if (own) above -= victim.bytes;
     if (swap.gain - swap.loss <= input_.margin * swap.cost) return false;
   }
-  return missing <= 0;
+  return missing <= 0 && above <= 0;
 }
 
 // Down the waterfall to the next tier with room; where all are full, into the place the winner leaves.

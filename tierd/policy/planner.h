@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "tierd/policy/fast_limits.h"
 #include "tierd/policy/valuation.h"
 
 namespace tier {
@@ -28,6 +29,7 @@ class Planner {
   void demote_first();
   void leave_offline_nodes();
   void keep_headroom(std::size_t node);
+  void keep_limits();
   void improve(int rank);
 
   Order outsiders(int rank) const;
@@ -51,6 +53,7 @@ class Planner {
   std::vector<Candidate> candidates_;
   std::vector<Order> inside_;             // by node; built for the tier being improved
   std::vector<std::size_t> inside_next_;  // first of inside_ that may still be displaced
+  FastLimits limits_;
   MigrationPlan plan_;
   double budget_ = 0;  // bytes left
   std::uint64_t next_id_ = 0;

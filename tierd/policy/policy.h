@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,6 +53,9 @@ struct PolicySettings {
   // Ticks a region stays after a move, whatever the forecast. The costs alone already stop ping-pong; this
   // bounds the harm of a forecast gone wrong.
   std::uint32_t cooldown = 6;
+  // cgroup -> most of each faster tier's memory that its processes and those of cgroups below hold together,
+  // 0..1. The innermost cgroup named counts. What is above is demoted, the least wanted first.
+  std::map<std::string, double> fast_limits;
   // Nodes never moved to nor from.
   std::vector<NodeId> excluded_nodes;
   // File pages are moved too; programs wait for them alike.

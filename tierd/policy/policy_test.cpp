@@ -264,6 +264,45 @@ TEST_F(PolicyTest, WithTheSlowTierFullASwapGoesThroughTheHeadroom) {
   EXPECT_TRUE(plan().requests.empty()) << "both full: nothing can move";
 }
 
+TEST_F(PolicyTest, DemotesWhatACgroupHoldsAboveItsLimit) {
+  target_.cgroup = "/batch/job";
+  settings_.fast_limits = {{"/batch", 0.1}};
+  settings_.headroom_share = 0;
+  for (int i = 0; i < 20; ++i) add(0, kTick * (i + 1));
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 10u) << "ten of a hundred may stay";
+  std::set<Address> gone;
+  for (const auto& request : made.requests) {
+    EXPECT_EQ(request.reason, MoveReason::kFastLimit);
+    gone.insert(request.key.start / kRegion);
+  }
+  EXPECT_EQ(*gone.rbegin(), 9u) << "the least wanted ones";
+}
+
+TEST_F(PolicyTest, AtItsLimitACgroupSwapsWithItselfOnly) {
+  target_.cgroup = "/batch";
+  settings_.fast_limits = {{"/batch", 0.1}};
+  settings_.headroom_share = 0;
+  for (int i = 0; i < 10; ++i) add(0, i == 3 ? 0 : kTick * 20);
+  add(1, kTick * 10);
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u) << "90 free regions are not for it";
+  EXPECT_EQ(made.requests[0].key.start, 3 * kRegion);
+  EXPECT_EQ(made.requests[1].key.start, 10 * kRegion);
+  EXPECT_TRUE(made.requests[1].promotion);
+}
+
+TEST_F(PolicyTest, TheInnermostCgroupCountsAndOthersAreFree) {
+  target_.cgroup = "/batch/urgent";
+  settings_.fast_limits = {{"/batch", 0.0}, {"/batch/urgent", 1.0}, {"/bat", 0.0}};
+  add(1, kTick * 10);
+  EXPECT_EQ(plan().requests.size(), 1u);
+  target_.cgroup = "/batch/late";
+  EXPECT_TRUE(plan().requests.empty());
+  target_.cgroup = "/batches";
+  EXPECT_EQ(plan().requests.size(), 1u) << "a name that only begins alike";
+}
+
 TEST_F(PolicyTest, LeavesANodeThatGoesOffline) {
   add(0, 5);
   add(0, 50);
