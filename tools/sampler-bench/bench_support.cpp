@@ -30,6 +30,7 @@ Program Program::execute(const std::vector<std::string>& command) {
     dup2(sink, STDOUT_FILENO);
     dup2(sink, STDERR_FILENO);
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     execvp(arguments[0], arguments.data());
