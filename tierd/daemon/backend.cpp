@@ -57,7 +57,7 @@ Result<void> DaemonBackend::reload_as(const std::string& actor) {
   auto loaded = load_();
   if (!loaded) return tl::make_unexpected(loaded.error());
   const bool restart = needs_restart(config_.config, loaded->config);
-  if (const auto applied = engine_.apply(engine_settings(loaded->config)); !applied) return applied;
+  if (auto applied = engine_.apply(engine_settings(loaded->config)); !applied) return applied;
   config_ = std::move(*loaded);
   Event event;
   event.kind = "reloaded";

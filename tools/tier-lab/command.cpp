@@ -20,6 +20,7 @@ Result<std::string> capture(const std::vector<std::string>& command, bool quiet)
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   if (quiet) posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   pid_t child = -1;

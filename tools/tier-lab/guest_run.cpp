@@ -282,7 +282,7 @@ Result<> run_guest(const Scenario& scenario, const LabPaths& paths, RunRecord& r
                scenario.tool.c_str());
   const VmPlan plan = vm_plan(scenario, paths, *kernel, image);
   Result<> accepted;
-  const Result<> ran = run_vm(plan, [&](const std::string& line) {
+  Result<> ran = run_vm(plan, [&](const std::string& line) {
     Result<json> event = accept_event(line, record);
     if (!event && accepted) accepted = tl::make_unexpected(event.error());
     if (event) show(*event, scenario.mode == Mode::kExec);

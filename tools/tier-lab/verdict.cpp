@@ -66,6 +66,7 @@ void add_static_oracle(const std::vector<std::vector<RegionCounts>>& regions, st
   for (const auto& period : regions)
     for (const RegionCounts& region : period) totals[region.region] += region.total();
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranked;
+  ranked.reserve(totals.size());
   for (const auto& [region, total] : totals) ranked.emplace_back(total, region);
   std::sort(ranked.rbegin(), ranked.rend());
   ranked.resize(std::min(ranked.size(), capacity));

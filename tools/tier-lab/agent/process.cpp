@@ -24,6 +24,7 @@ namespace {
     if (sched_setaffinity(0, sizeof set, &set) != 0) std::perror("cannot pin to the CPUs of the scenario");
   }
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   execvp(arguments[0], arguments.data());
