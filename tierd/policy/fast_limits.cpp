@@ -10,37 +10,31 @@ bool below(const std::string& cgroup, const std::string& ancestor) {
 
 }  // namespace
 
-void FastLimits::reset(const std::map<std::string, double>& limits, std::vector<double> totals) {
-  totals_ = std::move(totals);
-  groups_.clear();
+FastLimits::FastLimits(const std::map<std::string, double>& limits, std::vector<double> totals)
+    : totals_(std::move(totals)) {
   for (const auto& [cgroup, share] : limits)
     groups_.push_back({cgroup, share, std::vector<double>(totals_.size(), 0)});
 }
 
-const FastLimits::Group* FastLimits::group_of(const Target& target) const {
-  const Group* innermost = nullptr;
-  for (const Group& group : groups_) {
-    const bool deeper = innermost == nullptr || group.cgroup.size() > innermost->cgroup.size();
-    if (deeper && below(target.cgroup, group.cgroup)) innermost = &group;
+int FastLimits::find(const std::string& cgroup) const {
+  int innermost = -1;
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const std::string& name = groups_[i].cgroup;
+    if (name.size() > longest && below(cgroup, name)) innermost = static_cast<int>(i), longest = name.size();
   }
   return innermost;
 }
 
-void FastLimits::add(const Target& target, int rank, double bytes) {
-  if (const Group* group = group_of(target))
-    groups_[static_cast<std::size_t>(group - groups_.data())].held[static_cast<std::size_t>(rank)] += bytes;
+void FastLimits::add(int limit, int rank, double bytes) {
+  if (limit >= 0) groups_[static_cast<std::size_t>(limit)].held[static_cast<std::size_t>(rank)] += bytes;
 }
 
-double FastLimits::above(const Target& target, int rank, double more) const {
-  const Group* group = group_of(target);
+double FastLimits::above(int limit, int rank, double more) const {
   const auto index = static_cast<std::size_t>(rank);
-  if (group == nullptr || index + 1 >= totals_.size()) return 0;
-  return group->held[index] + more - group->share * totals_[index];
-}
-
-bool FastLimits::together(const Target& a, const Target& b) const {
-  const Group* group = group_of(a);
-  return group != nullptr && group == group_of(b);
+  if (limit < 0 || index + 1 >= totals_.size()) return 0;
+  const Group& group = groups_[static_cast<std::size_t>(limit)];
+  return group.held[index] + more - group.share * totals_[index];
 }
 
 }  // namespace tier

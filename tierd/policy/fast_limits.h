@@ -5,20 +5,20 @@
 #include <string>
 #include <vector>
 
-#include "core/target.h"
-
 namespace tier {
 
 class FastLimits {
  public:
-  // `totals`: bytes of each tier; the slowest has no limit. `limits`: as PolicySettings::fast_limits.
-  void reset(const std::map<std::string, double>& limits, std::vector<double> totals);
-  // The target moved so many bytes (negative: away) to tier `rank`.
-  void add(const Target& target, int rank, double bytes);
-  // Bytes by which the target's cgroup is above its limit when `more` come; negative or 0: within.
-  double above(const Target& target, int rank, double more) const;
-  // Whether both count towards the same limit.
-  bool together(const Target& a, const Target& b) const;
+  // `limits`: as PolicySettings::fast_limits. `totals`: bytes of each tier; the slowest has no limit.
+  FastLimits(const std::map<std::string, double>& limits, std::vector<double> totals);
+
+  bool empty() const { return groups_.empty(); }
+  // The innermost entry that a cgroup falls under, for the calls below; -1: none, they do nothing then.
+  int find(const std::string& cgroup) const;
+  // So many bytes came (negative: went) to tier `rank`.
+  void add(int limit, int rank, double bytes);
+  // Bytes above the limit when `more` come; negative or 0: within.
+  double above(int limit, int rank, double more) const;
 
  private:
   struct Group {
@@ -26,8 +26,6 @@ class FastLimits {
     double share = 1;
     std::vector<double> held;  // bytes, by rank
   };
-  const Group* group_of(const Target& target) const;
-
   std::vector<Group> groups_;
   std::vector<double> totals_;
 };

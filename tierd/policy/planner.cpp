@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace tier {
 namespace {
@@ -12,6 +13,12 @@ constexpr int kLosersInARow = 16;
 // A region counts as no hotter than the average up to this factor, so that equals may go.
 constexpr double kAverage = 1.01;
 
+std::vector<double> tier_totals(const Valuation& value) {
+  std::vector<double> bytes(static_cast<std::size_t>(value.ranks()), 0);
+  for (const PlanNode& node : value.nodes()) bytes[static_cast<std::size_t>(node.rank)] += node.total;
+  return bytes;
+}
+
 Nanoseconds nanoseconds(double s) { return Nanoseconds{std::llround(s * 1e9)}; }
 
 }  // namespace
@@ -19,6 +26,7 @@ Nanoseconds nanoseconds(double s) { return Nanoseconds{std::llround(s * 1e9)}; }
 Planner::Planner(const PolicyInput& input)
     : input_(input),
       value_(input),
+      limits_(input.settings.fast_limits, tier_totals(value_)),
       budget_(static_cast<double>(input.settings.bytes_per_tick.value)),
       next_id_(input.next_request_id) {
   plan_.sequence = input.snapshot.sequence;
@@ -30,8 +38,9 @@ MigrationPlan Planner::make() {
                         input_.forecasts.forecasts.size() == input_.snapshot.regions.size();
   if (!matching) return std::move(plan_);
   candidates_ = value_.candidates();
+  count_holdings();
   leave_offline_nodes();
-  keep_limits();
+  for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_limits(node);
   for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_headroom(node);
   for (int rank = 0; rank + 1 < value_.ranks(); ++rank) improve(rank);
   demote_first();
@@ -111,12 +120,9 @@ MigrationRequest& Planner::add(std::size_t index, std::size_t to, MoveReason rea
                  0,
                  {},
                  {}};
-  const MovePrices& prices = input_.prices;
-  const double per_byte =
-      request.promotion ? prices.promote_seconds_per_byte : prices.demote_seconds_per_byte;
-  request.why.work = prices.fixed + nanoseconds(candidate.bytes * per_byte);
-  limits_.add(*candidate.target, source.rank, -candidate.bytes);
-  limits_.add(*candidate.target, destination.rank, candidate.bytes);
+  request.why.work = nanoseconds(value_.work(candidate, request.promotion));
+  limits_.add(candidate.limit, source.rank, -candidate.bytes);
+  limits_.add(candidate.limit, destination.rank, candidate.bytes);
   source.free += candidate.bytes;
   destination.free -= candidate.bytes;
   budget_ -= candidate.bytes;
@@ -154,6 +160,25 @@ Planner::Order Planner::insiders(std::size_t node) const {
   return order;
 }
 
+// What the cgroups with a limit hold before the plan.
+void Planner::count_holdings() {
+  if (limits_.empty()) return;
+  for (Candidate& candidate : candidates_) {
+    candidate.limit = limits_.find(candidate.target->cgroup);
+    limits_.add(candidate.limit, value_.nodes()[candidate.node].rank, candidate.bytes);
+  }
+}
+
+// Down to the next tier with room; not at all where there is none, or the budget is spent.
+void Planner::demote(std::size_t index, MoveReason reason) {
+  const Candidate& candidate = candidates_[index];
+  const PlanNode& from = value_.nodes()[candidate.node];
+  const std::size_t to = node_below(candidate, from.rank, {});
+  if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) return;
+  add(index, to, reason, value_.benefit(candidate.possibly, from, value_.nodes()[to]),
+      value_.cost(candidate, false));
+}
+
 // New pages are put where there is room, and they are usually hot. So room is made before it is needed, by
 // regions that are worth less than the average there.
 void Planner::keep_headroom(std::size_t index) {
@@ -167,32 +192,16 @@ void Planner::keep_headroom(std::size_t index) {
     const Candidate& candidate = candidates_[i];
     if (node.free >= node.headroom) return;
     if (candidate.forecast.mean * bytes > demand * candidate.bytes * kAverage) continue;
-    const std::size_t to = node_below(candidate, node.rank, {});
-    if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) continue;
-    add(i, to, MoveReason::kHeadroom, value_.benefit(candidate.possibly, node, value_.nodes()[to]),
-        value_.cost(candidate, false));
+    demote(i, MoveReason::kHeadroom);
   }
 }
 
 // A cgroup's limit is the administrator's word: whatever a move would lose, what is above goes.
-void Planner::keep_limits() {
-  if (input_.settings.fast_limits.empty()) return;
-  std::vector<double> totals(static_cast<std::size_t>(value_.ranks()), 0);
-  for (const PlanNode& node : value_.nodes()) totals[static_cast<std::size_t>(node.rank)] += node.total;
-  limits_.reset(input_.settings.fast_limits, std::move(totals));
-  for (const Candidate& candidate : candidates_)
-    limits_.add(*candidate.target, value_.nodes()[candidate.node].rank, candidate.bytes);
-  for (std::size_t index = 0; index < value_.nodes().size(); ++index) {
-    const PlanNode& node = value_.nodes()[index];
-    if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks()) continue;
-    for (const std::size_t i : insiders(index)) {
-      const Candidate& candidate = candidates_[i];
-      if (limits_.above(*candidate.target, node.rank, 0) <= 0) continue;
-      const std::size_t to = node_below(candidate, node.rank, {});
-      if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) continue;
-      add(i, to, MoveReason::kFastLimit, value_.benefit(candidate.possibly, node, value_.nodes()[to]),
-          value_.cost(candidate, false));
-    }
+void Planner::keep_limits(std::size_t index) {
+  const PlanNode& node = value_.nodes()[index];
+  if (limits_.empty() || node.leaving || !node.usable || node.rank + 1 >= value_.ranks()) return;
+  for (const std::size_t i : insiders(index)) {
+    if (limits_.above(candidates_[i].limit, node.rank, 0) > 0) demote(i, MoveReason::kFastLimit);
   }
 }
 
@@ -223,10 +232,16 @@ void Planner::improve(int rank) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (nodes[i].rank == rank && nodes[i].usable && !nodes[i].leaving) inside_[i] = insiders(i);
   }
-  int losers = 0;
+  // In a row: of those at their cgroup's limit, which says nothing of the others, and of the others.
+  std::map<int, int> losers;
   for (const std::size_t i : outsiders(rank)) {
-    losers = try_promotion(i, rank) ? 0 : losers + 1;
-    if (losers >= kLosersInARow) return;
+    const Candidate& candidate = candidates_[i];
+    const int kind = limits_.above(candidate.limit, rank, candidate.bytes) > 0 ? candidate.limit : -1;
+    if (losers[kind] >= kLosersInARow) {
+      if (kind < 0) return;
+      continue;
+    }
+    losers[kind] = try_promotion(i, rank) ? 0 : losers[kind] + 1;
   }
 }
 
@@ -251,12 +266,12 @@ bool Planner::choose_victims(Swap& swap) const {
   const Candidate& winner = candidates_[swap.winner];
   double missing = winner.bytes - std::max(0.0, to.free - to.headroom);
   // Above its cgroup's limit it can only take the place of others of that cgroup.
-  double above = limits_.above(*winner.target, to.rank, winner.bytes);
+  double above = limits_.above(winner.limit, to.rank, winner.bytes);
   std::vector<double> taken(value_.nodes().size(), 0);
   const Order& order = inside_[swap.to];
   for (std::size_t i = inside_next_[swap.to]; (missing > 0 || above > 0) && i < order.size(); ++i) {
     const Candidate& victim = candidates_[order[i]];
-    const bool own = above > 0 && limits_.together(*winner.target, *victim.target);
+    const bool own = above > 0 && victim.limit == winner.limit;
     if (victim.settled || (above > 0 && !own) || !place_victim(swap, order[i], taken)) continue;
     missing -= victim.bytes;
     if (own) above -= victim.bytes;

@@ -29,7 +29,9 @@ class Planner {
   void demote_first();
   void leave_offline_nodes();
   void keep_headroom(std::size_t node);
-  void keep_limits();
+  void keep_limits(std::size_t node);
+  void count_holdings();
+  void demote(std::size_t candidate, MoveReason reason);
   void improve(int rank);
 
   Order outsiders(int rank) const;
@@ -50,10 +52,10 @@ class Planner {
 
   const PolicyInput& input_;
   Valuation value_;
+  FastLimits limits_;
   std::vector<Candidate> candidates_;
   std::vector<Order> inside_;             // by node; built for the tier being improved
   std::vector<std::size_t> inside_next_;  // first of inside_ that may still be displaced
-  FastLimits limits_;
   MigrationPlan plan_;
   double budget_ = 0;  // bytes left
   std::uint64_t next_id_ = 0;

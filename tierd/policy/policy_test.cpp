@@ -292,6 +292,22 @@ TEST_F(PolicyTest, AtItsLimitACgroupSwapsWithItselfOnly) {
   EXPECT_TRUE(made.requests[1].promotion);
 }
 
+TEST_F(PolicyTest, ACgroupAtItsLimitDoesNotStandInTheWayOfOthers) {
+  target_.cgroup = "/batch";
+  settings_.fast_limits = {{"/batch", 0.0}};
+  for (int i = 0; i < 40; ++i) add(1, kTick * 50);
+  add(1, kTick * 10).key.target = {2};
+  forecasts_.forecasts.back().key.target = {2};
+  Target other = target_;
+  other.id = {2};
+  other.cgroup = "/other";
+  const std::vector<Target> both = {target_, other};
+  const MigrationPlan made = make_plan(
+      {snapshot_, forecasts_, topology_, system_, both, allocation_, prices_, margin_, 100, settings_});
+  ASSERT_EQ(made.requests.size(), 1u);
+  EXPECT_EQ(made.requests[0].key.target, TargetId{2});
+}
+
 TEST_F(PolicyTest, TheInnermostCgroupCountsAndOthersAreFree) {
   target_.cgroup = "/batch/urgent";
   settings_.fast_limits = {{"/batch", 0.0}, {"/batch/urgent", 1.0}, {"/bat", 0.0}};

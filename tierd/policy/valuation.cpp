@@ -117,10 +117,14 @@ double Valuation::benefit(double per_tick, const PlanNode& from, const PlanNode&
   return per_tick * horizon_ * (from.latency - to.latency);
 }
 
-double Valuation::cost(const Candidate& candidate, bool promotion) const {
+double Valuation::work(const Candidate& candidate, bool promotion) const {
   const MovePrices& prices = input_.prices;
   const double per_byte = promotion ? prices.promote_seconds_per_byte : prices.demote_seconds_per_byte;
-  const double work = seconds(prices.fixed) + candidate.bytes * per_byte;
+  return seconds(prices.fixed) + candidate.bytes * per_byte;
+}
+
+double Valuation::cost(const Candidate& candidate, bool promotion) const {
+  const double work = this->work(candidate, promotion);
   const double tick = std::max(seconds(input_.snapshot.interval), 1e-3);
   // A program that touches the region while it moves waits for half of the move on average.
   const double touches = candidate.forecast.mean * work / tick;

@@ -26,6 +26,7 @@ struct Candidate {
   double surely = 0, possibly = 0;  // demand per tick that speaks for a promotion, against a demotion
   std::size_t node = 0;             // index into Valuation::nodes()
   double bytes = 0;
+  int limit = -1;        // its cgroup's entry in FastLimits; -1: none
   bool settled = false;  // moved so lately that it stays, or in this plan already
 };
 
@@ -46,6 +47,8 @@ class Valuation {
   bool allowed(const Candidate& candidate, const PlanNode& node) const;
   // Seconds gained over the horizon by serving `per_tick` accesses from `to` instead of `from`.
   double benefit(double per_tick, const PlanNode& from, const PlanNode& to) const;
+  // Seconds of our own work that moving it takes.
+  double work(const Candidate& candidate, bool promotion) const;
   // Seconds that moving it costs: the work, and what the program waits for a page on its way.
   double cost(const Candidate& candidate, bool promotion) const;
   Candidate candidate_of(const Region& region, const DemandForecast& forecast) const;
