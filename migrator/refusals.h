@@ -26,7 +26,7 @@ class RefusalMemory {
   bool refused(const RegionKey& key, Nanoseconds now, bool lasting = false);
   void accepted(const RegionKey& key) { entries_.erase(key); }
   void forget(TargetId target);
-  int count(const RegionKey& key) const;  // refusals in a row
+  int count(const RegionKey& key) const;  // refusals in a row; a lasting one counts for all but one of them
   std::size_t size() const { return entries_.size(); }
 
  private:

@@ -55,8 +55,8 @@ struct MigratorView {
 
 struct LedgerView {
   std::uint64_t decisions = 0, scored = 0;
-  std::uint64_t useful = 0, wasted = 0,
-                harmful = 0;          // of the scored; the others had no effect or lost their target
+  // Of the scored; the others had no effect or lost their target.
+  std::uint64_t useful = 0, wasted = 0, harmful = 0;
   double margin = 1;                  // times its cost that a move must promise; learnt from the scores
   double expected_saved_seconds = 0;  // by the forecasts, of the scored decisions
   double stall_saved_seconds = 0;     // by what happened after, costs subtracted

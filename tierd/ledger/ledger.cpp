@@ -184,7 +184,7 @@ void Ledger::learn(double net) {
   typical_net_ += typical_net_ == 0 ? size : settings_.margin_rate * (size - typical_net_);
   if (typical_net_ <= 0) return;
   const double weight = std::min(size / typical_net_, kMostWeight);
-  const double step = net >= 0 ? -settings_.wasted_share : 1 - settings_.wasted_share;
+  const double step = net >= 0 ? -settings_.lost_share : 1 - settings_.lost_share;
   margin_ = std::clamp(margin_ * std::exp(settings_.margin_rate * step * weight), settings_.margin_least,
                        settings_.margin_most);
 }

@@ -25,7 +25,7 @@ struct LedgerSettings {
   double margin_start = 1.0, margin_least = 0.5, margin_most = 8.0;
   // Share of all seconds won and lost that the losing swaps may lose before the margin rises, and how fast it
   // learns.
-  double wasted_share = 0.1, margin_rate = 0.05;
+  double lost_share = 0.1, margin_rate = 0.05;
 };
 
 enum class Verdict : std::uint8_t {

@@ -157,25 +157,21 @@ class LoopSimulation {
 
   void observe() {
     SampleBatch batch;
-    const double weight = settings_.accesses_per_tick / settings_.samples_per_tick;
+    AccessSample sample;
+    sample.target = {1};
+    sample.meaning = WeightMeaning::kAccesses;
+    sample.weight = settings_.accesses_per_tick / settings_.samples_per_tick;
+    const auto sampled = [&](std::size_t region, std::size_t times) {
+      sample.address = kBase + region * kRegion + 64;
+      batch.samples.insert(batch.samples.end(), times, sample);
+    };
     for (std::size_t i = 0; i < rates_.size(); ++i) {
       std::poisson_distribution<int> count(rates_[i] * settings_.samples_per_tick);
-      AccessSample sample;
-      sample.target = {1};
-      sample.address = kBase + i * kRegion + 64;
-      sample.meaning = WeightMeaning::kAccesses;
-      sample.weight = weight;
-      batch.samples.insert(batch.samples.end(), static_cast<std::size_t>(count(random_)), sample);
+      sampled(i, static_cast<std::size_t>(count(random_)));
     }
     if (settings_.erratic_samples > 0) {
       std::uniform_real_distribution<double> around(0.5, 1.5);
-      AccessSample sample;
-      sample.target = {1};
-      sample.address = kBase + rates_.size() * kRegion + 64;
-      sample.meaning = WeightMeaning::kAccesses;
-      sample.weight = weight;
-      const auto count = static_cast<std::size_t>(settings_.erratic_samples * around(random_));
-      batch.samples.insert(batch.samples.end(), count, sample);
+      sampled(rates_.size(), static_cast<std::size_t>(settings_.erratic_samples * around(random_)));
     }
     tracker_.fold(batch);
     for (const LocateRequest& request : tracker_.regions_to_locate(256)) {

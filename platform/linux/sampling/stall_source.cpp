@@ -308,7 +308,8 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   // Smoothed from nothing: the first looks at unknown code are dear and soon over.
   unthinned_ += ((ticks_only ? tick_share * stride_ : 0) - unthinned_) / kBudgetIntervals;
   const unsigned stride = ticks_only ? tick_stride(unthinned_, input.cpu_budget, stride_) : 1;
-  double wanted = stride > 1 ? 0 : clock_frequency(input);
+  // What was achieved while ticks were left out says nothing of how many more a clock would have to give.
+  double wanted = std::max(stride, stride_) > 1 ? 0 : clock_frequency(input);
   if (tick_ == TickProgram::kNone && wanted == 0) wanted = clock_events_.frequency();  // nothing else samples
   const bool changed = worth_changing(clock_events_.frequency(), wanted) &&
                        clock_events_.set_frequency(clock_program(), wanted);
