@@ -166,10 +166,10 @@ std::optional<Migrator::Work> Migrator::take_next(Nanoseconds now) {
     } else if (!begun && !refusals_.may_try(request.key, now)) {
       const int count = refusals_.count(request.key);
       work.report.unmovable = count >= settings_.refusals.until_unmovable;
-      const std::string why =
-          work.report.unmovable ? "" : " after " + std::to_string(count) + " refusals in a row";
-      finish(std::move(work), MoveFate::kFailed,
-             (work.report.unmovable ? "unmovable: left alone" : "left alone") + why);
+      std::string why = work.report.unmovable
+                            ? "unmovable: left alone"
+                            : "left alone after " + std::to_string(count) + " refusals in a row";
+      finish(std::move(work), MoveFate::kFailed, std::move(why));
     } else if (request.promotion && full_.contains(request.to)) {
       if (!postpone_behind_demotions(work))
         finish(std::move(work), MoveFate::kFailed,
