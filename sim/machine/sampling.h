@@ -1,0 +1,103 @@
+// What each kind of access source sees of a simulated machine, with its blind spots.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/machine/machine.h"
+
+namespace tier::sim {
+
+struct SampledAccess {
+  Region region = 0;
+  std::uint32_t target = 0;
+  int tier = 0;
+  bool store = false;
+  double weight = 0;  // what it stands for: seconds of stall, or misses
+};
+
+struct SamplingCounters {
+  std::uint64_t taken = 0, delivered = 0, lost = 0, undecoded = 0;
+};
+
+// Time-based samples of running threads: lands on what they wait for. See docs/design.md 5, stall sampling.
+struct StallSamplingSettings {
+  double rate = 250;     // per running thread and second of running time: the kernel's tick
+  double decoded = 0.8;  // share of samples whose address can be computed
+  // Share of the samples taken while a thread computes that decode to some address all the same: accesses
+  // that hit a cache, spread like the misses.
+  double computing_decoded = 0.1;
+  double most_per_second = 0;                         // thinned to this many; 0: no bound
+  Nanoseconds price = std::chrono::nanoseconds(500);  // of one sample, taken from the sampled thread
+};
+
+class StallSampler final : public Observer {
+ public:
+  StallSampler(StallSamplingSettings settings, std::uint64_t seed) : settings_(settings), random_(seed) {}
+  void on_segment(Machine& machine, const Segment& segment) override;
+  std::vector<SampledAccess> take();  // since the last call; weight = seconds
+  const SamplingCounters& counters() const { return counters_; }
+
+ private:
+  StallSamplingSettings settings_;
+  Random random_;
+  double due_ = 0;  // samples owed, with their fraction
+  std::vector<SampledAccess> samples_;
+  SamplingCounters counters_;
+};
+
+// PEBS, IBS, SPE: every so many events. Blind to tiers outside the mask; loses what comes above the limit.
+struct MissSamplingSettings {
+  double period = 10007;         // misses per sample
+  std::uint32_t tiers = ~0U;     // bit mask of tiers whose loads are counted
+  double store_period = 0;       // stores per sample; 0: stores are not sampled
+  double most_per_second = 1e5;  // beyond it the kernel throttles
+  Nanoseconds price = std::chrono::nanoseconds(300);
+};
+
+class MissSampler final : public Observer {
+ public:
+  MissSampler(MissSamplingSettings settings, std::uint64_t seed) : settings_(settings), random_(seed) {}
+  void on_segment(Machine& machine, const Segment& segment) override;
+  std::vector<SampledAccess> take();  // weight = misses
+  void set_period(double period) { settings_.period = period; }
+  const SamplingCounters& counters() const { return counters_; }
+
+ private:
+  MissSamplingSettings settings_;
+  Random random_;
+  double due_ = 0, due_stores_ = 0;
+  std::vector<SampledAccess> samples_;
+  SamplingCounters counters_;
+};
+
+// Accessed bits: whether a page of the region was touched within a window. Saturates: more than one touch
+// looks like one. `page` is what one bit covers (small page or huge page, by the region's kind).
+double touch_probability(const Machine& machine, Region region, Nanoseconds window);
+
+// Hint faults: pages unmapped by a scanner, and when they are touched next.
+struct HintFault {
+  Region region = 0;
+  Nanoseconds unmapped{}, touched{};
+};
+
+class HintFaults final : public Observer {
+ public:
+  HintFaults(Nanoseconds price, std::uint64_t seed) : price_(price), random_(seed) {}
+  void unmap(const Machine& machine, Region region);  // again: starts afresh
+  void on_segment(Machine& machine, const Segment& segment) override;
+  std::vector<HintFault> take();
+
+ private:
+  struct Waiting {
+    Region region = 0;
+    Nanoseconds since{};
+    double touches_left = 0;  // drawn Exp(1): the fault comes when so many expected touches have passed
+  };
+  Nanoseconds price_;  // of one fault, taken from the faulting thread
+  Random random_;
+  std::vector<Waiting> waiting_;
+  std::vector<HintFault> faults_;
+};
+
+}  // namespace tier::sim
