@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "core/forecast.h"
-#include "tierd/config/quantity.h"
+#include "core/quantity.h"
 
 namespace tier {
 namespace {

@@ -1,4 +1,4 @@
-#include "tierd/config/quantity.h"
+#include "core/quantity.h"
 
 #include <gtest/gtest.h>
 
