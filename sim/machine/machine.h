@@ -7,8 +7,10 @@
 // own pace. Deterministic: the same description, workloads and seed give the same bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <vector>
@@ -20,6 +22,8 @@ namespace tier::sim {
 
 using Region = std::uint32_t;  // global: a workload's local index plus its offset
 inline constexpr int kNowhere = -1;
+inline constexpr std::size_t kMostTiers = 8;
+using PerTier = std::array<double, kMostTiers>;
 
 using Random = std::mt19937_64;
 
@@ -37,12 +41,14 @@ struct Segment {
   Nanoseconds start{}, length{};
 };
 
+class Job;
 class Machine;
 
 // Watches the machine run, segment by segment; samplers are observers.
 class Observer {
  public:
   virtual ~Observer() = default;
+  // Before the segment runs. May interfere() with programs, but not move anything nor advance the machine.
   virtual void on_segment(Machine& machine, const Segment& segment) = 0;
   virtual void on_allocate(Machine&, Region /*first*/, std::uint32_t /*count*/) {}
   virtual void on_release(Machine&, Region /*first*/, std::uint32_t /*count*/) {}
@@ -159,6 +165,24 @@ class Machine {
 
  private:
   struct State;
+
+  void begin_interval(Job& job);
+  void allocate(Job& job, const RegionEvent& event);
+  void release(Job& job, std::uint32_t first, std::uint32_t count);
+  int tier_with_room(int wanted) const;  // nearest to it; kNowhere when all are full
+  void solve();                          // loaded latencies, if anything has changed
+  void run_segment(Nanoseconds length);
+  void begin_queued_move();
+  void finish_queued_move(Nanoseconds passed);
+  bool may_move(Region region, int to) const;
+  void set_move_traffic(PerTier& traffic, Region region, int to, double bytes_per_second);
+  void relocate(Region region, int to);
+  void charge_move(Region region);
+  double move_pages_of(Region region) const;
+  std::optional<DrawnAccess> draw(Random& random, bool by_stall) const;
+  std::optional<DrawnAccess> draw_in_stream(Random& random, std::size_t job, std::size_t stream,
+                                            bool by_stall) const;
+
   std::unique_ptr<State> state_;
 };
 

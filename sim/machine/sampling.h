@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sim/machine/machine.h"
@@ -64,6 +65,9 @@ class MissSampler final : public Observer {
   const SamplingCounters& counters() const { return counters_; }
 
  private:
+  std::optional<DrawnAccess> draw(const Machine& machine);
+  void sample(Machine& machine, double events, double& due, double period, bool stores, double length);
+
   MissSamplingSettings settings_;
   Random random_;
   double due_ = 0, due_stores_ = 0;

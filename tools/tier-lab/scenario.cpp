@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "tools/tier-lab/plugin/region_table.h"
-#include "tools/tier-lab/toml_reader.h"
+#include "core/toml_reader.h"
 
 namespace tier::lab {
 namespace {

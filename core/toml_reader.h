@@ -9,7 +9,7 @@
 
 #include "core/result.h"
 
-namespace tier::lab {
+namespace tier {
 
 // Collects the first error; later reads are then harmless, so callers read everything and check once.
 class TomlReader {
@@ -143,4 +143,4 @@ class TomlReader {
   std::set<std::string> asked_;
 };
 
-}  // namespace tier::lab
+}  // namespace tier

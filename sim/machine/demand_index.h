@@ -1,0 +1,52 @@
+// One interval's demand, indexed by region and summed by tier. Private to the machine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "sim/machine/machine.h"
+
+namespace tier::sim {
+
+// Sums of one stream over the regions that lie on each tier; per interval.
+struct StreamSums {
+  PerTier waits{};    // misses a program waits for, stores by their share
+  PerTier misses{};   // all of them
+  PerTier traffic{};  // bytes
+};
+
+// Which tier each region of the workload lies on; kNowhere where not allocated.
+using Placement = std::vector<std::int8_t>;
+
+class DemandIndex {
+ public:
+  DemandIndex(const WorkloadInfo& info, const MachineDescription& machine);
+
+  // Takes a new interval's demand and sums it up. O(regions with demand).
+  void set(std::shared_ptr<const Demand> demand, const Placement& placement);
+  const std::shared_ptr<const Demand>& demand() const { return demand_; }
+  // Region `local` goes from one tier to another; either may be kNowhere. O(streams · log regions).
+  void moved(std::uint32_t local, int from, int to);
+
+  std::size_t streams() const { return sums_.size(); }
+  const StreamSums& sums(std::size_t stream) const { return sums_[stream]; }
+  // Serialised accesses per waited-for miss: what prefetchers do not hide, over what runs in parallel.
+  double serialised(std::size_t stream) const { return serialised_[stream]; }
+  // Null when the stream does not touch the region.
+  const RegionDemand* find(std::size_t stream, std::uint32_t local) const;
+  // The region at `share`, 0..1, of the stream's waited-for misses; the stream must have some.
+  const RegionDemand& at(std::size_t stream, double share) const;
+  double waits(const RegionDemand& demand) const { return demand.loads + store_wait_ * demand.stores; }
+
+ private:
+  double traffic(std::size_t stream, const RegionDemand& demand) const;
+
+  double store_wait_;
+  std::vector<double> serialised_, lines_per_load_;  // by stream
+  std::shared_ptr<const Demand> demand_;
+  std::vector<StreamSums> sums_;
+  std::vector<std::vector<double>> running_;  // by stream: sum of waits up to and with each entry
+};
+
+}  // namespace tier::sim

@@ -1,0 +1,68 @@
+// One workload on the machine: the interval it is in, and how far. Private to the machine.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "sim/machine/demand_index.h"
+#include "sim/machine/machine.h"
+
+namespace tier::sim {
+
+class Job {
+ public:
+  Job(std::unique_ptr<Workload> workload, const MachineDescription& machine, Region offset);
+
+  const WorkloadInfo& info() const { return workload_->info(); }
+  Region offset() const { return offset_; }
+  bool done() const { return done_; }
+  const Interval& interval() const { return interval_; }
+  std::uint64_t intervals() const { return intervals_; }
+  Placement& placement() { return placement_; }
+  const Placement& placement() const { return placement_; }
+  const DemandIndex& index() const { return index_; }
+
+  // Reads the next interval; its events are for the caller to carry out before resume(). Sets done at the
+  // end.
+  Result<void> read_next();
+  // Takes the interval's demand as `placement` stands now.
+  void resume(bool placement_changed);
+  void moved(std::uint32_t local, int from, int to);
+  void close() { done_ = true; }
+
+  // Seconds one whole interval takes with these loaded latencies.
+  double interval_seconds(const PerTier& latency) const;
+  // Of the current interval: thread-seconds waited on a tier, per second of its latency.
+  const PerTier& serialised() const { return serialised_; }
+  const PerTier& misses() const { return misses_; }
+  const PerTier& traffic() const { return traffic_; }
+  double compute() const { return compute_; }
+  double threads() const { return threads_; }
+  double serialised_of(std::uint32_t local) const;  // accesses per interval
+  double misses_of(std::uint32_t local) const;      // per interval
+
+  // Interference: the job stands still for so long (seconds of wall time).
+  void delay(double seconds) { debt_ += seconds; }
+  double seconds_left(double interval_seconds) const { return debt_ + left_ * interval_seconds; }
+  // Runs for `seconds`; returns the share of an interval that got done.
+  double run(double seconds, double interval_seconds);
+  bool at_end() const { return left_ <= 0; }
+
+ private:
+  void sum_up();
+
+  std::unique_ptr<Workload> workload_;
+  Region offset_;
+  DemandIndex index_;
+  Placement placement_;
+  Interval interval_;
+  std::uint64_t intervals_ = 0;
+  double left_ = 1;  // of the interval
+  double debt_ = 0;  // seconds
+  bool done_ = false;
+  double compute_ = 0, threads_ = 0;
+  PerTier serialised_{}, misses_{}, traffic_{};
+  std::vector<PerTier> by_target_;  // serialised accesses
+};
+
+}  // namespace tier::sim

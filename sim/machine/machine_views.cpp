@@ -1,0 +1,206 @@
+// What policies and samplers ask a machine.
+#include <algorithm>
+
+#include "sim/machine/machine_state.h"
+
+namespace tier::sim {
+namespace {
+
+// Regions get addresses of their own, whatever workload they belong to: far from zero, without gaps.
+constexpr Address kFirstAddress = 0x100000000000;
+
+// Picks an index with probability in proportion to its weight; none when all are zero.
+template <typename Weight>
+std::optional<std::size_t> pick(Random& random, std::size_t count, Weight weight) {
+  double total = 0;
+  for (std::size_t i = 0; i < count; ++i) total += weight(i);
+  if (total <= 0) return std::nullopt;
+  double left = std::uniform_real_distribution<double>(0, total)(random);
+  for (std::size_t i = 0; i < count; ++i) {
+    left -= weight(i);
+    if (left < 0) return i;
+  }
+  return count - 1;
+}
+
+}  // namespace
+
+bool Machine::done() const {
+  const State& s = *state_;
+  return s.error || std::all_of(s.jobs.begin(), s.jobs.end(), [](const auto& job) { return job->done(); });
+}
+
+const std::optional<Error>& Machine::error() const { return state_->error; }
+Nanoseconds Machine::now() const { return state_->now; }
+const MachineDescription& Machine::description() const { return state_->description; }
+int Machine::tiers() const { return static_cast<int>(state_->description.tiers.size()); }
+
+Bytes Machine::capacity(int tier) const {
+  return {state_->capacity[static_cast<std::size_t>(tier)] * state_->region_size.value};
+}
+
+Bytes Machine::free(int tier) const {
+  const auto t = static_cast<std::size_t>(tier);
+  return {(state_->capacity[t] - state_->used[t]) * state_->region_size.value};
+}
+
+Nanoseconds Machine::loaded_latency(int tier) const {
+  const double latency = state_->load.latency[static_cast<std::size_t>(tier)];
+  if (latency <= 0) return state_->description.tiers[static_cast<std::size_t>(tier)].latency;
+  return Nanoseconds{static_cast<std::int64_t>(latency * 1e9 + 0.5)};
+}
+
+double Machine::traffic(int tier) const { return state_->load.traffic[static_cast<std::size_t>(tier)]; }
+
+std::span<const MachineTarget> Machine::targets() const {
+  for (auto& target : state_->targets)
+    target.progress = static_cast<double>(state_->jobs[target.job]->intervals());
+  return state_->targets;
+}
+
+double Machine::busy_threads() const {
+  double threads = 0;
+  for (const auto& job : state_->jobs)
+    if (!job->done()) threads += job->threads();
+  return threads;
+}
+
+Bytes Machine::region_size() const { return state_->region_size; }
+Region Machine::regions() const { return state_->regions; }
+Region Machine::allocated() const { return state_->allocated; }
+int Machine::tier_of(Region region) const { return state_->tier_of(region); }
+std::uint32_t Machine::target_of(Region region) const { return state_->owner[region]; }
+PageKind Machine::pages_of(Region region) const { return static_cast<PageKind>(state_->kind[region]); }
+
+Address Machine::address_of(Region region) const {
+  return kFirstAddress + static_cast<Address>(region) * state_->region_size.value;
+}
+
+std::optional<Region> Machine::region_at(Address address) const {
+  if (address < kFirstAddress) return std::nullopt;
+  const std::uint64_t region = (address - kFirstAddress) / state_->region_size.value;
+  if (region >= state_->regions) return std::nullopt;
+  return static_cast<Region>(region);
+}
+
+double Machine::miss_rate(Region region) const {
+  const std::size_t j = state_->job_index_of(region);
+  const Job& job = *state_->jobs[j];
+  if (job.done() || state_->interval_seconds[j] <= 0) return 0;
+  return job.misses_of(region - job.offset()) / state_->interval_seconds[j];
+}
+
+double Machine::stall_rate(Region region) const {
+  const std::size_t j = state_->job_index_of(region);
+  const Job& job = *state_->jobs[j];
+  const int tier = state_->tier_of(region);
+  if (job.done() || tier == kNowhere || state_->interval_seconds[j] <= 0) return 0;
+  return job.serialised_of(region - job.offset()) * state_->load.latency[static_cast<std::size_t>(tier)] /
+         state_->interval_seconds[j];
+}
+
+double Machine::miss_rate_of_tier(int tier) const {
+  double sum = 0;
+  for (std::size_t j = 0; j < state_->jobs.size(); ++j) {
+    if (state_->jobs[j]->done() || state_->interval_seconds[j] <= 0) continue;
+    sum += state_->jobs[j]->misses()[static_cast<std::size_t>(tier)] / state_->interval_seconds[j];
+  }
+  return sum;
+}
+
+double Machine::stall_rate_of_tier(int tier) const {
+  const auto t = static_cast<std::size_t>(tier);
+  double sum = 0;
+  for (std::size_t j = 0; j < state_->jobs.size(); ++j) {
+    if (state_->jobs[j]->done() || state_->interval_seconds[j] <= 0) continue;
+    sum += state_->jobs[j]->serialised()[t] * state_->load.latency[t] / state_->interval_seconds[j];
+  }
+  return sum;
+}
+
+std::optional<DrawnAccess> Machine::draw(Random& random, bool by_stall) const {
+  const State& s = *state_;
+  const auto& latency = s.load.latency;
+  const auto tiers = static_cast<std::size_t>(this->tiers());
+  // Weight of a stream's misses on a tier; by misses, every stream's weigh alike.
+  const auto weight = [&](const Job& job, std::size_t stream, std::size_t tier) {
+    const StreamSums& sums = job.index().sums(stream);
+    return by_stall ? sums.waits[tier] * job.index().serialised(stream) * latency[tier] : sums.misses[tier];
+  };
+  const auto of_stream = [&](const Job& job, std::size_t stream) {
+    double sum = 0;
+    for (std::size_t t = 0; t < tiers; ++t) sum += weight(job, stream, t);
+    return sum;
+  };
+  const auto j = pick(random, s.jobs.size(), [&](std::size_t i) {
+    if (s.jobs[i]->done() || s.interval_seconds[i] <= 0) return 0.0;
+    double sum = 0;
+    for (std::size_t k = 0; k < s.jobs[i]->index().streams(); ++k) sum += of_stream(*s.jobs[i], k);
+    return sum / s.interval_seconds[i];
+  });
+  if (!j) return std::nullopt;
+  const Job& job = *s.jobs[*j];
+  const auto stream = *pick(random, job.index().streams(), [&](std::size_t k) { return of_stream(job, k); });
+  return draw_in_stream(random, *j, stream, by_stall);
+}
+
+// Regions are drawn by waited-for misses; what else counts decides whether the draw is kept.
+std::optional<DrawnAccess> Machine::draw_in_stream(Random& random, std::size_t job_index, std::size_t stream,
+                                                   bool by_stall) const {
+  const State& s = *state_;
+  const Job& job = *s.jobs[job_index];
+  std::uniform_real_distribution<double> uniform(0, 1);
+  double slowest = 0;
+  for (const double latency : s.load.latency) slowest = std::max(slowest, latency);
+  while (true) {
+    const RegionDemand& entry = job.index().at(stream, uniform(random));
+    const int tier = job.placement()[entry.region];
+    if (tier == kNowhere) continue;
+    const double misses = entry.loads + entry.stores, waits = job.index().waits(entry);
+    const double kept = by_stall ? s.load.latency[static_cast<std::size_t>(tier)] / slowest
+                                 : misses / waits * std::min(1.0, s.description.store_wait);
+    if (uniform(random) >= kept) continue;
+    const double stores = by_stall ? (waits - entry.loads) / waits : entry.stores / misses;
+    const std::uint32_t target = job.info().streams[stream].target;
+    return DrawnAccess{job.offset() + entry.region,
+                       static_cast<std::uint32_t>(s.first_target[job_index]) + target,
+                       static_cast<std::uint32_t>(stream), tier, uniform(random) < stores};
+  }
+}
+
+std::optional<DrawnAccess> Machine::draw_miss(Random& random) const { return draw(random, false); }
+std::optional<DrawnAccess> Machine::draw_stall(Random& random) const { return draw(random, true); }
+
+void Machine::queue_move(Region region, int to) { state_->queue.push(region, to); }
+std::size_t Machine::queued() const { return state_->queue.size(); }
+void Machine::set_copy_threads(int threads) { state_->queue.threads = std::max(threads, 1); }
+void Machine::set_copy_rate(double bytes_per_second) { state_->queue.bytes_per_second = bytes_per_second; }
+
+double Machine::move_pages_of(Region region) const {
+  const auto size = static_cast<double>(state_->region_size.value);
+  const Bytes page =
+      pages_of(region) == PageKind::kHuge ? state_->description.huge_page : state_->description.small_page;
+  return std::max(1.0, size / static_cast<double>(page.value));
+}
+
+Nanoseconds Machine::move_duration(Region region) const {
+  const MigrationDescription& migration = state_->description.migration;
+  // Copying waits for memory like everything else: it slows down as the tiers fill up.
+  double slowdown = 1;
+  for (std::size_t t = 0; t < state_->description.tiers.size(); ++t) {
+    if (state_->load.latency[t] <= 0) continue;
+    slowdown = std::max(slowdown, state_->load.latency[t] / seconds(state_->description.tiers[t].latency));
+  }
+  const double copy = static_cast<double>(state_->region_size.value) / migration.copy_bandwidth * slowdown;
+  const double pages = move_pages_of(region) * seconds(migration.per_page);
+  return migration.fixed + Nanoseconds{static_cast<std::int64_t>((copy + pages) * 1e9)};
+}
+
+const MachineTotals& Machine::totals() const { return state_->totals; }
+const Interval& Machine::interval_of(std::size_t job) const { return state_->jobs[job]->interval(); }
+std::size_t Machine::jobs() const { return state_->jobs.size(); }
+Region Machine::offset_of(std::size_t job) const { return state_->jobs[job]->offset(); }
+const WorkloadInfo& Machine::info_of(std::size_t job) const { return state_->jobs[job]->info(); }
+std::uint64_t Machine::intervals_done(std::size_t job) const { return state_->jobs[job]->intervals(); }
+
+}  // namespace tier::sim

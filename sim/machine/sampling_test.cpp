@@ -1,0 +1,116 @@
+#include "sim/machine/sampling.h"
+
+#include <gtest/gtest.h>
+
+#include "sim/machine/machine_fixture.h"
+
+namespace tier::sim {
+namespace {
+
+struct Rig {
+  explicit Rig(const PlainWorkload& program, std::uint64_t fast = 1)
+      : machine(plain_machine(fast), workloads(program), placer) {
+    started = machine.start().has_value();
+  }
+  FirstTouch placer;
+  Machine machine;
+  bool started = false;
+};
+
+// Half the time computing, half waiting: 2.5e6 misses at 100 ns and as many seconds at 300 ns.
+PlainWorkload half_waiting() { return {{2.5e6F, 2.5e6F / 3}, 0.5, 1, 1, 0, 1000}; }
+
+double weight_of(const std::vector<SampledAccess>& samples, Region region) {
+  double sum = 0;
+  for (const auto& sample : samples) sum += sample.region == region ? sample.weight : 0;
+  return sum;
+}
+
+TEST(StallSampler, WeightsAreTheSecondsWaited) {
+  Rig rig(half_waiting());
+  ASSERT_TRUE(rig.started);
+  StallSampler sampler({1000, 1.0, 0.0, 0, Nanoseconds{0}}, 7);
+  rig.machine.attach(sampler);
+  rig.machine.advance(std::chrono::seconds(20));
+  const auto samples = sampler.take();
+  EXPECT_NEAR(static_cast<double>(sampler.counters().taken), 20'000, 1);
+  // 5 s on each region; four standard deviations of a binomial count are 0.25 s.
+  EXPECT_NEAR(weight_of(samples, 0), 5, 0.3);
+  EXPECT_NEAR(weight_of(samples, 1), 5, 0.3);
+  EXPECT_EQ(sampler.counters().undecoded + sampler.counters().delivered, sampler.counters().taken);
+}
+
+TEST(StallSampler, ThinningKeepsTheWeightAndChargesLess) {
+  Rig rig(half_waiting());
+  ASSERT_TRUE(rig.started);
+  StallSampler sampler({1000, 1.0, 0.0, 100, std::chrono::microseconds(1)}, 7);
+  rig.machine.attach(sampler);
+  rig.machine.advance(std::chrono::seconds(20));
+  const auto samples = sampler.take();
+  EXPECT_NEAR(static_cast<double>(sampler.counters().taken), 2000, 2);
+  EXPECT_NEAR(weight_of(samples, 0) + weight_of(samples, 1), 10, 1);
+  EXPECT_NEAR(rig.machine.totals().interference, static_cast<double>(sampler.counters().delivered) * 1e-6,
+              1e-9);
+}
+
+TEST(MissSampler, CountsEventsOnItsTiersOnly) {
+  Rig rig(half_waiting());
+  ASSERT_TRUE(rig.started);
+  MissSampler everything({1000, ~0U, 0, 1e9, Nanoseconds{0}}, 3), slow({1000, 2, 0, 1e9, Nanoseconds{0}}, 3);
+  rig.machine.attach(everything);
+  rig.machine.attach(slow);
+  rig.machine.advance(std::chrono::seconds(5));
+  const auto all = everything.take(), far = slow.take();
+  EXPECT_NEAR(weight_of(all, 0), 12.5e6, 0.6e6);
+  EXPECT_NEAR(weight_of(all, 1), 12.5e6 / 3, 0.3e6);
+  EXPECT_EQ(weight_of(far, 0), 0);
+  EXPECT_NEAR(weight_of(far, 1), 12.5e6 / 3, 0.3e6);
+}
+
+TEST(MissSampler, WhatComesTooFastIsLostAndCounted) {
+  Rig rig(half_waiting());
+  ASSERT_TRUE(rig.started);
+  MissSampler sampler({10, ~0U, 0, 1000, Nanoseconds{0}}, 3);
+  rig.machine.attach(sampler);
+  rig.machine.advance(std::chrono::seconds(1));
+  EXPECT_LE(sampler.take().size(), 1001U);
+  EXPECT_GT(sampler.counters().lost, 100'000U);
+}
+
+TEST(TouchProbability, SaturatesAndTellsHugePagesFromSmall) {
+  PlainWorkload program{{1e6, 10}, 1, 1, 1, 0, 1000};
+  Rig huge(program, 2);
+  program.pages = PageKind::kSmall;
+  Rig small(program, 2);
+  ASSERT_TRUE(huge.started && small.started);
+  huge.machine.advance(Nanoseconds{1});
+  small.machine.advance(Nanoseconds{1});
+  const auto window = std::chrono::milliseconds(5);
+  EXPECT_NEAR(touch_probability(huge.machine, 0, window), 1, 1e-9);
+  EXPECT_NEAR(touch_probability(huge.machine, 1, window), 10 / 1.1 * 5e-3, 2e-3);
+  EXPECT_LT(touch_probability(small.machine, 1, window), touch_probability(huge.machine, 1, window) / 400);
+}
+
+TEST(HintFaults, HotPagesFaultSoonColdOnesLateAndReleasedOnesNever) {
+  PlainWorkload program{{1e6, 2}, 1, 1, 1, 0, 1000};
+  Rig rig(program, 2);
+  ASSERT_TRUE(rig.started);
+  HintFaults faults(std::chrono::microseconds(1), 11);
+  rig.machine.attach(faults);
+  rig.machine.advance(std::chrono::milliseconds(10));
+  faults.unmap(rig.machine, 0);
+  faults.unmap(rig.machine, 1);
+  rig.machine.advance(std::chrono::milliseconds(1));
+  const auto soon = faults.take();
+  ASSERT_EQ(soon.size(), 1U);
+  EXPECT_EQ(soon[0].region, 0U);
+  EXPECT_LT(soon[0].touched - soon[0].unmapped, std::chrono::milliseconds(1));
+  rig.machine.advance(std::chrono::seconds(30));
+  const auto late = faults.take();
+  ASSERT_EQ(late.size(), 1U);
+  EXPECT_GT(late[0].touched - late[0].unmapped, std::chrono::milliseconds(1));
+  EXPECT_NEAR(rig.machine.totals().interference, 2e-6, 1e-9);
+}
+
+}  // namespace
+}  // namespace tier::sim
