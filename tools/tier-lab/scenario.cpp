@@ -5,8 +5,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "tools/tier-lab/plugin/region_table.h"
 #include "core/toml_reader.h"
+#include "tools/tier-lab/plugin/region_table.h"
 
 namespace tier::lab {
 namespace {
