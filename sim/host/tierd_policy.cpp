@@ -1,0 +1,126 @@
+#include "sim/host/tierd_policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tier::sim {
+namespace {
+
+struct Override {
+  const char* name;
+  void (*set)(TierdSettings&, double);
+};
+
+constexpr Override kOverrides[] = {
+    {"horizon", [](TierdSettings& s, double v) { s.engine.policy.horizon = static_cast<int>(v); }},
+    {"interval_s",
+     [](TierdSettings& s, double v) {
+       s.engine.interval = Nanoseconds{static_cast<std::int64_t>(std::max(v, 1e-3) * 1e9)};
+     }},
+    {"rate_mib_s",
+     [](TierdSettings& s, double v) {
+       s.migrator.rate = {static_cast<std::uint64_t>(v) << 20};
+       s.engine.policy.bytes_per_tick = s.migrator.rate;
+     }},
+    {"samples_per_second", [](TierdSettings& s, double v) { s.sampling.most_per_second = v; }},
+    {"move_cost_scale", [](TierdSettings& s, double v) { s.engine.policy.move_cost_scale = v; }},
+    {"cooldown",
+     [](TierdSettings& s, double v) { s.engine.policy.cooldown = static_cast<std::uint32_t>(v); }},
+    {"promotion_caution", [](TierdSettings& s, double v) { s.engine.policy.promotion_caution = v; }},
+    {"demotion_caution", [](TierdSettings& s, double v) { s.engine.policy.demotion_caution = v; }},
+};
+
+}  // namespace
+
+TierdSettings default_tierd() {
+  TierdSettings settings;
+  settings.engine.act = true;
+  settings.engine.targets.default_minimum = {1};
+  settings.sampling.rate = 250;
+  settings.sampling.most_per_second = 2000;
+  return settings;
+}
+
+Result<TierdSettings> tierd_with(const PolicySettingsMap& overrides) {
+  TierdSettings settings = default_tierd();
+  for (const auto& [name, value] : overrides) {
+    const auto* known = std::find_if(std::begin(kOverrides), std::end(kOverrides),
+                                     [&](const Override& o) { return name == o.name; });
+    if (known == std::end(kOverrides)) {
+      std::string names;
+      for (const Override& o : kOverrides) names += (names.empty() ? "" : ", ") + std::string(o.name);
+      return fail(ErrorKind::kUsage, fmt::format("tierd has no setting \"{}\"", name),
+                  "use one of: " + names);
+    }
+    known->set(settings, value);
+  }
+  return settings;
+}
+
+TierdPolicy::~TierdPolicy() {
+  if (migrator_) migrator_->stop();
+}
+
+void TierdPolicy::start(Machine& machine) {
+  platform_ = std::make_unique<SimulatedPlatform>(machine);
+  executor_ = std::make_shared<ManualExecutor>();
+  settings_.migrator.huge_page = machine.region_size();
+  settings_.engine.tracker.region_size = machine.region_size();
+  migrator_ = std::make_unique<Migrator>(*platform_, *platform_, *platform_, *platform_, settings_.migrator,
+                                         executor_);
+  auto source = std::make_unique<SimulatedStallSource>(machine, settings_.sampling, seed_);
+  (void)source->start();  // attaching to a simulated machine cannot fail
+  EngineParts parts{
+      *platform_, *platform_, *migrator_,
+      *platform_, *platform_, *platform_,
+      *platform_, *platform_, *platform_,
+      {},         Pid{1},     [&machine] {
+                      return static_cast<std::int64_t>(machine.now().count()); }};
+  parts.sources.push_back(std::move(source));
+  auto engine = Engine::create(std::move(parts), settings_.engine);
+  if (engine) engine_ = std::move(*engine);
+  next_tick_ = machine.now() + settings_.engine.interval;
+}
+
+Nanoseconds TierdPolicy::step(Machine& machine) {
+  constexpr Nanoseconds kNever = std::chrono::hours(1 << 20);
+  if (!engine_) return kNever;
+  while (!machine.done()) {
+    if (machine.now() >= next_tick_) {
+      engine_->tick();
+      next_tick_ += settings_.engine.interval;
+      next_move_ = machine.now();
+    } else if (next_move_ && *next_move_ <= machine.now()) {
+      const auto wait = executor_->run_once();
+      if (wait) {
+        next_move_ = machine.now() + *wait;
+      } else {
+        next_move_.reset();
+      }
+    } else {
+      return next_move_ ? std::min(*next_move_, next_tick_) : next_tick_;
+    }
+  }
+  return kNever;
+}
+
+PolicyEntry tierd_entry() {
+  PolicyEntry entry;
+  entry.name = "tierd";
+  entry.description = "this project's own engine, reactive forecast";
+  entry.make = [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
+    auto settings = tierd_with(context.settings);
+    if (!settings) return tl::make_unexpected(settings.error());
+    return std::make_unique<TierdPolicy>(std::move(*settings), context.seed);
+  };
+  entry.sweep = {{},
+                 {{"horizon", 4}},
+                 {{"interval_s", 0.5}},
+                 {{"rate_mib_s", 1024}},
+                 {{"samples_per_second", 8000}},
+                 {{"demotion_caution", 1}}};
+  return entry;
+}
+
+}  // namespace tier::sim

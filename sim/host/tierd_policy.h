@@ -1,0 +1,51 @@
+// tierd itself as a policy on a simulated machine: the daemon's engine and migrator, linked, not rewritten.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "migrator/migrator.h"
+#include "sim/host/platform.h"
+#include "sim/policies/policy.h"
+#include "tierd/daemon/engine.h"
+
+namespace tier::sim {
+
+struct TierdSettings {
+  EngineSettings engine;
+  MigratorSettings migrator;
+  StallSamplingSettings sampling;
+  // The daemon's own work of one tick takes no time here; `tools/bench` has its cost.
+};
+
+// As installed, in act mode. Sampling: the kernel's tick of 250 Hz on every busy CPU, thinned to what 1 % of
+// a CPU pays for at 5 us a sample (docs/benchmarks.md, sampling-price).
+TierdSettings default_tierd();
+// Overrides by name, for sweeps: horizon, interval_s, rate_mib_s, samples_per_second, move_cost_scale,
+// cooldown, promotion_caution, demotion_caution. kUsage lists the names.
+Result<TierdSettings> tierd_with(const PolicySettingsMap& overrides);
+
+class TierdPolicy final : public TieringPolicy {
+ public:
+  TierdPolicy(TierdSettings settings, std::uint64_t seed) : settings_(std::move(settings)), seed_(seed) {}
+  ~TierdPolicy() override;
+  void start(Machine& machine) override;
+  Nanoseconds step(Machine& machine) override;
+
+  const Engine& engine() const { return *engine_; }
+
+ private:
+  TierdSettings settings_;
+  std::uint64_t seed_;
+  std::unique_ptr<SimulatedPlatform> platform_;
+  std::shared_ptr<ManualExecutor> executor_;
+  std::unique_ptr<Migrator> migrator_;
+  std::unique_ptr<Engine> engine_;
+  Nanoseconds next_tick_{};
+  std::optional<Nanoseconds> next_move_;  // none: until the next tick there is nothing to move
+};
+
+// The table's line for it; `forecaster` as in the configuration.
+PolicyEntry tierd_entry();
+
+}  // namespace tier::sim

@@ -1,0 +1,83 @@
+#include "sim/host/tierd_policy.h"
+
+#include <gtest/gtest.h>
+
+#include "sim/host/run.h"
+#include "sim/machine/machine_fixture.h"
+
+namespace tier::sim {
+namespace {
+
+// Sixteen hot regions behind forty-eight cold ones: first touch leaves all the hot ones in the slow tier.
+PlainWorkload hot_last(std::size_t seconds) {
+  PlainWorkload program;
+  program.loads.assign(64, 2e4F);
+  for (std::size_t i = 48; i < 64; ++i) program.loads[i] = 4e5F;
+  program.compute = 0.2;
+  program.repeat = seconds;
+  return program;
+}
+
+TEST(TierdPolicy, BringsTheHotRegionsUpAndGains) {
+  FirstTouch none;
+  Machine untouched(plain_machine(20), workloads(hot_last(60)), none);
+  ASSERT_TRUE(untouched.start());
+  run(untouched);
+  TierdPolicy tierd(default_tierd(), 1);
+  Machine machine(plain_machine(20), workloads(hot_last(60)), tierd);
+  int fast = 0;
+  RunOptions options;
+  options.watch = [&](const Machine& now) {
+    fast = 0;
+    for (Region region = 48; region < 64 && !now.done(); ++region) fast += now.tier_of(region) == 0;
+    if (now.done()) fast = -1;
+  };
+  options.most = std::chrono::seconds(30);
+  EXPECT_FALSE(run(machine, tierd, options)) << "the limit comes first";
+  EXPECT_GE(fast, 15);
+  EXPECT_LT(machine.totals().stall, 0.8 * untouched.totals().stall);
+  EXPECT_GT(tierd.engine().ledger().totals().useful, 10U);
+}
+
+TEST(TierdPolicy, TheSameSeedGivesTheSameBytes) {
+  const auto total = [](std::uint64_t seed) {
+    TierdPolicy tierd(default_tierd(), seed);
+    Machine machine(plain_machine(20), workloads(hot_last(20)), tierd);
+    EXPECT_TRUE(run(machine, tierd));
+    return std::pair(machine.totals().stall, machine.now());
+  };
+  EXPECT_EQ(total(1), total(1));
+  EXPECT_NE(total(1), total(2));
+}
+
+TEST(TierdPolicy, UnknownSettingsAreRefused) {
+  EXPECT_TRUE(tierd_with({{"horizon", 4}}));
+  EXPECT_FALSE(tierd_with({{"aggressiveness", 11}}));
+}
+
+TEST(SimulatedPlatform, MappingsFollowAllocationsAndReleases) {
+  FirstTouch placer;
+  Machine machine(plain_machine(20), workloads(hot_last(5)), placer);
+  SimulatedPlatform platform(machine);
+  EXPECT_FALSE(platform.describe(SimulatedPlatform::pid_of(0)));
+  ASSERT_TRUE(machine.start());
+  const Pid pid = SimulatedPlatform::pid_of(0);
+  auto mappings = platform.mappings(pid);
+  ASSERT_TRUE(mappings);
+  ASSERT_EQ(mappings->size(), 1U);
+  EXPECT_EQ((*mappings)[0].range.size(), Bytes{64 * kDefaultRegionSize.value});
+  const auto version = platform.mappings_version(pid);
+  platform.on_release(machine, 10, 4);
+  EXPECT_NE(platform.mappings_version(pid), version);
+  mappings = platform.mappings(pid);
+  ASSERT_EQ(mappings->size(), 2U);
+  EXPECT_EQ((*mappings)[0].range.end, machine.address_of(10));
+  EXPECT_EQ((*mappings)[1].range.start, machine.address_of(14));
+  platform.on_allocate(machine, 10, 4);
+  EXPECT_EQ(platform.mappings(pid)->size(), 1U);
+  run(machine);
+  EXPECT_FALSE(platform.describe(pid)) << "it has ended";
+}
+
+}  // namespace
+}  // namespace tier::sim
