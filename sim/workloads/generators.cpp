@@ -1,0 +1,102 @@
+#include "sim/workloads/generators.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/quantity.h"
+#include "sim/workloads/patterns.h"
+
+namespace tier::sim {
+namespace {
+
+constexpr double kMiB = 1048576, kGiB = 1024 * kMiB, kTiB = 1024 * kGiB;
+constexpr std::string_view kTracePrefix = "trace:";
+constexpr std::string_view kBeside = " + ";
+
+Common common_of(const Values& values) {
+  Common common;
+  common.regions = static_cast<std::uint32_t>(values.bytes("footprint").value / common.region_size.value);
+  common.interval = Nanoseconds{std::llround(values["interval"] * 1e9)};
+  common.intervals =
+      std::max<std::uint64_t>(1, static_cast<std::uint64_t>(values["length"] / values["interval"] + 0.5));
+  common.threads = values["threads"];
+  common.intensity = values["intensity"];
+  common.seed = values.count("seed");
+  common.pages = values["pages"] == 0 ? PageKind::kSmall : PageKind::kHuge;
+  return common;
+}
+
+std::string names() {
+  std::string text;
+  for (const GeneratorEntry& entry : generator_table()) text += std::string(entry.name) + ", ";
+  return text + "trace:PATH";
+}
+
+}  // namespace
+
+std::vector<Parameter> with_common(std::vector<Parameter> own, double intensity) {
+  std::vector<Parameter> all = {
+      {"footprint", "memory it allocates", Unit::kBytes, 16 * kGiB, 64 * kMiB, 16 * kTiB},
+      {"length", "nominal running time", Unit::kSeconds, 300, 0.01, 86400},
+      {"interval", "nominal time of one step", Unit::kSeconds, 1, 0.01, 60},
+      {"threads", "that run at the same time", Unit::kCount, 8, 1, 1024},
+      {"intensity", "share of the time that waits for memory when every load takes 100 ns", Unit::kShare,
+       intensity, 0.01, 0.99},
+      {"pages", "huge or small", Unit::kPages, 1, 0, 1},
+      {"seed", "of everything drawn", Unit::kCount, 1, 0, 9007199254740991},
+  };
+  all.insert(all.end(), own.begin(), own.end());
+  return all;
+}
+
+std::span<const GeneratorEntry> generator_table() {
+  static const std::vector<GeneratorEntry> table = {
+      gups(),  gups_moving(),  gups_scattered(), zipf(),   stencil(), phases(),   scan(),
+      chase(), generational(), bursts(),         zigzag(), stairs(),  training(),
+  };
+  return table;
+}
+
+Result<WorkloadFactory> parse_workload(const std::string& spec) {
+  if (spec.find(kBeside) != std::string::npos)
+    return fail(ErrorKind::kUsage, fmt::format("\"{}\" is more than one workload", spec),
+                "give one workload here");
+  const std::size_t colon = spec.find(':');
+  const std::string name = spec.substr(0, colon);
+  const auto table = generator_table();
+  const auto entry =
+      std::find_if(table.begin(), table.end(), [&](const GeneratorEntry& e) { return name == e.name; });
+  if (entry == table.end())
+    return fail(ErrorKind::kUsage, fmt::format("there is no workload \"{}\"", name),
+                "choose from " + names());
+  auto values =
+      parse_values(colon == std::string::npos ? std::string{} : spec.substr(colon + 1), entry->parameters);
+  if (!values)
+    return fail(ErrorKind::kUsage, fmt::format("{}: {}", name, values.error().message), values.error().fix);
+  const Common common = common_of(*values);
+  // Made once now, so that contradictions are told before anything runs.
+  if (auto trial = entry->make(common, *values); !trial)
+    return fail(trial.error().kind, fmt::format("{}: {}", name, trial.error().message), trial.error().fix);
+  return
+      [spec, common, make = entry->make, values = *std::move(values)]() -> Result<std::unique_ptr<Workload>> {
+        return make(common, values).map([&](std::unique_ptr<Pattern> pattern) {
+          return make_generated(spec, common, std::move(pattern));
+        });
+      };
+}
+
+Result<std::vector<WorkloadFactory>> parse_workloads(const std::string& spec) {
+  std::vector<WorkloadFactory> factories;
+  for (std::size_t begin = 0; begin <= spec.size();) {
+    const std::size_t end = std::min(spec.find(kBeside, begin), spec.size());
+    auto factory = parse_workload(spec.substr(begin, end - begin));
+    if (!factory) return tl::make_unexpected(factory.error());
+    factories.push_back(*std::move(factory));
+    begin = end + kBeside.size();
+  }
+  return factories;
+}
+
+}  // namespace tier::sim
