@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/quantity.h"
+#include "sim/trace/trace.h"
 #include "sim/workloads/patterns.h"
 
 namespace tier::sim {
@@ -32,6 +32,15 @@ std::string names() {
   std::string text;
   for (const GeneratorEntry& entry : generator_table()) text += std::string(entry.name) + ", ";
   return text + "trace:PATH";
+}
+
+Result<WorkloadFactory> recorded(const std::filesystem::path& path) {
+  // Opened once now, so that a wrong path is told before anything runs.
+  if (auto trial = open_trace(path); !trial) return tl::make_unexpected(trial.error());
+  return [path]() -> Result<std::unique_ptr<Workload>> {
+    return open_trace(path).map(
+        [](std::unique_ptr<TraceReader> reader) -> std::unique_ptr<Workload> { return reader; });
+  };
 }
 
 }  // namespace
@@ -63,6 +72,7 @@ Result<WorkloadFactory> parse_workload(const std::string& spec) {
   if (spec.find(kBeside) != std::string::npos)
     return fail(ErrorKind::kUsage, fmt::format("\"{}\" is more than one workload", spec),
                 "give one workload here");
+  if (spec.starts_with(kTracePrefix)) return recorded(spec.substr(kTracePrefix.size()));
   const std::size_t colon = spec.find(':');
   const std::string name = spec.substr(0, colon);
   const auto table = generator_table();

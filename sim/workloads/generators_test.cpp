@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <numeric>
 #include <set>
 
+#include "sim/trace/trace.h"
 #include "sim/workloads/workload_reading.h"
 
 namespace tier::sim {
@@ -242,6 +244,23 @@ TEST(GeneratorTable, IsWhatTheDocumentationSays) {
     if (p.name == std::string("intensity")) continue;  // each has its own
     EXPECT_THAT(text, HasSubstr(row(p).substr(2))) << row(p).substr(2);
   }
+}
+
+TEST(ParseWorkload, OpensARecordedTraceEachTimeFromItsStart) {
+  const std::string path = ::testing::TempDir() + "generators_test.trace";
+  const ReadWorkload generated = read("generational:footprint=64MiB,length=40s");
+  TraceHeader header;
+  header.workload = generated.info;
+  auto writer = create_trace(path, header);
+  ASSERT_TRUE(writer) << writer.error().text();
+  for (const Interval& interval : generated.intervals) ASSERT_TRUE((*writer)->append(interval));
+  ASSERT_TRUE((*writer)->finish());
+  const auto factory = parse_workload("trace:" + path);
+  ASSERT_TRUE(factory) << factory.error().text();
+  EXPECT_TRUE(same(read(*factory), generated));
+  EXPECT_TRUE(same(read(*factory), generated));
+  std::remove(path.c_str());
+  EXPECT_FALSE(parse_workload("trace:" + path));
 }
 
 TEST(GeneratorTable, HasNoNameTwice) {
