@@ -41,6 +41,7 @@ class ChunkWriter {
   Result<void> finish();                                         // the file gets its name
 
  private:
+  Result<void> usable() const;
   Result<void> put(std::string_view bytes);
   tl::unexpected<Error> failed(const char* verb);
 

@@ -60,10 +60,14 @@ tl::unexpected<Error> ChunkWriter::failed(const char* verb) {
               "make room and record again; that file can be read as far as it goes");
 }
 
+Result<void> ChunkWriter::usable() const {
+  if (!failed_ && file_ != nullptr) return {};
+  return fail(ErrorKind::kFailed,
+              fmt::format("{} takes no more: writing failed, or it was finished", path_.string()));
+}
+
 Result<void> ChunkWriter::put(std::string_view bytes) {
-  if (failed_ || file_ == nullptr)
-    return fail(ErrorKind::kFailed,
-                fmt::format("{} takes no more: writing failed, or it was finished", path_.string()));
+  if (auto done = usable(); !done) return done;
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) return failed("write");
   return {};
 }
@@ -85,7 +89,7 @@ Result<void> ChunkWriter::write(ChunkType type, std::string_view payload) {
 }
 
 Result<void> ChunkWriter::finish() {
-  if (auto done = put({}); !done) return done;
+  if (auto done = usable(); !done) return done;
   const bool closed = std::fclose(file_) == 0;
   file_ = nullptr;
   if (!closed) return failed("write");
