@@ -1,6 +1,7 @@
 #include "core/topology.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace tier {
 namespace {
@@ -28,6 +29,20 @@ void fill_missing_latency(std::vector<NumaNode>& nodes) {
     node.read_latency = kLocalGuess * nearest_cpu_distance(node, snapshot) / kLocalDistance;
     node.latency_source = FactSource::kDistance;
   }
+}
+
+// What a node is ranked by. The kernel's own measure where bandwidth is known of all: latency over bandwidth,
+// up to a constant (mm/memory-tiers.c, mt_perf_to_adistance). By latency alone HBM, which answers a single
+// load later than the DDR beside it, would be the slow tier of its machine.
+std::vector<double> abstract_distances(const std::vector<NumaNode>& nodes) {
+  const bool bandwidth = std::all_of(nodes.begin(), nodes.end(), [](const NumaNode& n) {
+    return n.read_bandwidth && n.read_bandwidth->value > 0 && n.latency_source != FactSource::kConfig;
+  });
+  std::vector<double> distances;
+  for (const NumaNode& node : nodes)
+    distances.push_back(seconds(*node.read_latency) /
+                        (bandwidth ? static_cast<double>(node.read_bandwidth->value) : 1));
+  return distances;
 }
 
 }  // namespace
@@ -58,16 +73,20 @@ Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, double same_tier) 
     return fail(ErrorKind::kUnsupported, "no online NUMA node has memory",
                 "check /sys/devices/system/node and the kernel's NUMA support");
   }
-  std::stable_sort(usable.begin(), usable.end(),
-                   [](const NumaNode& a, const NumaNode& b) { return *a.read_latency < *b.read_latency; });
+  const std::vector<double> distances = abstract_distances(usable);
+  std::vector<std::size_t> order(usable.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return distances[a] < distances[b]; });
 
   TierTopology topology;
-  for (const auto& node : usable) {
-    const bool opens =
-        topology.tiers.empty() ||
-        seconds(*node.read_latency) > seconds(topology.tiers.back().unloaded_latency) * same_tier;
-    if (opens) topology.tiers.push_back({static_cast<int>(topology.tiers.size()), {}, *node.read_latency});
-    topology.tiers.back().nodes.push_back(node.id);
+  double opened = 0;  // distance of the tier's first node
+  for (const std::size_t i : order) {
+    if (topology.tiers.empty() || distances[i] > opened * same_tier) {
+      topology.tiers.push_back({static_cast<int>(topology.tiers.size()), {}, *usable[i].read_latency});
+      opened = distances[i];
+    }
+    topology.tiers.back().nodes.push_back(usable[i].id);
   }
   std::sort(usable.begin(), usable.end(), [](const NumaNode& a, const NumaNode& b) { return a.id < b.id; });
   topology.nodes = std::move(usable);

@@ -41,10 +41,11 @@ struct TierTopology {
   std::optional<int> tier_of(NodeId) const;  // rank
 };
 
-// Latency alone ranks: SLIT calls HBM farther on Xeon Max, and kernels put HBM and DDR into one memory tier
-// without HMAT, so neither is believed. Nodes within `same_tier` of the fastest of a group (ratio,
-// default 1.15) share a tier. Nodes without any latency fact rank by SLIT distance from the nearest CPU node,
-// marked kDistance. Fails when no node has memory.
+// Latency over bandwidth ranks, as the kernel's abstract distance does, where bandwidth is known of all nodes
+// and no latency is the administrator's word; else latency alone. SLIT calls HBM farther on Xeon Max, and
+// kernels put HBM and DDR into one memory tier without HMAT, so neither is believed. Nodes within `same_tier`
+// of the fastest of a group (ratio, default 1.15) share a tier. Nodes without any latency fact rank by SLIT
+// distance from the nearest CPU node, marked kDistance. Fails when no node has memory.
 Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, double same_tier = 1.15);
 
 // Loaded latency of each node now, and free bytes. One per tick.

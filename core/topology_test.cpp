@@ -29,6 +29,24 @@ TEST(BuildTiers, OrdersByLatencyNotByNodeNumber) {
   EXPECT_FALSE(t->tier_of(NodeId{7}).has_value());
 }
 
+TEST(BuildTiers, BandwidthCountsWhereAllNodesTellIt) {
+  NumaNode ddr = node(0, true, 112), hbm = node(1, false, 130);
+  ddr.read_bandwidth = Bytes{245'000'000'000};
+  auto t = build_tiers({ddr, hbm});
+  ASSERT_TRUE(t);
+  EXPECT_EQ(t->tier_of(NodeId{0}), 0) << "of one node bandwidth is not known: latency alone";
+  hbm.read_bandwidth = Bytes{590'000'000'000};
+  t = build_tiers({ddr, hbm});
+  ASSERT_TRUE(t);
+  EXPECT_EQ(t->tier_of(NodeId{1}), 0);
+  EXPECT_EQ(t->tiers[0].unloaded_latency, nanoseconds(130));
+  EXPECT_EQ(t->tier_of(NodeId{0}), 1);
+  hbm.latency_source = FactSource::kConfig;
+  t = build_tiers({ddr, hbm});
+  ASSERT_TRUE(t);
+  EXPECT_EQ(t->tier_of(NodeId{0}), 0) << "the administrator's latencies decide by themselves";
+}
+
 TEST(BuildTiers, NearlyEqualNodesShareATier) {
   const auto t =
       build_tiers({node(0, true, 100), node(1, true, 105), node(2, false, 300), node(3, false, 310)});
