@@ -15,10 +15,10 @@ constexpr double kHalfSample = 0.5;
 DemandForecast rate_forecast(const RegionKey& key, double samples, double demand, double exposure,
                              double weight) {
   const double shape = samples + kHalfSample;
+  const GammaRatios ratios = gamma_ratios(shape);
   const double scale = shape * weight / exposure, mean = demand / exposure;
-  const DemandQuantiles quantiles{static_cast<float>(std::min(scale * gamma_low_ratio(shape), mean)),
-                                  static_cast<float>(mean),
-                                  static_cast<float>(scale * gamma_high_ratio(shape))};
+  const DemandQuantiles quantiles{static_cast<float>(std::min(scale * ratios.low, mean)),
+                                  static_cast<float>(mean), static_cast<float>(scale * ratios.high)};
   DemandForecast forecast{key, {}};
   forecast.horizons.fill(quantiles);
   return forecast;

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 
 namespace tier {
 namespace {
@@ -37,8 +40,9 @@ double exact_quantile(double shape, double probability) {
   return std::exp((low + high) / 2);
 }
 
-struct Table {
-  explicit Table(double probability) {
+// Logarithms of one quantile's ratio, between which a line is as good as a curve.
+struct Points {
+  explicit Points(double probability) {
     for (int i = 0; i < kPoints; ++i) {
       const double shape = kLeastShape * std::exp2(static_cast<double>(i) / kPerOctave);
       log_ratio[i] = std::log(exact_quantile(shape, probability) / shape);
@@ -54,15 +58,41 @@ struct Table {
   std::array<double, kPoints> log_ratio{};
 };
 
+// The same drawn so finely that the ratios themselves may be interpolated, and the place found without a
+// logarithm: every octave in equal steps, as the exponent and the first bits of a double's fraction count
+// them. A forecast of every region each tick asks here.
+class Table {
+ public:
+  Table() {
+    const Points low(0.1), high(0.9);
+    for (std::size_t i = 0; i < kCells; ++i) {
+      const double shape = std::bit_cast<double>((kFirst + i) << kFractionBits);
+      ratios_[i] = {low.at(shape), high.at(shape)};
+    }
+  }
+  GammaRatios at(double shape) const {
+    // Comparisons in this order make a NaN the least shape too, not a place outside the table.
+    const double clamped = shape > kLeastShape ? std::min(shape, kMostShape) : kLeastShape;
+    const auto bits = std::bit_cast<std::uint64_t>(clamped);
+    const GammaRatios& a = ratios_[(bits >> kFractionBits) - kFirst];
+    const GammaRatios& b = ratios_[(bits >> kFractionBits) - kFirst + 1];
+    const std::uint64_t fraction = bits & ((std::uint64_t{1} << kFractionBits) - 1);
+    const double part = static_cast<double>(static_cast<std::int64_t>(fraction)) * 0x1p-46;
+    return {a.low + (b.low - a.low) * part, a.high + (b.high - a.high) * part};
+  }
+
+ private:
+  static constexpr int kFractionBits = 46;  // of the 52, within one of 64 steps per octave
+  static constexpr std::uint64_t kFirst = std::bit_cast<std::uint64_t>(kLeastShape) >> kFractionBits;
+  static constexpr std::size_t kCells =
+      (std::bit_cast<std::uint64_t>(kMostShape) >> kFractionBits) - kFirst + 2;
+  std::array<GammaRatios, kCells> ratios_;
+};
+
 }  // namespace
 
-double gamma_low_ratio(double shape) {
-  static const Table table(0.1);
-  return table.at(shape);
-}
-
-double gamma_high_ratio(double shape) {
-  static const Table table(0.9);
+GammaRatios gamma_ratios(double shape) {
+  static const Table table;
   return table.at(shape);
 }
 

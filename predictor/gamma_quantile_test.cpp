@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace tier {
@@ -16,8 +17,8 @@ struct Known {
 TEST(GammaQuantile, AgreesWithTheTablesOfTheChiSquareDistribution) {
   for (const Known& known : {Known{0.5, 0.00789539, 1.352772}, Known{1, 0.1053605, 2.302585},
                              Known{10, 6.221305, 14.20599}, Known{500, 471.5665, 528.862}}) {
-    EXPECT_NEAR(gamma_low_ratio(known.shape) * known.shape / known.low, 1, 0.02) << known.shape;
-    EXPECT_NEAR(gamma_high_ratio(known.shape) * known.shape / known.high, 1, 0.02) << known.shape;
+    EXPECT_NEAR(gamma_ratios(known.shape).low * known.shape / known.low, 1, 0.02) << known.shape;
+    EXPECT_NEAR(gamma_ratios(known.shape).high * known.shape / known.high, 1, 0.02) << known.shape;
   }
 }
 
@@ -31,19 +32,26 @@ TEST(GammaQuantile, AgreesWithDrawnSamplesBetweenTheTablesPoints) {
       return static_cast<double>(std::count_if(drawn.begin(), drawn.end(), [&](double d) { return d < x; })) /
              static_cast<double>(drawn.size());
     };
-    EXPECT_NEAR(below(gamma_low_ratio(shape) * shape), 0.1, 0.008) << shape;
-    EXPECT_NEAR(below(gamma_high_ratio(shape) * shape), 0.9, 0.008) << shape;
+    EXPECT_NEAR(below(gamma_ratios(shape).low * shape), 0.1, 0.008) << shape;
+    EXPECT_NEAR(below(gamma_ratios(shape).high * shape), 0.9, 0.008) << shape;
   }
 }
 
 TEST(GammaQuantile, BracketsTheMeanTighterWithMoreEvidence) {
   double low = 0, high = 1e9;
   for (double shape = 0.5; shape < 2e5; shape *= 1.3) {
-    EXPECT_GE(gamma_low_ratio(shape), low);
-    EXPECT_LT(gamma_low_ratio(shape), 1);
-    EXPECT_LE(gamma_high_ratio(shape), high);
-    EXPECT_GT(gamma_high_ratio(shape), 1);
-    low = gamma_low_ratio(shape), high = gamma_high_ratio(shape);
+    EXPECT_GE(gamma_ratios(shape).low, low);
+    EXPECT_LT(gamma_ratios(shape).low, 1);
+    EXPECT_LE(gamma_ratios(shape).high, high);
+    EXPECT_GT(gamma_ratios(shape).high, 1);
+    low = gamma_ratios(shape).low, high = gamma_ratios(shape).high;
+  }
+}
+
+TEST(GammaQuantile, ShapesBeyondTheTableAreItsEnds) {
+  for (const auto& [beyond, end] : {std::pair{0.0, 0.01}, {-1.0, 0.01}, {1e-9, 0.01}, {1e300, 1e5}}) {
+    EXPECT_EQ(gamma_ratios(beyond).low, gamma_ratios(end).low) << beyond;
+    EXPECT_EQ(gamma_ratios(beyond).high, gamma_ratios(end).high) << beyond;
   }
 }
 

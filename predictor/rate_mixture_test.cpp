@@ -2,9 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
-#include "predictor/posterior_table.h"
+#include "predictor/outlook_table.h"
 
 namespace tier {
 namespace {
@@ -59,18 +60,26 @@ TEST(RateMixture, AHotSetThatAppearsLaterIsFound) {
 
 TEST(RateMixture, TheTableAgreesWithTheDirectAnswer) {
   const RateMixture mixture = learnt(observe(536, 0.037, 64, 2.8, 6));
-  auto table = std::make_unique<PosteriorTable>();
-  table->reset(mixture, kTicks);
-  const auto logs = mixture.log_exposures(kTicks);
+  auto table = std::make_unique<OutlookTable>();
+  const double after = kTicks + 1;
+  table->reset(mixture, kTicks, after, 2);
+  const auto logs = mixture.log_exposures(kTicks), logs_after = mixture.log_exposures(after);
   for (const double samples : {0.0, 1.0, 2.5, 40.0, 63.875, 200.0}) {
     for (int twice = 0; twice < 2; ++twice) {
-      EXPECT_DOUBLE_EQ(table->at(samples).mean, mixture.posterior(samples, kTicks, logs).mean) << samples;
-      EXPECT_DOUBLE_EQ(table->at(samples).log_marginal,
-                       mixture.posterior(samples, kTicks, logs).log_marginal);
+      const Outlook outlook = table->at(samples);
+      const auto was = mixture.posterior(samples, kTicks, logs);
+      const auto is = mixture.posterior(samples, after, logs_after);
+      EXPECT_DOUBLE_EQ(outlook.mean_before, was.mean) << samples;
+      EXPECT_DOUBLE_EQ(outlook.variance_before, was.variance) << samples;
+      EXPECT_DOUBLE_EQ(outlook.log_before, was.log_marginal) << samples;
+      EXPECT_DOUBLE_EQ(outlook.mean, is.mean) << samples;
+      EXPECT_DOUBLE_EQ(outlook.variance, is.variance) << samples;
+      EXPECT_DOUBLE_EQ(outlook.log_after, is.log_marginal) << samples;
+      EXPECT_DOUBLE_EQ(outlook.silence, std::exp((is.log_marginal - was.log_marginal) / 2)) << samples;
     }
   }
-  table->reset(mixture, 3);
-  EXPECT_DOUBLE_EQ(table->at(1).mean, mixture.posterior(1, 3, mixture.log_exposures(3)).mean)
+  table->reset(mixture, 3, 4, 1);
+  EXPECT_DOUBLE_EQ(table->at(1).mean_before, mixture.posterior(1, 3, mixture.log_exposures(3)).mean)
       << "no stale entry";
 }
 

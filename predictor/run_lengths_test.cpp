@@ -11,7 +11,7 @@ TEST(RunLengths, StaysDenseNearNowAndCoversTheLongMemory) {
   RunLengths runs;
   for (int t = 1; t <= 500; ++t) {
     const RunLengths::Step step = runs.advance();
-    EXPECT_EQ(step.count, runs.count());
+    EXPECT_EQ(step.newest, runs.slot(runs.count() - 1));
     EXPECT_LE(runs.count(), RunLengths::kMost);
     double older = 1e9;
     for (std::size_t i = 1; i < runs.count(); ++i) {
@@ -32,17 +32,19 @@ TEST(RunLengths, NoHypothesisSawMoreThanTheRegionsAge) {
   EXPECT_LT(runs.exposure(0, 3), 3);
 }
 
-// Replays the steps on plain lists of start ticks, as a belief's arrays are.
-TEST(RunLengths, StepsTellExactlyWhichHypothesisToDrop) {
+// Replays the steps on a plain array of start ticks, as a belief's arrays are.
+TEST(RunLengths, StepsTellExactlyWhichSlotBeginsAnew) {
   RunLengths runs;
-  std::vector<int> starts = {0};
+  std::vector<int> starts(RunLengths::kMost);
   for (int t = 1; t <= 300; ++t) {
     const RunLengths::Step step = runs.advance();
-    if (step.absorbed > 0) starts.erase(starts.begin() + static_cast<std::ptrdiff_t>(step.absorbed));
-    starts.push_back(t);
-    ASSERT_EQ(starts.size(), step.count);
-    for (std::size_t i = 1; i < starts.size(); ++i)
-      EXPECT_DOUBLE_EQ(runs.exposure(i, 1000), t - starts[i] + 1) << t << ' ' << i;
+    if (runs.count() == RunLengths::kMost && t >= static_cast<int>(RunLengths::kMost)) {
+      EXPECT_LT(starts[step.into], starts[step.newest]) << "what goes is added to its older neighbour";
+    }
+    starts[step.newest] = t;
+    EXPECT_EQ(runs.slot(0), 0u) << "\"always\" stays";
+    for (std::size_t i = 1; i < runs.count(); ++i)
+      EXPECT_DOUBLE_EQ(runs.exposure(i, 1000), t - starts[runs.slot(i)] + 1) << t << ' ' << i;
   }
 }
 
