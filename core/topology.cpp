@@ -59,6 +59,16 @@ std::optional<int> TierTopology::tier_of(NodeId id) const {
   return std::nullopt;
 }
 
+NodeRanks::NodeRanks(const TierTopology& topology) {
+  for (const auto& tier : topology.tiers) {
+    for (const NodeId id : tier.nodes) {
+      const auto i = static_cast<std::size_t>(id.value);
+      if (i >= ranks_.size()) ranks_.resize(i + 1, -1);
+      ranks_[i] = tier.rank;
+    }
+  }
+}
+
 const NodeState* SystemState::find(NodeId id) const {
   const auto it = std::find_if(nodes.begin(), nodes.end(), [&](const NodeState& n) { return n.node == id; });
   return it == nodes.end() ? nullptr : &*it;

@@ -48,6 +48,20 @@ struct TierTopology {
 // distance from the nearest CPU node, marked kDistance. Fails when no node has memory.
 Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, double same_tier = 1.15);
 
+// TierTopology::tier_of for many regions: one look into a list by node number.
+class NodeRanks {
+ public:
+  explicit NodeRanks(const TierTopology& topology);
+  // -1: in no tier.
+  int of(NodeId id) const {
+    const auto i = static_cast<std::size_t>(id.value);  // -1, not known, is beyond every list
+    return i < ranks_.size() ? ranks_[i] : -1;
+  }
+
+ private:
+  std::vector<int> ranks_;
+};
+
 // Loaded latency of each node now, and free bytes. One per tick.
 struct NodeState {
   NodeId node;

@@ -27,6 +27,8 @@ TEST(BuildTiers, OrdersByLatencyNotByNodeNumber) {
   EXPECT_EQ(t->tiers[0].nodes, (std::vector{NodeId{1}}));
   EXPECT_EQ(t->tier_of(NodeId{0}), 1);
   EXPECT_FALSE(t->tier_of(NodeId{7}).has_value());
+  const NodeRanks ranks(*t);
+  for (const int id : {-1, 0, 1, 2, 7}) EXPECT_EQ(ranks.of({id}), t->tier_of({id}).value_or(-1)) << id;
 }
 
 TEST(BuildTiers, BandwidthCountsWhereAllNodesTellIt) {

@@ -6,19 +6,27 @@
 namespace tier {
 
 void HeatRecord::add(const RegionSnapshot& snapshot, const TierTopology& topology) {
+  const NodeRanks ranks(topology);
   Column column;
   column.tick = snapshot.tick.value;
-  for (const auto& region : snapshot.regions) {
-    const auto tier = topology.tier_of(region.node);
-    if (region.demand.value <= 0 && !tier) continue;
+  const auto enter = [&](const Region& region, int rank) {
     column.entries.push_back(
-        {region.key, {static_cast<float>(region.demand.value), static_cast<std::int8_t>(tier.value_or(-1))}});
+        {region.key, {static_cast<float>(region.demand.value), static_cast<std::int8_t>(rank)}});
+  };
+  for (const auto& region : snapshot.regions) {
+    if (region.demand.value > 0) enter(region, ranks.of(region.node));
   }
   if (column.entries.size() > regions_) {
     const auto hotter = [](const Entry& a, const Entry& b) { return a.cell.demand > b.cell.demand; };
     std::nth_element(column.entries.begin(), column.entries.begin() + static_cast<std::ptrdiff_t>(regions_),
                      column.entries.end(), hotter);
     column.entries.resize(regions_);
+  }
+  // Where there is room left, others: a row's silent ticks still tell where it was.
+  for (const auto& region : snapshot.regions) {
+    if (column.entries.size() >= regions_) break;
+    const int rank = region.demand.value > 0 ? -1 : ranks.of(region.node);
+    if (rank >= 0) enter(region, rank);
   }
   columns_.push_back(std::move(column));
   if (columns_.size() > ticks_) columns_.pop_front();

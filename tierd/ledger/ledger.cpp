@@ -232,14 +232,17 @@ TickScore Ledger::score_placement(const RegionSnapshot& snapshot, const SystemSt
   std::vector<PlacedDemand> regions;
   Bytes fast_bytes;
   double fast = 0, fast_waited = 0, slow_waited = 0;
+  const NodeRanks ranks(topology);
   for (const Region& region : snapshot.regions) {
-    const std::optional<int> rank = topology.tier_of(region.node);
-    if (!rank) continue;
-    const auto& tier = topology.tiers[static_cast<std::size_t>(*rank)];
+    const int rank = ranks.of(region.node);
+    if (rank < 0) continue;
+    if (rank == 0) fast_bytes += region.resident;
+    if (region.demand.value <= 0) continue;  // nearly all of a tick: they only hold room
+    const auto& tier = topology.tiers[static_cast<std::size_t>(rank)];
     const double waited = region.demand.value * latency_of(system, region.node, tier.unloaded_latency);
     score.demand += region.demand.value;
-    (*rank == 0 ? fast_waited : slow_waited) += waited;
-    if (*rank == 0) fast += region.demand.value, fast_bytes += region.resident;
+    (rank == 0 ? fast_waited : slow_waited) += waited;
+    if (rank == 0) fast += region.demand.value;
     regions.push_back({region.demand.value, region.resident});
   }
   if (score.demand <= 0) return score;

@@ -132,7 +132,7 @@ MigrationRequest& Planner::add(std::size_t index, std::size_t to, MoveReason rea
 }
 
 void Planner::leave_offline_nodes() {
-  Order leaving;
+  std::vector<std::size_t> leaving;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     if (value_.nodes()[candidates_[i].node].leaving) leaving.push_back(i);
   }
@@ -149,15 +149,13 @@ void Planner::leave_offline_nodes() {
   }
 }
 
-Planner::Order Planner::insiders(std::size_t node) const {
-  Order order;
+Ranking Planner::insiders(std::size_t node) const {
+  std::vector<Ranking::Entry> entries;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    if (candidates_[i].node == node && !candidates_[i].settled) order.push_back(i);
+    if (candidates_[i].node == node && !candidates_[i].settled)
+      entries.push_back({-loss_density(candidates_[i]), static_cast<std::uint32_t>(i)});
   }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return loss_density(candidates_[a]) < loss_density(candidates_[b]);
-  });
-  return order;
+  return Ranking(std::move(entries));
 }
 
 // What the cgroups with a limit hold before the plan.
@@ -188,11 +186,11 @@ void Planner::keep_headroom(std::size_t index) {
   for (const Candidate& candidate : candidates_) {
     if (candidate.node == index) demand += candidate.forecast.mean, bytes += candidate.bytes;
   }
-  for (const std::size_t i : insiders(index)) {
-    const Candidate& candidate = candidates_[i];
-    if (node.free >= node.headroom) return;
+  Ranking order = insiders(index);
+  for (std::size_t i = 0; i < order.size() && node.free < node.headroom; ++i) {
+    const Candidate& candidate = candidates_[order.at(i)];
     if (candidate.forecast.mean * bytes > demand * candidate.bytes * kAverage) continue;
-    demote(i, MoveReason::kHeadroom);
+    demote(order.at(i), MoveReason::kHeadroom);
   }
 }
 
@@ -200,29 +198,29 @@ void Planner::keep_headroom(std::size_t index) {
 void Planner::keep_limits(std::size_t index) {
   const PlanNode& node = value_.nodes()[index];
   if (limits_.empty() || node.leaving || !node.usable || node.rank + 1 >= value_.ranks()) return;
-  for (const std::size_t i : insiders(index)) {
-    if (limits_.above(candidates_[i].limit, node.rank, 0) > 0) demote(i, MoveReason::kFastLimit);
+  Ranking order = insiders(index);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::size_t next = order.at(i);
+    if (limits_.above(candidates_[next].limit, node.rank, 0) > 0) demote(next, MoveReason::kFastLimit);
   }
 }
 
-Planner::Order Planner::outsiders(int rank) const {
+Ranking Planner::outsiders(int rank) const {
   const auto& nodes = value_.nodes();
   double fastest = 1e300;
   for (const PlanNode& node : nodes) {
     if (node.rank == rank) fastest = std::min(fastest, node.latency);
   }
-  std::vector<double> density(candidates_.size(), 0);
-  Order order;
+  std::vector<Ranking::Entry> entries;
+  entries.reserve(candidates_.size());
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const Candidate& candidate = candidates_[i];
     const PlanNode& here = nodes[candidate.node];
     if (candidate.settled || here.rank <= rank || here.leaving) continue;
-    density[i] = candidate.surely * (here.latency - fastest) / candidate.bytes;
-    if (density[i] > 0) order.push_back(i);
+    const double density = candidate.surely * (here.latency - fastest) / candidate.bytes;
+    if (density > 0) entries.push_back({density, static_cast<std::uint32_t>(i)});
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return density[a] > density[b]; });
-  return order;
+  return Ranking(std::move(entries));
 }
 
 void Planner::improve(int rank) {
@@ -234,14 +232,15 @@ void Planner::improve(int rank) {
   }
   // In a row: of those at their cgroup's limit, which says nothing of the others, and of the others.
   std::map<int, int> losers;
-  for (const std::size_t i : outsiders(rank)) {
-    const Candidate& candidate = candidates_[i];
+  Ranking order = outsiders(rank);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Candidate& candidate = candidates_[order.at(i)];
     const int kind = limits_.above(candidate.limit, rank, candidate.bytes) > 0 ? candidate.limit : -1;
     if (losers[kind] >= kLosersInARow) {
       if (kind < 0) return;
       continue;
     }
-    losers[kind] = try_promotion(i, rank) ? 0 : losers[kind] + 1;
+    losers[kind] = try_promotion(order.at(i), rank) ? 0 : losers[kind] + 1;
   }
 }
 
@@ -261,18 +260,19 @@ bool Planner::try_promotion(std::size_t index, int rank) {
   return true;
 }
 
-bool Planner::choose_victims(Swap& swap) const {
+bool Planner::choose_victims(Swap& swap) {
   const PlanNode& to = value_.nodes()[swap.to];
   const Candidate& winner = candidates_[swap.winner];
   double missing = winner.bytes - std::max(0.0, to.free - to.headroom);
   // Above its cgroup's limit it can only take the place of others of that cgroup.
   double above = limits_.above(winner.limit, to.rank, winner.bytes);
   std::vector<double> taken(value_.nodes().size(), 0);
-  const Order& order = inside_[swap.to];
+  Ranking& order = inside_[swap.to];
   for (std::size_t i = inside_next_[swap.to]; (missing > 0 || above > 0) && i < order.size(); ++i) {
-    const Candidate& victim = candidates_[order[i]];
+    const std::size_t index = order.at(i);
+    const Candidate& victim = candidates_[index];
     const bool own = above > 0 && victim.limit == winner.limit;
-    if (victim.settled || (above > 0 && !own) || !place_victim(swap, order[i], taken)) continue;
+    if (victim.settled || (above > 0 && !own) || !place_victim(swap, index, taken)) continue;
     missing -= victim.bytes;
     if (own) above -= victim.bytes;
     if (swap.gain - swap.loss <= input_.margin * swap.cost) return false;
@@ -332,7 +332,7 @@ void Planner::commit(const Swap& swap) {
   }
   if (!swap.winner_first) promote();
   std::size_t& next = inside_next_[swap.to];
-  while (next < inside_[swap.to].size() && candidates_[inside_[swap.to][next]].settled) ++next;
+  while (next < inside_[swap.to].size() && candidates_[inside_[swap.to].at(next)].settled) ++next;
 }
 
 }  // namespace tier

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tierd/policy/fast_limits.h"
+#include "tierd/policy/ranking.h"
 #include "tierd/policy/valuation.h"
 
 namespace tier {
@@ -14,8 +15,6 @@ class Planner {
   MigrationPlan make();
 
  private:
-  // Candidates by index; each list sorted by seconds per byte.
-  using Order = std::vector<std::size_t>;
   struct Swap {
     std::size_t winner = 0;
     std::size_t to = 0;  // node
@@ -34,10 +33,11 @@ class Planner {
   void demote(std::size_t candidate, MoveReason reason);
   void improve(int rank);
 
-  Order outsiders(int rank) const;
-  Order insiders(std::size_t node) const;  // least loss first
+  // By seconds per byte.
+  Ranking outsiders(int rank) const;         // greatest gain first
+  Ranking insiders(std::size_t node) const;  // least loss first
   bool try_promotion(std::size_t candidate, int rank);
-  bool choose_victims(Swap& swap) const;
+  bool choose_victims(Swap& swap);
   bool place_victim(Swap& swap, std::size_t victim, std::vector<double>& taken) const;
   void commit(const Swap& swap);
 
@@ -54,7 +54,7 @@ class Planner {
   Valuation value_;
   FastLimits limits_;
   std::vector<Candidate> candidates_;
-  std::vector<Order> inside_;             // by node; built for the tier being improved
+  std::vector<Ranking> inside_;           // by node; built for the tier being improved
   std::vector<std::size_t> inside_next_;  // first of inside_ that may still be displaced
   MigrationPlan plan_;
   double budget_ = 0;  // bytes left

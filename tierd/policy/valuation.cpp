@@ -59,7 +59,17 @@ const Target* Valuation::target_of(TargetId id) const {
   return it == targets_.end() ? nullptr : it->second;
 }
 
+std::size_t Valuation::index_of(NodeId id) const {
+  std::size_t i = 0;
+  while (i < nodes_.size() && nodes_[i].id != id) ++i;
+  return i;
+}
+
 const char* Valuation::obstacle(const Region& region) const {
+  return obstacle(region, target_of(region.key.target));
+}
+
+const char* Valuation::obstacle(const Region& region, const Target* target) const {
   if (region.node.value < 0 || region.resident.value == 0) return "nothing of it is known to be resident";
   switch (region.pinned) {
     case Pinned::kMlocked:
@@ -73,28 +83,29 @@ const char* Valuation::obstacle(const Region& region) const {
   }
   if (region.backing == Backing::kFile && !input_.settings.move_file_pages)
     return "file pages are left alone";
-  const Target* target = target_of(region.key.target);
   if (target == nullptr) return "its process is no longer watched";
   if (target->allowed_nodes.empty()) return "the nodes its process may use are not known";
-  const auto here = std::find_if(nodes_.begin(), nodes_.end(),
-                                 [&](const PlanNode& node) { return node.id == region.node; });
-  if (here == nodes_.end()) return "its node belongs to no tier";
-  if (!here->usable) return "its node is excluded, or its latency is not known";
+  const std::size_t here = index_of(region.node);
+  if (here == nodes_.size()) return "its node belongs to no tier";
+  if (!nodes_[here].usable) return "its node is excluded, or its latency is not known";
   return nullptr;
 }
 
 Candidate Valuation::candidate_of(const Region& region, const DemandForecast& forecast) const {
+  return candidate_of(region, forecast, target_of(region.key.target));
+}
+
+Candidate Valuation::candidate_of(const Region& region, const DemandForecast& forecast,
+                                  const Target* target) const {
   Candidate candidate;
   candidate.region = &region;
-  candidate.target = target_of(region.key.target);
+  candidate.target = target;
   candidate.forecast = forecast.horizons[horizon_index_];
   const DemandQuantiles& q = candidate.forecast;
   candidate.surely = q.mean - input_.settings.promotion_caution * (q.mean - q.low);
   candidate.possibly = q.mean + input_.settings.demotion_caution * (q.high - q.mean);
   candidate.bytes = static_cast<double>(region.resident.value);
-  const auto here = std::find_if(nodes_.begin(), nodes_.end(),
-                                 [&](const PlanNode& node) { return node.id == region.node; });
-  candidate.node = static_cast<std::size_t>(here - nodes_.begin());
+  candidate.node = index_of(region.node);
   candidate.settled = region.since_move < input_.settings.cooldown;
   return candidate;
 }
@@ -102,9 +113,13 @@ Candidate Valuation::candidate_of(const Region& region, const DemandForecast& fo
 std::vector<Candidate> Valuation::candidates() const {
   std::vector<Candidate> list;
   const auto& regions = input_.snapshot.regions;
+  list.reserve(regions.size());
+  const Target* target = nullptr;  // of the region before: they are sorted by target
   for (std::size_t i = 0; i < regions.size(); ++i) {
-    if (obstacle(regions[i]) == nullptr)
-      list.push_back(candidate_of(regions[i], input_.forecasts.forecasts[i]));
+    const TargetId id = regions[i].key.target;
+    if (target == nullptr || target->id != id) target = target_of(id);
+    if (obstacle(regions[i], target) == nullptr)
+      list.push_back(candidate_of(regions[i], input_.forecasts.forecasts[i], target));
   }
   return list;
 }
