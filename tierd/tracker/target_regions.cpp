@@ -41,10 +41,19 @@ std::vector<std::uint32_t> TargetRegions::set_mappings(std::span<const Mapping> 
 }
 
 RegionShape TargetRegions::shape(Address start) const {
+  return shape_from(start, first_mapping_ending_after(start));
+}
+
+RegionShape TargetRegions::shape(Address start, std::size_t& from) const {
+  while (from < mappings_.size() && mappings_[from].range.end <= start) ++from;
+  return shape_from(start, from);
+}
+
+RegionShape TargetRegions::shape_from(Address start, std::size_t first) const {
   const AddressRange whole{start, start + region_size_.value};
   RegionShape shape;
   std::uint64_t largest = 0;
-  for (std::size_t i = first_mapping_ending_after(start); i < mappings_.size(); ++i) {
+  for (std::size_t i = first; i < mappings_.size(); ++i) {
     const Mapping& mapping = mappings_[i];
     if (mapping.range.start >= whole.end) break;
     if (!accessible(mapping)) continue;
@@ -118,6 +127,8 @@ void TargetRegions::erase(Address start) {
   if (it == index_.end()) return;
   const std::uint32_t position = it->second;
   index_.erase(it);
+  set_resident(records_[position], 0);
+  moved_ = true;
   if (position + 1 != records_.size()) {
     records_[position] = records_.back();
     index_[records_[position].start] = position;
@@ -125,12 +136,40 @@ void TargetRegions::erase(Address start) {
   records_.pop_back();
 }
 
+void TargetRegions::set_resident(RegionRecord& record, std::uint32_t kib) {
+  resident_ += kib > 0;
+  resident_ -= record.resident_kib > 0;
+  record.resident_kib = kib;
+}
+
+void TargetRegions::list(RegionRecord& record) {
+  if (record.listed) return;
+  record.listed = true;
+  listed_.push_back({record.start, static_cast<std::uint32_t>(&record - records_.data())});
+}
+
+void TargetRegions::order_listed() {
+  const auto by_address = [](const Listed& a, const Listed& b) { return a.start < b.start; };
+  if (moved_) {
+    moved_ = false;
+    listed_.clear();
+    ordered_ = 0;
+    for (std::uint32_t i = 0; i < records_.size(); ++i) {
+      if (records_[i].listed) listed_.push_back({records_[i].start, i});
+    }
+  }
+  const auto fresh = listed_.begin() + static_cast<std::ptrdiff_t>(ordered_);
+  std::sort(fresh, listed_.end(), by_address);
+  std::inplace_merge(listed_.begin(), fresh, listed_.end(), by_address);
+}
+
 std::size_t TargetRegions::bytes_used() const {
   // A node of libstdc++'s unordered_map: next pointer, key, value, rounded up by malloc to 32 bytes.
   constexpr std::size_t kIndexNode = 32;
   std::size_t bytes = sizeof(*this) + records_.capacity() * sizeof(RegionRecord) +
                       index_.size() * kIndexNode + index_.bucket_count() * sizeof(void*) +
-                      since_.capacity() * sizeof(since_[0]) + mappings_.capacity() * sizeof(Mapping);
+                      listed_.capacity() * sizeof(Listed) + since_.capacity() * sizeof(since_[0]) +
+                      mappings_.capacity() * sizeof(Mapping);
   for (const Mapping& mapping : mappings_) {
     if (mapping.name.capacity() > 15) bytes += mapping.name.capacity() + 1;
   }

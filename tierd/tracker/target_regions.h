@@ -27,6 +27,7 @@ struct RegionRecord {
   std::uint32_t resident_kib = 0;
   std::int16_t node = -1;
   PageKind pages = PageKind::kUnknown;
+  bool listed = false;
 };
 
 // A region as its mappings make it.
@@ -48,6 +49,8 @@ class TargetRegions {
   const std::vector<Mapping>& mappings() const { return mappings_; }
   const Mapping* find_mapping(Address address) const;
   RegionShape shape(Address start) const;
+  // The same for starts that rise from call to call; `from` begins at 0.
+  RegionShape shape(Address start, std::size_t& from) const;
   Bytes mapped() const;
 
   // The first region at or after `from` that lies in an accessible mapping not held to be a sparse
@@ -58,12 +61,25 @@ class TargetRegions {
   const RegionRecord* find(Address start) const;
   RegionRecord& at_or_new(Address start, std::uint32_t now);  // must be mapped
   void erase(Address start);
+  void set_resident(RegionRecord& record, std::uint32_t kib);
+  std::uint64_t resident() const { return resident_; }  // records with something resident
   std::vector<RegionRecord>& records() { return records_; }
   const std::vector<RegionRecord>& records() const { return records_; }
 
+  // The records in the snapshot, a few among many: they are visited by address, and leave the list when
+  // `stays` says no.
+  void list(RegionRecord& record);
+  template <typename Stays>
+  void visit_listed(Stays stays);
   std::size_t bytes_used() const;
 
  private:
+  struct Listed {
+    Address start = 0;
+    std::uint32_t position = 0;  // in records_
+  };
+  void order_listed();
+  RegionShape shape_from(Address start, std::size_t first) const;
   std::size_t first_mapping_ending_after(Address address) const;
   bool sparse(const Mapping& mapping) const;
 
@@ -73,6 +89,23 @@ class TargetRegions {
   std::vector<std::uint32_t> since_;                  // per mapping: tick in which it was first seen
   std::vector<RegionRecord> records_;                 // in no order
   std::unordered_map<Address, std::uint32_t> index_;  // start -> position in records_
+  std::vector<Listed> listed_;                        // the first ordered_ by address, then the new ones
+  std::size_t ordered_ = 0;
+  bool moved_ = false;  // positions changed since
+  std::uint64_t resident_ = 0;
 };
+
+template <typename Stays>
+void TargetRegions::visit_listed(Stays stays) {
+  order_listed();
+  std::size_t kept = 0;
+  for (const Listed entry : listed_) {
+    RegionRecord& record = records_[entry.position];
+    record.listed = stays(record);
+    if (record.listed) listed_[kept++] = entry;
+  }
+  listed_.resize(kept);
+  ordered_ = kept;
+}
 
 }  // namespace tier

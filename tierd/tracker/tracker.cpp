@@ -29,6 +29,7 @@ struct Tracker::State {
   std::vector<std::uint32_t> free_slots;
   std::uint32_t now = 1;  // the running tick
   std::uint64_t sequence = 0;
+  std::size_t last_size = 0;  // regions of the last snapshot: the next has about as many
 
   std::deque<RegionKey> moved_queue;
   std::unordered_set<RegionKey> asked;  // in the running tick
@@ -46,7 +47,7 @@ struct Tracker::State {
   void ask_sampled(std::size_t max, std::vector<LocateRequest>& out);
   void ask_in_turn(std::size_t max, std::vector<LocateRequest>& out);
   void restart_walk();
-  Region describe(const TargetRegions& regions, const RegionRecord& record) const;
+  void describe(Region& region, const RegionShape& shape, const RegionRecord& record) const;
   void measure(Region& region, Active& counters, const SystemState& system, Nanoseconds slowest) const;
   bool upper(const RegionRecord& record) const;
   void close_target(TargetRegions& regions, const SystemState& system, Nanoseconds slowest,
@@ -75,6 +76,7 @@ bool Tracker::State::add_sample(TargetRegions& regions, const AccessSample& samp
   RegionRecord& record = regions.at_or_new(region_start(sample.address), now);
   record.sampled = now;
   Active& counters = active_of(record);
+  regions.list(record);
   ++counters.samples;
   if (sample.type == AccessType::kStore) ++counters.writes;
   (sample.meaning == WeightMeaning::kStall ? counters.stall : counters.accesses) += sample.weight;
@@ -99,15 +101,21 @@ void Tracker::State::ask_moved(std::size_t max, std::vector<LocateRequest>& out)
 }
 
 void Tracker::State::ask_sampled(std::size_t max, std::vector<LocateRequest>& out) {
-  for (const bool unknown_only : {true, false}) {
-    for (auto& [id, regions] : targets) {
-      for (const RegionRecord& record : regions.records()) {
-        if (out.size() >= max) return;
-        if (record.slot == kNoSlot || (unknown_only && record.located != 0)) continue;
-        if (record.located == 0 || now - record.located >= settings.locate_again)
-          ask(regions, record.start, out);
+  std::vector<RegionKey> old;  // after those whose place is not known at all
+  for (auto& [id, regions] : targets) {
+    for (const RegionRecord& record : regions.records()) {
+      if (out.size() >= max) return;
+      if (record.slot == kNoSlot) continue;
+      if (record.located == 0) {
+        ask(regions, record.start, out);
+      } else if (old.size() < max && now - record.located >= settings.locate_again) {
+        old.push_back({id, record.start});
       }
     }
+  }
+  for (const RegionKey& key : old) {
+    if (out.size() >= max) return;
+    ask(targets.at(key.target), key.start, out);
   }
 }
 
@@ -146,10 +154,7 @@ bool Tracker::State::upper(const RegionRecord& record) const {
          std::find(upper_nodes.begin(), upper_nodes.end(), NodeId{record.node}) != upper_nodes.end();
 }
 
-Region Tracker::State::describe(const TargetRegions& regions, const RegionRecord& record) const {
-  const RegionShape shape = regions.shape(record.start);
-  Region region;
-  region.key = {regions.target().id, record.start};
+void Tracker::State::describe(Region& region, const RegionShape& shape, const RegionRecord& record) const {
   region.range = shape.range;
   region.node = NodeId{record.node};
   region.resident = {static_cast<std::uint64_t>(record.resident_kib) << 10};
@@ -160,11 +165,13 @@ Region Tracker::State::describe(const TargetRegions& regions, const RegionRecord
   region.age = now - record.first_seen;
   region.idle = record.sampled == 0 ? kNever : now - record.sampled;
   region.since_move = record.moved == 0 ? kNever : now - record.moved;
-  return region;
 }
 
 void Tracker::State::measure(Region& region, Active& counters, const SystemState& system,
                              Nanoseconds slowest) const {
+  std::uint8_t& history = counters.ring[now % kHistoryTicks];
+  history = 0;
+  if (counters.samples == 0) return;
   const NodeState* node = system.find(region.node);
   const Nanoseconds known = node != nullptr ? node->loaded_latency : Nanoseconds{0};
   const Nanoseconds latency = known.count() > 0 ? known : slowest;
@@ -172,29 +179,32 @@ void Tracker::State::measure(Region& region, Active& counters, const SystemState
   if (latency.count() > 0) region.demand += Accesses{counters.stall / seconds(latency)};
   region.waited = StallSeconds{counters.stall} + stall(Accesses{counters.accesses}, latency);
   region.samples = counters.samples;
-  if (counters.samples > 0) region.write_share = static_cast<double>(counters.writes) / counters.samples;
-  counters.ring[now % kHistoryTicks] = quantize_demand(region.demand);
+  region.write_share = static_cast<double>(counters.writes) / counters.samples;
+  history = quantize_demand(region.demand);
   counters.stall = counters.accesses = 0;
   counters.samples = counters.writes = 0;
 }
 
 void Tracker::State::close_target(TargetRegions& regions, const SystemState& system, Nanoseconds slowest,
                                   RegionSnapshot& out) {
-  for (RegionRecord& record : regions.records()) {
-    if (record.slot == kNoSlot && !upper(record)) {
-      if (record.resident_kib > 0) ++out.quiet;
-      continue;
+  const TargetId id = regions.target().id;
+  std::size_t mapping = 0;
+  std::uint64_t resident = 0;
+  regions.visit_listed([&](RegionRecord& record) {
+    if (record.slot == kNoSlot && !upper(record)) return false;
+    Region& region = out.regions.emplace_back();
+    region.key = {id, record.start};
+    describe(region, regions.shape(record.start, mapping), record);
+    resident += record.resident_kib > 0;
+    if (record.slot == kNoSlot) return true;
+    measure(region, active[record.slot], system, slowest);
+    if (now - record.sampled + 1 >= kHistoryTicks) {
+      release(record.slot);
+      record.slot = kNoSlot;
     }
-    Region region = describe(regions, record);
-    if (record.slot != kNoSlot) {
-      measure(region, active[record.slot], system, slowest);
-      if (now - record.sampled + 1 >= kHistoryTicks) {
-        release(record.slot);
-        record.slot = kNoSlot;
-      }
-    }
-    out.regions.push_back(region);
-  }
+    return true;
+  });
+  out.quiet += regions.resident() - resident;
 }
 
 Tracker::Tracker(TrackerSettings settings) : state_(std::make_unique<State>(settings)) {}
@@ -236,6 +246,11 @@ void Tracker::set_topology(const TierTopology& topology) {
     const auto& nodes = topology.tiers[i].nodes;
     state_->upper_nodes.insert(state_->upper_nodes.end(), nodes.begin(), nodes.end());
   }
+  for (auto& [id, regions] : state_->targets) {
+    for (RegionRecord& record : regions.records()) {
+      if (state_->upper(record)) regions.list(record);
+    }
+  }
 }
 
 FoldResult Tracker::fold(const SampleBatch& batch) {
@@ -275,8 +290,9 @@ void Tracker::set_residency(const RegionKey& key, const Residency& residency) {
   RegionRecord& record = regions.at_or_new(key.start, state_->now);
   record.located = state_->now;
   record.node = absent ? std::int16_t{-1} : static_cast<std::int16_t>(residency.node.value);
-  record.resident_kib = static_cast<std::uint32_t>((residency.resident.value + 1023) >> 10);
+  regions.set_resident(record, static_cast<std::uint32_t>((residency.resident.value + 1023) >> 10));
   record.pages = residency.pages;
+  if (state_->upper(record)) regions.list(record);
 }
 
 void Tracker::note_moved(const RegionKey& key, NodeId to, Bytes bytes) {
@@ -285,6 +301,7 @@ void Tracker::note_moved(const RegionKey& key, NodeId to, Bytes bytes) {
   if (record == nullptr || bytes.value == 0) return;
   record->moved = state_->now;
   if (2 * (bytes.value >> 10) >= record->resident_kib) record->node = static_cast<std::int16_t>(to.value);
+  if (state_->upper(*record)) it->second.list(*record);
   state_->moved_queue.push_back(key);
 }
 
@@ -303,9 +320,9 @@ RegionSnapshot Tracker::close_tick(Tick tick, Nanoseconds now, Nanoseconds inter
   snapshot.interval = interval;
   Nanoseconds slowest{0};
   for (const NodeState& node : system.nodes) slowest = std::max(slowest, node.loaded_latency);
+  snapshot.regions.reserve(state_->last_size + state_->last_size / 16);
   for (auto& [id, regions] : state_->targets) state_->close_target(regions, system, slowest, snapshot);
-  std::sort(snapshot.regions.begin(), snapshot.regions.end(),
-            [](const Region& a, const Region& b) { return a.key < b.key; });
+  state_->last_size = snapshot.regions.size();
   state_->asked.clear();
   ++state_->now;
   return snapshot;
