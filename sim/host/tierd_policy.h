@@ -15,6 +15,7 @@ struct TierdSettings {
   EngineSettings engine;
   MigratorSettings migrator;
   StallSamplingSettings sampling;
+  WeightMeaning meaning = WeightMeaning::kStall;
   // The daemon's own work of one tick takes no time here; `tools/bench` has its cost.
 };
 

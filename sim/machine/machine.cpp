@@ -263,6 +263,7 @@ void Machine::relocate(Region region, int to) {
   s.totals.tiers[static_cast<std::size_t>(to)].moved_in += s.region_size;
   ++s.totals.moves;
   s.load_stale = true;
+  for (Observer* observer : s.observers) observer->on_move(*this, region, from, to);
 }
 
 // What the programs lose by one move: those that touch a page on its way wait for it, all running threads

@@ -52,6 +52,7 @@ class Observer {
   virtual void on_segment(Machine& machine, const Segment& segment) = 0;
   virtual void on_allocate(Machine&, Region /*first*/, std::uint32_t /*count*/) {}
   virtual void on_release(Machine&, Region /*first*/, std::uint32_t /*count*/) {}
+  virtual void on_move(Machine&, Region /*region*/, int /*from*/, int /*to*/) {}  // has just moved
 };
 
 // Chooses the tier of each region at its first touch. What does not fit goes to the next slower tier with

@@ -24,6 +24,32 @@ SampledAccess sampled(const DrawnAccess& drawn, double weight) {
 
 }  // namespace
 
+Region StallSampler::at_hand(const Machine& machine, std::uint32_t target) {
+  if (at_hand_.empty()) at_hand_.resize(machine.targets().size(), machine.regions());
+  Region& known = at_hand_[target];
+  const auto is_its = [&](Region r) {
+    return machine.tier_of(r) != kNowhere && machine.target_of(r) == target;
+  };
+  if (known < machine.regions() && is_its(known)) return known;
+  for (known = 0; known < machine.regions() && !is_its(known);) ++known;
+  return known;
+}
+
+std::optional<SampledAccess> StallSampler::draw(const Machine& machine, bool waiting) {
+  if (waiting || happens(random_, settings_.computing_on_misses)) {
+    const auto drawn = waiting ? machine.draw_stall(random_) : machine.draw_miss(random_);
+    return drawn ? std::optional(sampled(*drawn, 0)) : std::nullopt;
+  }
+  double left = std::uniform_real_distribution<double>(0, machine.busy_threads())(random_);
+  for (std::uint32_t target = 0; target < machine.targets().size(); ++target) {
+    const Region region = at_hand(machine, target);
+    if (region == machine.regions()) continue;  // not running
+    left -= machine.targets()[target].threads;
+    if (left <= 0) return SampledAccess{region, target, machine.tier_of(region), false, 0};
+  }
+  return std::nullopt;
+}
+
 void StallSampler::on_segment(Machine& machine, const Segment& segment) {
   const double threads = machine.busy_threads();
   if (threads <= 0) return;
@@ -33,18 +59,17 @@ void StallSampler::on_segment(Machine& machine, const Segment& segment) {
   const double wanted = settings_.rate * threads;
   const double rate = settings_.most_per_second > 0 ? std::min(wanted, settings_.most_per_second) : wanted;
   due_ += rate * seconds(segment.length);
-  const double weight = threads / rate;  // thread-seconds between two samples
   for (std::uint64_t n = take_whole(due_); n > 0; --n) {
     ++counters_.taken;
-    const bool waiting = happens(random_, stalled_share);
-    if (!happens(random_, waiting ? settings_.decoded : settings_.computing_decoded)) {
+    auto drawn =
+        happens(random_, settings_.decoded) ? draw(machine, happens(random_, stalled_share)) : std::nullopt;
+    if (!drawn) {
       ++counters_.undecoded;
       continue;
     }
-    const auto drawn = waiting ? machine.draw_stall(random_) : machine.draw_miss(random_);
-    if (!drawn) continue;
     ++counters_.delivered;
-    samples_.push_back(sampled(*drawn, weight));
+    drawn->weight = threads / rate;  // thread-seconds between two samples
+    samples_.push_back(*drawn);
     machine.interfere(drawn->target, seconds(settings_.price));
   }
 }

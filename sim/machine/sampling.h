@@ -25,9 +25,10 @@ struct SamplingCounters {
 struct StallSamplingSettings {
   double rate = 250;     // per running thread and second of running time: the kernel's tick
   double decoded = 0.8;  // share of samples whose address can be computed
-  // Share of the samples taken while a thread computes that decode to some address all the same: accesses
-  // that hit a cache, spread like the misses.
-  double computing_decoded = 0.1;
+  // Samples of a thread that computes decode as well, to accesses that hit a cache: its stack and what else
+  // it has at hand, here the first region of its target. This share of them falls on misses instead, in
+  // proportion: for emulators, where nothing waits.
+  double computing_on_misses = 0;
   double most_per_second = 0;                         // thinned to this many; 0: no bound
   Nanoseconds price = std::chrono::nanoseconds(500);  // of one sample, taken from the sampled thread
 };
@@ -40,9 +41,13 @@ class StallSampler final : public Observer {
   const SamplingCounters& counters() const { return counters_; }
 
  private:
+  std::optional<SampledAccess> draw(const Machine& machine, bool waiting);
+  Region at_hand(const Machine& machine, std::uint32_t target);
+
   StallSamplingSettings settings_;
   Random random_;
-  double due_ = 0;  // samples owed, with their fraction
+  double due_ = 0;               // samples owed, with their fraction
+  std::vector<Region> at_hand_;  // by target; past the end of all regions: to be looked for
   std::vector<SampledAccess> samples_;
   SamplingCounters counters_;
 };

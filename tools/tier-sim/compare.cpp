@@ -1,0 +1,127 @@
+#include "tools/tier-sim/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+namespace tier::sim {
+namespace {
+
+namespace fs = std::filesystem;
+
+// FNV-1a, for file names: two keys that meet would overwrite each other's cell, and the key inside tells.
+std::string file_name_of(const std::string& key) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return fmt::format("{:016x}.json", hash);
+}
+
+std::optional<nlohmann::json> known_cell(const fs::path& file, const std::string& key,
+                                         const std::string& build) {
+  std::ifstream in(file);
+  if (!in) return std::nullopt;
+  auto cell = nlohmann::json::parse(in, nullptr, false);
+  if (cell.is_discarded() || cell.value("key", "") != key || cell.value("build", "") != build)
+    return std::nullopt;
+  return cell;
+}
+
+// Written beside and renamed: a run that is cut off leaves whole cells only.
+bool write_whole(const fs::path& file, const std::string& text) {
+  const fs::path part = file.string() + ".part";
+  {
+    std::ofstream out(part, std::ios::binary);
+    out << text;
+    if (!out.flush()) return false;
+  }
+  std::error_code failed;
+  fs::rename(part, file, failed);
+  return !failed;
+}
+
+nlohmann::json run_cell(const Experiment& experiment, const std::string& build) {
+  nlohmann::json cell = {{"key", key_of(experiment)}, {"build", build}, {"experiment", to_json(experiment)}};
+  const auto outcome = run_experiment(experiment);
+  if (outcome) {
+    cell["outcome"] = to_json(*outcome);
+  } else {
+    cell["error"] = outcome.error().text();
+  }
+  return cell;
+}
+
+}  // namespace
+
+Result<std::vector<Experiment>> cells_of(const Suite& suite) {
+  std::vector<PolicyEntry> policies;
+  if (suite.policies.empty()) policies = all_policies();
+  for (const std::string& name : suite.policies) {
+    auto entry = policy_called(name);
+    if (!entry) return tl::make_unexpected(entry.error());
+    policies.push_back(std::move(*entry));
+  }
+  std::vector<Experiment> cells;
+  for (const std::string& workload : suite.workloads)
+    for (const std::string& machine : suite.machines) {
+      cells.push_back({workload, machine, 0, "none", {}, suite.seed});
+      for (const double ratio : suite.ratios)
+        for (const PolicyEntry& policy : policies) {
+          const bool swept = policy.oracle || std::find(suite.swept_ratios.begin(), suite.swept_ratios.end(),
+                                                        ratio) != suite.swept_ratios.end();
+          std::vector<PolicySettingsMap> points = {{}};
+          if (swept && !policy.sweep.empty()) points = policy.sweep;
+          for (const PolicySettingsMap& point : points)
+            cells.push_back({workload, machine, ratio, policy.name, point, suite.seed});
+        }
+    }
+  return cells;
+}
+
+Result<nlohmann::json> run_suite(const Suite& suite, const CompareOptions& options) {
+  auto cells = cells_of(suite);
+  if (!cells) return tl::make_unexpected(cells.error());
+  const fs::path folder = options.folder / "cells";
+  std::error_code failed;
+  fs::create_directories(folder, failed);
+  if (failed)
+    return fail(ErrorKind::kFailed, fmt::format("cannot make {}: {}", folder.string(), failed.message()),
+                "choose another folder with --out");
+  std::vector<nlohmann::json> results(cells->size());
+  std::atomic<std::size_t> next{0};
+  std::size_t done = 0;
+  bool unwritten = false;
+  std::mutex mutex;  // guards done, unwritten and the progress callback
+  const auto work = [&] {
+    for (std::size_t i = next++; i < cells->size(); i = next++) {
+      const std::string key = key_of((*cells)[i]);
+      const fs::path file = folder / file_name_of(key);
+      auto cell = known_cell(file, key, options.build);
+      const bool fresh = !cell;
+      results[i] = fresh ? run_cell((*cells)[i], options.build) : std::move(*cell);
+      const bool written = !fresh || write_whole(file, results[i].dump(1));
+      const std::lock_guard lock(mutex);
+      unwritten = unwritten || !written;
+      ++done;
+      if (options.progress) options.progress(done, cells->size());
+    }
+  };
+  std::vector<std::jthread> workers;
+  for (unsigned n = 1; n < std::max(options.jobs, 1U); ++n) workers.emplace_back(work);
+  work();
+  workers.clear();
+  nlohmann::json all = {{"schema", "tier-sim.results/1"}, {"cells", nlohmann::json::array()}};
+  for (nlohmann::json& cell : results) {
+    cell.erase("build");
+    all["cells"].push_back(std::move(cell));
+  }
+  if (unwritten || !write_whole(options.folder / "results.json", all.dump(1)))
+    return fail(ErrorKind::kFailed, "cannot write all results under " + options.folder.string(),
+                "is the disk full? run again: what is written is not run again");
+  return all;
+}
+
+}  // namespace tier::sim

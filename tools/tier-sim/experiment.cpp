@@ -1,0 +1,215 @@
+#include "tools/tier-sim/experiment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <mutex>
+
+#include "sim/host/move_audit.h"
+#include "sim/host/run.h"
+#include "sim/host/tierd_policy.h"
+#include "sim/workloads/generators.h"
+
+namespace tier::sim {
+namespace {
+
+using Workloads = std::vector<std::unique_ptr<Workload>>;
+
+Result<Workloads> open_all(const std::vector<WorkloadFactory>& factories) {
+  Workloads all;
+  for (const auto& factory : factories) {
+    auto opened = factory();
+    if (!opened) return tl::make_unexpected(opened.error());
+    all.push_back(std::move(*opened));
+  }
+  return all;
+}
+
+Result<std::uint64_t> peak_regions(Workload& workload) {
+  std::vector<bool> held(workload.info().regions);
+  std::uint64_t now = 0, peak = 0;
+  while (true) {
+    auto next = workload.next();
+    if (!next) return tl::make_unexpected(next.error());
+    if (!*next) return peak;
+    for (const RegionEvent& event : (*next)->events) {
+      const bool take = event.change == RegionChange::kAllocate;
+      for (std::uint32_t r = event.first; r < event.first + event.count; ++r) {
+        if (held[r] == take) continue;
+        held[r] = take;
+        take ? ++now : --now;
+      }
+    }
+    peak = std::max(peak, now);
+  }
+}
+
+class HeatWatcher {
+ public:
+  explicit HeatWatcher(HeatGrid& grid) : grid_(grid) {}
+  void add(const Machine& machine) {
+    if (machine.regions() == 0) return;
+    const std::size_t rows = std::min<std::size_t>(grid_.rows, machine.regions());
+    std::vector<float> demand(rows), fast(rows), held(rows);
+    for (Region region = 0; region < machine.regions(); ++region) {
+      const int tier = machine.tier_of(region);
+      if (tier == kNowhere) continue;
+      const std::size_t row = static_cast<std::size_t>(region) * rows / machine.regions();
+      demand[row] += static_cast<float>(machine.demand_rate(region));
+      fast[row] += tier == 0 ? 1.0F : 0.0F;
+      held[row] += 1;
+    }
+    for (std::size_t row = 0; row < rows; ++row)
+      if (held[row] > 0) fast[row] /= held[row];
+    grid_.demand.push_back(std::move(demand));
+    grid_.fast.push_back(std::move(fast));
+  }
+
+ private:
+  HeatGrid& grid_;
+};
+
+Outcome outcome_of(const Machine& machine, const MoveAudit& audit) {
+  const MachineTotals& totals = machine.totals();
+  Outcome outcome;
+  outcome.modelled = seconds(machine.now());
+  outcome.compute = totals.compute;
+  outcome.stall = totals.stall;
+  outcome.interference = totals.interference;
+  outcome.promoted = totals.promoted;
+  outcome.demoted = totals.demoted;
+  outcome.useful = audit.useful();
+  outcome.moves = totals.moves;
+  outcome.refused = totals.refused;
+  outcome.tiers = totals.tiers;
+  double misses = 0;
+  for (const TierTotals& tier : totals.tiers) misses += tier.misses;
+  outcome.fast_share = misses > 0 ? totals.tiers[0].misses / misses : 0;
+  return outcome;
+}
+
+}  // namespace
+
+std::string settings_text(const PolicySettingsMap& settings) {
+  std::string text;
+  for (const auto& [name, value] : settings)
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", name, value);
+  return text.empty() ? "published" : text;
+}
+
+std::string key_of(const Experiment& e) {
+  return fmt::format("{} | {} | 1:{} | {} | {} | seed {}", e.workload, e.machine, e.ratio, e.policy,
+                     settings_text(e.settings), e.seed);
+}
+
+nlohmann::json to_json(const Experiment& e) {
+  return {{"workload", e.workload}, {"machine", e.machine},   {"ratio", e.ratio},
+          {"policy", e.policy},     {"settings", e.settings}, {"seed", e.seed}};
+}
+
+nlohmann::json to_json(const Outcome& o) {
+  nlohmann::json tiers = nlohmann::json::array();
+  for (const TierTotals& tier : o.tiers)
+    tiers.push_back({{"misses", tier.misses},
+                     {"stall_s", tier.stall},
+                     {"traffic_bytes", tier.traffic},
+                     {"moved_in_bytes", tier.moved_in.value}});
+  return {{"modelled_s", o.modelled},
+          {"compute_s", o.compute},
+          {"stall_s", o.stall},
+          {"interference_s", o.interference},
+          {"lost_s", o.lost()},
+          {"fast_share", o.fast_share},
+          {"promoted_bytes", o.promoted.value},
+          {"demoted_bytes", o.demoted.value},
+          {"useful_bytes", o.useful.value},
+          {"moves", o.moves},
+          {"refused", o.refused},
+          {"tiers", tiers}};
+}
+
+const std::vector<PolicyEntry>& all_policies() {
+  static const std::vector<PolicyEntry> all = [] {
+    const auto table = policy_table();
+    std::vector<PolicyEntry> list(table.begin(), table.end());
+    list.push_back(tierd_entry());
+    return list;
+  }();
+  return all;
+}
+
+Result<PolicyEntry> policy_called(const std::string& name) {
+  std::string known;
+  for (const PolicyEntry& entry : all_policies()) {
+    if (entry.name == name) return entry;
+    known += (known.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  return fail(ErrorKind::kUsage, fmt::format("no policy is called \"{}\"", name), "use one of: " + known);
+}
+
+Result<MachineDescription> machine_called(const std::string& name) {
+  return name.ends_with(".toml") ? load_machine(name) : machine_preset(name);
+}
+
+Result<Bytes> resident_of(const std::string& workload) {
+  static std::mutex mutex;
+  static std::map<std::string, Bytes> known;
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto it = known.find(workload); it != known.end()) return it->second;
+  }
+  auto factories = parse_workloads(workload);
+  if (!factories) return tl::make_unexpected(factories.error());
+  auto opened = open_all(*factories);
+  if (!opened) return tl::make_unexpected(opened.error());
+  Bytes sum;
+  for (const auto& each : *opened) {
+    const auto regions = peak_regions(*each);
+    if (!regions) return tl::make_unexpected(regions.error());
+    sum.value += *regions * each->info().region_size.value;
+  }
+  const std::lock_guard lock(mutex);
+  return known[workload] = sum;
+}
+
+Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat) {
+  auto factories = parse_workloads(experiment.workload);
+  if (!factories) return tl::make_unexpected(factories.error());
+  auto opened = open_all(*factories);
+  if (!opened) return tl::make_unexpected(opened.error());
+  auto description = machine_called(experiment.machine);
+  if (!description) return tl::make_unexpected(description.error());
+  if (experiment.ratio >= 0) {
+    const auto resident = resident_of(experiment.workload);
+    if (!resident) return tl::make_unexpected(resident.error());
+    *description = with_ratio(std::move(*description), *resident, experiment.ratio);
+  }
+  const auto entry = policy_called(experiment.policy);
+  if (!entry) return tl::make_unexpected(entry.error());
+  auto policy = entry->make({*factories, experiment.seed, experiment.settings});
+  if (!policy) return tl::make_unexpected(policy.error());
+
+  const auto begun = std::chrono::steady_clock::now();
+  Machine machine(std::move(*description), std::move(*opened), **policy, experiment.seed);
+  MoveAudit audit;
+  machine.attach(audit);
+  RunOptions options;
+  std::optional<HeatWatcher> watcher;
+  if (heat != nullptr) {
+    watcher.emplace(*heat);
+    options.every = Nanoseconds{static_cast<std::int64_t>(heat->column * 1e9)};
+  }
+  options.watch = [&](const Machine& now) {
+    audit.sample(now);
+    if (watcher && !now.done()) watcher->add(now);
+  };
+  if (const auto ran = run(machine, **policy, options); !ran) return tl::make_unexpected(ran.error());
+  audit.finish();
+  Outcome outcome = outcome_of(machine, audit);
+  outcome.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  return outcome;
+}
+
+}  // namespace tier::sim

@@ -1,0 +1,67 @@
+// One simulated run: which workload, machine, ratio, policy and seed, and what came of it.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "sim/machine/description.h"
+#include "sim/policies/policy.h"
+
+namespace tier::sim {
+
+struct Experiment {
+  std::string workload;  // as parse_workloads() takes it
+  std::string machine;   // a preset's name, or a file that ends in .toml
+  double ratio = 8;      // fast:slow 1:ratio; 0: all of it is fast; below 0: the machine's own capacities
+  std::string policy;
+  PolicySettingsMap settings;  // overrides of the policy's constants
+  std::uint64_t seed = 1;
+
+  bool operator==(const Experiment&) const = default;
+};
+
+nlohmann::json to_json(const Experiment& experiment);
+// One line that tells experiments apart: the workload's whole specification, every setting.
+std::string key_of(const Experiment& experiment);
+// "published" or "horizon=4,rate=2": of a sweep's point.
+std::string settings_text(const PolicySettingsMap& settings);
+
+// The registered rivals and oracles, and tierd.
+const std::vector<PolicyEntry>& all_policies();
+Result<PolicyEntry> policy_called(const std::string& name);  // kUsage lists the names
+Result<MachineDescription> machine_called(const std::string& name);
+
+struct Outcome {
+  double modelled = 0;      // seconds
+  double compute = 0;       // thread-seconds
+  double stall = 0;         // thread-seconds
+  double interference = 0;  // thread-seconds
+  double fast_share = 0;    // of all misses, served by the fastest tier
+  Bytes promoted, demoted, useful;
+  std::uint64_t moves = 0, refused = 0;
+  std::vector<TierTotals> tiers;
+  double wall = 0;  // seconds it took to simulate; not part of to_json(), which is the same every time
+
+  // What the programs lost to memory and to those who manage it.
+  double lost() const { return stall + interference; }
+};
+nlohmann::json to_json(const Outcome& outcome);
+
+// Regions down, time across: what each was asked for, and where it lay.
+struct HeatGrid {
+  std::size_t rows = 96;                   // at most; neighbours are joined
+  double column = 1;                       // seconds of modelled time
+  std::vector<std::vector<float>> demand;  // by column, then row: serialised accesses per second
+  std::vector<std::vector<float>> fast;    // alike: share of the row's regions that lie in the fastest tier
+};
+
+// `heat` is filled where it is not null.
+Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat = nullptr);
+
+// Most memory that the workloads hold at once. Reads them once; remembered by specification. Thread-safe.
+Result<Bytes> resident_of(const std::string& workload);
+
+}  // namespace tier::sim

@@ -1,0 +1,213 @@
+// tier-sim: policies on simulated machines. docs/simulator.md has the tour.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+#include "sim/workloads/generators.h"
+#include "tools/tier-sim/calibrate.h"
+#include "tools/tier-sim/compare.h"
+#include "tools/tier-sim/plot.h"
+#include "tools/tier-sim/progress.h"
+#include "tools/tier-sim/speed.h"
+#include "tools/tier-sim/summary.h"
+
+namespace tier::sim {
+namespace {
+
+int refuse(const Error& error) {
+  std::cerr << "tier-sim: " << error.text() << "\n";
+  return static_cast<int>(error.kind);
+}
+
+struct RunArguments {
+  Experiment experiment;
+  std::vector<std::string> settings;
+  std::string plot;
+  bool own = false, json = false;
+};
+
+Result<void> parse_settings(const std::vector<std::string>& pairs, PolicySettingsMap& into) {
+  for (const std::string& pair : pairs) {
+    const auto equals = pair.find('=');
+    try {
+      std::size_t used = 0;
+      const std::string value = equals == std::string::npos ? "" : pair.substr(equals + 1);
+      into[pair.substr(0, equals)] = std::stod(value, &used);
+      if (used == value.size()) continue;
+    } catch (const std::logic_error&) {
+    }
+    return fail(ErrorKind::kUsage, "--set " + pair + " is not NAME=NUMBER", "for example --set horizon=4");
+  }
+  return {};
+}
+
+std::string describe(const Experiment& experiment, const Outcome& o) {
+  std::string out = key_of(experiment) + "\n";
+  out += fmt::format("  modelled {:.2f} s, simulated in {:.2f} s ({:.0f} times faster)\n", o.modelled, o.wall,
+                     o.wall > 0 ? o.modelled / o.wall : 0);
+  out +=
+      fmt::format("  thread-seconds: {:.2f} computing, {:.2f} stalled, {:.2f} taken by sampling and moves\n",
+                  o.compute, o.stall, o.interference);
+  out += fmt::format(
+      "  fastest tier served {:.1f} % of the misses; promoted {:.1f} MiB, demoted {:.1f} MiB, of use {:.1f} "
+      "MiB\n",
+      100 * o.fast_share, static_cast<double>(o.promoted.value) / (1 << 20),
+      static_cast<double>(o.demoted.value) / (1 << 20), static_cast<double>(o.useful.value) / (1 << 20));
+  for (std::size_t t = 0; t < o.tiers.size(); ++t)
+    out += fmt::format("  tier {}: {:.4g} misses, {:.2f} s stalled, {:.1f} GB/s on average\n", t,
+                       o.tiers[t].misses, o.tiers[t].stall,
+                       o.modelled > 0 ? o.tiers[t].traffic / o.modelled / 1e9 : 0);
+  return out;
+}
+
+int run_one(RunArguments& arguments) {
+  if (arguments.own) arguments.experiment.ratio = -1;
+  if (auto parsed = parse_settings(arguments.settings, arguments.experiment.settings); !parsed)
+    return refuse(parsed.error());
+  HeatGrid heat;
+  const auto outcome = run_experiment(arguments.experiment, arguments.plot.empty() ? nullptr : &heat);
+  if (!outcome) return refuse(outcome.error());
+  if (arguments.json) {
+    std::cout << nlohmann::json{{"experiment", to_json(arguments.experiment)}, {"outcome", to_json(*outcome)}}
+                     .dump(2)
+              << "\n";
+  } else {
+    std::cout << describe(arguments.experiment, *outcome);
+  }
+  if (arguments.plot.empty()) return 0;
+  if (auto drawn = plot_heat(heat, key_of(arguments.experiment), arguments.plot); !drawn)
+    return refuse(drawn.error());
+  return 0;
+}
+
+struct CompareArguments {
+  std::string suite, out = "build/tier-sim";
+  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+  bool json = false;
+};
+
+int compare(const CompareArguments& arguments) {
+  auto suite = load_suite(arguments.suite);
+  if (!suite) return refuse(suite.error());
+  CompareOptions options;
+  options.folder = arguments.out;
+  options.jobs = arguments.jobs;
+  options.build = program_identity();
+  Progress progress("cells");
+  options.progress = [&](std::size_t done, std::size_t of) { progress.show(done, of); };
+  auto results = run_suite(*suite, options);
+  progress.finish();
+  if (!results) return refuse(results.error());
+  auto summary = summarise(*results);
+  if (!summary) return refuse(summary.error());
+  std::cout << (arguments.json ? to_json(*summary).dump(2) + "\n" : summary_table(*summary));
+  return summary->failed.empty() ? 0 : 1;
+}
+
+struct ReportArguments {
+  std::string folder, plots;
+  bool json = false, cases = false;
+  std::string format = "svg";
+};
+
+int report(const ReportArguments& arguments) {
+  std::ifstream in(arguments.folder + "/results.json");
+  const auto results = nlohmann::json::parse(in, nullptr, false);
+  if (!in || results.is_discarded())
+    return refuse({ErrorKind::kUsage, arguments.folder + "/results.json is missing or no JSON",
+                   "run `tier-sim compare --out " + arguments.folder + "` to its end"});
+  auto summary = summarise(results);
+  if (!summary) return refuse(summary.error());
+  if (arguments.json) {
+    std::cout << to_json(*summary).dump(2) << "\n";
+  } else {
+    std::cout << (arguments.cases ? case_table(*summary) : "") << summary_table(*summary);
+  }
+  if (arguments.plots.empty()) return 0;
+  const std::filesystem::path folder(arguments.plots);
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  if (auto drawn = plot_gaps(*summary, folder / ("gaps." + arguments.format)); !drawn)
+    return refuse(drawn.error());
+  if (auto drawn = plot_costs(*summary, folder / ("costs." + arguments.format)); !drawn)
+    return refuse(drawn.error());
+  return 0;
+}
+
+int list() {
+  fmt::print("workloads (docs/workloads.md has their parameters):\n");
+  for (const auto& entry : generator_table()) fmt::print("  {:<16} {}\n", entry.name, entry.description);
+  fmt::print("machines:\n");
+  for (const auto& machine : machine_presets()) fmt::print("  {:<16} {}\n", machine.name, machine.source);
+  fmt::print("policies:\n");
+  for (const auto& entry : all_policies()) fmt::print("  {:<16} {}\n", entry.name, entry.description);
+  return 0;
+}
+
+void add_run(CLI::App& app, RunArguments& arguments) {
+  auto* command = app.add_subcommand("run", "one workload under one policy");
+  auto& e = arguments.experiment;
+  e.machine = "ddr5-cxl";
+  e.policy = "tierd";
+  command
+      ->add_option("workload", e.workload, "a generator with parameters, trace:FILE, or several with ' + '")
+      ->required();
+  command->add_option("--machine", e.machine, "a preset or a .toml file")->capture_default_str();
+  auto* ratio = command->add_option("--ratio", e.ratio, "fast:slow is 1:RATIO of what the workload holds")
+                    ->capture_default_str()
+                    ->check(CLI::NonNegativeNumber);
+  command->add_flag("--own-capacities", arguments.own, "the machine's tiers as they are")->excludes(ratio);
+  command->add_option("--policy", e.policy)->capture_default_str();
+  command->add_option("--set", arguments.settings, "NAME=NUMBER, a constant of the policy")->take_all();
+  command->add_option("--seed", e.seed)->capture_default_str();
+  command->add_option("--plot", arguments.plot, "heat map over time with residency: FILE.svg or FILE.png");
+  command->add_flag("--json", arguments.json);
+}
+
+int program(int argc, char** argv) {
+  CLI::App app("Policies for tiered memory on simulated machines");
+  app.require_subcommand(1);
+  RunArguments run_arguments;
+  add_run(app, run_arguments);
+  CompareArguments compare_arguments;
+  auto* compare_command =
+      app.add_subcommand("compare", "policies × workloads × machines × ratios; goes on where it was cut off");
+  compare_command->add_option("suite", compare_arguments.suite, "TOML; tools/tier-sim/suites has some")
+      ->required();
+  compare_command->add_option("--out", compare_arguments.out)->capture_default_str();
+  compare_command->add_option("--jobs", compare_arguments.jobs)->check(CLI::Range(1, 1024));
+  compare_command->add_flag("--json", compare_arguments.json);
+  ReportArguments report_arguments;
+  auto* report_command = app.add_subcommand("report", "what a comparison says: table, JSON, pictures");
+  report_command->add_option("folder", report_arguments.folder, "as given to compare --out")->required();
+  report_command->add_option("--plots", report_arguments.plots, "folder for gaps and costs");
+  report_command->add_option("--format", report_arguments.format)
+      ->check(CLI::IsMember({"svg", "png"}))
+      ->capture_default_str();
+  report_command->add_flag("--cases", report_arguments.cases, "every workload, machine and ratio");
+  report_command->add_flag("--json", report_arguments.json);
+  CalibrateArguments calibrate_arguments;
+  auto* calibrate_command = add_calibrate(app, calibrate_arguments);
+  SpeedArguments speed_arguments;
+  auto* speed_command = add_speed(app, speed_arguments);
+  auto* list_command = app.add_subcommand("list", "workloads, machines, policies");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (app.got_subcommand("run")) return run_one(run_arguments);
+  if (compare_command->parsed()) return compare(compare_arguments);
+  if (report_command->parsed()) return report(report_arguments);
+  if (calibrate_command->parsed()) return calibrate(calibrate_arguments);
+  if (speed_command->parsed()) return speed(speed_arguments);
+  return list_command->parsed() ? list() : 2;
+}
+
+}  // namespace
+}  // namespace tier::sim
+
+int main(int argc, char** argv) { return tier::sim::program(argc, argv); }

@@ -1,0 +1,49 @@
+#include "tools/tier-sim/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <fstream>
+#include <iostream>
+#include <vector>
+
+namespace tier::sim {
+
+Progress::Progress(std::string what)
+    : what_(std::move(what)),
+      terminal_(isatty(STDERR_FILENO) != 0),
+      begun_(std::chrono::steady_clock::now()) {}
+
+void Progress::show(std::size_t done, std::size_t of) {
+  using namespace std::chrono_literals;
+  const auto now = std::chrono::steady_clock::now();
+  if (!any_) first_ = done;
+  if (any_ && done != of && now - shown_ < (terminal_ ? 200ms : 15s)) return;
+  any_ = true;
+  shown_ = now;
+  const double passed = std::chrono::duration<double>(now - begun_).count();
+  const double each = done > first_ ? passed / static_cast<double>(done - first_) : 0;
+  const int filled = of > 0 ? static_cast<int>(30 * done / of) : 30;
+  const std::string text =
+      fmt::format("[{:#<{}}{:.<{}}] {} of {} {}, {:.0f} s, about {:.0f} s left", "", filled, "", 30 - filled,
+                  done, of, what_, passed, each * static_cast<double>(of - done));
+  std::cerr << (terminal_ ? "\r\033[K" + text : text + "\n") << std::flush;
+}
+
+void Progress::finish() {
+  if (terminal_ && any_) std::cerr << "\n";
+}
+
+std::string program_identity() {
+  std::ifstream self("/proc/self/exe", std::ios::binary);
+  std::uint64_t hash = 14695981039346656037ULL;
+  std::vector<char> block(1 << 16);
+  while (self.read(block.data(), static_cast<std::streamsize>(block.size())) || self.gcount() > 0) {
+    for (std::streamsize i = 0; i < self.gcount(); ++i)
+      hash = (hash ^ static_cast<unsigned char>(block[static_cast<std::size_t>(i)])) * 1099511628211ULL;
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+}  // namespace tier::sim

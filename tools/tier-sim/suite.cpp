@@ -1,0 +1,84 @@
+// Suites from TOML.
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+
+#include "core/toml_reader.h"
+#include "tools/tier-sim/compare.h"
+
+namespace tier::sim {
+namespace {
+
+namespace fs = std::filesystem;
+
+void read_numbers(TomlReader& table, const char* key, std::vector<double>& into) {
+  std::vector<double> read;
+  bool given = false;
+  table.each(key, [&](const toml::node& item) {
+    given = true;
+    const auto value = item.value<double>();
+    if (!value || *value < 0 || *value > 1e6)
+      return table.refuse(key, "must hold ratios: slow parts per fast part");
+    read.push_back(*value);
+  });
+  if (given) into = std::move(read);
+}
+
+// "trace:FOLDER/*.trace" becomes one entry a file, by name; paths are relative to the suite's folder.
+Result<void> expand(const fs::path& base, const std::string& entry, std::vector<std::string>& into) {
+  constexpr std::string_view kPrefix = "trace:";
+  if (!entry.starts_with(kPrefix)) {
+    into.push_back(entry);
+    return {};
+  }
+  const fs::path pattern = base / entry.substr(kPrefix.size());
+  if (pattern.filename() != "*.trace") {
+    into.push_back(std::string(kPrefix) + pattern.lexically_normal().string());
+    return {};
+  }
+  std::vector<std::string> found;
+  std::error_code failed;
+  for (const auto& file : fs::directory_iterator(pattern.parent_path(), failed))
+    if (file.path().extension() == ".trace")
+      found.push_back(std::string(kPrefix) + file.path().lexically_normal().string());
+  if (found.empty())
+    return fail(ErrorKind::kUsage, fmt::format("no trace in {}", pattern.parent_path().string()),
+                "record the corpus first: tools/record-workloads");
+  std::sort(found.begin(), found.end());
+  into.insert(into.end(), found.begin(), found.end());
+  return {};
+}
+
+}  // namespace
+
+Result<Suite> load_suite(const fs::path& file) {
+  Suite suite;
+  std::string error;
+  std::vector<std::string> workloads;
+  try {
+    const toml::table root = toml::parse_file(file.string());
+    TomlReader table(root, "", error);
+    table.texts("workloads", workloads);
+    table.texts("machines", suite.machines);
+    table.texts("policies", suite.policies);
+    read_numbers(table, "ratios", suite.ratios);
+    read_numbers(table, "swept_ratios", suite.swept_ratios);
+    table.integer("seed", suite.seed, 0, std::int64_t{1} << 53);
+    table.finish();
+  } catch (const toml::parse_error& problem) {
+    return fail(ErrorKind::kUsage,
+                fmt::format("{}:{}: {}", file.string(), problem.source().begin.line, problem.description()),
+                "mend the file");
+  }
+  if (!error.empty()) return fail(ErrorKind::kUsage, file.string() + ": " + error);
+  for (const std::string& entry : workloads)
+    if (auto expanded = expand(file.parent_path(), entry, suite.workloads); !expanded)
+      return tl::make_unexpected(expanded.error());
+  if (suite.workloads.empty() || suite.machines.empty())
+    return fail(ErrorKind::kUsage, file.string() + ": no workloads or no machines",
+                "name at least one of each");
+  return suite;
+}
+
+}  // namespace tier::sim
