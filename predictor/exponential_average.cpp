@@ -26,8 +26,8 @@ constexpr double kTallySteps = 8;
 constexpr std::uint64_t kForgetAfter = 256;  // ticks out of the snapshot
 constexpr std::uint64_t kOld = 128;          // ages beyond are as good as for ever
 
-// Below, evidence is weighed in logarithms, lest it vanish altogether.
-constexpr double kLeastLikelihood = 1e-100;
+// Below, evidence is weighed in logarithms, lest it vanish altogether in a float.
+constexpr double kLeastLikelihood = 1e-20;
 
 // Arrays by slot of RunLengths; those of no hypothesis have no weight.
 struct Belief {
@@ -44,8 +44,15 @@ struct Memory {
   std::uint64_t tick = 0;  // last one in the snapshot
 };
 
-struct Moments {
-  double mean = 0, variance = 0;  // of the sampled rate per tick
+// What a tick's count says of a region, before it is known how many of its like changed just now. Parts of
+// probability, up to a common factor.
+struct Finding {
+  double fresh = 0, others = 0;  // of "changed just now" if that is sure beforehand; of all others
+  double most = 0;               // of the likeliest of those
+  double mean = 0, square = 0, variance = 0;  // of the rate under them, each times its part
+  double fresh_mean = 0, fresh_variance = 0;  // under "changed just now"
+  float expected = 0, spread = 0;             // rate that the likeliest foretold: mean and variance
+  std::uint32_t group = 0;
 };
 
 class ExponentialAverage final : public Forecaster {
@@ -53,7 +60,8 @@ class ExponentialAverage final : public Forecaster {
   std::string name() const override { return "exponential-average"; }
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
   std::size_t bytes_used() const override {
-    return (beliefs_.capacity() + last_.capacity()) * sizeof(Belief) + fresh_.capacity() * sizeof(float) +
+    return (beliefs_.capacity() + last_.capacity()) * sizeof(Belief) +
+           findings_.capacity() * sizeof(Finding) +
            absent_.size() * (sizeof(std::pair<RegionKey, Memory>) + 16) + absent_.bucket_count() * 8 +
            2 * sizeof(Outlooks) + sizeof(*this);
   }
@@ -72,22 +80,22 @@ class ExponentialAverage final : public Forecaster {
   void leave(const Belief& belief);
   void advance(Belief& belief) const;
   Likelihoods likelihoods(const Belief& belief, Outlooks& outlooks, std::uint32_t count) const;
-  double observe(Belief& belief, Outlooks& outlooks, std::uint32_t count) const;
+  template <typename Likelihood>
+  Finding fold(Belief& belief, Outlooks& outlooks, std::uint32_t count, Likelihood likelihood) const;
+  Finding observe(Belief& belief, Outlooks& outlooks, std::uint32_t count) const;
+  std::uint32_t group_of(const Belief& belief) const;
   ChangedShares::Shares observe_all(const RegionSnapshot& snapshot);
-  std::size_t group_of(const Belief& belief) const;
-  void weigh(Belief& belief, double fresh, double change) const;
-  void learn(Belief& belief, const Region& region);
-  Moments moments(const Belief& belief, std::uint64_t ticks);
-  DemandForecast forecast_of(const Region& region, Belief& belief);
-  void learn_dispersion(const Belief& belief, Outlooks& outlooks, std::uint32_t count);
+  void learn_dispersion(const Finding& finding, double change, std::uint32_t count);
+  double weigh(Belief& belief, const Finding& finding, double change) const;
+  DemandForecast conclude(const Region& region, Belief& belief, const Finding& finding, double change) const;
   void learn_kinds(const RegionSnapshot& snapshot);
 
   std::vector<Belief> beliefs_;  // of the running snapshot's regions, in its order
   std::vector<Belief> last_;     // of the one before
   std::unordered_map<RegionKey, Memory> absent_;
-  Belief quiet_;              // of a region that never had a sample: how new ones begin
-  std::vector<float> fresh_;  // of beliefs_, see observe()
-  double quiet_fresh_ = 0;
+  std::vector<Finding> findings_;  // of beliefs_
+  Belief quiet_;                   // of a region that never had a sample: how new ones begin
+  Finding quiet_finding_;
   RunLengths runs_;
   RunLengths::Step step_;
   RateMixture kinds_;
@@ -167,108 +175,104 @@ void ExponentialAverage::advance(Belief& belief) const {
 // The probability that each hypothesis gave to the tick's count, up to a common factor.
 ExponentialAverage::Likelihoods ExponentialAverage::likelihoods(const Belief& belief, Outlooks& outlooks,
                                                                 std::uint32_t count) const {
-  Likelihoods likelihoods{};
+  Likelihoods found{};
   double most = -1e300;
   for (std::size_t i = 0; i < runs_.count(); ++i) {
-    const float samples = belief.samples[i];
-    const double before = outlooks[i].at(samples).log_before;
-    const double after = outlooks[i].at(samples + static_cast<float>(count)).log_after;
-    likelihoods[i] = (after - before) / dispersion_;
-    most = std::max(most, likelihoods[i]);
+    const double before = outlooks[i].at(belief.samples[i]).log_before;
+    const double after = outlooks[i].at(belief.samples[i] + static_cast<float>(count)).log_after;
+    found[i] = (after - before) / dispersion_;
+    most = std::max(most, found[i]);
   }
-  for (std::size_t i = 0; i < runs_.count(); ++i) likelihoods[i] = std::exp(likelihoods[i] - most);
-  return likelihoods;
+  for (std::size_t i = 0; i < runs_.count(); ++i) found[i] = std::exp(found[i] - most);
+  return found;
 }
 
-// Weighs the hypotheses by what they foretold. Returns the part that goes to the newest, "changed just now",
-// were it as likely beforehand as all the others together; their weights share what is left.
-double ExponentialAverage::observe(Belief& belief, Outlooks& outlooks, std::uint32_t count) const {
-  const auto unchanged = [&](const Likelihoods& likelihoods) {
-    double sum = 0;
-    for (std::size_t i = 0; i < RunLengths::kMost; ++i) sum += belief.weights[i] * likelihoods[i];
-    return sum;
-  };
-  Likelihoods found{};
-  double total = 0;
-  if (count == 0) {
-    for (std::size_t i = 0; i < runs_.count(); ++i) found[i] = outlooks[i].at(belief.samples[i]).silence;
-    total = unchanged(found) + found[step_.newest];
+// Weighs the hypotheses but the newest, which has no weight yet, by likelihood(slot, what it says then).
+template <typename Likelihood>
+Finding ExponentialAverage::fold(Belief& belief, Outlooks& outlooks, std::uint32_t count,
+                                 Likelihood likelihood) const {
+  Finding finding;
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < runs_.count(); ++i) {
+    const Outlook& after = outlooks[i].at(belief.samples[i] + static_cast<float>(count));
+    const double likely = likelihood(i, after);
+    const double part = belief.weights[i] * likely, weighed = part * after.mean;
+    if (i == step_.newest)
+      finding.fresh = likely, finding.fresh_mean = after.mean, finding.fresh_variance = after.variance;
+    if (part > finding.most) finding.most = part, best = i;
+    belief.weights[i] = static_cast<float>(part);
+    finding.others += part;
+    finding.mean += weighed, finding.square += weighed * after.mean;
+    finding.variance += part * after.variance;
   }
-  if (total < kLeastLikelihood) {
-    found = likelihoods(belief, outlooks, count);
-    total = unchanged(found) + found[step_.newest];
-  }
-  if (!(total > 0)) return belief.weights = {}, 1;  // nobody expected that
-  for (std::size_t i = 0; i < RunLengths::kMost; ++i)
-    belief.weights[i] = static_cast<float>(belief.weights[i] * found[i] / total);
-  return found[step_.newest] / total;
+  const Outlook& before = outlooks[best].at(belief.samples[best]);
+  finding.expected = static_cast<float>(before.mean_before);
+  finding.spread = static_cast<float>(before.variance_before);
+  return finding;
 }
 
-std::size_t ExponentialAverage::group_of(const Belief& belief) const {
-  std::size_t group = 0;
+Finding ExponentialAverage::observe(Belief& belief, Outlooks& outlooks, std::uint32_t count) const {
+  const auto weights = belief.weights;
+  Finding finding;
+  if (count == 0)
+    finding = fold(belief, outlooks, 0, [](std::size_t, const Outlook& outlook) { return outlook.silence; });
+  if (finding.fresh + finding.others < kLeastLikelihood) {
+    belief.weights = weights;
+    const Likelihoods found = likelihoods(belief, outlooks, count);
+    finding = fold(belief, outlooks, count, [&](std::size_t i, const Outlook&) { return found[i]; });
+  }
+  if (finding.fresh + finding.others < kLeastLikelihood) finding.fresh = 1;  // nobody expected that
+  finding.group = group_of(belief);
+  for (float& samples : belief.samples) samples += static_cast<float>(count);
+  return finding;
+}
+
+std::uint32_t ExponentialAverage::group_of(const Belief& belief) const {
+  std::uint32_t group = 0;
   while (group < kGroupBounds.size() && belief.rate > kGroupBounds[group] * kinds_.mean()) ++group;
   return group;
 }
 
 // The regions outside the snapshot are the other half of the story: cold ones get in by having a sample.
 ChangedShares::Shares ExponentialAverage::observe_all(const RegionSnapshot& snapshot) {
-  fresh_.resize(beliefs_.size());
+  findings_.clear();
+  findings_.reserve(beliefs_.size());
   ChangedShares shares;
   const std::size_t stride = beliefs_.size() / kLookedAt + 1;
   std::size_t next_looked_at = 0;
   for (std::size_t i = 0; i < beliefs_.size(); ++i) {
     const Region& region = snapshot.regions[i];
-    const double fresh = observe(beliefs_[i], outlooks(seen_ticks(region)), region.samples);
-    fresh_[i] = static_cast<float>(fresh);
+    const Finding& finding =
+        findings_.emplace_back(observe(beliefs_[i], outlooks(seen_ticks(region)), region.samples));
     if (i < next_looked_at) continue;
-    shares.add(group_of(beliefs_[i]), fresh);
+    shares.add(finding.group, finding.fresh / (finding.fresh + finding.others));
     next_looked_at += stride;
   }
-  quiet_fresh_ = observe(quiet_, *old_, 0);
-  shares.add_alike(0, quiet_fresh_, static_cast<double>(snapshot.quiet) / static_cast<double>(stride));
+  quiet_finding_ = observe(quiet_, *old_, 0);
+  shares.add_alike(0, quiet_finding_.fresh / (quiet_finding_.fresh + quiet_finding_.others),
+                   static_cast<double>(snapshot.quiet) / static_cast<double>(stride));
   return shares.estimate();
 }
 
-// `change`: how likely it is beforehand that a region changes in this tick.
-void ExponentialAverage::weigh(Belief& belief, double fresh, double change) const {
-  const double total = (1 - change) * (1 - fresh) + change * fresh;
-  const auto kept = static_cast<float>((1 - change) / total);
-  for (float& weight : belief.weights) weight *= kept;
-  belief.weights[step_.newest] = static_cast<float>(change * fresh / total);
-}
-
-Moments ExponentialAverage::moments(const Belief& belief, std::uint64_t ticks) {
-  Outlooks& table = outlooks(ticks);
-  Moments mix;
-  double second = 0;
-  for (std::size_t i = 0; i < runs_.count(); ++i) {
-    if (belief.weights[i] < 1e-6F) continue;
-    const Outlook& rate = table[i].at(belief.samples[i]);
-    mix.mean += belief.weights[i] * rate.mean;
-    second += belief.weights[i] * (rate.mean * rate.mean + dispersion_ * rate.variance);
-  }
-  mix.variance = std::max(second - mix.mean * mix.mean, 1e-12);
-  return mix;
-}
-
 // How far counts scatter around what the likeliest hypothesis expected. A region that just changed is no
-// evidence of scatter.
-void ExponentialAverage::learn_dispersion(const Belief& belief, Outlooks& outlooks, std::uint32_t count) {
-  const auto best = static_cast<std::size_t>(std::max_element(belief.weights.begin(), belief.weights.end()) -
-                                             belief.weights.begin());
-  if (best == step_.newest) return;
-  const Outlook& rate = outlooks[best].at(belief.samples[best]);
+// evidence of scatter. `change`: how likely it was beforehand that a region like it changes in this tick.
+void ExponentialAverage::learn_dispersion(const Finding& finding, double change, std::uint32_t count) {
+  if (change * finding.fresh > (1 - change) * finding.most) return;
   // Sparse regions count by their expectation, all together; dense ones one each, or a single erratic stack
   // with half of all samples would make every other region's counts look like chance.
-  const double expected = rate.mean_before + rate.variance_before;
+  const double mean = finding.expected, expected = mean + finding.spread;
   const double weight = 1 / std::max(expected, 1.0);
-  surprise_ += weight * (count - rate.mean_before) * (count - rate.mean_before);
+  surprise_ += weight * (count - mean) * (count - mean);
   expected_ += weight * expected;
 }
 
-void ExponentialAverage::learn(Belief& belief, const Region& region) {
-  learn_dispersion(belief, outlooks(seen_ticks(region)), region.samples);
-  for (float& samples : belief.samples) samples += static_cast<float>(region.samples);
+// Returns the factor that makes the parts of the others probabilities.
+double ExponentialAverage::weigh(Belief& belief, const Finding& finding, double change) const {
+  const double total = (1 - change) * finding.others + change * finding.fresh;
+  const double kept = (1 - change) / total;
+  for (float& weight : belief.weights) weight *= static_cast<float>(kept);
+  belief.weights[step_.newest] = static_cast<float>(change * finding.fresh / total);
+  return kept;
 }
 
 void ExponentialAverage::learn_kinds(const RegionSnapshot& snapshot) {
@@ -298,14 +302,20 @@ void ExponentialAverage::learn_kinds(const RegionSnapshot& snapshot) {
   kinds_.learn(observations_, dispersion_);
 }
 
-DemandForecast ExponentialAverage::forecast_of(const Region& region, Belief& belief) {
-  const Moments rate = moments(belief, seen_ticks(region));
-  belief.rate = static_cast<float>(rate.mean);
+DemandForecast ExponentialAverage::conclude(const Region& region, Belief& belief, const Finding& finding,
+                                            double change) const {
+  const double kept = weigh(belief, finding, change);
+  const double fresh = belief.weights[step_.newest];
+  const double rate = kept * finding.mean + fresh * finding.fresh_mean;
+  const double square = kept * finding.square + fresh * finding.fresh_mean * finding.fresh_mean;
+  const double scatter = dispersion_ * (kept * finding.variance + fresh * finding.fresh_variance);
+  const double variance = std::max(square + scatter - rate * rate, 1e-12);
+  belief.rate = static_cast<float>(rate);
   const double common = sample_count_ > 0 ? sample_demand_ / sample_count_ : 0;
   // Accesses one of its samples stands for; one sample's worth of the common figure steadies the ratio.
   const double weight = (belief.recent_demand + common) / (belief.recent_samples + 1);
-  const double mean = rate.mean * weight;
-  const GammaRatios ratios = gamma_ratios(rate.mean * rate.mean / rate.variance);
+  const double mean = rate * weight;
+  const GammaRatios ratios = gamma_ratios(rate * rate / variance);
   const DemandQuantiles quantiles{static_cast<float>(mean * ratios.low), static_cast<float>(mean),
                                   static_cast<float>(mean * ratios.high)};
   DemandForecast forecast{region.key, {}};
@@ -324,18 +334,17 @@ ForecastSet ExponentialAverage::forecast(const RegionSnapshot& snapshot) {
   reset(*old_, std::min(tick_, kOld));
   young_age_ = 0;
   const ChangedShares::Shares change = observe_all(snapshot);
-  for (std::size_t i = 0; i < beliefs_.size(); ++i) {
-    weigh(beliefs_[i], fresh_[i], change[group_of(beliefs_[i])]);
-    learn(beliefs_[i], snapshot.regions[i]);
-  }
-  weigh(quiet_, quiet_fresh_, change[0]);
+  for (std::size_t i = 0; i < beliefs_.size(); ++i)
+    learn_dispersion(findings_[i], change[findings_[i].group], snapshot.regions[i].samples);
   if (expected_ > 0)
     dispersion_ += kDispersionRate * (std::clamp(surprise_ / expected_, 1.0, 4.0) - dispersion_);
 
   ForecastSet set{snapshot.sequence, name(), {}};
   set.forecasts.reserve(snapshot.regions.size());
   for (std::size_t i = 0; i < beliefs_.size(); ++i)
-    set.forecasts.push_back(forecast_of(snapshot.regions[i], beliefs_[i]));
+    set.forecasts.push_back(
+        conclude(snapshot.regions[i], beliefs_[i], findings_[i], change[findings_[i].group]));
+  weigh(quiet_, quiet_finding_, change[0]);
   if (tick_ % kForgetAfter == 0) {
     std::erase_if(absent_, [&](const auto& entry) { return tick_ - entry.second.tick > kForgetAfter; });
   }

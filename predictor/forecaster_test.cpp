@@ -266,6 +266,20 @@ TEST(ExponentialAverage, TicksOutsideTheSnapshotWereSilent) {
   EXPECT_LT(set.forecasts[0].horizons[0].mean, before / 5);
 }
 
+// No hypothesis, not even a change, expected silence: so unlikely that the probabilities vanish in a float.
+TEST(ExponentialAverage, WhatNobodyExpectedIsFollowedToo) {
+  auto forecaster = make_forecaster("exponential-average");
+  World world(std::vector<double>(50, 20'000), 4);
+  for (int t = 0; t < 60; ++t) forecaster->forecast(world.tick());
+  for (const double rate : {0.0, 20'000.0}) {
+    world.rates()[7] = rate;
+    ForecastSet set;
+    for (int t = 0; t < 6; ++t) set = forecaster->forecast(world.tick());
+    EXPECT_NEAR(set.forecasts[7].horizons[0].mean, rate * kWeight, 2000 * kWeight);
+    EXPECT_NEAR(set.forecasts[8].horizons[0].mean, 20'000 * kWeight, 500 * kWeight);
+  }
+}
+
 TEST(ExponentialAverage, MemoryIsBoundedWhenRegionsComeAndGo) {
   auto forecaster = make_forecaster("exponential-average");
   std::size_t most = 0;
