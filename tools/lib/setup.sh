@@ -95,3 +95,9 @@ prepare_lab() {
     quietly "$TIERD_ROOT/build/log/kernel-$kernel.log" "$TIERD_ROOT/tools/lib/fetch-kernel" "$kernel" || return 1
   done
 }
+
+# prepare_recorder: the user-mode emulator that tier-record runs programs under, cached. Tests that need it skip themselves without.
+prepare_recorder() {
+  step "recorder: user-mode QEMU with plugins"
+  quietly "$TIERD_ROOT/build/log/fetch-qemu-user.log" "$TIERD_ROOT/tools/lib/fetch-qemu-user" || step "recorder: not there; its tests will be skipped"
+}

@@ -8,6 +8,11 @@ namespace {
 
 using nlohmann::json;
 
+KindMisses kinds_from(const json& row) {
+  return {row.at(0).get<std::uint32_t>(), row.at(1).get<std::uint32_t>(), row.at(2).get<std::uint32_t>(),
+          row.at(3).get<std::uint32_t>()};
+}
+
 PeriodCounts period_from(const json& event) {
   PeriodCounts period;
   for (const json& node : event.at("nodes"))
@@ -19,6 +24,7 @@ PeriodCounts period_from(const json& event) {
     for (std::size_t i = 1; i < row.size(); ++i) region.misses.push_back(row[i].get<std::uint64_t>());
     if (region.misses.size() != period.nodes.size())
       throw std::out_of_range("a region with another number of nodes");
+    if (event.contains("kinds")) region.kinds = kinds_from(event["kinds"].at(period.regions.size()));
     period.regions.push_back(std::move(region));
   }
   return period;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "tools/tier-lab/plugin/region_table.h"
 
 namespace tier::lab {
 
@@ -19,10 +20,12 @@ struct NodeCounts {
   std::uint64_t kernel_writes = 0;
 };
 
-// User misses of one 2 MiB region in one period, by node.
+// User misses of one 2 MiB region in one period.
 struct RegionCounts {
-  std::uint64_t region = 0;  // virtual address >> 21
-  std::vector<std::uint64_t> misses;
+  std::uint64_t region = 0;           // virtual address >> 21
+  std::vector<std::uint64_t> misses;  // by node
+  // The same by kind. All zero in events that were recorded before the plugin told them apart.
+  KindMisses kinds = {};
 
   std::uint64_t total() const;
 };

@@ -8,12 +8,14 @@ namespace {
 TEST(Events, PeriodsCarryNodesAndRegions) {
   RunRecord record;
   ASSERT_TRUE(accept_event(
-      R"({"plugin":"period","index":0,"nodes":[[1,2,3,4],[5,6,7,8]],"regions":[[100,1,2],[101,0,9]]})",
+      R"({"plugin":"period","index":0,"nodes":[[1,2,3,4],[5,6,7,8]],"regions":[[100,1,2],[101,0,9]],"kinds":[[1,1,1,0],[2,3,4,0]]})",
       record));
   ASSERT_EQ(record.periods.size(), 1U);
   EXPECT_EQ(record.periods[0].nodes[1].kernel_writes, 8U);
   EXPECT_EQ(record.periods[0].regions[1].region, 101U);
   EXPECT_EQ(record.periods[0].regions[1].total(), 9U);
+  EXPECT_EQ(record.periods[0].regions[1].kinds.random_stores, 3U);
+  EXPECT_EQ(record.periods[0].regions[1].kinds.sequential_loads, 4U);
 }
 
 TEST(Events, GuestMessagesFillTheRecord) {
@@ -35,6 +37,7 @@ TEST(Events, BadLinesAreErrorsThatQuoteThem) {
   for (const char* line :
        {"", "not json", "{}", "[1]", R"({"plugin":"period","index":0})",
         R"({"plugin":"period","nodes":[[1,2,3,4]],"regions":[[7,1,2]]})",
+        R"({"plugin":"period","nodes":[[1,2,3,4]],"regions":[[7,1],[8,1]],"kinds":[[1,0,0,0]]})",
         R"({"plugin":"period","nodes":[[1,2,3]],"regions":[]})", R"({"guest":"before","free_kib":"x"})"}) {
     const auto event = accept_event(line, record);
     ASSERT_FALSE(event) << line;

@@ -14,16 +14,6 @@ using nlohmann::json;
 constexpr double kReached = 0.9;
 constexpr std::int64_t kPageKib = 4;
 
-// Every span that the workload has had mapped at any tick.
-std::vector<Span> workload_spans(const RunRecord& record) {
-  std::vector<Span> spans;
-  for (const json& tick : record.ticks)
-    if (tick.contains("maps"))
-      for (const json& span : tick["maps"])
-        spans.push_back({span.at(0).get<std::uint64_t>(), span.at(1).get<std::uint64_t>()});
-  return spans;
-}
-
 double latency_s(const Scenario& scenario, std::size_t node) {
   return static_cast<double>(scenario.topology.nodes[node].read_latency_ns) * 1e-9;
 }
@@ -173,6 +163,15 @@ void add_costs(const Scenario& scenario, const RunRecord& record, Verdict& verdi
 }
 
 }  // namespace
+
+std::vector<Span> workload_spans(const RunRecord& record) {
+  std::vector<Span> spans;
+  for (const json& tick : record.ticks)
+    if (tick.contains("maps"))
+      for (const json& span : tick["maps"])
+        spans.push_back({span.at(0).get<std::uint64_t>(), span.at(1).get<std::uint64_t>()});
+  return spans;
+}
 
 std::vector<RegionCounts> only_within(const std::vector<RegionCounts>& regions,
                                       const std::vector<Span>& spans) {

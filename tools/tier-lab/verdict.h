@@ -64,6 +64,9 @@ struct Verdict {
   std::map<std::uint64_t, std::vector<HeatCell>> heat;  // region -> one cell for each period
 };
 
+// Every span that the workload has had mapped at any tick.
+std::vector<Span> workload_spans(const RunRecord& record);
+
 // Keeps the regions that touch one of the spans; all of them when there are none.
 std::vector<RegionCounts> only_within(const std::vector<RegionCounts>& regions,
                                       const std::vector<Span>& spans);

@@ -1,6 +1,6 @@
-// The few declarations of QEMU's TCG plugin interface (version 4) that the counter uses. Debian ships no
+// The few declarations of QEMU's TCG plugin interface (version 4) that the counters use. Debian ships no
 // plugin header, so they are written out here after the interface's documentation; the functions are exported
-// by the qemu-system binary.
+// by QEMU's binaries. What is marked with a star looks the same in version 1 (QEMU 7.2).
 #pragma once
 
 #include <cstddef>
@@ -35,20 +35,29 @@ using qemu_plugin_udata_cb_t = void (*)(qemu_plugin_id_t, void*);
 using qemu_plugin_vcpu_tb_trans_cb_t = void (*)(qemu_plugin_id_t, qemu_plugin_tb*);
 using qemu_plugin_vcpu_mem_cb_t = void (*)(unsigned int, qemu_plugin_meminfo_t, std::uint64_t, void*);
 using qemu_plugin_vcpu_udata_cb_t = void (*)(unsigned int, void*);
+using qemu_plugin_vcpu_syscall_cb_t = void (*)(qemu_plugin_id_t, unsigned int, std::int64_t number,
+                                               std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                                               std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t);
+using qemu_plugin_vcpu_syscall_ret_cb_t = void (*)(qemu_plugin_id_t, unsigned int, std::int64_t number,
+                                                   std::int64_t result);
 
 void qemu_plugin_reset(qemu_plugin_id_t, qemu_plugin_simple_cb_t);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, qemu_plugin_udata_cb_t, void*);
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, qemu_plugin_vcpu_tb_trans_cb_t);
-std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb*);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, qemu_plugin_udata_cb_t, void*);          // *
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, qemu_plugin_vcpu_tb_trans_cb_t);  // *
+std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb*);                                     // *
 std::uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb*);
-qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, std::size_t);
+qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, std::size_t);  // *
 std::size_t qemu_plugin_insn_size(const qemu_plugin_insn*);
 std::size_t qemu_plugin_insn_data(const qemu_plugin_insn*, void*, std::size_t);
 void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn*, qemu_plugin_vcpu_mem_cb_t, qemu_plugin_cb_flags,
-                                      qemu_plugin_mem_rw, void*);
+                                      qemu_plugin_mem_rw, void*);  // *
+void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb*, qemu_plugin_vcpu_udata_cb_t, qemu_plugin_cb_flags,
+                                          void*);                                                    // *
+void qemu_plugin_register_vcpu_syscall_cb(qemu_plugin_id_t, qemu_plugin_vcpu_syscall_cb_t);          // *
+void qemu_plugin_register_vcpu_syscall_ret_cb(qemu_plugin_id_t, qemu_plugin_vcpu_syscall_ret_cb_t);  // *
 void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn*, qemu_plugin_vcpu_udata_cb_t,
                                             qemu_plugin_cb_flags, void*);
-bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);  // *
 qemu_plugin_hwaddr* qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, std::uint64_t);
 bool qemu_plugin_hwaddr_is_io(const qemu_plugin_hwaddr*);
 std::uint64_t qemu_plugin_hwaddr_phys_addr(const qemu_plugin_hwaddr*);

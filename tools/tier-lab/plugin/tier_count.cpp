@@ -17,6 +17,7 @@
 #include "tools/tier-lab/plugin/llc_model.h"
 #include "tools/tier-lab/plugin/qemu_plugin_api.h"
 #include "tools/tier-lab/plugin/region_table.h"
+#include "tools/tier-lab/plugin/stream_table.h"
 
 namespace tier::lab {
 namespace {
@@ -35,6 +36,12 @@ struct NodeMisses {
   std::uint64_t kernel_writes = 0;
 };
 
+// Of one region in one period.
+struct LabMisses {
+  std::uint32_t by_node[kMaxNodes] = {};
+  KindMisses kinds;
+};
+
 struct Options {
   std::string out;
   bool count = true;
@@ -51,6 +58,7 @@ struct Counter {
         out(file),
         llc(options.llc),
         filters(vcpus),
+        streams(vcpus),
         message(g_byte_array_new()) {
     for (const PhysicalRange& range : options.ranges) node_count = std::max(node_count, range.node + 1);
   }
@@ -66,12 +74,13 @@ struct Counter {
   std::FILE* out;
   LlcModel llc;
   std::vector<LineFilter> filters;
+  std::vector<StreamTable> streams;
   GByteArray* message;
   std::size_t node_count = 1;
   bool counting = false;
   std::uint64_t period = 0;
   NodeMisses nodes[kMaxNodes];
-  RegionTable regions;
+  RegionTable<LabMisses> regions;
 };
 
 Counter* counter = nullptr;
@@ -91,7 +100,9 @@ void on_access(unsigned int vcpu, qemu_plugin_meminfo_t info, std::uint64_t addr
   const bool store = qemu_plugin_mem_is_store(info);
   if (is_user(address)) {
     ++(store ? misses.user_writes : misses.user_reads);
-    shared.regions.count(address >> kRegionShift, node);
+    LabMisses& region = shared.regions.at(address >> kRegionShift);
+    ++region.by_node[node];
+    region.kinds.count(shared.streams[vcpu].predicted(address), store);
   } else {
     ++(store ? misses.kernel_writes : misses.kernel_reads);
   }
@@ -108,11 +119,19 @@ void end_period(Counter& shared) {
   }
   std::fputs("],\"regions\":[", shared.out);
   const char* separator = "";
-  shared.regions.for_each([&](const RegionMisses& entry) {
-    std::fprintf(shared.out, "%s[%" PRIu64, separator, entry.region);
+  shared.regions.for_each([&](std::uint64_t region, const LabMisses& misses) {
+    std::fprintf(shared.out, "%s[%" PRIu64, separator, region);
     for (std::size_t node = 0; node < shared.node_count; ++node)
-      std::fprintf(shared.out, ",%" PRIu32, entry.misses[node]);
+      std::fprintf(shared.out, ",%" PRIu32, misses.by_node[node]);
     std::fputc(']', shared.out);
+    separator = ",";
+  });
+  std::fputs("],\"kinds\":[", shared.out);
+  separator = "";
+  shared.regions.for_each([&](std::uint64_t, const LabMisses& misses) {
+    const KindMisses& kinds = misses.kinds;
+    std::fprintf(shared.out, "%s[%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 "]", separator,
+                 kinds.random_loads, kinds.random_stores, kinds.sequential_loads, kinds.sequential_stores);
     separator = ",";
   });
   std::fputs("]}\n", shared.out);
