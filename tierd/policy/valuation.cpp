@@ -92,12 +92,13 @@ const char* Valuation::obstacle(const Region& region, const Target* target) cons
 }
 
 Candidate Valuation::candidate_of(const Region& region, const DemandForecast& forecast) const {
-  return candidate_of(region, forecast, target_of(region.key.target));
+  Candidate candidate;
+  fill(candidate, region, forecast, target_of(region.key.target));
+  return candidate;
 }
 
-Candidate Valuation::candidate_of(const Region& region, const DemandForecast& forecast,
-                                  const Target* target) const {
-  Candidate candidate;
+void Valuation::fill(Candidate& candidate, const Region& region, const DemandForecast& forecast,
+                     const Target* target) const {
   candidate.region = &region;
   candidate.target = target;
   candidate.forecast = forecast.horizons[horizon_index_];
@@ -107,7 +108,6 @@ Candidate Valuation::candidate_of(const Region& region, const DemandForecast& fo
   candidate.bytes = static_cast<double>(region.resident.value);
   candidate.node = index_of(region.node);
   candidate.settled = region.since_move < input_.settings.cooldown;
-  return candidate;
 }
 
 std::vector<Candidate> Valuation::candidates() const {
@@ -119,7 +119,7 @@ std::vector<Candidate> Valuation::candidates() const {
     const TargetId id = regions[i].key.target;
     if (target == nullptr || target->id != id) target = target_of(id);
     if (obstacle(regions[i], target) == nullptr)
-      list.push_back(candidate_of(regions[i], input_.forecasts.forecasts[i], target));
+      fill(list.emplace_back(), regions[i], input_.forecasts.forecasts[i], target);
   }
   return list;
 }

@@ -58,7 +58,8 @@ class Valuation {
   const Target* target_of(TargetId id) const;
   std::size_t index_of(NodeId id) const;  // into nodes_; nodes_.size() for one of no tier
   const char* obstacle(const Region& region, const Target* target) const;
-  Candidate candidate_of(const Region& region, const DemandForecast& forecast, const Target* target) const;
+  void fill(Candidate& candidate, const Region& region, const DemandForecast& forecast,
+            const Target* target) const;
 
   const PolicyInput& input_;
   std::unordered_map<TargetId, const Target*> targets_;
