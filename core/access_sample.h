@@ -51,9 +51,10 @@ struct SampleBatch {
 
 // What a source says of itself in `tierctl doctor` and `status`.
 struct SourceStatus {
-  std::string name;                // "stall-tick", "stall-clock", "damon", "hardware", "faults"
-  std::string fidelity;            // one sentence: what was measured at start
-  double samples_per_second = 0;   // achieved, over the last interval
+  std::string name;      // "stall-tick", "stall-clock", "damon", "hardware", "faults"
+  std::string fidelity;  // one sentence: what was measured at start
+  WeightMeaning meaning = WeightMeaning::kStall;  // of its samples' weights
+  double samples_per_second = 0;                  // achieved, over the last interval
   Nanoseconds price_per_sample{};  // CPU time one sample costs the sampled program and us, measured at start
   double cpu_share = 0;            // of one CPU, over the last interval
   SampleCounters totals;

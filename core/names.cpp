@@ -1,4 +1,5 @@
 #include "core/plan.h"
+#include "core/region.h"
 #include "core/topology.h"
 
 namespace tier {
@@ -15,6 +16,18 @@ const char* to_string(FactSource source) {
       return "probe";
     case FactSource::kConfig:
       return "config";
+  }
+  return "unknown";
+}
+
+const char* to_string(PageKind kind) {
+  switch (kind) {
+    case PageKind::kSmall:
+      return "small";
+    case PageKind::kHuge:
+      return "huge";
+    case PageKind::kUnknown:
+      break;
   }
   return "unknown";
 }

@@ -18,6 +18,7 @@ struct RegionKey {
 };
 
 enum class PageKind : std::uint8_t { kUnknown, kSmall, kHuge };
+const char* to_string(PageKind);
 enum class Backing : std::uint8_t { kAnonymous, kFile, kShared };
 
 // Why a region must stay where it is.

@@ -92,7 +92,7 @@ Result<ChunkFrame> ChunkReader::frame() {
 }
 
 Result<std::string> ChunkReader::payload(const ChunkFrame& frame) {
-  const auto stored = bytes(frame.stored);
+  auto stored = bytes(frame.stored);
   if (!stored) return stored;
   if (crc32(*stored) != frame.checksum) return damaged(frame, "is damaged: it does not match its checksum");
   std::string raw(frame.raw, '\0');

@@ -25,6 +25,14 @@ struct HeatmapQuery {
   std::uint32_t max_ticks = 60;  // columns, 1..512; rows × ticks at most 65536
 };
 
+struct SnapshotQuery {
+  std::uint64_t since = 0;  // tick; an answer about this one or an earlier one need not be filled
+  bool held = false;        // tell what the processes hold
+  // Of all targets together: the most demanded regions; whole lists of what a process holds. About 3 MiB of
+  // JSON.
+  std::size_t max_regions = 16384, max_runs = 16384;
+};
+
 struct ExplainQuery {
   std::int32_t pid = 0;
   std::uint64_t address = 0;
@@ -47,6 +55,8 @@ class ControlBackend {
   virtual Result<NodesView> nodes(const Caller&) = 0;
   virtual Result<TopView> top(const Caller&, const TopQuery&) = 0;
   virtual Result<HeatmapView> heatmap(const Caller&, const HeatmapQuery&) = 0;
+  // With a tick at or before query.since nothing but the tick counts.
+  virtual Result<SnapshotView> snapshot(const Caller&, const SnapshotQuery&) = 0;
   // kFailed when the process is not watched or the address not mapped. Must set ExplainView::uid.
   virtual Result<ExplainView> explain(const Caller&, const ExplainQuery&) = 0;
   virtual Result<EventsView> events(const Caller&, const EventsQuery&) = 0;

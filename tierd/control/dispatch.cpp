@@ -14,9 +14,11 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kMaxHeatmapRows = 4096, kMaxHeatmapTicks = 512, kMaxEvents = 1000;
-// Rows times ticks: about 2 MiB of JSON, the largest reply there is, which bounds what a slow reader makes us
-// hold.
+// Rows times ticks: about 2 MiB of JSON. This and SnapshotQuery bound what a slow reader makes us hold.
 constexpr std::uint64_t kMaxHeatmapCells = 1 << 16;
+
+// What processes hold changes slowly, and listing it walks every region they have.
+constexpr std::uint64_t kHeldEveryTicks = 10;
 
 // Our deepest request has two levels. Code that walks JSON recurses once a level: an unbounded depth would
 // let any client overflow the daemon's stack.
@@ -141,7 +143,7 @@ std::optional<Follow> events_query(const json& parameters, const char*& wrong) {
   const auto limit = number(parameters, "limit", kMaxEvents, 1, kMaxEvents);
   wrong = !since ? "since" : "limit";
   if (!since || !limit) return std::nullopt;
-  return Follow{*since, static_cast<std::uint32_t>(*limit)};
+  return Follow{.since = *since, .limit = static_cast<std::uint32_t>(*limit)};
 }
 
 json events(const Call& call) {
@@ -149,6 +151,14 @@ json events(const Call& call) {
   const auto query = events_query(call.parameters, wrong);
   if (!query) return invalid(wrong);
   return answer(call.backend.events(call.caller, {.since = query->since, .limit = query->limit}),
+                call.caller);
+}
+
+json snapshot(const Call& call) {
+  const auto held = call.parameters.find("held");
+  const bool given = held != call.parameters.end() && !held->is_null();
+  if (given && !held->is_boolean()) return invalid("held");
+  return answer(call.backend.snapshot(call.caller, {.since = 0, .held = given && held->get<bool>()}),
                 call.caller);
 }
 
@@ -178,7 +188,7 @@ struct Method {
 };
 
 // Every method there is; the interface description lists the same (a test compares).
-constexpr std::array<Method, 13> kMethods = {{
+constexpr std::array<Method, 14> kMethods = {{
     {"org.varlink.service.GetInfo", false, info},
     {"org.varlink.service.GetInterfaceDescription", false, describe},
     {"io.tierd.Control.Status", false,
@@ -189,6 +199,7 @@ constexpr std::array<Method, 13> kMethods = {{
      [](const Call& c) { return answer(c.backend.nodes(c.caller), c.caller); }},
     {"io.tierd.Control.Top", false, top},
     {"io.tierd.Control.Heatmap", false, heatmap},
+    {"io.tierd.Control.Snapshot", false, snapshot},
     {"io.tierd.Control.Explain", false, explain},
     {"io.tierd.Control.Events", false, events},
     {"io.tierd.Control.Pause", true, [](const Call& c) { return done(c.backend.pause(c.caller)); }},
@@ -243,6 +254,10 @@ Outcome dispatch_request(ControlBackend& backend, const Caller& caller, const Se
     if (!outcome.follow) outcome.reply = dump_json(invalid(wrong));
     return outcome;
   }
+  if (flag(request, "more") && *method == "io.tierd.Control.Snapshot") {
+    outcome.follow = Follow{.stream = Stream::kSnapshots};
+    return outcome;
+  }
   json reply = run(method->get<std::string>(), {backend, caller, service, parameters});
   if (!flag(request, "oneway")) outcome.reply = dump_json(reply);
   return outcome;
@@ -251,6 +266,32 @@ Outcome dispatch_request(ControlBackend& backend, const Caller& caller, const Se
 std::string internal_error(const std::exception& error) {
   return dump_json(to_error_reply({ErrorKind::kFailed, std::string("tierd failed to answer: ") + error.what(),
                                    "please report this with `journalctl -u tierd`"}));
+}
+
+std::optional<std::string> next_events(ControlBackend& backend, const Caller& caller, Follow& follow,
+                                       bool even_if_empty) {
+  for (;;) {
+    auto view = backend.events(caller, {.since = follow.since, .limit = follow.limit});
+    if (!view) return follow.ended = true, dump_json(to_error_reply(view.error()));
+    const bool nothing_left = view->events.empty() || view->next <= follow.since;
+    follow.since = std::max(follow.since, view->next);
+    redact(*view, caller);
+    if (!view->events.empty() || (nothing_left && even_if_empty))
+      return dump_json(json{{"parameters", std::move(*view)}, {"continues", true}});
+    if (nothing_left) return std::nullopt;  // else a page of other people's events: look on
+  }
+}
+
+// A follower that reads slowly misses ticks: only the last one is kept.
+std::optional<std::string> next_snapshot(ControlBackend& backend, const Caller& caller, Follow& follow) {
+  const bool held = follow.since + 1 >= follow.next_held;
+  auto view = backend.snapshot(caller, {.since = follow.since, .held = held});
+  if (!view) return follow.ended = true, dump_json(to_error_reply(view.error()));
+  if (view->tick <= follow.since) return std::nullopt;
+  follow.since = view->tick;
+  if (held) follow.next_held = view->tick + kHeldEveryTicks;
+  redact(*view, caller);
+  return dump_json(json{{"parameters", std::move(*view)}, {"continues", true}});
 }
 
 }  // namespace
@@ -267,19 +308,11 @@ Outcome dispatch(ControlBackend& backend, const Caller& caller, const ServiceInf
   }
 }
 
-std::optional<std::string> next_events(ControlBackend& backend, const Caller& caller, Follow& follow,
-                                       bool even_if_empty) {
+std::optional<std::string> next_reply(ControlBackend& backend, const Caller& caller, Follow& follow,
+                                      bool even_if_empty) {
   try {
-    for (;;) {
-      auto view = backend.events(caller, {.since = follow.since, .limit = follow.limit});
-      if (!view) return follow.ended = true, dump_json(to_error_reply(view.error()));
-      const bool nothing_left = view->events.empty() || view->next <= follow.since;
-      follow.since = std::max(follow.since, view->next);
-      redact(*view, caller);
-      if (!view->events.empty() || (nothing_left && even_if_empty))
-        return dump_json(json{{"parameters", std::move(*view)}, {"continues", true}});
-      if (nothing_left) return std::nullopt;  // else a page of other people's events: look on
-    }
+    return follow.stream == Stream::kEvents ? next_events(backend, caller, follow, even_if_empty)
+                                            : next_snapshot(backend, caller, follow);
   } catch (const std::exception& error) {
     follow.ended = true;
     return internal_error(error);

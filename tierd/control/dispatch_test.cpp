@@ -107,6 +107,7 @@ TEST_F(Dispatch, RefusesParametersOfTheWrongKind) {
   EXPECT_EQ(wrong("Heatmap", {{"max_ticks", 1'000'000}}), "max_ticks");
   EXPECT_EQ(wrong("Top", {{"limit", true}}), "limit");
   EXPECT_EQ(wrong("Events", {{"since", "x"}}), "since");
+  EXPECT_EQ(wrong("Snapshot", {{"held", 1}}), "held");
   EXPECT_EQ(wrong("Top", json::array({1})), "parameters");
 }
 
@@ -154,12 +155,51 @@ TEST_F(Dispatch, FollowersGetPagesOfWhatTheyMaySee) {
                R"({"method": "io.tierd.Control.Events", "more": true, "parameters": {"limit": 10}})");
   ASSERT_TRUE(outcome.follow);
   Follow follow = *outcome.follow;
-  const json first = json::parse(*next_events(backend_, kUser, follow, true));
+  const json first = json::parse(*next_reply(backend_, kUser, follow, true));
   EXPECT_EQ(first.at("continues"), true);
   EXPECT_EQ(first.at("parameters").at("events").size(), 2u);
-  const json second = json::parse(*next_events(backend_, kUser, follow, false));
+  const json second = json::parse(*next_reply(backend_, kUser, follow, false));
   EXPECT_EQ(second.at("parameters").at("events").at(0).at("message"), "mine");
-  EXPECT_FALSE(next_events(backend_, kUser, follow, false));
+  EXPECT_FALSE(next_reply(backend_, kUser, follow, false));
+}
+
+TEST_F(Dispatch, SnapshotsTellWhatIsHeldWhenAsked) {
+  for (const bool held : {true, false}) {
+    const json view = ask(kRoot, "io.tierd.Control.Snapshot", {{"held", held}}).at("parameters");
+    EXPECT_EQ(view.at("tick"), 100);
+    ASSERT_EQ(view.at("targets").size(), 2u);
+    EXPECT_EQ(view.at("targets").at(0).at("held").is_array(), held);
+  }
+}
+
+TEST_F(Dispatch, SnapshotFollowersGetEachTickOnceAndTheirOwnProcesses) {
+  const Outcome outcome =
+      dispatch(backend_, kUser, {"0.1.0"}, R"({"method": "io.tierd.Control.Snapshot", "more": true})");
+  ASSERT_TRUE(outcome.follow);
+  Follow follow = *outcome.follow;
+  std::vector<std::uint64_t> held_in;
+  for (; backend_.tick < 125; ++backend_.tick) {
+    const auto reply = next_reply(backend_, kUser, follow, backend_.tick == 100);
+    ASSERT_TRUE(reply);
+    const json message = json::parse(*reply);
+    EXPECT_EQ(message.at("continues"), true);
+    const json& view = message.at("parameters");
+    EXPECT_EQ(view.at("tick"), backend_.tick);
+    EXPECT_EQ(view.at("hidden"), 1);
+    ASSERT_EQ(view.at("targets").size(), 1u);
+    EXPECT_EQ(view.at("targets").at(0).at("pid"), 4100);
+    if (!view.at("targets").at(0).at("held").is_null()) held_in.push_back(backend_.tick);
+    EXPECT_FALSE(next_reply(backend_, kUser, follow, true)) << "a tick is sent once";
+  }
+  EXPECT_EQ(held_in, (std::vector<std::uint64_t>{100, 110, 120}));
+}
+
+TEST_F(Dispatch, NoSnapshotBeforeTheFirstTick) {
+  backend_.tick = 0;
+  Follow follow{.stream = Stream::kSnapshots};
+  EXPECT_FALSE(next_reply(backend_, kRoot, follow, true));
+  backend_.tick = 1;
+  EXPECT_TRUE(next_reply(backend_, kRoot, follow, false));
 }
 
 // Mutations of valid calls and plain noise: whatever comes, there is a reply, a follow, or the end of the
@@ -170,6 +210,7 @@ TEST_F(Dispatch, SurvivesNoise) {
       R"({"method":"io.tierd.Control.Explain","parameters":{"pid":4100,"address":139637976727552}})",
       R"({"method":"io.tierd.Control.Heatmap","parameters":{"pid":4100,"max_rows":16,"max_ticks":8},"more":true})",
       R"({"method":"io.tierd.Control.Events","parameters":{"since":1,"limit":2},"more":true})",
+      R"({"method":"io.tierd.Control.Snapshot","parameters":{"held":true}})",
       R"({"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"io.tierd.Control"}})"};
   for (int round = 0; round < 20'000; ++round) {
     std::string message = seeds[random() % seeds.size()];

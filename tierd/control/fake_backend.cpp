@@ -176,6 +176,24 @@ Result<HeatmapView> FakeBackend::heatmap(const Caller&, const HeatmapQuery& quer
   return view;
 }
 
+// 4100 has one region that is always wanted, and one in odd ticks that nobody told of before.
+Result<SnapshotView> FakeBackend::snapshot(const Caller&, const SnapshotQuery& query) {
+  SnapshotView view;
+  view.tick = tick;
+  view.interval_ns = 1'000'000'000;
+  view.region_size_bytes = 2 * kMiB;
+  view.has_stall = true;
+  view.sources = {"stall-tick"};
+  SnapshotTargetView mine{1, 4100, owner_, "redis-server", {}, {}};
+  mine.regions.push_back({0x7f0000000000, 1000.0 + static_cast<double>(tick), 0.25, 0.25, "huge"});
+  if (tick % 2 == 1) mine.regions.push_back({0x7f0000800000, 500, 0.125, 0, "small"});
+  if (query.held) mine.held = {{0x7f0000000000, 3, "huge"}, {0x7f0040000000, 1, "small"}};
+  SnapshotTargetView other{2, 4200, kOther, "postgres", {{0x7e0000000000, 90, 0.01, 1, "unknown"}}, {}};
+  if (query.held) other.held = {{0x7e0000000000, 1, "unknown"}};
+  if (!nobody_is_there) view.targets = {mine, other};
+  return view;
+}
+
 Result<ExplainView> FakeBackend::explain(const Caller&, const ExplainQuery& query) {
   if (query.pid != 4100 && query.pid != 4200)
     return fail(ErrorKind::kFailed, "process " + std::to_string(query.pid) + " is not watched",

@@ -19,6 +19,7 @@ class FakeBackend : public ControlBackend {
   Result<NodesView> nodes(const Caller&) override;
   Result<TopView> top(const Caller&, const TopQuery&) override;
   Result<HeatmapView> heatmap(const Caller&, const HeatmapQuery&) override;
+  Result<SnapshotView> snapshot(const Caller&, const SnapshotQuery&) override;
   Result<ExplainView> explain(const Caller&, const ExplainQuery&) override;
   Result<EventsView> events(const Caller&, const EventsQuery&) override;
   Result<ConfigView> config_show(const Caller&) override;
@@ -29,6 +30,8 @@ class FakeBackend : public ControlBackend {
   void add_event(const std::string& kind, std::int32_t pid, std::int64_t uid, const std::string& message);
 
   bool paused = false;
+  std::uint64_t tick = 100;           // of the snapshot; a test that counts it up publishes it
+  bool nobody_is_there = false;       // in snapshots
   std::vector<Caller> control_calls;  // pause, resume, reload
   Result<ConfigView> reload_answer = ConfigView{};
 

@@ -55,6 +55,12 @@ type TopRow (
 
 type HeatmapRow (pid: int, uid: int, name: string, start: int, end: int, demand: []float, tier: []int)
 
+type SnapshotRegion (start: int, demand: float, waited_seconds: float, write_share: float, pages: string)
+
+type Held (start: int, count: int, pages: string)
+
+type SnapshotTarget (id: int, pid: int, uid: int, name: string, regions: []SnapshotRegion, held: ?[]Held)
+
 type Decision (
   id: int, tick: int, reason: string, from: int, to: int, fate: string, moved_bytes: int,
   expected_benefit_seconds: float, expected_cost_seconds: float, scored_benefit_seconds: ?float,
@@ -91,6 +97,13 @@ method Top(limit: ?int) -> (schema: string, interval_seconds: float, rows: []Top
 # Demand of regions over time, with the tier that held them.
 method Heatmap(pid: ?int, max_rows: ?int, max_ticks: ?int) -> (
   schema: string, interval_seconds: float, ticks: []int, rows: []HeatmapRow, omitted: int, hidden: int
+)
+
+# What the last tick saw of every watched process. With `more`, replies continue tick by tick; the first and then
+# every tenth tells what the processes hold, others do when `held` is given without `more`.
+method Snapshot(held: ?bool) -> (
+  schema: string, tick: int, interval_ns: int, region_size_bytes: int, has_stall: bool, sources: []string,
+  targets: []SnapshotTarget, omitted: int, hidden: int
 )
 
 # Why a page is where it is, what it cost, what it saved.

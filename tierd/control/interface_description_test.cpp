@@ -103,13 +103,14 @@ void check_object(const Description& all, const Fields& fields, const json& valu
 
 TEST(InterfaceDescription, MatchesWhatEveryMethodReturns) {
   const Description all = parse_description();
-  ASSERT_EQ(all.outputs.size(), 11u);
-  ASSERT_EQ(all.types.size(), 17u);
+  ASSERT_EQ(all.outputs.size(), 12u);
+  ASSERT_EQ(all.types.size(), 20u);
   FakeBackend backend;
   const Caller root{.privileged = true};
   for (const auto& [method, fields] : all.outputs) {
     json parameters = json::object();
     if (method == "Explain") parameters = {{"pid", 4100}, {"address", 4096}};
+    if (method == "Snapshot") parameters = {{"held", true}};
     const Outcome outcome =
         dispatch(backend, root, {"0.1.0"},
                  json{{"method", "io.tierd.Control." + method}, {"parameters", parameters}}.dump());

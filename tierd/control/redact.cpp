@@ -28,6 +28,10 @@ void redact(HeatmapView& view, const Caller& caller) {
   if (!caller.privileged) view.hidden += drop_foreign(view.rows, caller);
 }
 
+void redact(SnapshotView& view, const Caller& caller) {
+  if (!caller.privileged) view.hidden += drop_foreign(view.targets, caller);
+}
+
 void redact(EventsView& view, const Caller& caller) {
   std::erase_if(view.events, [&](const Event& event) {
     // An event about a process without a known owner is nobody's to see.

@@ -12,6 +12,7 @@ bool may_see(const Caller&, std::int64_t owner);
 void redact(StatusView&, const Caller&);
 void redact(TopView&, const Caller&);
 void redact(HeatmapView&, const Caller&);
+void redact(SnapshotView&, const Caller&);
 void redact(EventsView&, const Caller&);
 inline void redact(DoctorView&, const Caller&) {}
 inline void redact(NodesView&, const Caller&) {}

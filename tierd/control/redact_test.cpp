@@ -43,6 +43,12 @@ TEST(Redact, OthersSeeTheirOwnRowsAndHowManyAreHidden) {
   EXPECT_EQ(events.events[0].kind, "mode");
   EXPECT_EQ(events.events[1].pid, 4100);
 
+  auto snapshot = *backend.snapshot(kUser, {.held = true});
+  redact(snapshot, kUser);
+  ASSERT_EQ(snapshot.targets.size(), 1u);
+  EXPECT_EQ(snapshot.targets[0].pid, 4100);
+  EXPECT_EQ(snapshot.hidden, 1u);
+
   auto status = *backend.status(kUser);
   redact(status, kUser);
   EXPECT_TRUE(status.last_error.empty());

@@ -206,7 +206,7 @@ void ControlServer::answer(Connection& connection, const std::string& message) {
 // Fetches only what the follower can take now: a slow one holds one reply of ours, not a growing queue.
 void ControlServer::follow(Connection& connection, bool even_if_empty) {
   while (!connection.closed && connection.following && connection.drained()) {
-    const auto reply = next_events(backend_, connection.caller, *connection.following, even_if_empty);
+    const auto reply = next_reply(backend_, connection.caller, *connection.following, even_if_empty);
     if (!reply) return;
     even_if_empty = false;
     if (connection.following->ended) connection.following.reset();

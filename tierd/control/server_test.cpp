@@ -72,7 +72,8 @@ TEST(ControlServer, AnswersSeveralCallsOnOneConnection) {
   FakeServer server;
   auto client = ControlClient::connect(server.socket());
   ASSERT_TRUE(client) << client.error().text();
-  for (const char* method : {"Status", "Doctor", "Nodes", "Top", "Heatmap", "Events", "ConfigShow"}) {
+  for (const char* method :
+       {"Status", "Doctor", "Nodes", "Top", "Heatmap", "Events", "Snapshot", "ConfigShow"}) {
     const auto reply = client->call(method);
     ASSERT_TRUE(reply) << method << reply.error().text();
     EXPECT_TRUE(reply->contains("schema")) << method;
@@ -196,6 +197,26 @@ TEST(ControlServer, FollowersGetEventsAsTheyHappen) {
                                    {});
   ASSERT_TRUE(done) << done.error().text();
   EXPECT_EQ(seen, (std::vector<std::string>{"2 MiB of postgres to node 0", "now in act mode"}));
+}
+
+TEST(ControlServer, FollowersGetASnapshotATick) {
+  FakeServer server;
+  auto client = ControlClient::connect(server.socket());
+  ASSERT_TRUE(client);
+  std::vector<std::uint64_t> ticks;
+  const auto done = client->follow("Snapshot", json::object(),
+                                   [&](const json& parameters) {
+                                     ticks.push_back(parameters.at("tick"));
+                                     server.run_inside([](FakeBackend& backend, ControlServer& inside) {
+                                       inside.publish();  // nothing new: nothing is sent
+                                       ++backend.tick;
+                                       inside.publish();
+                                     });
+                                     return ticks.size() < 3;
+                                   },
+                                   {});
+  ASSERT_TRUE(done) << done.error().text();
+  EXPECT_EQ(ticks, (std::vector<std::uint64_t>{100, 101, 102}));
 }
 
 TEST(ControlServer, AFollowerThatLeavesIsForgotten) {

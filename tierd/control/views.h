@@ -197,6 +197,44 @@ struct HeatmapView {
   std::uint64_t hidden = 0;          // rows left out: other people's processes
 };
 
+// One region in one tick.
+struct SnapshotRegionView {
+  std::uint64_t start = 0;    // address
+  double demand = 0;          // tier-neutral accesses
+  double waited_seconds = 0;  // as sampled, on the tier that served it
+  double write_share = 0;     // 0..1
+  std::string pages;          // "small", "huge", "unknown"
+};
+
+// Regions one behind the other.
+struct HeldView {
+  std::uint64_t start = 0;  // address
+  std::uint64_t count = 0;  // regions
+  std::string pages;        // "small", "huge", "unknown"
+};
+
+struct SnapshotTargetView {
+  std::uint64_t id = 0;  // never given twice in the daemon's life, unlike a pid
+  std::int32_t pid = 0;
+  std::int64_t uid = kNobody;
+  std::string name;
+  std::vector<SnapshotRegionView> regions;    // those with demand, by address
+  std::optional<std::vector<HeldView>> held;  // all that it is known to hold, by address; null: not told now
+};
+
+// What one tick saw, for recorders. Every watched process has a row.
+struct SnapshotView {
+  std::string schema = "io.tierd.snapshot/1";
+  std::uint64_t tick = 0;        // 0 before the first
+  std::int64_t interval_ns = 0;  // really elapsed
+  std::uint64_t region_size_bytes = 0;
+  bool has_stall = false;            // waited_seconds was measured, not derived from counted accesses
+  std::vector<std::string> sources;  // names of the access sources
+  std::vector<SnapshotTargetView> targets;
+  std::uint64_t omitted = 0;  // regions with demand beyond what one answer carries, the least demanded
+  std::uint64_t hidden = 0;   // targets left out: other people's processes
+};
+
 // One entry of the ledger.
 struct DecisionView {
   std::uint64_t id = 0;

@@ -55,6 +55,11 @@ TIER_VIEW(TopRow, pid, uid, name, cgroup, regions, resident_bytes, fast_bytes, w
 TIER_VIEW(TopView, schema, interval_seconds, rows, hidden)
 TIER_VIEW(HeatmapRow, pid, uid, name, start, end, demand, tier)
 TIER_VIEW(HeatmapView, schema, interval_seconds, ticks, rows, omitted, hidden)
+TIER_VIEW(SnapshotRegionView, start, demand, waited_seconds, write_share, pages)
+TIER_VIEW(HeldView, start, count, pages)
+TIER_VIEW(SnapshotTargetView, id, pid, uid, name, regions, held)
+TIER_VIEW(SnapshotView, schema, tick, interval_ns, region_size_bytes, has_stall, sources, targets, omitted,
+          hidden)
 TIER_VIEW(DecisionView, id, tick, reason, from, to, fate, moved_bytes, expected_benefit_seconds,
           expected_cost_seconds, scored_benefit_seconds, measured_cost_seconds, detail)
 TIER_VIEW(ExplainView, schema, pid, uid, name, address, region_start, region_end, mapping, backing, pages,

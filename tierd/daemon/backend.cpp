@@ -30,6 +30,9 @@ Result<TopView> DaemonBackend::top(const Caller&, const TopQuery& query) { retur
 Result<HeatmapView> DaemonBackend::heatmap(const Caller&, const HeatmapQuery& query) {
   return heatmap_view(engine_, query);
 }
+Result<SnapshotView> DaemonBackend::snapshot(const Caller& caller, const SnapshotQuery& query) {
+  return snapshot_view(engine_, caller, query);
+}
 Result<ExplainView> DaemonBackend::explain(const Caller&, const ExplainQuery& query) {
   return explain_view(engine_, query);
 }

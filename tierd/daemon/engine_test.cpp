@@ -235,5 +235,55 @@ TEST_F(EngineTest, ViewsShowWhatHappened) {
   EXPECT_FALSE(explain_view(*engine_, {.pid = 4, .address = kBase}));
 }
 
+constexpr Caller kRoot{.privileged = true};
+
+TEST_F(EngineTest, SnapshotsShowDemandAndWhatIsHeld) {
+  start({});
+  for (int i = 0; i < 3; ++i) tick({3, 17});
+  const auto view = snapshot_view(*engine_, kRoot, {.since = 2, .held = true});
+  EXPECT_EQ(view.tick, 3u);
+  EXPECT_EQ(view.interval_ns, 1'000'000'000);
+  EXPECT_EQ(view.region_size_bytes, kRegion);
+  EXPECT_TRUE(view.has_stall);
+  EXPECT_EQ(view.sources, (std::vector<std::string>{"script"}));
+  ASSERT_EQ(view.targets.size(), 1u);
+  const SnapshotTargetView& job = view.targets[0];
+  EXPECT_EQ(job.pid, 42);
+  EXPECT_EQ(job.uid, 1000);
+  ASSERT_EQ(job.regions.size(), 2u);
+  EXPECT_EQ(job.regions[1].start, kBase + 17 * kRegion);
+  EXPECT_NEAR(job.regions[1].waited_seconds, 0.04, 1e-9);
+  EXPECT_NEAR(job.regions[1].demand, 0.04 / 400e-9, 1);
+  ASSERT_TRUE(job.held);
+  ASSERT_EQ(job.held->size(), 1u) << "one run, all of it located";
+  EXPECT_EQ(job.held->at(0).start, kBase);
+  EXPECT_EQ(job.held->at(0).count, static_cast<std::uint64_t>(kRegions));
+  EXPECT_FALSE(snapshot_view(*engine_, kRoot, {}).targets.at(0).held);
+  EXPECT_TRUE(snapshot_view(*engine_, kRoot, {.since = 3}).targets.empty()) << "no newer tick";
+}
+
+TEST_F(EngineTest, SnapshotsAreBoundedAndKeepTheMostDemanded) {
+  start({});
+  tick({1, 5, 9}, 1);
+  tick({5, 9}, 2);
+  tick({1, 5, 9, 9}, 3);
+  const auto view = snapshot_view(*engine_, kRoot, {.held = true, .max_regions = 1, .max_runs = 0});
+  EXPECT_EQ(view.omitted, 2u);
+  ASSERT_EQ(view.targets.at(0).regions.size(), 1u);
+  EXPECT_EQ(view.targets[0].regions[0].start, kBase + 9 * kRegion);
+  EXPECT_FALSE(view.targets[0].held) << "half a list would look like releases";
+}
+
+TEST_F(EngineTest, SnapshotsHideOtherPeoplesProcesses) {
+  start({});
+  tick({3});
+  const auto mine = snapshot_view(*engine_, {.uid = 1000}, {.held = true});
+  EXPECT_EQ(mine.targets.size(), 1u);
+  EXPECT_EQ(mine.hidden, 0u);
+  const auto theirs = snapshot_view(*engine_, {.uid = 1001}, {.held = true});
+  EXPECT_TRUE(theirs.targets.empty());
+  EXPECT_EQ(theirs.hidden, 1u);
+}
+
 }  // namespace
 }  // namespace tier

@@ -147,18 +147,6 @@ const char* backing_name(Backing backing) {
   return "unknown";
 }
 
-const char* pages_name(PageKind kind) {
-  switch (kind) {
-    case PageKind::kSmall:
-      return "small";
-    case PageKind::kHuge:
-      return "huge";
-    case PageKind::kUnknown:
-      break;
-  }
-  return "unknown";
-}
-
 const char* pinned_name(Pinned pinned) {
   switch (pinned) {
     case Pinned::kNo:
@@ -188,7 +176,7 @@ void fill_region(const Engine& engine, const RegionKey& key, ExplainView& view) 
   view.region_start = it->range.start;
   view.region_end = it->range.end;
   view.backing = backing_name(it->backing);
-  view.pages = pages_name(it->pages);
+  view.pages = to_string(it->pages);
   view.pinned = pinned_name(it->pinned);
   view.node = it->node.value;
   view.tier = engine.topology().tier_of(it->node).value_or(-1);

@@ -16,6 +16,8 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
 NodesView nodes_view(const Engine& engine);
 TopView top_view(const Engine& engine, const TopQuery& query);
 HeatmapView heatmap_view(const Engine& engine, const HeatmapQuery& query);
+// Rows that the caller may not see are counted, not built.
+SnapshotView snapshot_view(const Engine& engine, const Caller& caller, const SnapshotQuery& query);
 // kFailed when the process is not watched or the address not mapped.
 Result<ExplainView> explain_view(const Engine& engine, const ExplainQuery& query);
 

@@ -355,6 +355,26 @@ std::optional<RegionKey> Tracker::key_of(TargetId target, Address address) const
   return RegionKey{target, state_->region_start(address)};
 }
 
+std::vector<RegionRun> Tracker::held(TargetId target) const {
+  const auto it = state_->targets.find(target);
+  if (it == state_->targets.end()) return {};
+  std::vector<RegionRun> regions;
+  for (const RegionRecord& record : it->second.records()) regions.push_back({record.start, 1, record.pages});
+  std::sort(regions.begin(), regions.end(),
+            [](const RegionRun& a, const RegionRun& b) { return a.start < b.start; });
+  std::vector<RegionRun> runs;
+  const std::uint64_t size = state_->settings.region_size.value;
+  for (const RegionRun& region : regions) {
+    const bool continues = !runs.empty() && runs.back().pages == region.pages &&
+                           runs.back().start + runs.back().count * size == region.start;
+    if (continues)
+      ++runs.back().count;
+    else
+      runs.push_back(region);
+  }
+  return runs;
+}
+
 std::size_t Tracker::bytes_used() const {
   std::size_t bytes = sizeof(State) + state_->active.capacity() * sizeof(Active) +
                       state_->free_slots.capacity() * sizeof(std::uint32_t) +

@@ -52,6 +52,15 @@ struct FoldResult {
   std::vector<TargetId> stale_mappings;  // targets with samples outside: read their mappings again
 };
 
+// Regions one behind the other, with pages of one kind.
+struct RegionRun {
+  Address start = 0;
+  std::uint64_t count = 0;
+  PageKind pages = PageKind::kUnknown;
+
+  bool operator==(const RegionRun&) const = default;
+};
+
 struct RegionHistory {
   std::array<float, kHistoryTicks> demand{};  // accesses per tick, oldest first, last = last closed tick
 };
@@ -98,6 +107,10 @@ class Tracker {
   // The mapping at an address, or where there is none the first one in its region: a region's start, as the
   // heat map prints it, may lie before its first mapping. Null when nothing of the region is mapped.
   const Mapping* mapping_of(TargetId target, Address address) const;
+
+  // What a target is known to hold, by address: regions with something resident, and those sampled lately.
+  // Each look walks and sorts all of them.
+  std::vector<RegionRun> held(TargetId target) const;
 
   std::size_t bytes_used() const;       // heap memory of the tracker's tables
   Bytes mapped() const;                 // of all targets

@@ -253,6 +253,22 @@ TEST_F(TrackerTest, NewMappingsForgetWhatIsGoneAndKeepTheRest) {
   EXPECT_EQ(close().regions.size(), 1u) << "residency of what is not mapped is ignored";
 }
 
+TEST_F(TrackerTest, HeldRegionsAreTheResidentAndTheSampledInRuns) {
+  map(1, 20);
+  for (const int region : {5, 4, 3, 10}) place(1, region, kSlow);
+  tracker_.set_residency(key(1, 11), {kSlow, 2_MiB, PageKind::kHuge});
+  fold({sample(1, kBase + 6 * kRegion), sample(1, kBase)});
+  close();
+  EXPECT_EQ(tracker_.held({1}), (std::vector<RegionRun>{{kBase, 1, PageKind::kUnknown},
+                                                        {kBase + 3 * kRegion, 3, PageKind::kSmall},
+                                                        {kBase + 6 * kRegion, 1, PageKind::kUnknown},
+                                                        {kBase + 10 * kRegion, 1, PageKind::kSmall},
+                                                        {kBase + 11 * kRegion, 1, PageKind::kHuge}}));
+  place(1, 4, NodeId{-1}, Bytes{0});
+  EXPECT_EQ(tracker_.held({1}).at(1).count, 1u) << "not resident any more";
+  EXPECT_TRUE(tracker_.held({2}).empty());
+}
+
 TEST_F(TrackerTest, ATargetGoesWithAllItHadAndALaterOneOfTheSamePidStartsEmpty) {
   map(1, 2);
   fold({sample(1, kBase, 10)});

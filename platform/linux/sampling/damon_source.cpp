@@ -325,6 +325,7 @@ SampleBatch DamonSource::Impl::collect() {
 SourceStatus DamonSource::Impl::status() const {
   SourceStatus status;
   status.name = "damon";
+  status.meaning = WeightMeaning::kAccesses;
   meter_.fill(status, Nanoseconds(0));
   const std::lock_guard<std::mutex> lock(mutex_);
   const double shortest = seconds(settings_.damon_shortest_interval) * 1e3;

@@ -105,6 +105,7 @@ SampleBatch FaultSource::Impl::collect() {
 SourceStatus FaultSource::Impl::status() const {
   SourceStatus status;
   status.name = "faults";
+  status.meaning = WeightMeaning::kAccesses;
   status.fidelity =
       "page faults: each page shows once when it is first touched, and again on kernel NUMA hint faults";
   meter_.fill(status, program_price_);

@@ -186,6 +186,7 @@ SampleBatch HardwareSource::Impl::collect() {
 SourceStatus HardwareSource::Impl::status() const {
   SourceStatus status;
   status.name = "hardware";
+  status.meaning = with_latency_ ? WeightMeaning::kStall : WeightMeaning::kAccesses;
   status.fidelity = fmt::format("{}, one sample per {} events, {}", event_.name, settings_.hardware_period,
                                 with_latency_ ? "weighed by latency" : "weighed by count");
   meter_.fill(status, program_price_);

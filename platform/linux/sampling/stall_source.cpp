@@ -327,6 +327,7 @@ SourceStatus StallSource::Impl::status() const {
   status.name = tick_ == TickProgram::kNone     ? "stall-clock"
                 : clock_events_.frequency() > 0 ? "stall-tick+clock"
                                                 : "stall-tick";
+  status.meaning = calibration_.meaning;
   const double tick_frequency =
       calibration_.tick_period.count() > 0 ? 1 / seconds(calibration_.tick_period) : 0;
   status.fidelity =
