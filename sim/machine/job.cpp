@@ -79,6 +79,13 @@ double Job::misses_of(std::uint32_t local) const {
   return sum;
 }
 
+double Job::stores_of(std::uint32_t local) const {
+  double sum = 0;
+  for (std::size_t s = 0; s < index_.streams(); ++s)
+    if (const RegionDemand* entry = index_.find(s, local)) sum += entry->stores;
+  return sum;
+}
+
 double Job::run(double seconds, double interval_seconds) {
   const double standing = std::min(debt_, seconds);
   debt_ -= standing;

@@ -40,6 +40,7 @@ class Job {
   double threads() const { return threads_; }
   double serialised_of(std::uint32_t local) const;  // accesses per interval
   double misses_of(std::uint32_t local) const;      // per interval
+  double stores_of(std::uint32_t local) const;      // of them
 
   // Interference: the job stands still for so long (seconds of wall time).
   void delay(double seconds) { debt_ += seconds; }

@@ -206,6 +206,8 @@ void Machine::finish_queued_move(Nanoseconds passed) {
   move.left -= seconds(passed);
   if (move.left > 1e-10) return;
   const QueuedMove finished = move;
+  const std::size_t together =
+      std::min<std::size_t>(static_cast<std::size_t>(s.queue.threads), s.queue.size());
   s.queue.pop();
   s.queue_traffic = {};
   s.load_stale = true;
@@ -214,7 +216,7 @@ void Machine::finish_queued_move(Nanoseconds passed) {
     ++s.totals.refused;
     return;
   }
-  relocate(finished.region, finished.to);
+  relocate(finished.region, finished.to, together);
 }
 
 bool Machine::may_move(Region region, int to) const {
@@ -247,14 +249,14 @@ bool Machine::move_now(Region region, int to) {
     ++s.totals.refused;
     return false;
   }
-  relocate(region, to);
+  relocate(region, to, 1);
   return true;
 }
 
-void Machine::relocate(Region region, int to) {
+void Machine::relocate(Region region, int to, std::size_t together) {
   State& s = *state_;
   const int from = s.tier_of(region);
-  charge_move(region);
+  charge_move(region, together);
   Job& job = s.job_of(region);
   job.moved(region - job.offset(), from, to);
   --s.used[static_cast<std::size_t>(from)];
@@ -267,16 +269,18 @@ void Machine::relocate(Region region, int to) {
 }
 
 // What the programs lose by one move: those that touch a page on its way wait for it, all running threads
-// are interrupted (TLB shootdown), and where no CPU is idle the mover takes one from them.
-void Machine::charge_move(Region region) {
+// are interrupted (TLB shootdown), and where no CPU is idle the mover takes one from them. `together`: so
+// many regions are on their way at the same time, and a thread waits for one of them at a time.
+void Machine::charge_move(Region region, std::size_t together) {
   State& s = *state_;
   const MachineTarget& target = s.targets[s.owner[region]];
   const double pages = move_pages_of(region);
   const double each = seconds(move_duration(region)) / pages;
-  const double rate = miss_rate(region) / pages / target.threads;  // of one thread, to one page
+  const double touches = s.readable_moves ? store_rate(region) : miss_rate(region);
+  const double rate = touches / pages / target.threads;  // of one thread, to one page
   // Mean wait of a Poisson arrival that comes while the page is away.
   const double wait = rate <= 0 ? 0 : each - (1 - std::exp(-rate * each)) / rate;
-  interfere(s.owner[region], wait * pages * target.threads);
+  interfere(s.owner[region], wait * pages * target.threads / static_cast<double>(together));
   interfere_with_all(seconds(s.description.migration.interruption) * busy_threads());
   const double crowded = std::clamp(busy_threads() + s.queue.threads - s.description.cpus, 0.0, 1.0);
   interfere_with_all(crowded * each * pages);

@@ -148,8 +148,10 @@ class Machine {
   // Puts a move in the queue of `description().migration`'s threads; carried out in order while time passes.
   void queue_move(Region region, int to);
   std::size_t queued() const;
-  void set_copy_threads(int threads);              // that work on the queue; at first 1
-  void set_copy_rate(double bytes_per_second);     // bound of the queue's bytes; 0, as at first: none
+  void set_copy_threads(int threads);           // that work on the queue; at first 1
+  void set_copy_rate(double bytes_per_second);  // bound of the queue's bytes; 0, as at first: none
+  // Pages stay readable on their way (write protection, as HeMem's): only stores wait. At first: all wait.
+  void set_readable_moves(bool readable);
   Nanoseconds move_duration(Region region) const;  // by one thread, now
 
   // Time taken from a target's threads, thread-seconds: interrupts, faults, helper threads on its CPUs.
@@ -177,8 +179,9 @@ class Machine {
   void finish_queued_move(Nanoseconds passed);
   bool may_move(Region region, int to) const;
   void set_move_traffic(PerTier& traffic, Region region, int to, double bytes_per_second);
-  void relocate(Region region, int to);
-  void charge_move(Region region);
+  void relocate(Region region, int to, std::size_t together);
+  void charge_move(Region region, std::size_t together);
+  double store_rate(Region region) const;
   double move_pages_of(Region region) const;
   std::optional<DrawnAccess> draw(Random& random, bool by_stall) const;
   std::optional<DrawnAccess> draw_in_stream(Random& random, std::size_t job, std::size_t stream,

@@ -29,6 +29,7 @@ struct Machine::State {
   std::vector<std::uint64_t> capacity;  // regions, by tier
   std::vector<std::uint64_t> used;      // regions, by tier
   MoveQueue queue;
+  bool readable_moves = false;
   // Bytes per second that moves read or write now: the queue's, and move_now()'s.
   PerTier queue_traffic{}, now_traffic{};
   LoadState load;

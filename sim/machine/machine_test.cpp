@@ -119,6 +119,32 @@ TEST(Machine, ProgramsWaitForAPageOnItsWay) {
   EXPECT_NEAR(machine.totals().interference, 4e-3, 1e-4);
 }
 
+TEST(Machine, AThreadWaitsForOneOfSeveralPagesOnTheirWay) {
+  FirstTouch placer;
+  PlainWorkload hot{{1e9, 1e9, 1e9, 1e9}, 0, 4, 10, 0, 1000};
+  Machine machine(plain_machine(4), workloads(hot), placer);
+  ASSERT_TRUE(machine.start());
+  machine.set_copy_threads(2);
+  for (Region region = 0; region < 4; ++region) machine.queue_move(region, 1);
+  machine.advance(std::chrono::milliseconds(3));
+  ASSERT_EQ(machine.totals().moves, 4U);
+  // Two at a time for a millisecond each: twice a millisecond of four threads' waiting, and no more.
+  EXPECT_NEAR(machine.totals().interference, 3 * 2e-3 + 4e-3, 2e-3);
+  EXPECT_LT(machine.totals().interference, 4 * 3e-3);
+}
+
+TEST(Machine, OnlyStoresWaitForReadablePagesOnTheirWay) {
+  for (const bool readable : {false, true}) {
+    FirstTouch placer;
+    PlainWorkload loads{{1e9}, 0, 4, 10, 0, 1000};
+    Machine machine(plain_machine(1), workloads(loads), placer);
+    ASSERT_TRUE(machine.start());
+    machine.set_readable_moves(readable);
+    ASSERT_TRUE(machine.move_now(0, 1));
+    EXPECT_NEAR(machine.totals().interference, readable ? 0 : 4e-3, 1e-4);
+  }
+}
+
 TEST(Machine, SmallPagesWaitOneByOneButCostMore) {
   FirstTouch placer;
   PlainWorkload hot{{1e9}, 0, 4, 10, 0, 1000};

@@ -176,6 +176,15 @@ std::size_t Machine::queued() const { return state_->queue.size(); }
 void Machine::set_copy_threads(int threads) { state_->queue.threads = std::max(threads, 1); }
 void Machine::set_copy_rate(double bytes_per_second) { state_->queue.bytes_per_second = bytes_per_second; }
 
+void Machine::set_readable_moves(bool readable) { state_->readable_moves = readable; }
+
+double Machine::store_rate(Region region) const {
+  const std::size_t j = state_->job_index_of(region);
+  const Job& job = *state_->jobs[j];
+  if (job.done() || state_->interval_seconds[j] <= 0) return 0;
+  return job.stores_of(region - job.offset()) / state_->interval_seconds[j];
+}
+
 double Machine::move_pages_of(Region region) const {
   const auto size = static_cast<double>(state_->region_size.value);
   const Bytes page =

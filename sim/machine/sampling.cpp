@@ -123,34 +123,38 @@ double touch_probability(const Machine& machine, Region region, Nanoseconds wind
 }
 
 void HintFaults::unmap(const Machine& machine, Region region) {
+  if (turns_.size() < machine.regions()) turns_.resize(machine.regions());
   std::exponential_distribution<double> touches(1);
-  const auto known =
-      std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.region == region; });
-  const Waiting fresh{region, machine.now(), touches(random_)};
-  if (known != waiting_.end()) {
-    *known = fresh;
-  } else {
-    waiting_.push_back(fresh);
-  }
+  wait(machine, {region, machine.now(), machine.now(), {}, touches(random_), ++turns_[region]});
+}
+
+// Looks again when the fault is due at the present rate, or soon, since rates change.
+void HintFaults::wait(const Machine& machine, Waiting waiting) {
+  constexpr double kPatience = 0.1;  // seconds
+  const double rate = machine.miss_rate(waiting.region);
+  const double due = rate > 0 ? std::min(kPatience, waiting.touches_left / rate) : kPatience;
+  waiting.look = waiting.seen + Nanoseconds{1 + static_cast<std::int64_t>(due * 1e9)};
+  waiting_.push(waiting);
 }
 
 void HintFaults::on_segment(Machine& machine, const Segment& segment) {
-  const double length = seconds(segment.length);
-  std::size_t kept = 0;
-  for (Waiting& waiting : waiting_) {
-    if (machine.tier_of(waiting.region) == kNowhere) continue;
+  const Nanoseconds end = segment.start + segment.length;
+  while (!waiting_.empty() && waiting_.top().look <= end) {
+    Waiting waiting = waiting_.top();
+    waiting_.pop();
+    if (waiting.turn != turns_[waiting.region] || machine.tier_of(waiting.region) == kNowhere) continue;
     const double rate = machine.miss_rate(waiting.region);
-    const double touches = rate * length;
-    if (touches < waiting.touches_left) {
-      waiting.touches_left -= touches;
-      waiting_[kept++] = waiting;
+    const double touches = rate * seconds(end - waiting.seen);
+    if (touches >= waiting.touches_left) {
+      const Nanoseconds after{static_cast<std::int64_t>(waiting.touches_left / rate * 1e9)};
+      faults_.push_back({waiting.region, waiting.since, waiting.seen + after});
+      machine.interfere(machine.target_of(waiting.region), seconds(price_));
       continue;
     }
-    const Nanoseconds after{static_cast<std::int64_t>(waiting.touches_left / rate * 1e9)};
-    faults_.push_back({waiting.region, waiting.since, segment.start + after});
-    machine.interfere(machine.target_of(waiting.region), seconds(price_));
+    waiting.touches_left -= touches;
+    waiting.seen = end;
+    wait(machine, waiting);
   }
-  waiting_.resize(kept);
 }
 
 std::vector<HintFault> HintFaults::take() { return std::exchange(faults_, {}); }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <queue>
 #include <vector>
 
 #include "sim/machine/machine.h"
@@ -100,12 +102,18 @@ class HintFaults final : public Observer {
  private:
   struct Waiting {
     Region region = 0;
-    Nanoseconds since{};
-    double touches_left = 0;  // drawn Exp(1): the fault comes when so many expected touches have passed
+    Nanoseconds since{}, seen{};  // unmapped; touches counted up to
+    Nanoseconds look{};           // when to look next
+    double touches_left = 0;      // drawn Exp(1): the fault comes when so many expected touches have passed
+    std::uint32_t turn = 0;       // stale where the region was unmapped again since
+    bool operator>(const Waiting& other) const { return look > other.look; }
   };
+  void wait(const Machine& machine, Waiting waiting);
+
   Nanoseconds price_;  // of one fault, taken from the faulting thread
   Random random_;
-  std::vector<Waiting> waiting_;
+  std::priority_queue<Waiting, std::vector<Waiting>, std::greater<>> waiting_;
+  std::vector<std::uint32_t> turns_;  // by region
   std::vector<HintFault> faults_;
 };
 

@@ -103,6 +103,21 @@ TEST(TouchProbability, SaturatesAndTellsHugePagesFromSmall) {
   EXPECT_LT(touch_probability(small.machine, 1, window), touch_probability(huge.machine, 1, window) / 400);
 }
 
+TEST(HintFaults, UnmappedAgainAPageFaultsOnce) {
+  PlainWorkload program{{1e4}, 1, 1, 1, 0, 1000};
+  Rig rig(program, 2);
+  ASSERT_TRUE(rig.started);
+  HintFaults faults(Nanoseconds{0}, 11);
+  rig.machine.attach(faults);
+  faults.unmap(rig.machine, 0);
+  rig.machine.advance(std::chrono::microseconds(1));
+  faults.unmap(rig.machine, 0);
+  rig.machine.advance(std::chrono::seconds(5));
+  const auto taken = faults.take();
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].unmapped, std::chrono::microseconds(1));
+}
+
 TEST(HintFaults, HotPagesFaultSoonColdOnesLateAndReleasedOnesNever) {
   PlainWorkload program{{1e6, 2}, 1, 1, 1, 0, 1000};
   Rig rig(program, 2);
