@@ -4,29 +4,16 @@
 #include <fmt/ranges.h>
 
 #include "tierd/control/client.h"
-#include "tierd/control/views_json.h"
+#include "tools/tierctl/reply.h"
 
 namespace tier {
 namespace {
 
 using nlohmann::json;
 
-// A single document is indented for people, those of a stream take a line each.
-std::string document(const json& value, bool stream) { return dump_json(value, stream ? -1 : 2) + "\n"; }
-
 Result<json> ask(const std::string& socket, const std::string& method, const json& parameters) {
   return ControlClient::connect(socket).and_then(
       [&](ControlClient client) { return client.call(method, parameters); });
-}
-
-template <typename View>
-Result<View> as_view(const json& value) {
-  try {
-    return value.get<View>();
-  } catch (const json::exception& error) {
-    return fail(ErrorKind::kFailed, std::string("the daemon's answer cannot be read: ") + error.what(),
-                "use the tierctl of the same version as the daemon");
-  }
 }
 
 }  // namespace

@@ -12,6 +12,8 @@
 
 namespace tier {
 
+class Recording;
+
 struct CommandOptions {
   std::string socket;
   bool json = false;
@@ -27,6 +29,8 @@ struct Surroundings {
   std::function<void(const std::string&)> warn;           // one line to stderr
   std::function<bool()> interrupted;                      // SIGINT or SIGTERM came
   std::function<void(double seconds)> pause;              // returns early when interrupted
+  std::function<void(const std::string&)> progress;       // one passing line; may be empty: no terminal
+  std::function<std::int64_t()> unix_now;                 // seconds
   std::function<DoctorView()> local_doctor;               // may be empty: not built in
   ConfigDirectories config_directories;
   std::string version;
@@ -44,6 +48,8 @@ class Commands {
   Result<void> heatmap(std::int32_t pid, std::uint32_t rows, std::uint32_t ticks);
   Result<void> explain(std::int32_t pid, std::uint64_t address);
   Result<void> events(std::uint64_t since, bool follow);
+  // Until interrupted, or for `duration` ("30s"; empty: no limit), counted in the daemon's ticks.
+  Result<void> record(const std::string& file, const std::string& duration);
   Result<void> policy_pause();
   Result<void> policy_resume();
   Result<void> policy_show();
@@ -57,6 +63,7 @@ class Commands {
   Result<void> show(const std::string& method, const std::string& parameters_json);
   Result<void> repeat(const std::function<Result<std::string>()>& picture);
   Result<void> control(const std::string& method, const std::string& message);
+  Result<void> end_recording(Recording& recording, const std::string& file, const Result<void>& ended);
 
   CommandOptions options_;
   Surroundings around_;

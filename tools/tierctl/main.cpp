@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "tierd/config/config.h"
 #include "tools/tierctl/commands.h"
@@ -60,7 +61,7 @@ struct Arguments {
   bool no_legend = false;
   std::uint32_t limit = 0, rows = 40, ticks = 0;
   std::int32_t pid = 0;
-  std::string address, file;
+  std::string address, file, duration;
   std::uint64_t since = 0;
   bool follow = false;
 };
@@ -134,6 +135,14 @@ void add_views(CLI::App& app, Arguments& arguments, Action& action) {
       [&] { action = [&](Commands& c) { return c.events(arguments.since, arguments.follow); }; });
 }
 
+void add_record(CLI::App& app, Arguments& arguments, Action& action) {
+  auto* record = app.add_subcommand("record", "What tierd samples, into a trace file; until Ctrl-C");
+  record->add_option("-o,--output", arguments.file, "The trace file")->required();
+  record->add_option("--duration", arguments.duration, "End after so long, like 30s");
+  record->callback(
+      [&] { action = [&](Commands& c) { return c.record(arguments.file, arguments.duration); }; });
+}
+
 void add_control(CLI::App& app, Arguments& arguments, Action& action) {
   auto* policy = app.add_subcommand("policy", "What decides, and stopping it")->require_subcommand(1);
   policy->add_subcommand("show", "Mode, forecaster and settings")->callback([&] {
@@ -187,6 +196,10 @@ Surroundings real_surroundings() {
   around.pause = [](double seconds) { ::poll(nullptr, 0, static_cast<int>(seconds * 1000)); };
   around.config_directories = system_config_directories();
   around.version = TIERD_VERSION;
+  around.unix_now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
+  // The line that it replaces, and nothing where a file or a pipe would collect them.
+  if (::isatty(STDERR_FILENO) == 1)
+    around.progress = [](const std::string& line) { fmt::print(stderr, "\r\x1b[K{}", line); };
 #ifdef TIERCTL_LOCAL_DOCTOR
   around.local_doctor = local_doctor;
 #endif
@@ -199,6 +212,7 @@ int run(int argc, char** argv) {
   Action action;
   add_global(app, arguments);
   add_views(app, arguments, action);
+  add_record(app, arguments, action);
   add_control(app, arguments, action);
   try {
     app.parse(argc, argv);

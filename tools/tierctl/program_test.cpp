@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "sim/trace/trace.h"
 #include "tierd/control/descriptor.h"
 #include "tierd/control/fake_server.h"
 
@@ -141,6 +143,8 @@ TEST(Tierctl, ExitCodesTellTheKindOfFailure) {
   EXPECT_EQ(run({"status", "--watch", "x"}).code, 2);
   EXPECT_EQ(run({"status", "--count", "2"}).code, 2);
   EXPECT_EQ(run({"explain", "4100"}).code, 2);
+  EXPECT_EQ(run({"record", at}).code, 2);
+  EXPECT_EQ(run({"record", "-o", "x.trace", "--duration", "30", at}).code, 2);
   EXPECT_EQ(run({"explain", "4100", "0x7fzz", at}).code, 2);
   EXPECT_EQ(run({"explain", "99", "0x7f00", at}).code, 1);
   const Ended gone = run({"status", "--socket=/nonexistent/socket"});
@@ -187,6 +191,25 @@ TEST(Tierctl, AFollowerLearnsThatTheDaemonStopped) {
   server.reset();
   EXPECT_EQ(following.wait(), 3);
   EXPECT_NE(following.errors.find("the connection to tierd ended"), std::string::npos) << following.errors;
+}
+
+TEST(Tierctl, RecordsUntilInterrupted) {
+  FakeServer server;
+  const auto file = std::filesystem::path(server.socket()).parent_path() / "a.trace";
+  auto part = file;
+  part += ".part";
+  Program recording({"record", "-o", file.string(), "--json", "--socket", server.socket()});
+  for (int i = 0; i < 500 && !std::filesystem::exists(part); ++i) ::poll(nullptr, 0, 10);
+  ASSERT_TRUE(std::filesystem::exists(part)) << "the first tick opens it";
+  recording.interrupt();
+  EXPECT_EQ(recording.wait(), 0) << recording.errors;
+  EXPECT_EQ(json::parse(recording.output).at("ticks"), 1);
+  EXPECT_EQ(recording.errors, "") << "no line of progress off a terminal";
+  EXPECT_FALSE(std::filesystem::exists(part));
+  auto reader = sim::open_trace(file);
+  ASSERT_TRUE(reader) << reader.error().text();
+  EXPECT_TRUE((*reader)->next().value());
+  EXPECT_FALSE((*reader)->next().value());
 }
 
 TEST(Tierctl, AFullDiskIsAFailure) {

@@ -1,0 +1,124 @@
+// `tierctl record`: what the daemon samples, into a trace file of the caller's.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "core/quantity.h"
+#include "tierd/control/client.h"
+#include "tools/tierctl/commands.h"
+#include "tools/tierctl/recording.h"
+#include "tools/tierctl/reply.h"
+
+namespace tier {
+namespace {
+
+using nlohmann::json;
+
+std::string plural(std::uint64_t count, const char* one, const char* many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+std::string progress_line(const RecordingTotals& totals) {
+  return fmt::format("{:.0f} s, {}, {} so far; Ctrl-C ends it", seconds(totals.length),
+                     plural(totals.targets, "process", "processes"),
+                     plural(totals.regions, "region", "regions"));
+}
+
+json summary_json(const std::string& file, const RecordingTotals& totals) {
+  return {{"schema", "io.tierd.recording/1"},
+          {"file", file},
+          {"ticks", totals.ticks},
+          {"seconds", seconds(totals.length)},
+          {"targets", totals.targets},
+          {"regions", totals.regions},
+          {"lost_ticks", totals.lost_ticks},
+          {"omitted_regions", totals.omitted_regions},
+          {"hidden", totals.hidden}};
+}
+
+std::string summary_text(const std::string& file, const RecordingTotals& totals) {
+  return fmt::format("recorded {} ({:.1f} s) of {} and {} in {}\n", plural(totals.ticks, "tick", "ticks"),
+                     seconds(totals.length), plural(totals.targets, "process", "processes"),
+                     plural(totals.regions, "region", "regions"), file);
+}
+
+Result<Nanoseconds> limit_of(const std::string& duration) {
+  if (duration.empty()) return Nanoseconds::max();
+  auto limit = parse_duration(duration);
+  if (limit && *limit <= Nanoseconds::zero())
+    return fail(ErrorKind::kUsage, fmt::format("\"{}\" is no time to record", duration), "write it like 30s");
+  if (!limit) return fail(ErrorKind::kUsage, "--duration: " + limit.error().message, limit.error().fix);
+  return limit;
+}
+
+// What is said of the machine and of where the trace comes from.
+Result<RecordingStart> describe(ControlClient& client, const std::string& file, const Surroundings& around) {
+  auto status_reply = client.call("Status");
+  if (!status_reply) return tl::make_unexpected(status_reply.error());
+  auto status = as_view<StatusView>(*status_reply);
+  if (!status) return tl::make_unexpected(status.error());
+  auto nodes = client.call("Nodes");
+  if (!nodes) return tl::make_unexpected(nodes.error());
+  RecordingStart start;
+  start.file = file;
+  start.interval = Nanoseconds(static_cast<std::int64_t>(status->interval_seconds * 1e9));
+  start.machine = std::move(*nodes);
+  start.provenance = {{"recorder", "tierctl record"},
+                      {"version", around.version},
+                      {"daemon", status->version},
+                      {"created", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(around.unix_now()))}};
+  return start;
+}
+
+void warn_of(const RecordingTotals& totals, const Surroundings& around) {
+  if (totals.lost_ticks > 0)
+    around.warn(fmt::format("warning: {} lost: this machine was too busy to fetch them in time",
+                            plural(totals.lost_ticks, "tick was", "ticks were")));
+  if (totals.omitted_regions > 0)
+    around.warn(fmt::format("warning: the least demanded regions of some ticks were left out, {} in all",
+                            totals.omitted_regions));
+  if (totals.hidden > 0)
+    around.warn(
+        fmt::format("warning: {} of other users left out: for those run as root, or join the control "
+                    "group (tierd)",
+                    plural(totals.hidden, "process", "processes")));
+}
+
+}  // namespace
+
+Result<void> Commands::record(const std::string& file, const std::string& duration) {
+  const auto limit = limit_of(duration);
+  if (!limit) return tl::make_unexpected(limit.error());
+  auto client = ControlClient::connect(options_.socket);
+  if (!client) return tl::make_unexpected(client.error());
+  auto start = describe(*client, file, around_);
+  if (!start) return tl::make_unexpected(start.error());
+  // Ticks are not exact: the one that ends nearest to the limit is the last.
+  const Nanoseconds enough = *limit - std::min(start->interval, *limit) / 2;
+  Recording recording(std::move(*start));
+  Result<void> added;
+  const auto take = [&](const json& reply) {
+    auto view = as_view<SnapshotView>(reply);
+    added = view ? recording.add(*view) : tl::make_unexpected(view.error());
+    if (around_.progress) around_.progress(progress_line(recording.totals()));
+    return added && recording.totals().length < enough;
+  };
+  const auto followed = client->follow("Snapshot", json::object(), take, around_.interrupted);
+  if (around_.progress) around_.progress("");
+  return end_recording(recording, file, added ? followed : added);
+}
+
+// Whatever ended it, the ticks before are worth keeping.
+Result<void> Commands::end_recording(Recording& recording, const std::string& file,
+                                     const Result<void>& ended) {
+  const auto finished = recording.finish();
+  if (!finished) return ended ? finished : ended;
+  const RecordingTotals& totals = recording.totals();
+  warn_of(totals, around_);
+  auto printed =
+      around_.print(options_.json ? document(summary_json(file, totals), false) : summary_text(file, totals));
+  return ended ? printed : ended;
+}
+
+}  // namespace tier
