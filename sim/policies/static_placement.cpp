@@ -1,0 +1,147 @@
+#include "sim/policies/static_placement.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+
+#include "sim/policies/need.h"
+
+namespace tier::sim {
+namespace {
+
+constexpr Nanoseconds kSlice = std::chrono::seconds(10);  // between looks at a trial's waiting
+constexpr int kRefinements = 4;                           // halvings of the step between shares
+
+class Fixed final : public Placer {
+ public:
+  explicit Fixed(const FixedPlacement& placement) : placement_(placement) {}
+  int place(const Machine&, Region region) override { return placement_[region]; }
+
+ private:
+  const FixedPlacement& placement_;
+};
+
+class Search {
+ public:
+  Search(const MachineDescription& machine, const std::vector<WorkloadFactory>& workloads, std::uint64_t seed)
+      : machine_(machine), workloads_(workloads), seed_(seed) {}
+
+  // Runs the workloads under it and keeps it if they wait less than under the best so far.
+  Result<bool> attempt(const FixedPlacement& placement) {
+    std::vector<std::unique_ptr<Workload>> opened;
+    for (const WorkloadFactory& open : workloads_) {
+      auto workload = open();
+      if (!workload) return tl::make_unexpected(workload.error());
+      opened.push_back(*std::move(workload));
+    }
+    Fixed placer(placement);
+    Machine machine(machine_, std::move(opened), placer, seed_);
+    if (auto started = machine.start(); !started) return tl::make_unexpected(started.error());
+    while (!machine.done() && machine.totals().stall < least_) machine.advance(kSlice);
+    if (machine.error()) return tl::make_unexpected(*machine.error());
+    if (!machine.done() || machine.totals().stall >= least_) return false;
+    least_ = machine.totals().stall;
+    best_ = placement;
+    return true;
+  }
+
+  const FixedPlacement& best() const { return best_; }
+
+ private:
+  const MachineDescription& machine_;
+  const std::vector<WorkloadFactory>& workloads_;
+  std::uint64_t seed_;
+  FixedPlacement best_;
+  double least_ = std::numeric_limits<double>::infinity();
+};
+
+using Key = double (*)(const Need&);
+std::vector<Region> order_by(const std::vector<Need>& needs, Key key) {
+  std::vector<Region> order(needs.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](Region a, Region b) { return key(needs[a]) > key(needs[b]); });
+  return order;
+}
+
+std::vector<std::vector<Region>> orders(const std::vector<Need>& needs) {
+  const std::array<Key, 4> keys = {
+      [](const Need& n) { return n.accesses; }, [](const Need& n) { return n.bytes; },
+      [](const Need& n) { return n.bytes > 0 ? n.accesses / n.bytes : 0; },
+      [](const Need& n) {
+        return n.bytes > 0 ? n.bytes / std::max(n.accesses, std::numeric_limits<double>::min()) : 0;
+      }};
+  std::vector<std::vector<Region>> all;
+  for (const Key key : keys) {
+    std::vector<Region> order = order_by(needs, key);
+    if (std::find(all.begin(), all.end(), order) == all.end()) all.push_back(std::move(order));
+  }
+  return all;
+}
+
+Result<Bytes> region_size_of(const std::vector<WorkloadFactory>& workloads) {
+  if (workloads.empty()) return fail(ErrorKind::kUsage, "an oracle needs the workloads", "give it them");
+  auto first = workloads.front()();
+  if (!first) return tl::make_unexpected(first.error());
+  return (*first)->info().region_size;
+}
+
+}  // namespace
+
+FixedPlacement fill_tiers(const MachineDescription& machine, Bytes region_size,
+                          const std::vector<Region>& order, double share) {
+  FixedPlacement placement(order.size());
+  std::size_t tier = 0, used = 0;
+  const auto room = [&](std::size_t t) {
+    const auto all = static_cast<double>(machine.tiers[t].capacity.value / region_size.value);
+    return static_cast<std::size_t>(t == 0 ? all * share : all);
+  };
+  for (const Region region : order) {
+    while (tier + 1 < machine.tiers.size() && used >= room(tier)) ++tier, used = 0;
+    placement[region] = static_cast<std::int8_t>(tier);
+    ++used;
+  }
+  return placement;
+}
+
+std::vector<Region> by_accesses(const std::vector<Need>& needs) {
+  return order_by(needs, [](const Need& need) { return need.accesses; });
+}
+
+Result<FixedPlacement> best_fixed_placement(const MachineDescription& machine,
+                                            const std::vector<WorkloadFactory>& workloads,
+                                            std::uint64_t seed) {
+  const auto region_size = region_size_of(workloads);
+  if (!region_size) return tl::make_unexpected(region_size.error());
+  const auto needs = all_needs(machine, workloads);
+  if (!needs) return tl::make_unexpected(needs.error());
+  Search search(machine, workloads, seed);
+  // First touch: everything wants the fastest tier, and what comes first gets it.
+  if (auto tried = search.attempt(FixedPlacement(needs->size(), 0)); !tried)
+    return tl::make_unexpected(tried.error());
+  std::vector<Region> best_order;
+  double best_share = 1;
+  const auto attempt = [&](const std::vector<Region>& order, double share) -> Result<void> {
+    auto better = search.attempt(fill_tiers(machine, *region_size, order, share));
+    if (!better) return tl::make_unexpected(better.error());
+    if (*better) best_order = order, best_share = share;
+    return {};
+  };
+  for (const auto& order : orders(*needs))
+    for (const double share : {1.0, 0.5, 0.0})
+      if (auto done = attempt(order, share); !done) return tl::make_unexpected(done.error());
+  double step = 0.25;
+  for (int i = 0; i < kRefinements && !best_order.empty(); ++i, step /= 2) {
+    const auto order = best_order;
+    const double centre = best_share;
+    for (const double share : {centre + step, centre - step})
+      if (share > 0)
+        if (auto done = attempt(order, share); !done) return tl::make_unexpected(done.error());
+  }
+  return search.best();
+}
+
+}  // namespace tier::sim
