@@ -268,14 +268,16 @@ void Machine::relocate(Region region, int to, std::size_t together) {
   for (Observer* observer : s.observers) observer->on_move(*this, region, from, to);
 }
 
-// What the programs lose by one move: those that touch a page on its way wait for it, all running threads
-// are interrupted (TLB shootdown), and where no CPU is idle the mover takes one from them. `together`: so
-// many regions are on their way at the same time, and a thread waits for one of them at a time.
+// What the programs lose by one move: those that touch a page while it is copied wait for it (the fixed part
+// of a call, draining and allocating, is over before a page is away), all running threads are interrupted
+// (TLB shootdown), and where no CPU is idle the mover takes one from them. `together`: so many regions are on
+// their way at the same time, and a thread waits for one of them at a time.
 void Machine::charge_move(Region region, std::size_t together) {
   State& s = *state_;
   const MachineTarget& target = s.targets[s.owner[region]];
   const double pages = move_pages_of(region);
-  const double each = seconds(move_duration(region)) / pages;
+  const double work = seconds(move_duration(region));
+  const double each = std::max(0.0, work - seconds(s.description.migration.fixed)) / pages;
   const double touches = s.readable_moves ? store_rate(region) : miss_rate(region);
   const double rate = touches / pages / target.threads;  // of one thread, to one page
   // Mean wait of a Poisson arrival that comes while the page is away.
@@ -283,7 +285,7 @@ void Machine::charge_move(Region region, std::size_t together) {
   interfere(s.owner[region], wait * pages * target.threads / static_cast<double>(together));
   interfere_with_all(seconds(s.description.migration.interruption) * busy_threads());
   const double crowded = std::clamp(busy_threads() + s.queue.threads - s.description.cpus, 0.0, 1.0);
-  interfere_with_all(crowded * each * pages);
+  interfere_with_all(crowded * work);
 }
 
 void Machine::interfere(std::uint32_t target, double thread_seconds) {
