@@ -56,6 +56,8 @@ class EpochOracle final : public TieringPolicy, public Observer {
   }
 
   Nanoseconds step(Machine& machine) override {
+    // Before anything has run there are no rates to price moves by.
+    if (machine.now() == Nanoseconds{0}) return epoch_ / kLooksPerInterval;
     moves_.settle(machine, [](Region) {});
     const double idle = machine.description().cpus - machine.busy_threads();
     const int threads = static_cast<int>(std::clamp(idle, 4.0, std::max(4.0, threads_)));
@@ -120,8 +122,8 @@ class EpochOracle final : public TieringPolicy, public Observer {
     return true;
   }
 
-  // Thread-seconds that a move takes from the programs, as the machine charges it: those that touch a page on
-  // its way wait, all are interrupted, and where no CPU is idle the mover takes one.
+  // Thread-seconds that a move takes from the programs, as the machine charges it: those that touch a page
+  // while it is copied wait, all are interrupted, and where no CPU is idle the mover takes one.
   double move_cost(const Machine& machine, Region region) const {
     const MachineDescription& description = machine.description();
     const double duration = seconds(machine.move_duration(region)), threads = machine.busy_threads();
@@ -130,7 +132,8 @@ class EpochOracle final : public TieringPolicy, public Observer {
     const double pages =
         std::max(1.0, static_cast<double>(machine.region_size().value) / static_cast<double>(page.value));
     const double own = machine.targets()[machine.target_of(region)].threads;
-    const double each = duration / pages, rate = machine.miss_rate(region) / pages / own;
+    const double copied = std::max(0.0, duration - seconds(description.migration.fixed));
+    const double each = copied / pages, rate = machine.miss_rate(region) / pages / own;
     const double wait = rate <= 0 ? 0 : each - (1 - std::exp(-rate * each)) / rate;
     const double crowded = std::clamp(threads + 1 - description.cpus, 0.0, 1.0);
     return wait * pages * own + seconds(description.migration.interruption) * threads + crowded * duration;

@@ -53,6 +53,7 @@ class NumaBalancing final : public TieringPolicy, public Observer {
     lists_ = RegionLists(machine.regions(), kLists);
     since_.assign(machine.regions(), {});
     referenced_.assign(machine.regions(), false);
+    unmapped_.assign(machine.regions(), false);
     moves_.start(machine);
     machine.attach(faults_);
     machine.attach(*this);
@@ -94,7 +95,7 @@ class NumaBalancing final : public TieringPolicy, public Observer {
   void on_release(Machine&, Region first, std::uint32_t count) override {
     for (Region region = first; region < first + count; ++region) {
       lists_.remove(region);
-      referenced_[region] = false;
+      referenced_[region] = unmapped_[region] = false;
     }
   }
 
@@ -130,8 +131,10 @@ class NumaBalancing final : public TieringPolicy, public Observer {
       scan.at = (scan.at + 1) % regions;
       if (scan.at == 0) adapt_period(scan);
       pass -= size;
-      if (machine.tier_of(region) <= 0 || moves_.contains(region)) continue;
+      // What is unmapped already stays so, and its time runs on [K].
+      if (machine.tier_of(region) <= 0 || moves_.contains(region) || unmapped_[region]) continue;
       faults_.unmap(machine, region);
+      unmapped_[region] = true;
       unmap -= size;
       const Bytes page = machine.pages_of(region) == PageKind::kHuge ? machine.description().huge_page
                                                                      : machine.description().small_page;
@@ -190,6 +193,7 @@ class NumaBalancing final : public TieringPolicy, public Observer {
   // Promotion happens in the faulting task, which waits for it.
   void handle(Machine& machine, const HintFault& fault) {
     const Region region = fault.region;
+    unmapped_[region] = false;
     if (machine.tier_of(region) <= 0 || moves_.contains(region)) return;
     const std::size_t job = machine.targets()[machine.target_of(region)].job;
     ++scans_[job].faults;
@@ -254,6 +258,7 @@ class NumaBalancing final : public TieringPolicy, public Observer {
   std::vector<Scan> scans_;         // by job
   std::vector<Nanoseconds> since_;  // when its accessed bit was cleared last
   std::vector<bool> referenced_;
+  std::vector<bool> unmapped_;                    // waits for its hint fault
   std::int64_t low_ = 0, high_ = 0, target_ = 0;  // free regions: watermarks, and what kswapd aims at
   bool reclaiming_ = false;
   double candidates_ = 0, this_second_ = 0;  // bytes
