@@ -5,7 +5,11 @@
 namespace tier::sim {
 
 DemandIndex::DemandIndex(const WorkloadInfo& info, const MachineDescription& machine)
-    : store_wait_(machine.store_wait), sums_(info.streams.size()), running_(info.streams.size()) {
+    : store_wait_(machine.store_wait),
+      sums_(info.streams.size()),
+      running_(info.streams.size()),
+      guide_(info.streams.size()),
+      most_misses_per_wait_(info.streams.size(), 1) {
   for (const Stream& stream : info.streams) {
     const double hidden = machine.prefetch.on ? stream.prefetchable : 0;
     serialised_.push_back((1 - hidden) / stream.parallelism);
@@ -25,10 +29,11 @@ void DemandIndex::set(std::shared_ptr<const Demand> demand, const Placement& pla
     const auto& entries = demand_->streams[s];
     auto& running = running_[s];
     running.resize(entries.size());
-    double total = 0;
+    double total = 0, most = 1;
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const double waited = waits(entries[i]);
       running[i] = total += waited;
+      if (waited > 0) most = std::max(most, (entries[i].loads + entries[i].stores) / waited);
       const int tier = placement[entries[i].region];
       if (tier < 0) continue;
       const auto t = static_cast<std::size_t>(tier);
@@ -37,6 +42,20 @@ void DemandIndex::set(std::shared_ptr<const Demand> demand, const Placement& pla
       sums.traffic[t] += traffic(s, entries[i]);
     }
     sums_[s] = sums;
+    most_misses_per_wait_[s] = most;
+    guide_[s].clear();
+  }
+}
+
+void DemandIndex::index_shares(std::size_t stream) const {
+  const auto& running = running_[stream];
+  auto& guide = guide_[stream];
+  guide.resize(running.size());
+  std::uint32_t at = 0;
+  for (std::size_t j = 0; j < guide.size(); ++j) {
+    const double share = static_cast<double>(j) / static_cast<double>(guide.size());
+    while (at + 1 < running.size() && running[at] <= share * running.back()) ++at;
+    guide[j] = at;
   }
 }
 
@@ -70,10 +89,13 @@ const RegionDemand* DemandIndex::find(std::size_t stream, std::uint32_t local) c
 }
 
 const RegionDemand& DemandIndex::at(std::size_t stream, double share) const {
+  if (guide_[stream].empty()) index_shares(stream);
   const auto& running = running_[stream];
-  const auto found = std::upper_bound(running.begin(), running.end(), share * running.back());
-  const auto i = static_cast<std::size_t>(found - running.begin());
-  return demand_->streams[stream][std::min(i, running.size() - 1)];
+  const auto& guide = guide_[stream];
+  const auto place = static_cast<std::size_t>(share * static_cast<double>(guide.size()));
+  std::size_t i = guide[std::min(place, guide.size() - 1)];
+  while (i + 1 < running.size() && running[i] <= share * running.back()) ++i;
+  return demand_->streams[stream][i];
 }
 
 }  // namespace tier::sim

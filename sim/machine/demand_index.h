@@ -37,16 +37,23 @@ class DemandIndex {
   const RegionDemand* find(std::size_t stream, std::uint32_t local) const;
   // The region at `share`, 0..1, of the stream's waited-for misses; the stream must have some.
   const RegionDemand& at(std::size_t stream, double share) const;
+  // Most misses per waited-for miss of any of its regions: 1 for loads alone.
+  double most_misses_per_wait(std::size_t stream) const { return most_misses_per_wait_[stream]; }
   double waits(const RegionDemand& demand) const { return demand.loads + store_wait_ * demand.stores; }
 
  private:
   double traffic(std::size_t stream, const RegionDemand& demand) const;
+  void index_shares(std::size_t stream) const;
 
   double store_wait_;
   std::vector<double> serialised_, lines_per_load_;  // by stream
   std::shared_ptr<const Demand> demand_;
   std::vector<StreamSums> sums_;
   std::vector<std::vector<double>> running_;  // by stream: sum of waits up to and with each entry
+  // By stream: with n entries, the one at which the search for a share of j/n begins; its end is near. Made
+  // when somebody first asks: most intervals of an unwatched machine are not asked.
+  mutable std::vector<std::vector<std::uint32_t>> guide_;
+  std::vector<double> most_misses_per_wait_;
 };
 
 }  // namespace tier::sim

@@ -26,6 +26,8 @@ inline constexpr std::size_t kMostTiers = 8;
 using PerTier = std::array<double, kMostTiers>;
 
 using Random = std::mt19937_64;
+// Uniform in [0, 1). The library's own distribution works in long double, three times as long.
+inline double uniform(Random& random) { return static_cast<double>(random() >> 11) * 0x1p-53; }
 
 // One drawn access, see Machine::draw_*.
 struct DrawnAccess {

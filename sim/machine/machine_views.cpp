@@ -15,7 +15,7 @@ std::optional<std::size_t> pick(Random& random, std::size_t count, Weight weight
   double total = 0;
   for (std::size_t i = 0; i < count; ++i) total += weight(i);
   if (total <= 0) return std::nullopt;
-  double left = std::uniform_real_distribution<double>(0, total)(random);
+  double left = uniform(random) * total;
   for (std::size_t i = 0; i < count; ++i) {
     left -= weight(i);
     if (left < 0) return i;
@@ -149,7 +149,6 @@ std::optional<DrawnAccess> Machine::draw_in_stream(Random& random, std::size_t j
                                                    bool by_stall) const {
   const State& s = *state_;
   const Job& job = *s.jobs[job_index];
-  std::uniform_real_distribution<double> uniform(0, 1);
   double slowest = 0;
   for (const double latency : s.load.latency) slowest = std::max(slowest, latency);
   while (true) {
@@ -158,7 +157,7 @@ std::optional<DrawnAccess> Machine::draw_in_stream(Random& random, std::size_t j
     if (tier == kNowhere) continue;
     const double misses = entry.loads + entry.stores, waits = job.index().waits(entry);
     const double kept = by_stall ? s.load.latency[static_cast<std::size_t>(tier)] / slowest
-                                 : misses / waits * std::min(1.0, s.description.store_wait);
+                                 : misses / waits / job.index().most_misses_per_wait(stream);
     if (uniform(random) >= kept) continue;
     const double stores = by_stall ? (waits - entry.loads) / waits : entry.stores / misses;
     const std::uint32_t target = job.info().streams[stream].target;

@@ -14,9 +14,7 @@ std::uint64_t take_whole(double& due) {
   return static_cast<std::uint64_t>(whole);
 }
 
-bool happens(Random& random, double probability) {
-  return std::uniform_real_distribution<double>(0, 1)(random) < probability;
-}
+bool happens(Random& random, double probability) { return uniform(random) < probability; }
 
 SampledAccess sampled(const DrawnAccess& drawn, double weight) {
   return {drawn.region, drawn.target, drawn.tier, drawn.store, weight};
@@ -40,7 +38,7 @@ std::optional<SampledAccess> StallSampler::draw(const Machine& machine, bool wai
     const auto drawn = waiting ? machine.draw_stall(random_) : machine.draw_miss(random_);
     return drawn ? std::optional(sampled(*drawn, 0)) : std::nullopt;
   }
-  double left = std::uniform_real_distribution<double>(0, machine.busy_threads())(random_);
+  double left = uniform(random_) * machine.busy_threads();
   for (std::uint32_t target = 0; target < machine.targets().size(); ++target) {
     const Region region = at_hand(machine, target);
     if (region == machine.regions()) continue;  // not running
