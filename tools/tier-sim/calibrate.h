@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@ namespace tier::sim {
 struct CalibrateArguments {
   std::vector<std::string> folders;  // each with result.json and lab.trace
   double tolerance = 0.05;
+  std::uint64_t seeds = 5;
   bool json = false;
 };
 

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // In gnuplot's double-quoted strings, without its enhanced text's marks.
-std::string quoted(const std::string& text) {
+std::string gnuplot_text(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -26,7 +26,7 @@ std::string quoted(const std::string& text) {
 std::string header(const fs::path& picture, int width, int height) {
   const bool png = picture.extension() == ".png";
   return fmt::format("set terminal {} size {},{} noenhanced font \"sans,11\"\nset output {}\n",
-                     png ? "pngcairo" : "svg background \"white\"", width, height, quoted(picture.string()));
+                     png ? "pngcairo" : "svg background \"white\"", width, height, gnuplot_text(picture.string()));
 }
 
 Result<void> draw(const std::string& script, const fs::path& picture) {
@@ -85,7 +85,7 @@ Result<void> plot_heat(const HeatGrid& grid, const std::string& title, const fs:
                        "EOD\n";
   script += "$fast << EOD\n" + matrix(grid.fast, [](float v) { return static_cast<double>(v); }) + "EOD\n";
   script += header(picture, 1000, 700);
-  script += fmt::format("set multiplot layout 2,1 title {}\n", quoted(title));
+  script += fmt::format("set multiplot layout 2,1 title {}\n", gnuplot_text(title));
   script += fmt::format("set xrange [-0.5:{}]\nset yrange [-0.5:{}]\nset ylabel 'regions'\n",
                         static_cast<double>(grid.demand.size()) - 0.5,
                         static_cast<double>(grid.demand[0].size()) - 0.5);
@@ -107,7 +107,7 @@ Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
   for (const Case& of : summary.cases) {
     labels +=
         fmt::format("{}{} {}", labels.empty() ? "" : ", ",
-                    quoted(fmt::format("{} {} 1:{}", short_name(of.workload), of.machine, of.ratio)), row++);
+                    gnuplot_text(fmt::format("{} {} 1:{}", short_name(of.workload), of.machine, of.ratio)), row++);
     for (const std::string& policy : policies) {
       const auto found = of.scores.find(policy);
       const bool known = found != of.scores.end() && found->second.gap;
@@ -116,7 +116,7 @@ Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
     rows += "\n";
   }
   for (std::size_t i = 0; i < policies.size(); ++i)
-    columns += fmt::format("{}{} {}", i == 0 ? "" : ", ", quoted(policies[i]), i);
+    columns += fmt::format("{}{} {}", i == 0 ? "" : ", ", gnuplot_text(policies[i]), i);
   std::string script = "$gap << EOD\n" + rows + "EOD\n";
   script += header(picture, 1100, 160 + 16 * static_cast<int>(summary.cases.size()));
   script += fmt::format("set ytics ({})\nset xtics ({}) rotate by -40\nset yrange [{}:-0.5]\n", labels,
@@ -150,7 +150,7 @@ Result<void> plot_costs(const Summary& summary, const fs::path& picture) {
   }
   for (std::size_t i = 0; i < policies.size(); ++i)
     lines += fmt::format("{}$cost using 1:{} with linespoints lw 2 title {}", i == 0 ? "" : ", ", i + 2,
-                         quoted(policies[i]));
+                         gnuplot_text(policies[i]));
   std::string script = "$cost << EOD\n" + data + "EOD\n" + header(picture, 900, 600);
   script +=
       "set logscale x 2\nset xlabel 'slow parts per fast part'\nset ylabel 'lost seconds over all-fast'\n";
