@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "tools/tier-lab/command.h"
+#include "tools/tier-lab/plugin/llc_model.h"
 #include "tools/tier-record/convert.h"
 #include "tools/tier-record/lab_trace.h"
 #include "tools/tier-record/run.h"
@@ -184,7 +185,11 @@ void add_run(CLI::App& app, Options& options, int& code) {
   command->add_option("--interval-instructions", plan.interval, "Instructions of an interval")
       ->check(CLI::Range(std::uint64_t{1000}, std::uint64_t{1} << 40));
   command->add_option("--intervals", plan.most_periods, "End program and recording after so many; 0: never");
-  command->add_option("--llc", plan.llc_bytes, "Bytes of the modelled last-level cache, a power of two");
+  command->add_option("--llc", plan.llc_bytes, "Bytes of the modelled last-level cache, a power of two")
+      ->check([](const std::string& text) {
+        const lab::LlcGeometry geometry{std::strtoull(text.c_str(), nullptr, 10), RunPlan{}.llc_ways, 64};
+        return geometry.valid() ? "" : "must be a power of two, at least 1024";
+      });
   command
       ->add_option("--reference-ips", options.reference.instructions_per_second,
                    "Instructions a second between misses on the machine that times are given for")

@@ -23,6 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr double kProgressEvery = 2;  // seconds
+constexpr auto kGrace = std::chrono::seconds(10);
 
 std::string plugin_argument(const RunPlan& plan) {
   return plan.plugin + ",out=" + plan.prefix + ",interval=" + std::to_string(plan.interval) +
@@ -48,6 +49,7 @@ std::vector<std::string> arguments_of(const RunPlan& plan) {
 pid_t start(const RunPlan& plan) {
   std::vector<std::string> words = arguments_of(plan);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const pid_t child = fork();
@@ -74,6 +76,19 @@ Result<void> judge(const std::string& program, int status) {
   return fail(ErrorKind::kFailed,
               program + " failed with exit code " + std::to_string(code) + " under emulation",
               "see its messages above; programs that cannot run without a real processor exist");
+}
+
+// Once the program itself has ended: waits a moment for the processes that it leaves.
+Result<void> judge_all(const std::string& program, int status) {
+  const Clock::time_point begun = Clock::now();
+  while (Clock::now() - begun < kGrace) {
+    const pid_t ended = waitpid(-1, nullptr, WNOHANG);
+    if (ended < 0) return judge(program, status);  // none is left
+    if (ended == 0) std::this_thread::sleep_for(kPoll);
+  }
+  return fail(ErrorKind::kFailed,
+              program + " has ended and left processes running, which were not recorded to their end",
+              "end them, and run it in the foreground");
 }
 
 }  // namespace
@@ -107,12 +122,14 @@ Result<std::string> find_program(const std::vector<std::string>& command) {
 }
 
 Result<void> run_program(const RunPlan& plan, const Progress& progress) {
+  // Processes whose parent ends before them become ours, so that we see them end, too.
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t child = start(plan);
   if (child < 0) return fail(ErrorKind::kFailed, "cannot start another process");
   const Clock::time_point begun = Clock::now();
   double told = 0;
   for (int status = 0;; std::this_thread::sleep_for(kPoll)) {
-    if (waitpid(child, &status, WNOHANG) == child) return judge(plan.command[0], status);
+    if (waitpid(child, &status, WNOHANG) == child) return judge_all(plan.command[0], status);
     const double passed = std::chrono::duration<double>(Clock::now() - begun).count();
     if (passed - told >= kProgressEvery) {
       told = passed;

@@ -38,8 +38,8 @@ Result<std::string> find_program(const std::vector<std::string>& command);
 // copies by vectors.
 inline constexpr const char* kCpu = "max,-erms,-fsrm";
 
-// Runs the program to its end with our own standard streams. Errors: it cannot start, it fails, or it takes
-// longer than the time limit, which ends it.
+// Runs the program to its end with our own standard streams. Errors: it cannot start, it fails, it takes
+// longer than the time limit, which ends it, or it leaves processes running.
 Result<void> run_program(const RunPlan& plan, const Progress& progress);
 
 }  // namespace tier::record

@@ -106,7 +106,7 @@ def sql(path, rows):
 
 
 def postgres(fill_path, load_path, scale):
-    """What pgbench does, for a single-user server: its tables; then reads, transactions by Pareto's law whose centre moves, scans."""
+    """What pgbench does, for a single-user server: its tables; then transactions by Pareto's law whose centre moves, look-ups, scans, sorts."""
     rng = random.Random(SEED)
     accounts = scale * 100000
     with open(fill_path, "w", encoding="ascii") as out:
@@ -118,17 +118,25 @@ def postgres(fill_path, load_path, scale):
         )
         out.write("ALTER TABLE pgbench_accounts ADD PRIMARY KEY (aid);\n\nVACUUM ANALYZE;\n\nCHECKPOINT;\n\n")
     with open(load_path, "w", encoding="ascii") as out:
-        for _ in range(9000):
-            out.write(f"SELECT abalance FROM pgbench_accounts WHERE aid = {rng.randint(1, accounts)};\n\n")
-        for _ in range(3):
+        for phase in range(3):
             base = rng.randrange(accounts)
-            for _ in range(4000):
+            for _ in range(1200):
                 account = (base + int(rng.paretovariate(0.5))) % accounts + 1
                 delta, teller = rng.randint(-5000, 5000), rng.randint(1, scale * 10)
                 out.write(f"UPDATE pgbench_accounts SET abalance = abalance + {delta} WHERE aid = {account};\n\n")
                 out.write(f"SELECT abalance FROM pgbench_accounts WHERE aid = {account};\n\n")
                 out.write(f"INSERT INTO pgbench_history VALUES ({teller}, 1, {account}, {delta}, CURRENT_TIMESTAMP);\n\n")
+            # Many look-ups in one statement: first all over the table, then nearly all in a tenth of it.
+            for spread in (accounts, accounts // 10):
+                out.write(
+                    f"SELECT sum(abalance) FROM generate_series(1, 120000) g JOIN pgbench_accounts ON "
+                    f"aid = 1 + (({base} + (g::bigint * 2654435761) % {spread}) % {accounts});\n\n"
+                )
             out.write("SELECT bid, sum(abalance), count(*) FROM pgbench_accounts GROUP BY bid;\n\n")
+            out.write(
+                "SELECT count(*) FROM (SELECT filler, abalance FROM pgbench_accounts "
+                f"WHERE bid % 3 = {phase} ORDER BY (aid::bigint * 40503) % 65537) sorted;\n\n"
+            )
 
 
 def edges(path, vertices, degree):

@@ -98,10 +98,10 @@ def postgres_data():
     shutil.rmtree("data", ignore_errors=True)
     flags = ["-U", "postgres", "-A", "trust", "--no-sync", "--locale=C", "-E", "SQL_ASCII"]
     with open("initdb.log", "w", encoding="utf-8") as log:
-        subprocess.run([*as_nobody(), folder + "/initdb", "-D", "data", *flags], check=True, stdout=log)
+        subprocess.run([*as_nobody(), folder + "/initdb", "-D", "data", *flags], check=True, stdout=log, stderr=log)
     inputs.postgres("fill.sql", "load.sql", 8)
     with open("fill.sql", "rb") as fill, open("fill.log", "w", encoding="utf-8") as log:
-        subprocess.run([*as_nobody(), *postgres_command()], check=True, stdin=fill, stdout=log)
+        subprocess.run([*as_nobody(), *postgres_command()], check=True, stdin=fill, stdout=log, stderr=log)
 
 
 def as_nobody():
@@ -109,7 +109,8 @@ def as_nobody():
 
 
 def postgres_command():
-    settings = ["fsync=off", "shared_buffers=160MB", "shared_memory_type=mmap", "jit=off", "checkpoint_timeout=1h"]
+    settings = ["fsync=off", "shared_buffers=160MB", "shared_memory_type=mmap", "jit=off", "checkpoint_timeout=1h",
+                "enable_hashjoin=off", "enable_mergejoin=off", "work_mem=128MB"]
     flags = [word for setting in settings for word in ("-c", setting)]
     return [postgres_folder() + "/postgres", "--single", "-j", "-D", "data", *flags, "postgres"]
 
@@ -130,7 +131,7 @@ PROGRAMS = (
         scripts=("redis_load.py",),
     ),
     Program(
-        "postgres", "PostgreSQL, pgbench's tables: uniform reads, then skewed transactions whose centre moves, with scans",
+        "postgres", "PostgreSQL, pgbench's tables: skewed transactions whose centre moves, index joins wide and narrow, scans, sorts",
         (), postgres_command,
         3, "index pages are walked one from the other, tuples and buffer headers beside each other",
         prepare=postgres_data, standard_input="load.sql", as_nobody=True, preload="no_timer.c", scripts=("no_timer.c",), unpacked=postgres_version,
@@ -188,7 +189,7 @@ PROGRAMS = (
         "sort", "sort of lines with random keys: read, merge sort by pointers to lines, write",
         ("coreutils",), lambda: ["/usr/bin/sort", "--parallel=1", "-S", "400M", "-o", "sorted", "records"],
         4, "two lines are compared at a time, whose addresses are known",
-        prepare=lambda: inputs.records("records", 1600000),
+        prepare=lambda: inputs.records("records", 1600000), interval=20_000_000,
     ),
     Program(
         "hpcc", "HPC Challenge: RandomAccess, PTRANS, DGEMM, STREAM, FFT, HPL on one process",
@@ -206,7 +207,7 @@ PROGRAMS = (
     Program(
         "stress-ng", "stress-ng: one memory stressor that goes through its methods: fills, walks, flips, gray codes, rowhammer patterns",
         ("stress-ng",),
-        lambda: ["/usr/bin/stress-ng", "--no-rand-seed", "--seed", "1", "--vm", "1", "--vm-bytes", "160M", "--vm-keep",
+        lambda: ["/usr/bin/stress-ng", "--seed", "1", "--vm", "1", "--vm-bytes", "160M", "--vm-keep",
                  "--vm-method", "all", "--vm-ops", "100000000", "--oomable", "-q"],
         8, "addresses are computed",
         most=160,
