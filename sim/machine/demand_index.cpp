@@ -12,9 +12,12 @@ DemandIndex::DemandIndex(const WorkloadInfo& info, const MachineDescription& mac
       most_misses_per_wait_(info.streams.size(), 1) {
   for (const Stream& stream : info.streams) {
     const double hidden = machine.prefetch.on ? stream.prefetchable : 0;
-    serialised_.push_back((1 - hidden) / stream.parallelism);
+    parallelism_.push_back(stream.parallelism);
+    hidden_.push_back(hidden);
     lines_per_load_.push_back(1 + hidden * machine.prefetch.extra_traffic);
   }
+  for (std::size_t t = 0; t < std::min(machine.tiers.size(), kMostTiers); ++t)
+    lead_[t] = machine.prefetch.lead * seconds(machine.tiers[t].latency);
 }
 
 // A store that misses reads the line for ownership and writes it back later.

@@ -1,6 +1,7 @@
 // One interval's demand, indexed by region and summed by tier. Private to the machine.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -31,8 +32,15 @@ class DemandIndex {
 
   std::size_t streams() const { return sums_.size(); }
   const StreamSums& sums(std::size_t stream) const { return sums_[stream]; }
-  // Serialised accesses per waited-for miss: what prefetchers do not hide, over what runs in parallel.
-  double serialised(std::size_t stream) const { return serialised_[stream]; }
+  // Of the stream's waited-for misses: in flight together, and hidden by prefetchers while these are in time.
+  double parallelism(std::size_t stream) const { return parallelism_[stream]; }
+  double hidden(std::size_t stream) const { return hidden_[stream]; }
+  // Seconds that one waited-for miss costs at a loaded latency of the tier.
+  double wait(std::size_t stream, std::size_t tier, double latency) const {
+    return (latency - hidden_[stream] * std::min(latency, lead_[tier])) / parallelism_[stream];
+  }
+  // Latency up to which prefetchers come in time.
+  double lead(std::size_t tier) const { return lead_[tier]; }
   // Null when the stream does not touch the region.
   const RegionDemand* find(std::size_t stream, std::uint32_t local) const;
   // The region at `share`, 0..1, of the stream's waited-for misses; the stream must have some.
@@ -46,7 +54,8 @@ class DemandIndex {
   void index_shares(std::size_t stream) const;
 
   double store_wait_;
-  std::vector<double> serialised_, lines_per_load_;  // by stream
+  std::vector<double> parallelism_, hidden_, lines_per_load_;  // by stream
+  PerTier lead_{};                                             // seconds
   std::shared_ptr<const Demand> demand_;
   std::vector<StreamSums> sums_;
   std::vector<std::vector<double>> running_;  // by stream: sum of waits up to and with each entry

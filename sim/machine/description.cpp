@@ -56,6 +56,8 @@ Result<void> check(const MachineDescription& machine) {
     return wrong(machine, "migration has a negative time or no copy bandwidth", "set all of them");
   if (!std::isfinite(machine.prefetch.extra_traffic) || machine.prefetch.extra_traffic < 0)
     return wrong(machine, "prefetch.extra_traffic is negative", "lines in vain per useful line, 0 or more");
+  if (!(machine.prefetch.lead >= 1 && std::isfinite(machine.prefetch.lead)))
+    return wrong(machine, "prefetch.lead is below one", "unloaded latencies, 1 or more");
   if (machine.small_page.value == 0 || machine.huge_page < machine.small_page)
     return wrong(machine, "a huge page is smaller than a small one", "set small_page and huge_page");
   return {};

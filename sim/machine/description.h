@@ -38,6 +38,9 @@ struct MigrationDescription {
 struct PrefetchDescription {
   bool on = true;
   double extra_traffic = 0.1;  // lines fetched in vain per line fetched in time
+  // How early they fetch, in unloaded latencies of the tier: what comes later than that is waited for, so
+  // that bandwidth bounds streams as well.
+  double lead = 1.5;
 };
 
 struct MachineDescription {

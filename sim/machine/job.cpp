@@ -37,15 +37,16 @@ void Job::moved(std::uint32_t local, int from, int to) {
 }
 
 void Job::sum_up() {
-  serialised_ = misses_ = traffic_ = {};
+  misses_ = traffic_ = {};
+  all_ = {};
   for (auto& target : by_target_) target = {};
   for (std::size_t s = 0; s < index_.streams(); ++s) {
     const StreamSums& sums = index_.sums(s);
-    PerTier& target = by_target_[info().streams[s].target];
+    Waits& target = by_target_[info().streams[s].target];
     for (std::size_t t = 0; t < kMostTiers; ++t) {
-      const double serialised = sums.waits[t] * index_.serialised(s);
-      serialised_[t] += serialised;
-      target[t] += serialised;
+      const double serialised = sums.waits[t] / index_.parallelism(s);
+      all_.add(t, serialised, index_.hidden(s));
+      target.add(t, serialised, index_.hidden(s));
       misses_[t] += sums.misses[t];
       traffic_[t] += sums.traffic[t];
     }
@@ -58,17 +59,18 @@ double Job::interval_seconds(const PerTier& latency) const {
   double slowest = 0;
   for (std::size_t k = 0; k < by_target_.size(); ++k) {
     double busy = interval_.compute[k];
-    for (std::size_t t = 0; t < kMostTiers; ++t) busy += by_target_[k][t] * latency[t];
+    for (std::size_t t = 0; t < kMostTiers; ++t) busy += by_target_[k].stall(t, latency[t], index_.lead(t));
     slowest = std::max(slowest, busy / info().targets[k].threads);
   }
   // Nothing to do: the time passes all the same.
   return slowest > 0 ? slowest : std::max(seconds(interval_.duration), 1e-3);
 }
 
-double Job::serialised_of(std::uint32_t local) const {
+double Job::stall_of(std::uint32_t local, std::size_t tier, double latency) const {
   double sum = 0;
   for (std::size_t s = 0; s < index_.streams(); ++s)
-    if (const RegionDemand* entry = index_.find(s, local)) sum += index_.waits(*entry) * index_.serialised(s);
+    if (const RegionDemand* entry = index_.find(s, local))
+      sum += index_.waits(*entry) * index_.wait(s, tier, latency);
   return sum;
 }
 

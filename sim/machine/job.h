@@ -1,6 +1,7 @@
 // One workload on the machine: the interval it is in, and how far. Private to the machine.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -32,15 +33,18 @@ class Job {
 
   // Seconds one whole interval takes with these loaded latencies.
   double interval_seconds(const PerTier& latency) const;
-  // Of the current interval: thread-seconds waited on a tier, per second of its latency.
-  const PerTier& serialised() const { return serialised_; }
+  // Of the current interval: thread-seconds waited on a tier at a loaded latency of it.
+  double stall(std::size_t tier, double latency) const {
+    return all_.stall(tier, latency, index_.lead(tier));
+  }
   const PerTier& misses() const { return misses_; }
   const PerTier& traffic() const { return traffic_; }
   double compute() const { return compute_; }
   double threads() const { return threads_; }
-  double serialised_of(std::uint32_t local) const;  // accesses per interval
-  double misses_of(std::uint32_t local) const;      // per interval
-  double stores_of(std::uint32_t local) const;      // of them
+  double stall_of(std::uint32_t local, std::size_t tier,
+                  double latency) const;        // thread-seconds per interval
+  double misses_of(std::uint32_t local) const;  // per interval
+  double stores_of(std::uint32_t local) const;  // of them
 
   // Interference: the job stands still for so long (seconds of wall time).
   void delay(double seconds) { debt_ += seconds; }
@@ -62,8 +66,20 @@ class Job {
   double debt_ = 0;  // seconds
   bool done_ = false;
   double compute_ = 0, threads_ = 0;
-  PerTier serialised_{}, misses_{}, traffic_{};
-  std::vector<PerTier> by_target_;  // serialised accesses
+  // Serialised accesses, all of them and those hidden while prefetchers are in time.
+  struct Waits {
+    PerTier all{}, hidden{};
+    double stall(std::size_t tier, double latency, double lead) const {
+      return all[tier] * latency - hidden[tier] * std::min(latency, lead);
+    }
+    void add(std::size_t tier, double serialised, double hidden_share) {
+      all[tier] += serialised;
+      hidden[tier] += serialised * hidden_share;
+    }
+  };
+  PerTier misses_{}, traffic_{};
+  Waits all_;
+  std::vector<Waits> by_target_;
 };
 
 }  // namespace tier::sim

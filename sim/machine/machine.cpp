@@ -174,7 +174,7 @@ void Machine::run_segment(Nanoseconds length) {
     const double share = job.run(seconds(length), s.interval_seconds[j]);
     s.totals.compute += share * job.compute();
     for (std::size_t t = 0; t < s.totals.tiers.size(); ++t) {
-      const double waited = share * job.serialised()[t] * s.load.latency[t];
+      const double waited = share * job.stall(t, s.load.latency[t]);
       s.totals.stall += waited;
       s.totals.tiers[t].stall += waited;
       s.totals.tiers[t].misses += share * job.misses()[t];

@@ -74,6 +74,7 @@ void read_machine(const toml::table& root, MachineDescription& machine, std::str
     int on = machine.prefetch.on ? 1 : 0;
     prefetch.integer("on", on, 0, 1);
     prefetch.number("extra_traffic", machine.prefetch.extra_traffic, 0, kMost);
+    prefetch.number("lead", machine.prefetch.lead, 1, kMost);
     prefetch.finish();
     machine.prefetch.on = on == 1;
   }

@@ -79,6 +79,21 @@ TEST(Machine, BandwidthBoundsTheWork) {
   EXPECT_NEAR(seconds(machine.now()), 0.64, 0.064) << "within the steepness above full load";
 }
 
+TEST(Machine, BandwidthBoundsStreamsThatPrefetchersHide) {
+  FirstTouch placer;
+  PlainWorkload stream{{1e8}, 0, 16, 10, 1};
+  MachineDescription narrow = plain_machine(1);
+  narrow.prefetch.extra_traffic = 0;
+  narrow.tiers[0].bandwidth = 1e10;  // 6.4 GB at 10 GB/s
+  narrow.tiers[0].load_curve = {{0, 1}, {0.5, 1.2}, {1, 4}};
+  Machine machine(narrow, workloads(stream), placer);
+  ASSERT_TRUE(machine.start());
+  machine.advance(Nanoseconds{1});
+  EXPECT_LT(seconds(machine.loaded_latency(0)), 20 * 100e-9) << "late prefetches hold the program back";
+  run(machine);
+  EXPECT_NEAR(seconds(machine.now()), 0.64, 0.064);
+}
+
 TEST(Machine, OthersTrafficRaisesTheLatency) {
   FirstTouch placer;
   PlainWorkload program{{1e6}};

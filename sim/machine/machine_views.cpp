@@ -95,8 +95,8 @@ double Machine::stall_rate(Region region) const {
   const Job& job = *state_->jobs[j];
   const int tier = state_->tier_of(region);
   if (job.done() || tier == kNowhere || state_->interval_seconds[j] <= 0) return 0;
-  return job.serialised_of(region - job.offset()) * state_->load.latency[static_cast<std::size_t>(tier)] /
-         state_->interval_seconds[j];
+  const auto t = static_cast<std::size_t>(tier);
+  return job.stall_of(region - job.offset(), t, state_->load.latency[t]) / state_->interval_seconds[j];
 }
 
 double Machine::miss_rate_of_tier(int tier) const {
@@ -113,7 +113,7 @@ double Machine::stall_rate_of_tier(int tier) const {
   double sum = 0;
   for (std::size_t j = 0; j < state_->jobs.size(); ++j) {
     if (state_->jobs[j]->done() || state_->interval_seconds[j] <= 0) continue;
-    sum += state_->jobs[j]->serialised()[t] * state_->load.latency[t] / state_->interval_seconds[j];
+    sum += state_->jobs[j]->stall(t, state_->load.latency[t]) / state_->interval_seconds[j];
   }
   return sum;
 }
@@ -125,7 +125,7 @@ std::optional<DrawnAccess> Machine::draw(Random& random, bool by_stall) const {
   // Weight of a stream's misses on a tier; by misses, every stream's weigh alike.
   const auto weight = [&](const Job& job, std::size_t stream, std::size_t tier) {
     const StreamSums& sums = job.index().sums(stream);
-    return by_stall ? sums.waits[tier] * job.index().serialised(stream) * latency[tier] : sums.misses[tier];
+    return by_stall ? sums.waits[tier] * job.index().wait(stream, tier, latency[tier]) : sums.misses[tier];
   };
   const auto of_stream = [&](const Job& job, std::size_t stream) {
     double sum = 0;
@@ -150,13 +150,16 @@ std::optional<DrawnAccess> Machine::draw_in_stream(Random& random, std::size_t j
   const State& s = *state_;
   const Job& job = *s.jobs[job_index];
   double slowest = 0;
-  for (const double latency : s.load.latency) slowest = std::max(slowest, latency);
+  for (std::size_t t = 0; t < s.description.tiers.size(); ++t)
+    slowest = std::max(slowest, job.index().wait(stream, t, s.load.latency[t]));
   while (true) {
     const RegionDemand& entry = job.index().at(stream, uniform(random));
     const int tier = job.placement()[entry.region];
     if (tier == kNowhere) continue;
     const double misses = entry.loads + entry.stores, waits = job.index().waits(entry);
-    const double kept = by_stall ? s.load.latency[static_cast<std::size_t>(tier)] / slowest
+    const double kept = by_stall ? job.index().wait(stream, static_cast<std::size_t>(tier),
+                                                    s.load.latency[static_cast<std::size_t>(tier)]) /
+                                       slowest
                                  : misses / waits / job.index().most_misses_per_wait(stream);
     if (uniform(random) >= kept) continue;
     const double stores = by_stall ? (waits - entry.loads) / waits : entry.stores / misses;
