@@ -30,8 +30,9 @@ constexpr double kShortWeight = 2.0 / 3, kLongWeight = 2.0 / 21;
 // Share of the short window in the score: by history, and by recency after a change [C].
 constexpr double kHistoryShare = 0.4, kRecencyShare = 0.731;
 constexpr double kBandwidthWeight = 0.1, kDeviationWeight = 0.2;  // of a second's value [C]
-constexpr double kLeastBandwidth = 0.3 * (1 << 30);  // on the slow tier: less is no reason to hurry [C]
-constexpr int kRecencySeconds = 20;                  // at least [C]
+constexpr double kBandwidthUnit = 1 << 30;                        // in which the detector reckons, GiB/s [C]
+constexpr double kLeastBandwidth = 0.3;  // on the slow tier: less is no reason to hurry [C]
+constexpr int kRecencySeconds = 20;      // at least [C]
 constexpr double kCostWeight = 2.0 / 21, kCostDecay = 1.5;  // of a measured migration; per tick without [C]
 constexpr double kFixedCost = 500e-6;                       // seconds of one migration beside the copy [C]
 constexpr double kSpinningThreads = 1;                      // reads the PEBS buffers [C]
@@ -41,11 +42,13 @@ class ChangeDetector {
  public:
   ChangeDetector(double drift, double threshold) : drift_(drift), threshold_(threshold) {}
 
-  void look(double bandwidth) {
+  void look(double bytes_per_second) {
+    const double bandwidth = bytes_per_second / kBandwidthUnit;
     mean_ += kBandwidthWeight * (bandwidth - mean_);
     const double off = bandwidth - mean_;
-    // A variance, smoothed. The public code mixes deviation and variance, so that its unit matters.
-    deviation_ = std::sqrt((1 - kDeviationWeight) * deviation_ * deviation_ + kDeviationWeight * off * off);
+    // As the public code has it, which adds a deviation to a variance: right at 1 GiB/s only, and forgets
+    // soon [C].
+    deviation_ = std::sqrt((1 - kDeviationWeight) * deviation_ + kDeviationWeight * off * off);
     sum_ = std::max(0.0, sum_ + off - drift_ * deviation_);
     if (sum_ > threshold_ * deviation_) {
       if (!recent_ && bandwidth > kLeastBandwidth) recent_ = true, seconds_ = 0;
