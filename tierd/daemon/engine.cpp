@@ -99,12 +99,22 @@ void Engine::decide() {
   // yet.
   if (!parts_.migrator.idle()) return;
   MigrationPlan plan = make_plan(policy_input());
-  if (plan.requests.empty()) return;
+  if (plan.requests.empty()) return follow_declined();
   next_request_ += plan.requests.size();
   // What would have been done is scored like what was: that is how observe mode proves its worth.
   const bool imagined = !settings_.act || state_.paused;
   ledger_.record(plan, imagined);
   if (!imagined) parts_.migrator.submit(std::move(plan));
+}
+
+// A high margin that stops all moves would never learn that they pay again.
+void Engine::follow_declined() {
+  if (!settings_.act || state_.paused || ledger_.margin() <= settings_.ledger.margin_start) return;
+  PolicyInput input = policy_input();
+  input.margin = settings_.ledger.margin_start;
+  const MigrationPlan plan = make_plan(input);
+  next_request_ += plan.requests.size();
+  ledger_.record_declined(plan);
 }
 
 void Engine::take_reports() {

@@ -92,7 +92,10 @@ const char* to_string(Verdict verdict) {
 
 Ledger::Ledger(LedgerSettings settings) : settings_(settings), margin_(settings.margin_start) {}
 
-void Ledger::record(const MigrationPlan& plan, bool imagined) {
+void Ledger::record(const MigrationPlan& plan, bool imagined) { record(plan, imagined, false); }
+void Ledger::record_declined(const MigrationPlan& plan) { record(plan, true, true); }
+
+void Ledger::record(const MigrationPlan& plan, bool imagined, bool declined) {
   std::unordered_set<RegionKey> wished;
   if (imagined) {
     for (const std::uint64_t id : open_) {
@@ -105,10 +108,11 @@ void Ledger::record(const MigrationPlan& plan, bool imagined) {
     decision.request = request;
     decision.planned = plan.tick;
     decision.imagined = imagined;
+    decision.declined = declined;
     if (imagined) execute(decision, plan.tick, 1, request.cost);
     decisions_[request.id] = std::move(decision);
     open_.push_back(request.id);
-    ++totals_.planned;
+    if (!declined) ++totals_.planned;
   }
   evict();
 }
@@ -117,7 +121,7 @@ void Ledger::execute(Decision& decision, Tick tick, double share, StallSeconds c
   decision.executed = tick;
   decision.moved_share = share;
   decision.realised_cost = cost;
-  totals_.cost += cost;
+  if (!decision.declined) totals_.cost += cost;
 }
 
 void Ledger::report(const MigrationReport& report, Tick tick) {
@@ -167,6 +171,7 @@ Ledger::Group Ledger::group_of(Decision& decision) {
 void Ledger::close(Decision& decision, Verdict verdict, Tick tick) {
   decision.verdict = verdict;
   decision.scored = tick;
+  if (decision.declined) return;
   ++totals_.scored;
   totals_.expected += decision.request.benefit;
   totals_.realised += decision.realised_benefit;
@@ -300,9 +305,10 @@ std::string sentence(const Decision& decision) {
     text += fmt::format(", {} region {:#x} worth {:.3g} s", request.promotion ? "displacing" : "displaced by",
                         request.why.beaten.start, request.why.beaten_value.value);
   }
-  const char* fate = decision.imagined ? "imagined"
-                     : decision.report ? to_string(decision.report->fate)
-                                       : "waiting";
+  const char* fate = decision.declined   ? "declined"
+                     : decision.imagined ? "imagined"
+                     : decision.report   ? to_string(decision.report->fate)
+                                         : "waiting";
   return text + fmt::format("; {}, saved {:.3g} s so far for {:.3g} s: {}", fate,
                             decision.realised_benefit.value, decision.realised_cost.value,
                             to_string(decision.verdict));
@@ -320,8 +326,10 @@ RegionStory Ledger::explain(const RegionKey& key) const {
       story.node = decision.request.to;
       story.since = decision.executed;
     }
-    story.cost += decision.realised_cost;
-    story.saved += decision.realised_benefit;
+    if (!decision.declined) {
+      story.cost += decision.realised_cost;
+      story.saved += decision.realised_benefit;
+    }
     story.decisions.push_back(decision);
   }
   story.text = story.decisions.empty() ? "it was never moved" : sentence(story.decisions.front());

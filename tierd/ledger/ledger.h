@@ -43,6 +43,7 @@ struct Decision {
   MigrationRequest request;
   Tick planned;
   bool imagined = false;
+  bool declined = false;  // imagined, because the margin stood against it; see record_declined()
   std::optional<MigrationReport> report;  // none for imagined ones
   std::optional<Tick> executed;           // tick in which the report came
   double moved_share = 0;                 // of the bytes asked for, 0..1
@@ -96,6 +97,9 @@ class Ledger {
 
   // Imagined requests for a region that still has an open one are left out: the same wish comes every tick.
   void record(const MigrationPlan& plan, bool imagined = false);
+  // What would have been done but for a margin above its start: followed like an imagined plan, so that the
+  // margin finds its way down again when swaps would win, and counted in no total.
+  void record_declined(const MigrationPlan& plan);
   // Reports on unknown (evicted) decisions are ignored.
   void report(const MigrationReport& report, Tick tick);
   // Adds the tick's demand to every open decision and closes those whose horizon has passed.
@@ -113,6 +117,7 @@ class Ledger {
 
  private:
   using Group = std::vector<Decision*>;
+  void record(const MigrationPlan& plan, bool imagined, bool declined);
   void execute(Decision& decision, Tick tick, double share, StallSeconds cost);
   void follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system);
   Group group_of(Decision& decision);

@@ -203,6 +203,33 @@ TEST_F(LedgerTest, ImaginedPlansAreScoredAndWishedOnce) {
   EXPECT_FALSE(ledger_.explain(key(0)).node.has_value()) << "it never moved";
 }
 
+// A margin that stops every move must still see that they would pay.
+TEST_F(LedgerTest, WhatTheMarginDeclinesTeachesItAndCountsNowhere) {
+  for (int i = 0; i < 20; ++i) {
+    record({request(0, true)});
+    report(next_id_ - 1);
+    for (int t = 0; t < 4; ++t) tick({0});
+  }
+  const double high = ledger_.margin();
+  const LedgerTotals before = ledger_.totals();
+  ASSERT_GT(high, 1.5);
+  for (int i = 0; i < 60; ++i) {
+    MigrationPlan plan;
+    plan.tick = {tick_};
+    plan.requests = {request(0, true)};
+    ledger_.record_declined(plan);
+    for (int t = 0; t < 4; ++t) tick({5000});
+  }
+  EXPECT_LT(ledger_.margin(), 0.8 * high);
+  EXPECT_EQ(ledger_.totals().planned, before.planned);
+  EXPECT_EQ(ledger_.totals().scored, before.scored);
+  EXPECT_EQ(ledger_.totals().cost, before.cost);
+  EXPECT_EQ(ledger_.totals().realised, before.realised);
+  const RegionStory story = ledger_.explain(key(0));
+  EXPECT_NE(story.text.find("declined"), std::string::npos) << story.text;
+  EXPECT_TRUE(story.decisions.front().declined);
+}
+
 TEST_F(LedgerTest, TheMarginStaysWithinItsBoundsAndBalancesAtTheAllowedLoss) {
   const auto swap = [&](bool useful) {
     record({request(0, true)});

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <random>
 #include <set>
@@ -96,7 +97,8 @@ TEST_F(PolicyTest, PromotesIntoFreeSpaceWithItsReason) {
   EXPECT_EQ(request.reason, MoveReason::kDemandRising);
   EXPECT_NEAR(request.benefit.value, 8000 * 16 * 150e-9, 1e-9) << "the low quantile speaks for it";
   const double work = 500e-6 + 0.25e-9 * kRegion;
-  EXPECT_NEAR(request.cost.value, 1.5 * work, 1e-9) << "busy: the program waits half the move as well";
+  const double away = 0.25e-9 * kRegion, wait = away - (1 - std::exp(-10000 * away)) / 10000;
+  EXPECT_NEAR(request.cost.value, work + wait, 1e-9) << "busy CPUs, and the program waits for the copy";
   EXPECT_EQ(request.why.horizon, 16);
   EXPECT_EQ(request.why.latency_from.count(), 250);
   EXPECT_EQ(request.why.latency_to.count(), 100);
@@ -106,12 +108,26 @@ TEST_F(PolicyTest, PromotesIntoFreeSpaceWithItsReason) {
 }
 
 TEST_F(PolicyTest, DoesNotMoveWhatCannotPay) {
-  add(1, 600);  // 1.4 ms over the horizon, the move costs 1.5
+  add(1, 400);  // 0.96 ms over the horizon, the move costs 1.1
   EXPECT_TRUE(plan().requests.empty());
   prices_.fixed = Nanoseconds{0};
   EXPECT_EQ(plan().requests.size(), 1u);
   margin_ = 8;
   EXPECT_TRUE(plan().requests.empty());
+}
+
+// Thirty-two threads in the same few regions: all of them stand still while one is copied.
+TEST_F(PolicyTest, EveryWaitingThreadCounts) {
+  add(1, 10000);
+  const double alone = plan().requests.at(0).cost.value;
+  snapshot_.regions[0].waited = {32};
+  const double crowd = plan().requests.at(0).cost.value;
+  const double away = 0.25e-9 * kRegion, rate = 10000 / 32.0;
+  EXPECT_NEAR(
+      crowd - alone,
+      32 * (away - (1 - std::exp(-rate * away)) / rate) - (away - (1 - std::exp(-10000 * away)) / 10000),
+      1e-9);
+  EXPECT_GT(crowd, alone);
 }
 
 TEST_F(PolicyTest, NeedsEvidence) {

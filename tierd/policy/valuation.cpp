@@ -1,6 +1,7 @@
 #include "tierd/policy/valuation.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tier {
 namespace {
@@ -29,6 +30,7 @@ Valuation::Valuation(const PolicyInput& input) : input_(input) {
   }
   horizon_ = kHorizons[horizon_index_];
   for (const Target& target : input.targets) targets_[target.id] = &target;
+  for (const Region& region : input.snapshot.regions) waiting_[region.key.target] += region.waited.value;
   build_nodes();
 }
 
@@ -138,14 +140,24 @@ double Valuation::work(const Candidate& candidate, bool promotion) const {
   return seconds(prices.fixed) + candidate.bytes * per_byte;
 }
 
-double Valuation::cost(const Candidate& candidate, bool promotion) const {
-  const double work = this->work(candidate, promotion);
+// Of the threads that wait for the target's memory at any time, each is taken to touch the region at an even
+// share of its forecast rate, as a Poisson process: what it waits on average for a page that is away so long.
+// A region that thirty threads stream through stops all thirty while it is copied.
+double Valuation::wait_for_page(const Candidate& candidate, double away) const {
   const double tick = std::max(seconds(input_.snapshot.interval), 1e-3);
-  // A program that touches the region while it moves waits for half of the move on average.
-  const double touches = candidate.forecast.mean * work / tick;
+  const auto waiting = waiting_.find(candidate.target->id);
+  const double threads = std::max(1.0, waiting == waiting_.end() ? 0 : waiting->second / tick);
+  const double rate = candidate.forecast.mean / tick / threads;
+  if (rate * away < 1e-6) return 0;
+  return threads * (away + std::expm1(-rate * away) / rate);
+}
+
+double Valuation::cost(const Candidate& candidate, bool promotion) const {
   const double price =
       std::clamp(input_.system.cpu_pressure_some / 100, input_.settings.least_work_price, 1.0);
-  return input_.settings.move_cost_scale * work * (price + 0.5 * std::min(1.0, touches));
+  const double work = this->work(candidate, promotion);
+  const double away = work - seconds(input_.prices.fixed);  // the fixed part is over before a page is away
+  return input_.settings.move_cost_scale * (work * price + wait_for_page(candidate, away));
 }
 
 }  // namespace tier

@@ -55,6 +55,7 @@ class Valuation {
 
  private:
   void build_nodes();
+  double wait_for_page(const Candidate& candidate, double away) const;  // thread-seconds
   const Target* target_of(TargetId id) const;
   std::size_t index_of(NodeId id) const;  // into nodes_; nodes_.size() for one of no tier
   const char* obstacle(const Region& region, const Target* target) const;
@@ -63,6 +64,7 @@ class Valuation {
 
   const PolicyInput& input_;
   std::unordered_map<TargetId, const Target*> targets_;
+  std::unordered_map<TargetId, double> waiting_;  // thread-seconds of this tick
   std::vector<PlanNode> nodes_;
   int ranks_ = 0;
   int horizon_ = 0;
