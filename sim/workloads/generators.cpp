@@ -4,15 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "sim/trace/trace.h"
 #include "sim/workloads/patterns.h"
+#include "sim/workloads/stretched.h"
 
 namespace tier::sim {
 namespace {
 
 constexpr double kMiB = 1048576, kGiB = 1024 * kMiB, kTiB = 1024 * kGiB;
-constexpr std::string_view kTracePrefix = "trace:";
+constexpr std::string_view kTrace = "trace";  // "trace:PATH", "trace*40:PATH"
 constexpr std::string_view kBeside = " + ";
 
 Common common_of(const Values& values) {
@@ -31,15 +33,23 @@ Common common_of(const Values& values) {
 std::string names() {
   std::string text;
   for (const GeneratorEntry& entry : generator_table()) text += std::string(entry.name) + ", ";
-  return text + "trace:PATH";
+  return text + "trace:PATH, trace*TIMES:PATH";
 }
 
-Result<WorkloadFactory> recorded(const std::filesystem::path& path) {
+// `times_text`: as written between "trace*" and ":".
+Result<WorkloadFactory> recorded(const std::filesystem::path& path, const std::string& times_text) {
+  char* end = nullptr;
+  const double times = std::strtod(times_text.c_str(), &end);
+  if (times_text.empty() || *end != '\0' || !(times >= 1 && times <= 1e6))
+    return fail(ErrorKind::kUsage, "trace*" + times_text + " does not say how many times",
+                "give a number from 1 to 1000000, as in trace*40:PATH");
   // Opened once now, so that a wrong path is told before anything runs.
   if (auto trial = open_trace(path); !trial) return tl::make_unexpected(trial.error());
-  return [path]() -> Result<std::unique_ptr<Workload>> {
-    return open_trace(path).map(
-        [](std::unique_ptr<TraceReader> reader) -> std::unique_ptr<Workload> { return reader; });
+  return [path, times]() -> Result<std::unique_ptr<Workload>> {
+    auto reader = open_trace(path);
+    if (!reader) return tl::make_unexpected(reader.error());
+    if (times == 1) return std::move(*reader);
+    return stretch(std::move(*reader), times);
   };
 }
 
@@ -72,8 +82,10 @@ Result<WorkloadFactory> parse_workload(const std::string& spec) {
   if (spec.find(kBeside) != std::string::npos)
     return fail(ErrorKind::kUsage, fmt::format("\"{}\" is more than one workload", spec),
                 "give one workload here");
-  if (spec.starts_with(kTracePrefix)) return recorded(spec.substr(kTracePrefix.size()));
   const std::size_t colon = spec.find(':');
+  const std::string head = spec.substr(0, colon);
+  if (colon != std::string::npos && (head == kTrace || head.starts_with(std::string(kTrace) + "*")))
+    return recorded(spec.substr(colon + 1), head == kTrace ? "1" : head.substr(kTrace.size() + 1));
   const std::string name = spec.substr(0, colon);
   const auto table = generator_table();
   const auto entry =

@@ -259,6 +259,27 @@ TEST(ParseWorkload, OpensARecordedTraceEachTimeFromItsStart) {
   ASSERT_TRUE(factory) << factory.error().text();
   EXPECT_TRUE(same(read(*factory), generated));
   EXPECT_TRUE(same(read(*factory), generated));
+
+  const auto longer = parse_workload("trace*3:" + path);
+  ASSERT_TRUE(longer) << longer.error().text();
+  const ReadWorkload stretched = read(*longer);
+  ASSERT_EQ(stretched.intervals.size(), generated.intervals.size());
+  for (std::size_t i = 0; i < stretched.intervals.size(); ++i) {
+    const Interval &more = stretched.intervals[i], &once = generated.intervals[i];
+    EXPECT_EQ(more.duration, 3 * once.duration);
+    EXPECT_EQ(more.events, once.events);
+    EXPECT_DOUBLE_EQ(more.compute[0], 3 * once.compute[0]);
+    for (std::size_t s = 0; s < once.demand->streams.size(); ++s)
+      for (std::size_t r = 0; r < once.demand->streams[s].size(); ++r)
+        EXPECT_FLOAT_EQ(more.demand->streams[s][r].loads, 3 * once.demand->streams[s][r].loads);
+    if (i > 0) {
+      EXPECT_EQ(more.demand == stretched.intervals[i - 1].demand,
+                once.demand == generated.intervals[i - 1].demand);
+    }
+  }
+  EXPECT_FALSE(parse_workload("trace*:" + path));
+  EXPECT_FALSE(parse_workload("trace*none:" + path));
+  EXPECT_FALSE(parse_workload("trace*0.5:" + path));
   std::remove(path.c_str());
   EXPECT_FALSE(parse_workload("trace:" + path));
 }

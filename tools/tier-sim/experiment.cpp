@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <map>
 #include <mutex>
 
@@ -62,7 +63,8 @@ class HeatWatcher {
       held[row] += 1;
     }
     for (std::size_t row = 0; row < rows; ++row)
-      if (held[row] > 0) fast[row] /= held[row];
+      fast[row] = held[row] > 0 ? fast[row] / held[row] : std::numeric_limits<float>::quiet_NaN();
+    grid_.regions = machine.regions();
     grid_.demand.push_back(std::move(demand));
     grid_.fast.push_back(std::move(fast));
   }

@@ -54,8 +54,11 @@ nlohmann::json to_json(const Outcome& outcome);
 struct HeatGrid {
   std::size_t rows = 96;                   // at most; neighbours are joined
   double column = 1;                       // seconds of modelled time
+  std::size_t regions = 0;                 // that the rows stand for
   std::vector<std::vector<float>> demand;  // by column, then row: serialised accesses per second
-  std::vector<std::vector<float>> fast;    // alike: share of the row's regions that lie in the fastest tier
+  // Alike: share of the row's allocated regions that lie in the fastest tier; not a number where there are
+  // none.
+  std::vector<std::vector<float>> fast;
 };
 
 // `heat` is filled where it is not null.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 namespace tier::sim {
@@ -26,7 +27,8 @@ std::string gnuplot_text(const std::string& text) {
 std::string header(const fs::path& picture, int width, int height) {
   const bool png = picture.extension() == ".png";
   return fmt::format("set terminal {} size {},{} noenhanced font \"sans,11\"\nset output {}\n",
-                     png ? "pngcairo" : "svg background \"white\"", width, height, gnuplot_text(picture.string()));
+                     png ? "pngcairo" : "svg background \"white\"", width, height,
+                     gnuplot_text(picture.string()));
 }
 
 Result<void> draw(const std::string& script, const fs::path& picture) {
@@ -62,6 +64,29 @@ std::string matrix(const std::vector<std::vector<float>>& columns, double (*valu
   return out;
 }
 
+double most_of(const std::vector<std::vector<float>>& columns) {
+  double most = 0;
+  for (const auto& column : columns)
+    for (const float v : column) most = std::max(most, std::log10(1 + static_cast<double>(v)));
+  return most;
+}
+
+// What has no value is not drawn, so that this shows.
+constexpr const char* kUnknownIsGrey =
+    "set object 1 rectangle from graph 0,0 to graph 1,1 behind fillcolor rgb '#d0d0d0' fillstyle solid\n";
+
+// Oracles dashed, tierd thick; as many colours as there are policies.
+std::string line_style(const Summary& summary, const std::string& policy, std::size_t index) {
+  constexpr const char* kColours[] = {"#1f77b4", "#2ca02c", "#d62728", "#9467bd", "#ff7f0e", "#17becf",
+                                      "#e377c2", "#8c564b", "#bcbd22", "#7f7f7f", "#003f5c", "#b8860b"};
+  const auto& all = summary.policies;
+  const bool oracle = std::any_of(all.begin(), all.end(),
+                                  [&](const PolicySummary& p) { return p.policy == policy && p.oracle; });
+  if (policy == "none") return "lc rgb 'black' lw 1 pt 6";
+  return fmt::format("lc rgb '{}' lw {} pt {}{}", kColours[index % std::size(kColours)],
+                     policy == "tierd" ? 4 : 2, index % 13 + 1, oracle ? " dt 2" : "");
+}
+
 // The last part of a trace's path, or a generator's name with what was set.
 std::string short_name(const std::string& workload) {
   const auto slash = workload.rfind('/');
@@ -84,47 +109,58 @@ Result<void> plot_heat(const HeatGrid& grid, const std::string& title, const fs:
                        matrix(grid.demand, [](float v) { return std::log10(1 + static_cast<double>(v)); }) +
                        "EOD\n";
   script += "$fast << EOD\n" + matrix(grid.fast, [](float v) { return static_cast<double>(v); }) + "EOD\n";
+  const double high = std::ceil(most_of(grid.demand));
+  const double regions = static_cast<double>(grid.regions) / static_cast<double>(grid.demand[0].size());
+  const std::string image =
+      fmt::format("matrix using (($1+0.5)*{}):(($2+0.5)*{}):3 with image notitle\n", grid.column, regions);
   script += header(picture, 1000, 700);
   script += fmt::format("set multiplot layout 2,1 title {}\n", gnuplot_text(title));
-  script += fmt::format("set xrange [-0.5:{}]\nset yrange [-0.5:{}]\nset ylabel 'regions'\n",
-                        static_cast<double>(grid.demand.size()) - 0.5,
-                        static_cast<double>(grid.demand[0].size()) - 0.5);
+  script += fmt::format("set xrange [0:{}]\nset yrange [0:{}]\nset ylabel 'regions'\n",
+                        static_cast<double>(grid.demand.size()) * grid.column, grid.regions);
+  script += kUnknownIsGrey;
+  // Four orders of magnitude: what asks for less hardly counts.
+  script += fmt::format("set cbrange [{}:{}]\n", std::max(0.0, high - 4), std::max(1.0, high));
   script +=
       "set title 'demand, log10 of serialised accesses per second'\nset palette defined "
-      "(0 'white', 1 'gold', 2 'red', 3 'black')\nplot $demand matrix with image notitle\n";
+      "(0 'white', 1 'gold', 2 'red', 3 'black')\nplot $demand " +
+      image;
   script +=
-      "set title 'share in the fastest tier'\nset palette defined (0 'white', 1 'dark-green')\nset cbrange "
-      "[0:1]\n";
-  script +=
-      fmt::format("set xlabel 'time, steps of {} s'\nplot $fast matrix with image notitle\n", grid.column);
+      "set title 'share in the fastest tier; grey: not allocated'\nset palette defined (0 'white', 1 "
+      "'dark-green')\nset cbrange [0:1]\nset xlabel 'seconds of modelled time'\nplot $fast " +
+      image;
   return draw(script, picture);
 }
 
 Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
   const auto policies = compared(summary);
   std::string rows, labels, columns;
-  std::size_t row = 0;
+  std::size_t row = 0, longest = 0;
   for (const Case& of : summary.cases) {
-    labels +=
-        fmt::format("{}{} {}", labels.empty() ? "" : ", ",
-                    gnuplot_text(fmt::format("{} {} 1:{}", short_name(of.workload), of.machine, of.ratio)), row++);
+    const std::string label = fmt::format("{}, {}, 1:{}", short_name(of.workload), of.machine, of.ratio);
+    longest = std::max(longest, label.size());
+    labels += fmt::format("{}{} {}", labels.empty() ? "" : ", ", gnuplot_text(label), row++);
     for (const std::string& policy : policies) {
       const auto found = of.scores.find(policy);
       const bool known = found != of.scores.end() && found->second.gap;
-      rows += known ? fmt::format("{:.3f} ", std::clamp(*found->second.gap, -1.0, 1.0)) : "NaN ";
+      rows += known ? fmt::format("{:.3f} ", *found->second.gap) : "NaN ";
     }
     rows += "\n";
   }
   for (std::size_t i = 0; i < policies.size(); ++i)
     columns += fmt::format("{}{} {}", i == 0 ? "" : ", ", gnuplot_text(policies[i]), i);
   std::string script = "$gap << EOD\n" + rows + "EOD\n";
-  script += header(picture, 1100, 160 + 16 * static_cast<int>(summary.cases.size()));
+  script += header(picture, static_cast<int>(150 + 7 * longest + 56 * policies.size()),
+                   190 + 20 * static_cast<int>(summary.cases.size()));
   script += fmt::format("set ytics ({})\nset xtics ({}) rotate by -40\nset yrange [{}:-0.5]\n", labels,
                         columns, static_cast<double>(summary.cases.size()) - 0.5);
+  script += fmt::format("set xrange [-0.5:{}]\n", static_cast<double>(policies.size()) - 0.5);
+  script += kUnknownIsGrey;
   script +=
-      "set title 'gap closed: 1 the oracle, 0 none, below 0 worse than none'\nset cbrange [-1:1]\nset "
-      "palette "
-      "defined (-1 'dark-red', 0 'white', 1 'dark-green')\nplot $gap matrix with image notitle\n";
+      "set title '% of the gap closed: 100 the best oracle, 0 none; grey: nothing to gain'\nset tics scale "
+      "0\nset cbrange [-1:1]\nunset colorbox\nset palette defined (-1 'dark-red', 0 'white', 1 "
+      "'dark-green')\nplot $gap matrix with image notitle, $gap matrix using "
+      "1:2:($3 == $3 ? sprintf('%.0f', 100*$3) : ''):(abs($3) > 0.6 ? 0xffffff : 0) with labels font "
+      "'sans,9' textcolor rgb variable notitle\n";
   return draw(script, picture);
 }
 
@@ -133,9 +169,10 @@ Result<void> plot_costs(const Summary& summary, const fs::path& picture) {
   for (const Case& of : summary.cases) ratios.insert(of.ratio);
   std::vector<std::string> policies = compared(summary);
   policies.emplace_back("none");
-  std::string data, lines;
+  std::string data, lines, tics;
   for (const double ratio : ratios) {
     data += fmt::format("{} ", ratio);
+    tics += fmt::format("{}'1:{}' {}", tics.empty() ? "" : ", ", ratio, ratio);
     for (const std::string& policy : policies) {
       double logs = 0, count = 0;
       for (const Case& of : summary.cases) {
@@ -149,11 +186,13 @@ Result<void> plot_costs(const Summary& summary, const fs::path& picture) {
     data += "\n";
   }
   for (std::size_t i = 0; i < policies.size(); ++i)
-    lines += fmt::format("{}$cost using 1:{} with linespoints lw 2 title {}", i == 0 ? "" : ", ", i + 2,
-                         gnuplot_text(policies[i]));
+    lines += fmt::format("{}$cost using 1:{} with linespoints {} title {}", i == 0 ? "" : ", ", i + 2,
+                         line_style(summary, policies[i], i), gnuplot_text(policies[i]));
   std::string script = "$cost << EOD\n" + data + "EOD\n" + header(picture, 900, 600);
+  script += fmt::format("set xtics ({})\nset xrange [{}:{}]\n", tics, *ratios.begin() / 1.2,
+                        *ratios.rbegin() * 1.2);
   script +=
-      "set logscale x 2\nset xlabel 'slow parts per fast part'\nset ylabel 'lost seconds over all-fast'\n";
+      "set logscale x 2\nset xlabel 'fast : slow'\nset ylabel 'seconds lost, as a multiple of all-fast'\n";
   script += "set key outside right\nset title 'cost of a smaller fast tier, geometric mean over workloads'\n";
   return draw(script + "plot " + lines + "\n", picture);
 }

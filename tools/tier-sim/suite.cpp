@@ -25,23 +25,25 @@ void read_numbers(TomlReader& table, const char* key, std::vector<double>& into)
   if (given) into = std::move(read);
 }
 
-// "trace:FOLDER/*.trace" becomes one entry a file, by name; paths are relative to the suite's folder.
+// "trace:FOLDER/*.trace", stretched or not, becomes one entry a file, by name; paths are relative to the
+// suite's folder.
 Result<void> expand(const fs::path& base, const std::string& entry, std::vector<std::string>& into) {
-  constexpr std::string_view kPrefix = "trace:";
-  if (!entry.starts_with(kPrefix)) {
+  const auto colon = entry.find(':');
+  if (!entry.starts_with("trace") || colon == std::string::npos) {
     into.push_back(entry);
     return {};
   }
-  const fs::path pattern = base / entry.substr(kPrefix.size());
+  const std::string prefix = entry.substr(0, colon + 1);
+  const fs::path pattern = base / entry.substr(colon + 1);
   if (pattern.filename() != "*.trace") {
-    into.push_back(std::string(kPrefix) + pattern.lexically_normal().string());
+    into.push_back(prefix + pattern.lexically_normal().string());
     return {};
   }
   std::vector<std::string> found;
   std::error_code failed;
   for (const auto& file : fs::directory_iterator(pattern.parent_path(), failed))
     if (file.path().extension() == ".trace")
-      found.push_back(std::string(kPrefix) + file.path().lexically_normal().string());
+      found.push_back(prefix + file.path().lexically_normal().string());
   if (found.empty())
     return fail(ErrorKind::kUsage, fmt::format("no trace in {}", pattern.parent_path().string()),
                 "record the corpus first: tools/record-workloads");
