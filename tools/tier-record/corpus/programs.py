@@ -192,7 +192,7 @@ PROGRAMS = (
         prepare=lambda: inputs.records("records", 1600000), interval=20_000_000,
     ),
     Program(
-        "hpcc", "HPC Challenge: RandomAccess, PTRANS, DGEMM, STREAM, FFT, HPL on one process",
+        "hpcc", "HPC Challenge on one process, in its own order from RandomAccess on, as far as the bound on intervals goes",
         ("hpcc",), lambda: ["/usr/bin/hpcc"],
         8, "arrays, and updates whose addresses are known ahead",
         prepare=lambda: copied("hpccinf.txt"), most=240,
