@@ -96,8 +96,8 @@ FixedPlacement fill_tiers(const MachineDescription& machine, Bytes region_size,
   FixedPlacement placement(order.size());
   std::size_t tier = 0, used = 0;
   const auto room = [&](std::size_t t) {
-    const auto all = static_cast<double>(machine.tiers[t].capacity.value / region_size.value);
-    return static_cast<std::size_t>(t == 0 ? all * share : all);
+    const std::uint64_t all = machine.tiers[t].capacity.value / region_size.value;
+    return static_cast<std::size_t>(t == 0 ? static_cast<double>(all) * share : static_cast<double>(all));
   };
   for (const Region region : order) {
     while (tier + 1 < machine.tiers.size() && used >= room(tier)) ++tier, used = 0;
@@ -127,7 +127,9 @@ Result<FixedPlacement> best_fixed_placement(const MachineDescription& machine,
   const auto attempt = [&](const std::vector<Region>& order, double share) -> Result<void> {
     auto better = search.attempt(fill_tiers(machine, *region_size, order, share));
     if (!better) return tl::make_unexpected(better.error());
-    if (*better) best_order = order, best_share = share;
+    if (!*better) return {};
+    best_share = share;
+    if (&order != &best_order) best_order = order;
     return {};
   };
   for (const auto& order : orders(*needs))
@@ -135,11 +137,10 @@ Result<FixedPlacement> best_fixed_placement(const MachineDescription& machine,
       if (auto done = attempt(order, share); !done) return tl::make_unexpected(done.error());
   double step = 0.25;
   for (int i = 0; i < kRefinements && !best_order.empty(); ++i, step /= 2) {
-    const auto order = best_order;
     const double centre = best_share;
     for (const double share : {centre + step, centre - step})
       if (share > 0)
-        if (auto done = attempt(order, share); !done) return tl::make_unexpected(done.error());
+        if (auto done = attempt(best_order, share); !done) return tl::make_unexpected(done.error());
   }
   return search.best();
 }

@@ -21,8 +21,8 @@ Common common_of(const Values& values) {
   Common common;
   common.regions = static_cast<std::uint32_t>(values.bytes("footprint").value / common.region_size.value);
   common.interval = Nanoseconds{std::llround(values["interval"] * 1e9)};
-  common.intervals =
-      std::max<std::uint64_t>(1, static_cast<std::uint64_t>(values["length"] / values["interval"] + 0.5));
+  common.intervals = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(1, std::llround(values["length"] / values["interval"])));
   common.threads = values["threads"];
   common.intensity = values["intensity"];
   common.seed = values.count("seed");
