@@ -43,7 +43,8 @@ struct Outcome {
   Bytes promoted, demoted, useful;
   std::uint64_t moves = 0, refused = 0;
   std::vector<TierTotals> tiers;
-  double wall = 0;  // seconds it took to simulate; not part of to_json(), which is the same every time
+  double cpu =
+      0;  // seconds of one core it took to simulate; not part of to_json(), which is the same every time
 
   // What the programs lost to memory and to those who manage it.
   double lost() const { return stall + interference; }

@@ -46,8 +46,8 @@ Result<void> parse_settings(const std::vector<std::string>& pairs, PolicySetting
 
 std::string describe(const Experiment& experiment, const Outcome& o) {
   std::string out = key_of(experiment) + "\n";
-  out += fmt::format("  modelled {:.2f} s, simulated in {:.2f} s ({:.0f} times faster)\n", o.modelled, o.wall,
-                     o.wall > 0 ? o.modelled / o.wall : 0);
+  out += fmt::format("  modelled {:.2f} s, simulated in {:.2f} s ({:.0f} times faster)\n", o.modelled, o.cpu,
+                     o.cpu > 0 ? o.modelled / o.cpu : 0);
   out +=
       fmt::format("  thread-seconds: {:.2f} computing, {:.2f} stalled, {:.2f} taken by sampling and moves\n",
                   o.compute, o.stall, o.interference);

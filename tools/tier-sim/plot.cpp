@@ -71,9 +71,12 @@ double most_of(const std::vector<std::vector<float>>& columns) {
   return most;
 }
 
-// What has no value is not drawn, so that this shows.
-constexpr const char* kUnknownIsGrey =
-    "set object 1 rectangle from graph 0,0 to graph 1,1 behind fillcolor rgb '#d0d0d0' fillstyle solid\n";
+// What has no value is written as this, far below every palette, whose lowest colour is grey.
+constexpr double kUnknown = -1e9;
+
+Result<void> nothing_to_draw() {
+  return fail(ErrorKind::kUsage, "the results hold nothing to draw", "see what failed: `tier-sim report`");
+}
 
 // Oracles dashed, tierd thick; as many colours as there are policies.
 std::string line_style(const Summary& summary, const std::string& policy, std::size_t index) {
@@ -108,7 +111,9 @@ Result<void> plot_heat(const HeatGrid& grid, const std::string& title, const fs:
   std::string script = "$demand << EOD\n" +
                        matrix(grid.demand, [](float v) { return std::log10(1 + static_cast<double>(v)); }) +
                        "EOD\n";
-  script += "$fast << EOD\n" + matrix(grid.fast, [](float v) { return static_cast<double>(v); }) + "EOD\n";
+  script += "$fast << EOD\n" +
+            matrix(grid.fast, [](float v) { return std::isnan(v) ? kUnknown : static_cast<double>(v); }) +
+            "EOD\n";
   const double high = std::ceil(most_of(grid.demand));
   const double regions = static_cast<double>(grid.regions) / static_cast<double>(grid.demand[0].size());
   const std::string image =
@@ -117,7 +122,6 @@ Result<void> plot_heat(const HeatGrid& grid, const std::string& title, const fs:
   script += fmt::format("set multiplot layout 2,1 title {}\n", gnuplot_text(title));
   script += fmt::format("set xrange [0:{}]\nset yrange [0:{}]\nset ylabel 'regions'\n",
                         static_cast<double>(grid.demand.size()) * grid.column, grid.regions);
-  script += kUnknownIsGrey;
   // Four orders of magnitude: what asks for less hardly counts.
   script += fmt::format("set cbrange [{}:{}]\n", std::max(0.0, high - 4), std::max(1.0, high));
   script +=
@@ -125,13 +129,15 @@ Result<void> plot_heat(const HeatGrid& grid, const std::string& title, const fs:
       "(0 'white', 1 'gold', 2 'red', 3 'black')\nplot $demand " +
       image;
   script +=
-      "set title 'share in the fastest tier; grey: not allocated'\nset palette defined (0 'white', 1 "
-      "'dark-green')\nset cbrange [0:1]\nset xlabel 'seconds of modelled time'\nplot $fast " +
+      "set title 'share in the fastest tier; grey: not allocated'\nset palette defined (-0.02 '#d0d0d0', "
+      "-0.001 '#d0d0d0', 0 'white', 1 'dark-green')\nset cbrange [-0.02:1]\nset cbtics 0.2\nset xlabel "
+      "'seconds of modelled time'\nplot $fast " +
       image;
   return draw(script, picture);
 }
 
 Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
+  if (summary.cases.empty()) return nothing_to_draw();
   const auto policies = compared(summary);
   std::string rows, labels, columns;
   std::size_t row = 0, longest = 0;
@@ -142,7 +148,7 @@ Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
     for (const std::string& policy : policies) {
       const auto found = of.scores.find(policy);
       const bool known = found != of.scores.end() && found->second.gap;
-      rows += known ? fmt::format("{:.3f} ", *found->second.gap) : "NaN ";
+      rows += known ? fmt::format("{:.3f} ", *found->second.gap) : fmt::format("{} ", kUnknown);
     }
     rows += "\n";
   }
@@ -150,21 +156,25 @@ Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
     columns += fmt::format("{}{} {}", i == 0 ? "" : ", ", gnuplot_text(policies[i]), i);
   std::string script = "$gap << EOD\n" + rows + "EOD\n";
   script += header(picture, static_cast<int>(150 + 7 * longest + 56 * policies.size()),
-                   190 + 20 * static_cast<int>(summary.cases.size()));
+                   230 + 20 * static_cast<int>(summary.cases.size()));
   script += fmt::format("set ytics ({})\nset xtics ({}) rotate by -40\nset yrange [{}:-0.5]\n", labels,
                         columns, static_cast<double>(summary.cases.size()) - 0.5);
   script += fmt::format("set xrange [-0.5:{}]\n", static_cast<double>(policies.size()) - 0.5);
-  script += kUnknownIsGrey;
   script +=
-      "set title '% of the gap closed: 100 the best oracle, 0 none; grey: nothing to gain'\nset tics scale "
-      "0\nset cbrange [-1:1]\nunset colorbox\nset palette defined (-1 'dark-red', 0 'white', 1 "
-      "'dark-green')\nplot $gap matrix with image notitle, $gap matrix using "
-      "1:2:($3 == $3 ? sprintf('%.0f', 100*$3) : ''):(abs($3) > 0.6 ? 0xffffff : 0) with labels font "
-      "'sans,9' textcolor rgb variable notitle\n";
+      "set title \"% of the gap closed\\n100 the best oracle, 0 none\\ngrey: nothing to gain\"\nset tics "
+      "scale "
+      "0\nunset colorbox\nset cbrange [-1.04:1]\nset palette defined (-1.04 '#d0d0d0', -1.001 '#d0d0d0', -1 "
+      "'dark-red', 0 'white', 1 'dark-green')\n";
+  // Worse than as much again is drawn as that, and told by its number.
+  script +=
+      "plot $gap matrix using 1:2:($3 > -1e8 && $3 < -1 ? -1 : $3) with image notitle, $gap matrix using "
+      "1:2:($3 > -1e8 ? sprintf('%d', int(floor(100*$3 + 0.5))) : ''):(abs($3) > 0.7 ? 0xffffff : 0) with "
+      "labels font 'sans,9' textcolor rgb variable notitle\n";
   return draw(script, picture);
 }
 
 Result<void> plot_costs(const Summary& summary, const fs::path& picture) {
+  if (summary.cases.empty()) return nothing_to_draw();
   std::set<double> ratios;
   for (const Case& of : summary.cases) ratios.insert(of.ratio);
   std::vector<std::string> policies = compared(summary);
