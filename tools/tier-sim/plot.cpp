@@ -162,10 +162,10 @@ Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
   script += fmt::format("set xrange [-0.5:{}]\n", static_cast<double>(policies.size()) - 0.5);
   script +=
       "set title \"% of the gap closed\\n100 the best oracle, 0 none\\ngrey: nothing to gain\"\nset tics "
-      "scale "
-      "0\nunset colorbox\nset cbrange [-1.04:1]\nset palette defined (-1.04 '#d0d0d0', -1.001 '#d0d0d0', -1 "
+      "scale 0\nunset colorbox\nset cbrange [-1.04:1]\nset palette defined (-1.04 '#d0d0d0', -1.001 "
+      "'#d0d0d0', -1 "
       "'dark-red', 0 'white', 1 'dark-green')\n";
-  // Worse than as much again is drawn as that, and told by its number.
+  // A loss beyond the whole gap has the darkest red; the number says how much.
   script +=
       "plot $gap matrix using 1:2:($3 > -1e8 && $3 < -1 ? -1 : $3) with image notitle, $gap matrix using "
       "1:2:($3 > -1e8 ? sprintf('%d', int(floor(100*$3 + 0.5))) : ''):(abs($3) > 0.7 ? 0xffffff : 0) with "
