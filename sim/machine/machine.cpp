@@ -90,10 +90,20 @@ void Machine::begin_interval(Job& job) {
 void Machine::allocate(Job& job, const RegionEvent& event) {
   State& s = *state_;
   const std::size_t index = s.job_index_of(job.offset());
-  const Region first = job.offset() + event.first;
-  for (Region region = first; region < first + event.count; ++region) {
+  const Region first = job.offset() + event.first, end = first + event.count;
+  // What is held already stays where it is, and is no news to anybody.
+  Region fresh = first;  // begin of the run of new ones
+  const auto tell = [&](Region until) {
+    if (until > fresh)
+      for (Observer* observer : s.observers) observer->on_allocate(*this, fresh, until - fresh);
+    fresh = until + 1;
+  };
+  for (Region region = first; region < end; ++region) {
     std::int8_t& place = job.placement()[region - job.offset()];
-    if (place != kNowhere) continue;
+    if (place != kNowhere) {
+      tell(region);
+      continue;
+    }
     s.kind[region] = static_cast<std::uint8_t>(event.pages);
     s.owner[region] = static_cast<std::uint16_t>(s.first_target[index] + event.target);
     const int tier = tier_with_room(s.placer.place(*this, region));
@@ -109,7 +119,7 @@ void Machine::allocate(Job& job, const RegionEvent& event) {
     ++s.used[static_cast<std::size_t>(tier)];
     ++s.allocated;
   }
-  for (Observer* observer : s.observers) observer->on_allocate(*this, first, event.count);
+  tell(end);
 }
 
 int Machine::tier_with_room(int wanted) const {

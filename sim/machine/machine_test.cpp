@@ -240,6 +240,35 @@ TEST(Machine, AFullMachineSaysSo) {
   EXPECT_TRUE(machine.done());
 }
 
+TEST(Machine, WhatIsAllocatedTwiceIsToldOnce) {
+  class Told final : public Observer {
+   public:
+    void on_segment(Machine&, const Segment&) override {}
+    void on_allocate(Machine&, Region first, std::uint32_t count) override {
+      runs.emplace_back(first, count);
+    }
+    std::vector<std::pair<Region, std::uint32_t>> runs;
+  };
+  WorkloadInfo info;
+  info.regions = 6;
+  info.targets = {{"program", 1}};
+  Interval interval;
+  interval.duration = std::chrono::seconds(1);
+  interval.compute = {1};
+  interval.demand = std::make_shared<const Demand>();
+  interval.events = {{RegionChange::kAllocate, 0, 2, 1, 0x40000000, PageKind::kHuge},
+                     {RegionChange::kAllocate, 0, 0, 6, 0x40000000, PageKind::kHuge}};
+  std::vector<std::unique_ptr<Workload>> all;
+  all.push_back(std::make_unique<WrittenWorkload>(info, std::vector<Interval>{interval}));
+  FirstTouch placer;
+  Told told;
+  Machine machine(plain_machine(4), std::move(all), placer);
+  machine.attach(told);
+  ASSERT_TRUE(machine.start());
+  EXPECT_THAT(told.runs, testing::ElementsAre(std::pair(2U, 1U), std::pair(0U, 2U), std::pair(3U, 3U)));
+  EXPECT_EQ(machine.allocated(), 6U);
+}
+
 TEST(Machine, DrawsFollowTheWaiting) {
   FirstTouch placer;
   PlainWorkload program{{3e6, 1e6}, 0, 1, 1, 0, 1000};

@@ -31,6 +31,8 @@ void DamonMonitor::arrive(Region region) {
   } else {
     ++fresh_;
   }
+  // A move may arrive before the one that made room for it has left: one frame more, for a moment.
+  if (frame == frames_.size()) frames_.push_back(kEmpty);
   frames_[frame] = region;
   if (frame_of_.size() <= region) frame_of_.resize(region + std::size_t{1}, kEmpty);
   frame_of_[region] = frame;
