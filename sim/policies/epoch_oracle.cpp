@@ -89,7 +89,7 @@ class EpochOracle final : public TieringPolicy, public Observer {
   void choose_start(const Machine& machine) {
     if (start_from_horizon_) {
       look_ahead(machine);
-      placement_ = fill_tiers(machine.description(), machine.region_size(), by_accesses(needs_.back()), 1);
+      placement_ = fill_tiers(machine.description(), machine.region_size(), by_waiting(needs_.back()), 1);
       return;
     }
     auto best = best_fixed_placement(machine.description(), context_.workloads, context_.seed);
@@ -118,7 +118,7 @@ class EpochOracle final : public TieringPolicy, public Observer {
       for (const LookAhead& ahead : ahead_) ahead.add(machine.description(), begin, spans_[s], needs_[s]);
       begin = spans_[s];
     }
-    prices_.read(machine);
+    read_prices(machine);
     return true;
   }
 
@@ -139,13 +139,21 @@ class EpochOracle final : public TieringPolicy, public Observer {
     return wait * pages * own + seconds(description.migration.interruption) * threads + crowded * duration;
   }
 
+  // Seconds that one interval of the region's workload takes now.
+  double pace_of(const Machine& machine, Region region) const {
+    return std::max(pace_[machine.targets()[machine.target_of(region)].job].interval, 1e-9);
+  }
+  void read_prices(const Machine& machine) {
+    prices_.read(machine, needs_[0], [&](Region region) { return pace_of(machine, region); });
+  }
+
   double gain(const Need& need, int from, int to) const {
     return prices_.cost(need, from) - prices_.cost(need, to);
   }
 
   // What pays within the shortest span first. What pays later only must not lose before, or it would go back.
   std::size_t choose(Machine& machine, std::size_t most) {
-    prices_.read(machine);
+    read_prices(machine);
     std::size_t chosen = 0;
     for (span_ = 0; span_ < spans_.size() && chosen < most; ++span_)
       for (int upper = 0; upper + 1 < machine.tiers() && chosen < most; ++upper)
@@ -215,9 +223,8 @@ class EpochOracle final : public TieringPolicy, public Observer {
   }
 
   void start_move(Machine& machine, Region region, int to) {
-    const std::size_t job = machine.targets()[machine.target_of(region)].job;
-    prices_.shift(machine.description(), needs_[0][region], std::max(pace_[job].interval, 1e-9),
-                  machine.tier_of(region), to);
+    prices_.shift(machine.description(), needs_[0][region], pace_of(machine, region), machine.tier_of(region),
+                  to);
     moves_.queue(machine, region, to);
   }
 

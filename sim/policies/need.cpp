@@ -8,11 +8,13 @@ void add_needs(const MachineDescription& machine, const WorkloadInfo& info, cons
                double times, Region offset, std::vector<Need>& needs) {
   for (std::size_t s = 0; s < demand.streams.size(); ++s) {
     const double hidden = machine.prefetch.on ? info.streams[s].prefetchable : 0;
-    const double serial = times * (1 - hidden) / info.streams[s].parallelism;
+    const double serial = times / info.streams[s].parallelism;
     const double lines = times * (1 + hidden * machine.prefetch.extra_traffic);
     for (const RegionDemand& cell : demand.streams[s]) {
       Need& need = needs[offset + cell.region];
-      need.accesses += serial * (cell.loads + machine.store_wait * cell.stores);
+      const double accesses = serial * (cell.loads + machine.store_wait * cell.stores);
+      need.accesses += accesses;
+      need.hidden += accesses * hidden;
       need.bytes += kLineBytes * (lines * cell.loads + times * 2 * cell.stores);
     }
   }

@@ -11,8 +11,12 @@
 namespace tier::sim {
 
 struct Need {
-  double accesses = 0;  // serialised: thread-seconds of waiting per second of latency
-  double bytes = 0;     // of traffic
+  // Serialised accesses: thread-seconds of waiting per second of latency. All of them, and those that
+  // prefetchers hide while they come in time (PrefetchDescription::lead).
+  double accesses = 0, hidden = 0;
+  double bytes = 0;  // of traffic
+
+  double waited() const { return accesses - hidden; }  // where nothing is loaded
 };
 
 // Adds an interval's needs, `times` over, to regions from `offset` on.

@@ -94,14 +94,16 @@ TEST(Needs, CountWhatIsWaitedForNotWhatMisses) {
   std::vector<Need> needs(4);
   add_needs(machine, info, demand, 2, 1, needs);
   EXPECT_DOUBLE_EQ(needs[1].accesses, 200);
-  EXPECT_NEAR(needs[2].accesses, 2 * (1000 + 0.3 * 100) * 0.1 / 10, 1e-6);
+  EXPECT_DOUBLE_EQ(needs[1].waited(), 200);
+  EXPECT_NEAR(needs[2].accesses, 2 * (1000 + 0.3 * 100) / 10, 1e-6);
+  EXPECT_NEAR(needs[2].waited(), 2 * (1000 + 0.3 * 100) * 0.1 / 10, 1e-6);
   EXPECT_NEAR(needs[1].bytes, 2 * 100 * 64, 1e-6);
   EXPECT_NEAR(needs[2].bytes, 2 * 64 * (1000 * 1.09 + 100 * 2), 1e-6);
   EXPECT_EQ(needs[0].accesses + needs[3].accesses, 0);
   machine.prefetch.on = false;
   std::vector<Need> bare(4);
   add_needs(machine, info, demand, 2, 1, bare);
-  EXPECT_NEAR(bare[2].accesses, 2 * (1000 + 0.3 * 100) / 10, 1e-6);
+  EXPECT_NEAR(bare[2].waited(), 2 * (1000 + 0.3 * 100) / 10, 1e-6);
 }
 
 TEST(LookAhead, SeesItsWindowAndSaysWhenItChanges) {

@@ -69,10 +69,10 @@ std::vector<Region> order_by(const std::vector<Need>& needs, Key key) {
 
 std::vector<std::vector<Region>> orders(const std::vector<Need>& needs) {
   const std::array<Key, 4> keys = {
-      [](const Need& n) { return n.accesses; }, [](const Need& n) { return n.bytes; },
-      [](const Need& n) { return n.bytes > 0 ? n.accesses / n.bytes : 0; },
+      [](const Need& n) { return n.waited(); }, [](const Need& n) { return n.bytes; },
+      [](const Need& n) { return n.bytes > 0 ? n.waited() / n.bytes : 0; },
       [](const Need& n) {
-        return n.bytes > 0 ? n.bytes / std::max(n.accesses, std::numeric_limits<double>::min()) : 0;
+        return n.bytes > 0 ? n.bytes / std::max(n.waited(), std::numeric_limits<double>::min()) : 0;
       }};
   std::vector<std::vector<Region>> all;
   for (const Key key : keys) {
@@ -107,8 +107,8 @@ FixedPlacement fill_tiers(const MachineDescription& machine, Bytes region_size,
   return placement;
 }
 
-std::vector<Region> by_accesses(const std::vector<Need>& needs) {
-  return order_by(needs, [](const Need& need) { return need.accesses; });
+std::vector<Region> by_waiting(const std::vector<Need>& needs) {
+  return order_by(needs, [](const Need& need) { return need.waited(); });
 }
 
 Result<FixedPlacement> best_fixed_placement(const MachineDescription& machine,

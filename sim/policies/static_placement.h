@@ -14,7 +14,7 @@ using FixedPlacement = std::vector<std::int8_t>;  // tier by region
 // Fills the tiers in `order`, the fastest one to a share of its capacity.
 FixedPlacement fill_tiers(const MachineDescription& machine, Bytes region_size,
                           const std::vector<Region>& order, double share);
-std::vector<Region> by_accesses(const std::vector<Need>& needs);  // the neediest first
+std::vector<Region> by_waiting(const std::vector<Need>& needs);  // the most waited for first
 
 // Orders regions by what they ask for over the whole run, fills the fastest tier with a share of its
 // capacity, and takes the order and the share under which the workloads wait least. Candidates are first
