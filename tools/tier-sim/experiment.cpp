@@ -109,7 +109,8 @@ std::string settings_text(const PolicySettingsMap& settings) {
 }
 
 std::string key_of(const Experiment& e) {
-  return fmt::format("{} | {} | 1:{} | {} | {} | seed {}", e.workload, e.machine, e.ratio, e.policy,
+  const std::string ratio = e.ratio < 0 ? "own capacities" : fmt::format("1:{}", e.ratio);
+  return fmt::format("{} | {} | {} | {} | {} | seed {}", e.workload, e.machine, ratio, e.policy,
                      settings_text(e.settings), e.seed);
 }
 

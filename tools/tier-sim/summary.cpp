@@ -101,7 +101,9 @@ PolicySummary summarise_policy(const std::string& policy, const std::vector<Case
   summary.gap_geomean = gap.count > 0 ? std::exp(log_gap.value()) : 0;
   summary.slowdown_mean = slowdown.value();
   summary.regret_mean = regret.value();
-  summary.moved_per_useful = useful > 0 ? moved / useful : 0;
+  summary.moved_per_useful = useful > 0  ? moved / useful
+                             : moved > 0 ? std::numeric_limits<double>::infinity()
+                                         : 0;
   summary.to_tuned = tuned.known();
   summary.tierd_to_tuned = tierd.known();
   return summary;

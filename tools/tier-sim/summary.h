@@ -48,7 +48,8 @@ struct PolicySummary {
   Worst slowdown_worst;
   double regret_mean = 0;
   Worst regret_worst;
-  double moved_per_useful = 0;  // bytes, all cases together; 0 where nothing was moved
+  double moved_per_useful = 0;  // bytes, all cases together; 0 where nothing was moved, infinite (null in
+                                // JSON) where all was in vain
   // Lost over the best point of its own sweep, minus 1; and tierd's over it. Means, where sweeps ran.
   std::optional<double> to_tuned, tierd_to_tuned;
 };

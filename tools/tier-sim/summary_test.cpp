@@ -71,6 +71,9 @@ TEST(Summary, GapsLieBetweenNoneAndTheBestOracle) {
   EXPECT_EQ(tierd.gap_worst.where, "b on m 1:8");
   EXPECT_NEAR(tierd.slowdown_worst.value, 0.04, 1e-12);
   EXPECT_DOUBLE_EQ(tierd.moved_per_useful, 3);
+  json in_vain = results();
+  in_vain["cells"].push_back(cell("b", 8, "damos", 220, 260, json::object(), 500, 0));
+  EXPECT_TRUE(std::isinf(of(*summarise(in_vain), "damos").moved_per_useful)) << "no use at all is no zero";
   EXPECT_EQ(summary->policies.back().policy, "none");
 }
 
