@@ -39,12 +39,7 @@ class HeMem final : public TieringPolicy, public Observer {
     moves_.start(machine);
     machine.attach(sampler_);
     machine.attach(*this);
-    machine.set_copy_threads(static_cast<int>(settings_["copy_threads"]));
-    machine.set_copy_rate(settings_["rate"]);
-    machine.set_readable_moves(true);  // pages are write-protected while they are copied [C]
-    const double batch = settings_["rate"] * settings_["interval_s"];
-    batch_ = std::max<std::size_t>(
-        1, static_cast<std::size_t>(batch / static_cast<double>(machine.region_size().value)));
+    batch_ = set_up_hemem_copying(machine, settings_);
   }
 
   Nanoseconds step(Machine& machine) override {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sim/machine/machine.h"
+#include "sim/policies/settings.h"
 
 namespace tier::sim {
 
@@ -73,6 +74,17 @@ inline std::int64_t capacity_in_regions(const Machine& machine, int tier) {
 inline void charge_helpers(Machine& machine, double cpus, Nanoseconds elapsed) {
   const double short_of = machine.busy_threads() + cpus - machine.description().cpus;
   if (short_of > 0) machine.interfere_with_all(std::min(short_of, cpus) * seconds(elapsed));
+}
+
+// HeMem's way to copy, which Colloid rides on; settings copy_threads, rate and interval_s. How many regions
+// may be on their way at a time.
+inline std::size_t set_up_hemem_copying(Machine& machine, const PolicySettings& settings) {
+  machine.set_copy_threads(static_cast<int>(settings["copy_threads"]));
+  machine.set_copy_rate(settings["rate"]);
+  machine.set_readable_moves(true);  // pages are write-protected while they are copied [C]
+  const double batch = settings["rate"] * settings["interval_s"];
+  return std::max<std::size_t>(
+      1, static_cast<std::size_t>(batch / static_cast<double>(machine.region_size().value)));
 }
 
 }  // namespace tier::sim
