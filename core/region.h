@@ -50,6 +50,14 @@ struct Region {
   std::uint32_t since_move = kNever;  // ticks since we last moved it
 };
 
+// How well samples show what is accessed on a node: samples per access there, 0 while not known. Stall samples
+// show a slow node better than a fast one, in proportion to its loaded latency; counted accesses all nodes
+// alike.
+struct NodeVisibility {
+  NodeId node;
+  double samples_per_access = 0;
+};
+
 struct RegionSnapshot {
   std::uint64_t sequence = 0;  // plans made from it carry this number and are dropped when stale
   Tick tick;
@@ -57,6 +65,7 @@ struct RegionSnapshot {
   Nanoseconds interval{};       // length of the interval really elapsed
   std::vector<Region> regions;  // sorted by key: sampled lately, or resident on a tier worth vacating
   std::uint64_t quiet = 0;      // resident regions left out: no samples lately, already on the slowest tier
+  std::vector<NodeVisibility> visibility;  // of every node of a tier, fastest tier first
 };
 
 }  // namespace tier

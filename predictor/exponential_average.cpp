@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "predictor/changed_shares.h"
+#include "predictor/exposures.h"
 #include "predictor/gamma_quantile.h"
 #include "predictor/outlook_table.h"
 #include "predictor/rate_mixture.h"
@@ -19,8 +20,8 @@ constexpr std::size_t kLookedAt = 4096;  // regions looked at per tick; more wou
 // hot set falls silent, each single region's silence may be chance, all of them together are not.
 constexpr std::array<double, ChangedShares::kGroups - 1> kGroupBounds = {1, 3};
 
-// Memory of the population and of the accesses per sample: 14 ticks.
-constexpr double kKept = 0.93;
+// Memory of the population and of the accesses per sample.
+constexpr double kKept = Exposures::kKept;
 constexpr double kDispersionRate = 0.05;  // learnt over 20 ticks
 constexpr double kTallySteps = 8;
 constexpr std::uint64_t kForgetAfter = 256;  // ticks out of the snapshot
@@ -34,14 +35,17 @@ struct Belief {
   RegionKey key;
   std::array<float, RunLengths::kMost> samples{};  // since the hypothesis began
   std::array<float, RunLengths::kMost> weights{1};
-  float rate = 0;                               // forecast at the last tick, samples per tick
+  float rate = 0;                               // forecast at the last tick, samples per exposure
   float recent_samples = 0, recent_demand = 0;  // discounted by kKept
+  std::uint32_t place =
+      0;  // in Exposures; samples are what it would have shown had the region always been there
 };
 
 // What is kept of a region that left the snapshot; the rest is as of one never seen.
 struct Memory {
   float rate = 0, recent_samples = 0, recent_demand = 0;
   std::uint64_t tick = 0;  // last one in the snapshot
+  std::uint32_t place = 0;
 };
 
 // What a tick's count says of a region, before it is known how many of its like changed just now. Parts of
@@ -51,7 +55,7 @@ struct Finding {
   double most = 0;               // of the likeliest of those
   double mean = 0, square = 0, variance = 0;  // of the rate under them, each times its part
   double fresh_mean = 0, fresh_variance = 0;  // under "changed just now"
-  float expected = 0, spread = 0;             // rate that the likeliest foretold: mean and variance
+  float expected = 0, spread = 0;             // samples that the likeliest foretold: mean and variance
   std::uint32_t group = 0;
 };
 
@@ -63,7 +67,7 @@ class ExponentialAverage final : public Forecaster {
     return (beliefs_.capacity() + last_.capacity()) * sizeof(Belief) +
            findings_.capacity() * sizeof(Finding) +
            absent_.size() * (sizeof(std::pair<RegionKey, Memory>) + 16) + absent_.bucket_count() * 8 +
-           2 * sizeof(Outlooks) + sizeof(*this);
+           views_.size() * sizeof(View) + 2 * views_.size() * sizeof(Outlooks) + sizeof(*this);
   }
 
  private:
@@ -73,8 +77,16 @@ class ExponentialAverage final : public Forecaster {
   std::uint64_t seen_ticks(const Region& region) const {
     return std::min({region.age + std::uint64_t{1}, tick_, kOld});
   }
-  Outlooks& outlooks(std::uint64_t ticks);
-  void reset(Outlooks& outlooks, std::uint64_t ticks) const;
+  // What the hypotheses say of a place's regions: those older than all hypotheses, nearly all, and those of
+  // one younger age at a time.
+  struct View {
+    std::unique_ptr<Outlooks> old = std::make_unique<Outlooks>(), young = std::make_unique<Outlooks>();
+    std::uint64_t young_age = 0;
+  };
+  void begin_tick(const RegionSnapshot& snapshot);
+  void settle(Belief& belief, std::size_t place) const;
+  Outlooks& outlooks(std::size_t place, std::uint64_t ticks);
+  void reset(Outlooks& outlooks, std::size_t place, std::uint64_t ticks) const;
   void meet(const RegionSnapshot& snapshot);
   Belief newcomer(const RegionKey& key);
   void leave(const Belief& belief);
@@ -100,27 +112,43 @@ class ExponentialAverage final : public Forecaster {
   RunLengths::Step step_;
   RateMixture kinds_;
   std::vector<RateObservation> observations_;
-  std::array<double, 1024> tally_{};  // regions by recent samples, in steps of 1 / kTallySteps
-  // For the regions older than all hypotheses, nearly all, and for those of one younger age at a time.
-  std::unique_ptr<Outlooks> old_ = std::make_unique<Outlooks>(), young_ = std::make_unique<Outlooks>();
-  std::uint64_t young_age_ = 0;
-  double sample_demand_ = 0, sample_count_ = 0;  // discounted sums: accesses one sample stands for
-  double dispersion_ = 1;                        // variance of counts over their mean, 1 = Poisson
-  double surprise_ = 0, expected_ = 0;           // of the running tick: weighted Σ (n - mean)², expectation
+  using Tally = std::array<double, 1024>;  // regions by recent samples, in steps of 1 / kTallySteps
+  std::vector<Tally> tallies_;             // by place
+  Exposures exposures_;
+  std::vector<View> views_;  // by place
+  double sample_demand_ = 0,
+         sample_count_ = 0;             // discounted sums: accesses a sample at exposure 1 stands for
+  double dispersion_ = 1;               // variance of counts over their mean, 1 = Poisson
+  double surprise_ = 0, expected_ = 0;  // of the running tick: weighted Σ (n - mean)², expectation
   std::uint64_t tick_ = 0;
 };
 
-ExponentialAverage::Outlooks& ExponentialAverage::outlooks(std::uint64_t ticks) {
-  if (ticks >= std::min(tick_, kOld)) return *old_;
-  if (ticks != young_age_) reset(*young_, ticks), young_age_ = ticks;
-  return *young_;
+ExponentialAverage::Outlooks& ExponentialAverage::outlooks(std::size_t place, std::uint64_t ticks) {
+  View& view = views_[place];
+  if (ticks >= std::min(tick_, kOld)) return *view.old;
+  if (ticks != view.young_age) reset(*view.young, place, ticks), view.young_age = ticks;
+  return *view.young;
 }
 
-void ExponentialAverage::reset(Outlooks& outlooks, std::uint64_t ticks) const {
+void ExponentialAverage::reset(Outlooks& outlooks, std::size_t place, std::uint64_t ticks) const {
   for (std::size_t i = 0; i < runs_.count(); ++i) {
-    const double after = runs_.exposure(i, ticks);
-    outlooks[runs_.slot(i)].reset(kinds_, std::max(after - 1, 0.0), after, dispersion_);
+    const std::size_t slot = runs_.slot(i);
+    const double after = runs_.exposure(i, ticks) * exposures_.mean(place, slot);
+    const double before = std::max(after - exposures_.now(place), 0.0);
+    outlooks[slot].reset(kinds_, before, after, dispersion_);
   }
+}
+
+// What a region left where it was, as if it had always been here.
+void ExponentialAverage::settle(Belief& belief, std::size_t place) const {
+  if (belief.place == place) return;
+  for (std::size_t i = 0; i < runs_.count(); ++i) {
+    const std::size_t slot = runs_.slot(i);
+    belief.samples[slot] *=
+        static_cast<float>(exposures_.mean(place, slot) / exposures_.mean(belief.place, slot));
+  }
+  belief.recent_samples *= static_cast<float>(exposures_.recent(place) / exposures_.recent(belief.place));
+  belief.place = static_cast<std::uint32_t>(place);
 }
 
 // Brings the beliefs in line with the snapshot, both sorted by key, and its counts into the averages.
@@ -138,9 +166,10 @@ void ExponentialAverage::meet(const RegionSnapshot& snapshot) {
       beliefs_.push_back(newcomer(region.key));
     }
     Belief& belief = beliefs_.back();
+    settle(belief, exposures_.place_of(region.node));
     belief.recent_samples += static_cast<float>(region.samples);
     belief.recent_demand += static_cast<float>(region.demand.value);
-    sample_demand_ += region.demand.value;
+    sample_demand_ += region.demand.value * exposures_.now(belief.place);
     sample_count_ += region.samples;
   }
   while (known != last_.end()) leave(*known++);
@@ -155,12 +184,15 @@ Belief ExponentialAverage::newcomer(const RegionKey& key) {
   const auto kept = static_cast<float>(std::pow(kKept, static_cast<double>(tick_ - memory.tick)));
   belief.rate = memory.rate;
   belief.recent_samples = kept * memory.recent_samples, belief.recent_demand = kept * memory.recent_demand;
+  if (memory.place != belief.place && memory.place < exposures_.places())
+    belief.recent_samples *=
+        static_cast<float>(exposures_.recent(belief.place) / exposures_.recent(memory.place));
   absent_.erase(it);
   return belief;
 }
 
 void ExponentialAverage::leave(const Belief& belief) {
-  absent_[belief.key] = {belief.rate, belief.recent_samples, belief.recent_demand, tick_ - 1};
+  absent_[belief.key] = {belief.rate, belief.recent_samples, belief.recent_demand, tick_ - 1, belief.place};
 }
 
 // Brings the hypotheses into step with runs_ and discounts.
@@ -206,8 +238,9 @@ Finding ExponentialAverage::fold(Belief& belief, Outlooks& outlooks, std::uint32
     finding.variance += part * after.variance;
   }
   const Outlook& before = outlooks[best].at(belief.samples[best]);
-  finding.expected = static_cast<float>(before.mean_before);
-  finding.spread = static_cast<float>(before.variance_before);
+  const double visible = exposures_.now(belief.place);
+  finding.expected = static_cast<float>(before.mean_before * visible);
+  finding.spread = static_cast<float>(before.variance_before * visible * visible);
   return finding;
 }
 
@@ -242,13 +275,13 @@ ChangedShares::Shares ExponentialAverage::observe_all(const RegionSnapshot& snap
   std::size_t next_looked_at = 0;
   for (std::size_t i = 0; i < beliefs_.size(); ++i) {
     const Region& region = snapshot.regions[i];
-    const Finding& finding =
-        findings_.emplace_back(observe(beliefs_[i], outlooks(seen_ticks(region)), region.samples));
+    const Finding& finding = findings_.emplace_back(
+        observe(beliefs_[i], outlooks(beliefs_[i].place, seen_ticks(region)), region.samples));
     if (i < next_looked_at) continue;
     shares.add(finding.group, finding.fresh / (finding.fresh + finding.others));
     next_looked_at += stride;
   }
-  quiet_finding_ = observe(quiet_, *old_, 0);
+  quiet_finding_ = observe(quiet_, *views_[quiet_.place].old, 0);
   shares.add_alike(0, quiet_finding_.fresh / (quiet_finding_.fresh + quiet_finding_.others),
                    static_cast<double>(snapshot.quiet) / static_cast<double>(stride));
   return shares.estimate();
@@ -281,23 +314,28 @@ void ExponentialAverage::learn_kinds(const RegionSnapshot& snapshot) {
   };
   const double whole = discounted(kKept, tick_), whole_noise = discounted(kKept * kKept, tick_);
   observations_.clear();
-  std::fill(tally_.begin(), tally_.end(), 0);
-  tally_[0] = static_cast<double>(snapshot.quiet);
+  tallies_.assign(exposures_.places(), Tally{});
+  tallies_[quiet_.place][0] = static_cast<double>(snapshot.quiet);
   for (std::size_t i = 0; i < beliefs_.size(); ++i) {
     const double samples = beliefs_[i].recent_samples;
     const auto bin = static_cast<std::size_t>(samples * kTallySteps + 0.5);
     const std::uint64_t ticks = seen_ticks(snapshot.regions[i]);
     const bool old = ticks >= std::min(tick_, kOld);
-    if (old && bin < tally_.size()) {
-      tally_[bin] += 1;
+    const double visible = exposures_.recent(beliefs_[i].place);
+    Tally& tally = tallies_[beliefs_[i].place];
+    if (old && bin < tally.size()) {
+      tally[bin] += 1;
     } else {
-      observations_.push_back({samples, old ? whole : discounted(kKept, ticks),
-                               old ? whole_noise : discounted(kKept * kKept, ticks), 1});
+      observations_.push_back({samples, visible * (old ? whole : discounted(kKept, ticks)),
+                               visible * (old ? whole_noise : discounted(kKept * kKept, ticks)), 1});
     }
   }
-  for (std::size_t bin = 0; bin < tally_.size(); ++bin) {
-    if (tally_[bin] > 0)
-      observations_.push_back({static_cast<double>(bin) / kTallySteps, whole, whole_noise, tally_[bin]});
+  for (std::size_t place = 0; place < tallies_.size(); ++place) {
+    const double visible = exposures_.recent(place);
+    for (std::size_t bin = 0; bin < tallies_[place].size(); ++bin) {
+      const double regions = tallies_[place][bin], samples = static_cast<double>(bin) / kTallySteps;
+      if (regions > 0) observations_.push_back({samples, visible * whole, visible * whole_noise, regions});
+    }
   }
   kinds_.learn(observations_, dispersion_);
 }
@@ -312,8 +350,9 @@ DemandForecast ExponentialAverage::conclude(const Region& region, Belief& belief
   const double variance = std::max(square + scatter - rate * rate, 1e-12);
   belief.rate = static_cast<float>(rate);
   const double common = sample_count_ > 0 ? sample_demand_ / sample_count_ : 0;
-  // Accesses one of its samples stands for; one sample's worth of the common figure steadies the ratio.
-  const double weight = (belief.recent_demand + common) / (belief.recent_samples + 1);
+  // Accesses one of its samples at exposure 1 stands for; a sample of the common figure steadies the ratio.
+  const double visible = exposures_.recent(belief.place);
+  const double weight = (belief.recent_demand * visible + common) / (belief.recent_samples + 1);
   const double mean = rate * weight;
   const GammaRatios ratios = gamma_ratios(rate * rate / variance);
   const DemandQuantiles quantiles{static_cast<float>(mean * ratios.low), static_cast<float>(mean),
@@ -323,16 +362,25 @@ DemandForecast ExponentialAverage::conclude(const Region& region, Belief& belief
   return forecast;
 }
 
-ForecastSet ExponentialAverage::forecast(const RegionSnapshot& snapshot) {
+void ExponentialAverage::begin_tick(const RegionSnapshot& snapshot) {
   ++tick_;
   step_ = runs_.advance();
+  exposures_.advance(snapshot.visibility, runs_, step_);
+  views_.resize(exposures_.places());
   sample_demand_ *= kKept, sample_count_ *= kKept;
   surprise_ = expected_ = 0;
   advance(quiet_);
+  settle(quiet_, exposures_.slowest());
+}
+
+ForecastSet ExponentialAverage::forecast(const RegionSnapshot& snapshot) {
+  begin_tick(snapshot);
   meet(snapshot);
   learn_kinds(snapshot);
-  reset(*old_, std::min(tick_, kOld));
-  young_age_ = 0;
+  for (std::size_t place = 0; place < views_.size(); ++place) {
+    reset(*views_[place].old, place, std::min(tick_, kOld));
+    views_[place].young_age = 0;
+  }
   const ChangedShares::Shares change = observe_all(snapshot);
   for (std::size_t i = 0; i < beliefs_.size(); ++i)
     learn_dispersion(findings_[i], change[findings_[i].group], snapshot.regions[i].samples);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -53,6 +54,42 @@ std::vector<double> means(const ForecastSet& set) {
   std::vector<double> out;
   for (const DemandForecast& forecast : set.forecasts) out.push_back(forecast.horizons[0].mean);
   return out;
+}
+
+// Stall samples show a node in proportion to its latency: a region that moves to one ten times as fast leaves
+// a tenth of its samples, each of which stands for ten times the accesses.
+TEST(ExponentialAverage, ARegionThatMovesToAFasterNodeIsStillWanted) {
+  constexpr std::size_t kHot = 20, kMoved = 10;
+  constexpr double kRate = 8, kFaster = 10;
+  std::mt19937 random(5);
+  auto forecaster = make_forecaster("exponential-average");
+  std::vector<double> moved, stayed;
+  for (std::uint64_t t = 1; t <= 60; ++t) {
+    RegionSnapshot snapshot;
+    snapshot.sequence = t;
+    snapshot.visibility = {{NodeId{0}, 1 / (kWeight * kFaster)}, {NodeId{1}, 1 / kWeight}};
+    for (std::size_t i = 0; i < 200; ++i) {
+      Region region;
+      region.key = {{1}, i * kDefaultRegionSize.value};
+      region.age = static_cast<std::uint32_t>(t + 100);
+      const bool fast = t > 30 && i < kMoved;
+      region.node = NodeId{fast ? 0 : 1};
+      const double rate = i < kHot ? kRate : 0.05;
+      region.samples =
+          static_cast<std::uint32_t>(std::poisson_distribution<int>(fast ? rate / kFaster : rate)(random));
+      region.demand = {kWeight * region.samples * (fast ? kFaster : 1)};
+      snapshot.regions.push_back(region);
+    }
+    const auto mean = means(forecaster->forecast(snapshot));
+    if (t <= 32) continue;
+    for (std::size_t i = 0; i < kHot; ++i) (i < kMoved ? moved : stayed).push_back(mean[i]);
+  }
+  const auto average = [](const std::vector<double>& v) {
+    return std::accumulate(v.begin(), v.end(), 0.0) / static_cast<double>(v.size());
+  };
+  EXPECT_NEAR(average(stayed), kRate * kWeight, 0.1 * kRate * kWeight);
+  EXPECT_NEAR(average(moved), kRate * kWeight, 0.2 * kRate * kWeight);
+  EXPECT_GT(*std::min_element(moved.begin(), moved.end()), 0.3 * kRate * kWeight);
 }
 
 class EveryForecaster : public ::testing::TestWithParam<const char*> {

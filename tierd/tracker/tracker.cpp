@@ -9,6 +9,12 @@
 namespace tier {
 namespace {
 
+// Samples of all regions, discounted per tick: what one stands for changes with the sampling rate.
+struct SampleSums {
+  static constexpr double kKept = 0.8;
+  double stall = 0, accesses = 0, samples = 0;
+};
+
 // Counters of the running tick and the history, for regions sampled lately only.
 struct Active {
   double stall = 0;     // seconds, this tick
@@ -25,6 +31,8 @@ struct Tracker::State {
   TrackerSettings settings;
   std::map<TargetId, TargetRegions> targets;
   std::vector<NodeId> upper_nodes;  // of all tiers but the slowest
+  std::vector<NodeId> nodes;        // of all tiers, fastest first
+  SampleSums sums;
   std::vector<Active> active;
   std::vector<std::uint32_t> free_slots;
   std::uint32_t now = 1;  // the running tick
@@ -50,6 +58,7 @@ struct Tracker::State {
   void describe(Region& region, const RegionShape& shape, const RegionRecord& record) const;
   void measure(Region& region, Active& counters, const SystemState& system, Nanoseconds slowest) const;
   bool upper(const RegionRecord& record) const;
+  std::vector<NodeVisibility> visibility(const SystemState& system, Nanoseconds slowest);
   void close_target(TargetRegions& regions, const SystemState& system, Nanoseconds slowest,
                     RegionSnapshot& out);
 };
@@ -80,6 +89,8 @@ bool Tracker::State::add_sample(TargetRegions& regions, const AccessSample& samp
   ++counters.samples;
   if (sample.type == AccessType::kStore) ++counters.writes;
   (sample.meaning == WeightMeaning::kStall ? counters.stall : counters.accesses) += sample.weight;
+  (sample.meaning == WeightMeaning::kStall ? sums.stall : sums.accesses) += sample.weight;
+  ++sums.samples;
   return true;
 }
 
@@ -185,6 +196,20 @@ void Tracker::State::measure(Region& region, Active& counters, const SystemState
   counters.samples = counters.writes = 0;
 }
 
+// A sample of `stall` seconds on a node stands for stall / latency accesses there.
+std::vector<NodeVisibility> Tracker::State::visibility(const SystemState& system, Nanoseconds slowest) {
+  std::vector<NodeVisibility> out;
+  for (const NodeId id : nodes) {
+    const NodeState* node = system.find(id);
+    const bool known = node != nullptr && node->loaded_latency.count() > 0;
+    const double latency = seconds(known ? node->loaded_latency : slowest);
+    const double accesses = sums.accesses + (latency > 0 ? sums.stall / latency : 0);
+    out.push_back({id, accesses > 0 ? sums.samples / accesses : 0});
+  }
+  sums.stall *= SampleSums::kKept, sums.accesses *= SampleSums::kKept, sums.samples *= SampleSums::kKept;
+  return out;
+}
+
 void Tracker::State::close_target(TargetRegions& regions, const SystemState& system, Nanoseconds slowest,
                                   RegionSnapshot& out) {
   const TargetId id = regions.target().id;
@@ -242,6 +267,9 @@ std::vector<Target> Tracker::targets() const {
 
 void Tracker::set_topology(const TierTopology& topology) {
   state_->upper_nodes.clear();
+  state_->nodes.clear();
+  for (const Tier& tier : topology.tiers)
+    state_->nodes.insert(state_->nodes.end(), tier.nodes.begin(), tier.nodes.end());
   for (std::size_t i = 0; i + 1 < topology.tiers.size(); ++i) {
     const auto& nodes = topology.tiers[i].nodes;
     state_->upper_nodes.insert(state_->upper_nodes.end(), nodes.begin(), nodes.end());
@@ -323,6 +351,7 @@ RegionSnapshot Tracker::close_tick(Tick tick, Nanoseconds now, Nanoseconds inter
   snapshot.regions.reserve(state_->last_size + state_->last_size / 16);
   for (auto& [id, regions] : state_->targets) state_->close_target(regions, system, slowest, snapshot);
   state_->last_size = snapshot.regions.size();
+  snapshot.visibility = state_->visibility(system, slowest);
   state_->asked.clear();
   ++state_->now;
   return snapshot;
