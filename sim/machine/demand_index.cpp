@@ -8,12 +8,12 @@ DemandIndex::DemandIndex(const WorkloadInfo& info, const MachineDescription& mac
     : store_wait_(machine.store_wait),
       sums_(info.streams.size()),
       running_(info.streams.size()),
-      guide_(info.streams.size()),
-      most_misses_per_wait_(info.streams.size(), 1) {
+      guide_(info.streams.size()) {
   for (const Stream& stream : info.streams) {
     const double hidden = machine.prefetch.on ? stream.prefetchable : 0;
     parallelism_.push_back(stream.parallelism);
     hidden_.push_back(hidden);
+    target_.push_back(static_cast<std::uint16_t>(stream.target));
     lines_per_load_.push_back(1 + hidden * machine.prefetch.extra_traffic);
   }
   for (std::size_t t = 0; t < std::min(machine.tiers.size(), kMostTiers); ++t)
@@ -27,25 +27,25 @@ double DemandIndex::traffic(std::size_t stream, const RegionDemand& demand) cons
 
 void DemandIndex::set(std::shared_ptr<const Demand> demand, const Placement& placement) {
   demand_ = std::move(demand);
+  for (MissTable& table : misses_) table.shares.clear();
   for (std::size_t s = 0; s < sums_.size(); ++s) {
     StreamSums sums;
     const auto& entries = demand_->streams[s];
     auto& running = running_[s];
     running.resize(entries.size());
-    double total = 0, most = 1;
+    double total = 0;
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const double waited = waits(entries[i]);
       running[i] = total += waited;
-      if (waited > 0) most = std::max(most, (entries[i].loads + entries[i].stores) / waited);
       const int tier = placement[entries[i].region];
       if (tier < 0) continue;
       const auto t = static_cast<std::size_t>(tier);
       sums.waits[t] += waited;
       sums.misses[t] += entries[i].loads + entries[i].stores;
+      sums.stores[t] += entries[i].stores;
       sums.traffic[t] += traffic(s, entries[i]);
     }
     sums_[s] = sums;
-    most_misses_per_wait_[s] = most;
     guide_[s].clear();
   }
 }
@@ -62,6 +62,20 @@ void DemandIndex::index_shares(std::size_t stream) const {
   }
 }
 
+void DemandIndex::index_misses(bool store) const {
+  MissTable& table = misses_[store ? 1 : 0];
+  std::vector<double> weights;
+  table.accesses.clear();
+  for (std::size_t stream = 0; stream < demand_->streams.size(); ++stream)
+    for (const RegionDemand& entry : demand_->streams[stream]) {
+      const double weight = store ? entry.stores : entry.loads;
+      if (weight <= 0) continue;
+      table.accesses.push_back(access(stream, entry));
+      weights.push_back(weight);
+    }
+  table.shares.build(weights);
+}
+
 void DemandIndex::moved(std::uint32_t local, int from, int to) {
   for (std::size_t s = 0; s < sums_.size(); ++s) {
     const RegionDemand* entry = find(s, local);
@@ -72,6 +86,7 @@ void DemandIndex::moved(std::uint32_t local, int from, int to) {
       // Rounding must not leave a trace below zero where everything has left a tier.
       sums_[s].waits[t] = std::max(0.0, sums_[s].waits[t] + sign * waits(*entry));
       sums_[s].misses[t] = std::max(0.0, sums_[s].misses[t] + sign * (entry->loads + entry->stores));
+      sums_[s].stores[t] = std::max(0.0, sums_[s].stores[t] + sign * entry->stores);
       sums_[s].traffic[t] = std::max(0.0, sums_[s].traffic[t] + sign * traffic(s, *entry));
     };
     add(from, -1);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "sim/machine/alias_table.h"
 #include "sim/machine/machine.h"
 
 namespace tier::sim {
@@ -14,7 +16,14 @@ namespace tier::sim {
 struct StreamSums {
   PerTier waits{};    // misses a program waits for, stores by their share
   PerTier misses{};   // all of them
+  PerTier stores{};   // of them
   PerTier traffic{};  // bytes
+};
+
+// Who accesses one region, as draws yield it.
+struct DemandedAccess {
+  std::uint32_t region = 0;  // local
+  std::uint16_t stream = 0, target = 0;
 };
 
 // Which tier each region of the workload lies on; kNowhere where not allocated.
@@ -45,13 +54,21 @@ class DemandIndex {
   const RegionDemand* find(std::size_t stream, std::uint32_t local) const;
   // The region at `share`, 0..1, of the stream's waited-for misses; the stream must have some.
   const RegionDemand& at(std::size_t stream, double share) const;
-  // Most misses per waited-for miss of any of its regions: 1 for loads alone.
-  double most_misses_per_wait(std::size_t stream) const { return most_misses_per_wait_[stream]; }
+  DemandedAccess access(std::size_t stream, const RegionDemand& entry) const {
+    return {entry.region, static_cast<std::uint16_t>(stream), target_[stream]};
+  }
+  // One of all loads, or stores, that miss, each alike; there must be some. `bits`: 64 random ones.
+  DemandedAccess miss(bool store, std::uint64_t bits) const {
+    const MissTable& table = misses_[store ? 1 : 0];
+    if (table.shares.empty()) index_misses(store);
+    return table.accesses[table.shares.pick(bits)];
+  }
   double waits(const RegionDemand& demand) const { return demand.loads + store_wait_ * demand.stores; }
 
  private:
   double traffic(std::size_t stream, const RegionDemand& demand) const;
   void index_shares(std::size_t stream) const;
+  void index_misses(bool store) const;
 
   double store_wait_;
   std::vector<double> parallelism_, hidden_, lines_per_load_;  // by stream
@@ -62,7 +79,12 @@ class DemandIndex {
   // By stream: with n entries, the one at which the search for a share of j/n begins; its end is near. Made
   // when somebody first asks: most intervals of an unwatched machine are not asked.
   mutable std::vector<std::vector<std::uint32_t>> guide_;
-  std::vector<double> most_misses_per_wait_;
+  struct MissTable {
+    AliasTable shares;  // of the accesses
+    std::vector<DemandedAccess> accesses;
+  };
+  mutable std::array<MissTable, 2> misses_;  // loads and stores; made when somebody first asks, as well
+  std::vector<std::uint16_t> target_;        // by stream
 };
 
 }  // namespace tier::sim

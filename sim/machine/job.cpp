@@ -7,6 +7,7 @@ namespace tier::sim {
 Job::Job(std::unique_ptr<Workload> workload, const MachineDescription& machine, Region offset)
     : workload_(std::move(workload)),
       offset_(offset),
+      tiers_(std::min(machine.tiers.size(), kMostTiers)),
       index_(workload_->info(), machine),
       placement_(workload_->info().regions, static_cast<std::int8_t>(kNowhere)),
       by_target_(workload_->info().targets.size()) {
@@ -37,17 +38,18 @@ void Job::moved(std::uint32_t local, int from, int to) {
 }
 
 void Job::sum_up() {
-  misses_ = traffic_ = {};
+  misses_ = stores_ = traffic_ = {};
   all_ = {};
   for (auto& target : by_target_) target = {};
   for (std::size_t s = 0; s < index_.streams(); ++s) {
     const StreamSums& sums = index_.sums(s);
     Waits& target = by_target_[info().streams[s].target];
-    for (std::size_t t = 0; t < kMostTiers; ++t) {
+    for (std::size_t t = 0; t < tiers_; ++t) {
       const double serialised = sums.waits[t] / index_.parallelism(s);
       all_.add(t, serialised, index_.hidden(s));
       target.add(t, serialised, index_.hidden(s));
       misses_[t] += sums.misses[t];
+      stores_[t] += sums.stores[t];
       traffic_[t] += sums.traffic[t];
     }
   }
@@ -59,7 +61,7 @@ double Job::interval_seconds(const PerTier& latency) const {
   double slowest = 0;
   for (std::size_t k = 0; k < by_target_.size(); ++k) {
     double busy = interval_.compute[k];
-    for (std::size_t t = 0; t < kMostTiers; ++t) busy += by_target_[k].stall(t, latency[t], index_.lead(t));
+    for (std::size_t t = 0; t < tiers_; ++t) busy += by_target_[k].stall(t, latency[t], index_.lead(t));
     slowest = std::max(slowest, busy / info().targets[k].threads);
   }
   // Nothing to do: the time passes all the same.

@@ -38,6 +38,7 @@ class Job {
     return all_.stall(tier, latency, index_.lead(tier));
   }
   const PerTier& misses() const { return misses_; }
+  const PerTier& stores() const { return stores_; }  // of the misses
   const PerTier& traffic() const { return traffic_; }
   double compute() const { return compute_; }
   double threads() const { return threads_; }
@@ -58,6 +59,7 @@ class Job {
 
   std::unique_ptr<Workload> workload_;
   Region offset_;
+  std::size_t tiers_;  // that the machine has
   DemandIndex index_;
   Placement placement_;
   Interval interval_;
@@ -77,7 +79,7 @@ class Job {
       hidden[tier] += serialised * hidden_share;
     }
   };
-  PerTier misses_{}, traffic_{};
+  PerTier misses_{}, stores_{}, traffic_{};
   Waits all_;
   std::vector<Waits> by_target_;
 };

@@ -16,14 +16,11 @@ Nanoseconds up_to_nanoseconds(double seconds) {
 
 }  // namespace
 
-std::size_t Machine::State::job_index_of(Region region) const {
-  if (jobs.size() == 1) return 0;
+std::size_t Machine::State::search_job(Region region) const {
   const auto after = std::upper_bound(jobs.begin(), jobs.end(), region,
                                       [](Region r, const auto& job) { return r < job->offset(); });
   return static_cast<std::size_t>(after - jobs.begin()) - 1;
 }
-
-Job& Machine::State::job_of(Region region) { return *jobs[job_index_of(region)]; }
 
 Machine::Machine(MachineDescription description, std::vector<std::unique_ptr<Workload>> workloads,
                  Placer& placer, std::uint64_t seed)

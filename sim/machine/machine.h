@@ -133,6 +133,7 @@ class Machine {
   double stall_rate(Region region) const;
   // The same for a whole tier.
   double miss_rate_of_tier(int tier) const;
+  double store_rate_of_tier(int tier) const;  // of the misses
   double stall_rate_of_tier(int tier) const;
   // Serialised accesses per second: stall over loaded latency. Tier-neutral.
   double demand_rate(Region region) const {
@@ -143,6 +144,10 @@ class Machine {
   // there are none.
   std::optional<DrawnAccess> draw_miss(Random& random) const;
   std::optional<DrawnAccess> draw_stall(Random& random) const;
+  // Appends `count` of the loads or stores that miss and that `tiers` (a bit mask) serve: some are, or none
+  // is by any tier, and nothing is appended.
+  void draw_misses(Random& random, std::uint64_t count, bool stores, std::uint32_t tiers,
+                   std::vector<DrawnAccess>& drawn) const;
 
   // Moves a region and lets the time that takes pass; programs run on meanwhile. False, and nothing passes,
   // when it is not allocated, there already, or the tier has no room.
@@ -185,9 +190,7 @@ class Machine {
   void charge_move(Region region, std::size_t together);
   double store_rate(Region region) const;
   double move_pages_of(Region region) const;
-  std::optional<DrawnAccess> draw(Random& random, bool by_stall) const;
-  std::optional<DrawnAccess> draw_in_stream(Random& random, std::size_t job, std::size_t stream,
-                                            bool by_stall) const;
+  DrawnAccess draw_stall_in_stream(Random& random, std::size_t job, std::size_t stream) const;
 
   std::unique_ptr<State> state_;
 };

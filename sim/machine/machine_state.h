@@ -1,6 +1,7 @@
 // What a machine holds. Private to the machine; machine.cpp runs time, machine_views.cpp answers questions.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -39,12 +40,35 @@ struct Machine::State {
   MachineTotals totals;
   std::optional<Error> error;
 
-  Job& job_of(Region region);
-  const Job& job_of(Region region) const { return const_cast<State*>(this)->job_of(region); }
-  std::size_t job_index_of(Region region) const;
+  std::size_t job_index_of(Region region) const { return jobs.size() == 1 ? 0 : search_job(region); }
+  std::size_t search_job(Region region) const;
+  Job& job_of(Region region) { return *jobs[job_index_of(region)]; }
+  const Job& job_of(Region region) const { return *jobs[job_index_of(region)]; }
   int tier_of(Region region) const {
     const Job& job = job_of(region);
     return job.placement()[region - job.offset()];
+  }
+  // Loads or stores that miss, per second.
+  double rate_of_job(std::size_t j, bool stores) const {
+    if (jobs[j]->done() || interval_seconds[j] <= 0) return 0;
+    double sum = 0;
+    for (std::size_t t = 0; t < description.tiers.size(); ++t)
+      sum += stores ? jobs[j]->stores()[t] : jobs[j]->misses()[t] - jobs[j]->stores()[t];
+    return std::max(0.0, sum / interval_seconds[j]);
+  }
+  // Of what an interval has on the tier, all jobs together, per second.
+  template <typename Of>
+  double rate_of_tier(int tier, Of of) const {
+    double sum = 0;
+    for (std::size_t j = 0; j < jobs.size(); ++j)
+      if (!jobs[j]->done() && interval_seconds[j] > 0)
+        sum += of(*jobs[j])[static_cast<std::size_t>(tier)] / interval_seconds[j];
+    return sum;
+  }
+  DrawnAccess drawn(std::size_t j, const DemandedAccess& access, bool store) const {
+    const Job& job = *jobs[j];
+    return {job.offset() + access.region, static_cast<std::uint32_t>(first_target[j]) + access.target,
+            access.stream, job.placement()[access.region], store};
   }
   bool has_room(int tier) const {
     const auto t = static_cast<std::size_t>(tier);

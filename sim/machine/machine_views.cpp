@@ -9,20 +9,6 @@ namespace {
 // Regions get addresses of their own, whatever workload they belong to: far from zero, without gaps.
 constexpr Address kFirstAddress = 0x100000000000;
 
-// Picks an index with probability in proportion to its weight; none when all are zero.
-template <typename Weight>
-std::optional<std::size_t> pick(Random& random, std::size_t count, Weight weight) {
-  double total = 0;
-  for (std::size_t i = 0; i < count; ++i) total += weight(i);
-  if (total <= 0) return std::nullopt;
-  double left = uniform(random) * total;
-  for (std::size_t i = 0; i < count; ++i) {
-    left -= weight(i);
-    if (left < 0) return i;
-  }
-  return count - 1;
-}
-
 }  // namespace
 
 bool Machine::done() const {
@@ -100,12 +86,11 @@ double Machine::stall_rate(Region region) const {
 }
 
 double Machine::miss_rate_of_tier(int tier) const {
-  double sum = 0;
-  for (std::size_t j = 0; j < state_->jobs.size(); ++j) {
-    if (state_->jobs[j]->done() || state_->interval_seconds[j] <= 0) continue;
-    sum += state_->jobs[j]->misses()[static_cast<std::size_t>(tier)] / state_->interval_seconds[j];
-  }
-  return sum;
+  return state_->rate_of_tier(tier, [](const Job& job) -> const PerTier& { return job.misses(); });
+}
+
+double Machine::store_rate_of_tier(int tier) const {
+  return state_->rate_of_tier(tier, [](const Job& job) -> const PerTier& { return job.stores(); });
 }
 
 double Machine::stall_rate_of_tier(int tier) const {
@@ -117,61 +102,6 @@ double Machine::stall_rate_of_tier(int tier) const {
   }
   return sum;
 }
-
-std::optional<DrawnAccess> Machine::draw(Random& random, bool by_stall) const {
-  const State& s = *state_;
-  const auto& latency = s.load.latency;
-  const auto tiers = static_cast<std::size_t>(this->tiers());
-  // Weight of a stream's misses on a tier; by misses, every stream's weigh alike.
-  const auto weight = [&](const Job& job, std::size_t stream, std::size_t tier) {
-    const StreamSums& sums = job.index().sums(stream);
-    return by_stall ? sums.waits[tier] * job.index().wait(stream, tier, latency[tier]) : sums.misses[tier];
-  };
-  const auto of_stream = [&](const Job& job, std::size_t stream) {
-    double sum = 0;
-    for (std::size_t t = 0; t < tiers; ++t) sum += weight(job, stream, t);
-    return sum;
-  };
-  const auto j = pick(random, s.jobs.size(), [&](std::size_t i) {
-    if (s.jobs[i]->done() || s.interval_seconds[i] <= 0) return 0.0;
-    double sum = 0;
-    for (std::size_t k = 0; k < s.jobs[i]->index().streams(); ++k) sum += of_stream(*s.jobs[i], k);
-    return sum / s.interval_seconds[i];
-  });
-  if (!j) return std::nullopt;
-  const Job& job = *s.jobs[*j];
-  const auto stream = *pick(random, job.index().streams(), [&](std::size_t k) { return of_stream(job, k); });
-  return draw_in_stream(random, *j, stream, by_stall);
-}
-
-// Regions are drawn by waited-for misses; what else counts decides whether the draw is kept.
-std::optional<DrawnAccess> Machine::draw_in_stream(Random& random, std::size_t job_index, std::size_t stream,
-                                                   bool by_stall) const {
-  const State& s = *state_;
-  const Job& job = *s.jobs[job_index];
-  double slowest = 0;
-  for (std::size_t t = 0; t < s.description.tiers.size(); ++t)
-    slowest = std::max(slowest, job.index().wait(stream, t, s.load.latency[t]));
-  while (true) {
-    const RegionDemand& entry = job.index().at(stream, uniform(random));
-    const int tier = job.placement()[entry.region];
-    if (tier == kNowhere) continue;
-    const double misses = entry.loads + entry.stores, waits = job.index().waits(entry);
-    const double kept = by_stall ? job.index().wait(stream, static_cast<std::size_t>(tier),
-                                                    s.load.latency[static_cast<std::size_t>(tier)]) /
-                                       slowest
-                                 : misses / waits / job.index().most_misses_per_wait(stream);
-    if (uniform(random) >= kept) continue;
-    const double stores = by_stall ? (waits - entry.loads) / waits : entry.stores / misses;
-    const std::uint32_t target = job.info().streams[stream].target;
-    return DrawnAccess{job.offset() + entry.region,
-                       static_cast<std::uint32_t>(s.first_target[job_index]) + target,
-                       static_cast<std::uint32_t>(stream), tier, uniform(random) < stores};
-  }
-}
-
-std::optional<DrawnAccess> Machine::draw_miss(Random& random) const { return draw(random, false); }
-std::optional<DrawnAccess> Machine::draw_stall(Random& random) const { return draw(random, true); }
 
 void Machine::queue_move(Region region, int to) { state_->queue.push(region, to); }
 std::size_t Machine::queued() const { return state_->queue.size(); }

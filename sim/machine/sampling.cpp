@@ -7,6 +7,8 @@
 namespace tier::sim {
 namespace {
 
+constexpr double kSaturated = 40;  // expected touches of a page: none has less than one chance in 2^53
+
 // Whole events out of what has accumulated.
 std::uint64_t take_whole(double& due) {
   const double whole = std::floor(due);
@@ -74,50 +76,60 @@ void StallSampler::on_segment(Machine& machine, const Segment& segment) {
 
 std::vector<SampledAccess> StallSampler::take() { return std::exchange(samples_, {}); }
 
-// The counter overflows on covered tiers only: other draws are not its business.
-std::optional<DrawnAccess> MissSampler::draw(const Machine& machine) {
-  while (true) {
-    const auto drawn = machine.draw_miss(random_);
-    if (!drawn || (settings_.tiers >> drawn->tier & 1U) != 0) return drawn;
-  }
-}
-
-void MissSampler::sample(Machine& machine, double events, double& due, double period, bool stores,
-                         double length) {
+// Loads and stores are separate events, each with its own period; one that is due and turns out to be of the
+// other kind is none.
+void MissSampler::sample(Machine& machine, const Events& events, double& due, double period, bool stores) {
   if (period <= 0) return;
-  due += events / period;
+  due += events.misses / period;
   const std::uint64_t taken = take_whole(due);
-  const auto most = static_cast<std::uint64_t>(std::ceil(settings_.most_per_second * length));
+  const auto most = static_cast<std::uint64_t>(std::ceil(settings_.most_per_second * events.length));
   counters_.taken += taken;
   counters_.lost += taken > most ? taken - most : 0;
-  for (std::uint64_t n = std::min(taken, most); n > 0; --n) {
-    // Loads and stores are separate events, each with its own period; a draw of the other kind is none.
-    const auto drawn = draw(machine);
-    if (!drawn || drawn->store != stores) continue;
-    ++counters_.delivered;
-    samples_.push_back(sampled(*drawn, period));
-    machine.interfere(drawn->target, seconds(settings_.price));
+  const double store_share = std::clamp(events.stores / events.misses, 0.0, 1.0);
+  std::binomial_distribution<std::uint64_t> kept(std::min(taken, most),
+                                                 stores ? store_share : 1 - store_share);
+  drawn_.clear();
+  machine.draw_misses(random_, kept(random_), stores, settings_.tiers, drawn_);
+  drawn_of_.assign(machine.targets().size(), 0);
+  for (const DrawnAccess& drawn : drawn_) {
+    ++drawn_of_[drawn.target];
+    samples_.push_back(sampled(drawn, period));
   }
+  counters_.delivered += drawn_.size();
+  for (std::uint32_t target = 0; target < drawn_of_.size(); ++target)
+    machine.interfere(target, static_cast<double>(drawn_of_[target]) * seconds(settings_.price));
 }
 
 void MissSampler::on_segment(Machine& machine, const Segment& segment) {
-  double covered = 0;
-  for (int t = 0; t < machine.tiers(); ++t)
-    if ((settings_.tiers >> t & 1U) != 0) covered += machine.miss_rate_of_tier(t);
-  const double length = seconds(segment.length), events = covered * length;
-  if (events <= 0) return;
-  sample(machine, events, due_, settings_.period, false, length);
-  sample(machine, events, due_stores_, settings_.store_period, true, length);
+  Events events;
+  events.length = seconds(segment.length);
+  for (int t = 0; t < machine.tiers(); ++t) {
+    if ((settings_.tiers >> t & 1U) == 0) continue;
+    events.misses += machine.miss_rate_of_tier(t) * events.length;
+    events.stores += machine.store_rate_of_tier(t) * events.length;
+  }
+  if (events.misses <= 0) return;
+  sample(machine, events, due_, settings_.period, false);
+  sample(machine, events, due_stores_, settings_.store_period, true);
 }
 
 std::vector<SampledAccess> MissSampler::take() { return std::exchange(samples_, {}); }
 
-double touch_probability(const Machine& machine, Region region, Nanoseconds window) {
+double touch_rate(const Machine& machine, Region region) {
   const bool huge = machine.pages_of(region) == PageKind::kHuge;
   const Bytes page = huge ? machine.description().huge_page : machine.description().small_page;
   const double pages =
       std::max(1.0, static_cast<double>(machine.region_size().value) / static_cast<double>(page.value));
-  return 1 - std::exp(-machine.miss_rate(region) / pages * seconds(window));
+  return machine.miss_rate(region) / pages;
+}
+
+double touch_probability(double touch_rate, Nanoseconds window) {
+  const double expected = touch_rate * seconds(window);
+  return expected > kSaturated ? 1 : 1 - std::exp(-expected);
+}
+
+double touch_probability(const Machine& machine, Region region, Nanoseconds window) {
+  return touch_probability(touch_rate(machine, region), window);
 }
 
 void HintFaults::unmap(const Machine& machine, Region region) {

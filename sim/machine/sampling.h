@@ -72,12 +72,18 @@ class MissSampler final : public Observer {
   const SamplingCounters& counters() const { return counters_; }
 
  private:
-  std::optional<DrawnAccess> draw(const Machine& machine);
-  void sample(Machine& machine, double events, double& due, double period, bool stores, double length);
+  struct Events {
+    double misses = 0, stores = 0;  // on the tiers that are counted; stores are misses, too
+    double length = 0;              // seconds
+  };
+  void sample(Machine& machine, const Events& events, double& due, double period, bool stores);
 
   MissSamplingSettings settings_;
   Random random_;
   double due_ = 0, due_stores_ = 0;
+  // Of one segment: the draws, and how many are whose.
+  std::vector<DrawnAccess> drawn_;
+  std::vector<std::uint64_t> drawn_of_;  // by target
   std::vector<SampledAccess> samples_;
   SamplingCounters counters_;
 };
@@ -85,6 +91,8 @@ class MissSampler final : public Observer {
 // Accessed bits: whether a page of the region was touched within a window. Saturates: more than one touch
 // looks like one. `page` is what one bit covers (small page or huge page, by the region's kind).
 double touch_probability(const Machine& machine, Region region, Nanoseconds window);
+double touch_probability(double touch_rate, Nanoseconds window);
+double touch_rate(const Machine& machine, Region region);  // of one page, per second
 
 // Hint faults: pages unmapped by a scanner, and when they are touched next.
 struct HintFault {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "sim/machine/machine_fixture.h"
 
 namespace tier::sim {
@@ -87,6 +89,73 @@ TEST(MissSampler, WhatComesTooFastIsLostAndCounted) {
   rig.machine.advance(std::chrono::seconds(1));
   EXPECT_LE(sampler.take().size(), 1001U);
   EXPECT_GT(sampler.counters().lost, 100'000U);
+}
+
+// Two streams: 1.5e6 loads and 0.5e6 stores of region 0, 1e6 stores of region 1, on a tier of its own.
+std::vector<std::unique_ptr<Workload>> loads_and_stores() {
+  WorkloadInfo info;
+  info.regions = 2;
+  info.targets = {{"reader", 1}, {"writer", 1}};
+  info.streams = {{"mixed", 0, 1, 0}, {"written", 1, 1, 0}};
+  Interval interval;
+  interval.duration = std::chrono::seconds(1);
+  interval.compute = {0, 0};
+  interval.demand = std::make_shared<const Demand>(Demand{{{{0, 1.5e6F, 0.5e6F, 0}}, {{1, 0, 1e6F, 0}}}});
+  std::vector<Interval> all(1000, interval);
+  all[0].events = {{RegionChange::kAllocate, 0, 0, 1, 0x40000000, PageKind::kHuge},
+                   {RegionChange::kAllocate, 1, 1, 1, 0x40200000, PageKind::kHuge}};
+  std::vector<std::unique_ptr<Workload>> workloads;
+  workloads.push_back(std::make_unique<WrittenWorkload>(info, std::move(all)));
+  return workloads;
+}
+
+TEST(MissSampler, LoadsAndStoresAreCountedApart) {
+  FirstTouch placer;
+  Machine machine(plain_machine(1), loads_and_stores(), placer);
+  ASSERT_TRUE(machine.start());
+  MissSampler both({2000, ~0U, 1000, 1e9, Nanoseconds{0}}, 3), loads({500, 1, 0, 1e9, Nanoseconds{0}}, 3);
+  machine.attach(both);
+  machine.attach(loads);
+  machine.advance(std::chrono::seconds(5));
+  const double intervals = machine.totals().tiers[1].misses / 1e6;
+  double counted[2][2] = {};  // by region and kind
+  for (const auto& sample : both.take()) {
+    counted[sample.region][sample.store ? 1 : 0] += sample.weight;
+    EXPECT_EQ(sample.target, sample.region);
+    EXPECT_EQ(sample.tier, static_cast<int>(sample.region));
+  }
+  // Four standard deviations of n samples are four of their square root.
+  const auto expect_near = [&](double value, double misses, double period) {
+    EXPECT_NEAR(value, misses * intervals, 4 * period * std::sqrt(misses * intervals / period));
+  };
+  expect_near(counted[0][0], 1.5e6, 2000);
+  expect_near(counted[0][1], 0.5e6, 1000);
+  expect_near(counted[1][1], 1e6, 1000);
+  EXPECT_EQ(counted[1][0], 0);
+  const auto near = loads.take();
+  expect_near(weight_of(near, 0), 1.5e6, 500);
+  EXPECT_EQ(weight_of(near, 1), 0);
+}
+
+TEST(MissSampler, DrawsFollowThePlacementAndTheDemandOfTheMoment) {
+  FirstTouch placer;
+  const PlainWorkload first{{1e6, 1e6}, 0, 1, 1, 0, 1000}, second{{0, 3e6}, 0, 1, 1, 0, 1000};
+  Machine machine(plain_machine(1), workloads(first, second), placer);
+  ASSERT_TRUE(machine.start());
+  MissSampler slow({1000, 2, 0, 1e9, std::chrono::microseconds(1)}, 3);
+  machine.attach(slow);
+  machine.advance(std::chrono::seconds(2));
+  EXPECT_NEAR(machine.totals().interference, static_cast<double>(slow.counters().delivered) * 1e-6, 1e-9);
+  // Region 0 lies in the fast tier. The others wait 300 ns a miss; the first program for two regions.
+  const auto before = slow.take();
+  EXPECT_EQ(weight_of(before, 0), 0);
+  EXPECT_NEAR(weight_of(before, 1) / weight_of(before, 3), 0.75, 0.05);
+  ASSERT_TRUE(machine.move_now(0, 1));
+  static_cast<void>(slow.take());
+  machine.advance(std::chrono::seconds(2));
+  const auto after = slow.take();
+  EXPECT_NEAR(weight_of(after, 0) / weight_of(after, 1), 1, 0.1);
+  EXPECT_EQ(weight_of(after, 2), 0);
 }
 
 TEST(TouchProbability, SaturatesAndTellsHugePagesFromSmall) {

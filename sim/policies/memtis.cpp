@@ -40,6 +40,8 @@ class Memtis final : public TieringPolicy, public Observer {
  public:
   Memtis(const PolicySettings& settings, std::uint64_t seed)
       : settings_(settings),
+        cool_every_(static_cast<std::uint64_t>(std::max(1.0, settings["cool"]))),
+        adapt_every_(static_cast<std::uint64_t>(std::max(1.0, settings["adapt"]))),
         period_(settings["first_period"]),
         sampler_({.period = period_, .store_period = kStorePeriod, .price = kPrice}, seed) {}
 
@@ -92,8 +94,8 @@ class Memtis final : public TieringPolicy, public Observer {
       ++histogram_[static_cast<std::size_t>(now)];
     }
     ++samples_;
-    if (std::fmod(samples_, settings_["cool"]) == 0) cool(machine);
-    if (std::fmod(samples_, settings_["adapt"]) == 0) adapt();
+    if (samples_ % cool_every_ == 0) cool(machine);
+    if (samples_ % adapt_every_ == 0) adapt();
   }
 
   void cool(const Machine& machine) {
@@ -166,12 +168,13 @@ class Memtis final : public TieringPolicy, public Observer {
   }
 
   PolicySettings settings_;
+  std::uint64_t cool_every_, adapt_every_;  // samples
   double period_;
   MissSampler sampler_;
   PendingMoves moves_;
   std::vector<std::uint32_t> counts_;  // sampled accesses, halved now and then
   std::array<std::int64_t, kBins> histogram_{};
-  double samples_ = 0;
+  std::uint64_t samples_ = 0;
   std::int64_t capacity_ = 0;
   int hot_bin_ = 1, warm_bin_ = 1;
   Region cursor_ = 0;

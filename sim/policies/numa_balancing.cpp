@@ -52,6 +52,7 @@ class NumaBalancing final : public TieringPolicy, public Observer {
   void start(Machine& machine) override {
     lists_ = RegionLists(machine.regions(), kLists);
     since_.assign(machine.regions(), {});
+    touch_rates_.assign(machine.regions(), {});
     referenced_.assign(machine.regions(), false);
     unmapped_.assign(machine.regions(), false);
     moves_.start(machine);
@@ -107,6 +108,10 @@ class NumaBalancing final : public TieringPolicy, public Observer {
     double period = 1;  // seconds
     Nanoseconds next{};
     std::uint64_t faults = 0;  // in this pass
+  };
+  struct TouchRate {
+    double per_second = 0;
+    Nanoseconds read{-1};
   };
 
   // New pages begin on the inactive list; one that was moved stays as active as it was.
@@ -207,9 +212,12 @@ class NumaBalancing final : public TieringPolicy, public Observer {
     moves_.queue(machine, region, 0);
   }
 
+  // kswapd may pass over its lists many times within a step, while rates stand still.
   bool touched_since(const Machine& machine, Region region, Nanoseconds now) {
-    const double touched = touch_probability(machine, region, now - since_[region]);
-    return std::uniform_real_distribution<double>(0, 1)(random_) < touched;
+    TouchRate& rate = touch_rates_[region];
+    if (rate.read != machine.now()) rate = {touch_rate(machine, region), machine.now()};
+    const double touched = touch_probability(rate.per_second, now - since_[region]);
+    return touched >= 1 || uniform(random_) < touched;
   }
 
   void refill_inactive(Nanoseconds& clock, double ratio) {
@@ -229,7 +237,9 @@ class NumaBalancing final : public TieringPolicy, public Observer {
         static_cast<double>(machine.capacity(0).value) / static_cast<double>((1_GiB).value);
     const double ratio = std::max(1.0, std::floor(std::sqrt(kPerGigabyte * gigabytes)));
     Nanoseconds clock = machine.now();
-    while (clock < machine.now() + kStep && moves_.room(machine, 0) < target_) {
+    const Nanoseconds end = clock + kStep;
+    std::int64_t room = moves_.room(machine, 0);
+    while (clock < end && room < target_) {
       refill_inactive(clock, ratio);
       const auto region = lists_.back(kInactive);
       if (!region) break;
@@ -244,9 +254,10 @@ class NumaBalancing final : public TieringPolicy, public Observer {
       if (to == kNowhere) break;
       lists_.remove(*region);
       moves_.queue(machine, *region, to);
+      room = moves_.room(machine, 0);
     }
     charge_helpers(machine, 1, clock - machine.now());
-    if (moves_.room(machine, 0) >= target_) reclaiming_ = false;
+    if (room >= target_) reclaiming_ = false;
   }
 
   PolicySettings settings_;
@@ -255,8 +266,9 @@ class NumaBalancing final : public TieringPolicy, public Observer {
   RegionLists lists_;
   PendingMoves moves_;
   Random random_;
-  std::vector<Scan> scans_;         // by job
-  std::vector<Nanoseconds> since_;  // when its accessed bit was cleared last
+  std::vector<Scan> scans_;             // by job
+  std::vector<Nanoseconds> since_;      // when its accessed bit was cleared last
+  std::vector<TouchRate> touch_rates_;  // by region
   std::vector<bool> referenced_;
   std::vector<bool> unmapped_;                    // waits for its hint fault
   std::int64_t low_ = 0, high_ = 0, target_ = 0;  // free regions: watermarks, and what kswapd aims at
