@@ -41,6 +41,7 @@ struct Tracker::State {
 
   std::deque<RegionKey> moved_queue;
   std::unordered_set<RegionKey> asked;  // in the running tick
+  RegionKey next_unknown, next_old;     // of the sampled ones: where the next tick goes on
   TargetId walk_target;
   Address walk_address = 0;
   bool walking = true;
@@ -52,6 +53,8 @@ struct Tracker::State {
   bool add_sample(TargetRegions& regions, const AccessSample& sample);
   bool ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out);
   void ask_moved(std::size_t max, std::vector<LocateRequest>& out);
+  void ask_round(const std::vector<RegionKey>& keys, RegionKey& next, std::size_t max,
+                 std::vector<LocateRequest>& out);
   void ask_sampled(std::size_t max, std::vector<LocateRequest>& out);
   void ask_in_turn(std::size_t max, std::vector<LocateRequest>& out);
   void restart_walk();
@@ -111,23 +114,33 @@ void Tracker::State::ask_moved(std::size_t max, std::vector<LocateRequest>& out)
   }
 }
 
-void Tracker::State::ask_sampled(std::size_t max, std::vector<LocateRequest>& out) {
-  std::vector<RegionKey> old;  // after those whose place is not known at all
-  for (auto& [id, regions] : targets) {
-    for (const RegionRecord& record : regions.records()) {
-      if (out.size() >= max) return;
-      if (record.slot == kNoSlot) continue;
-      if (record.located == 0) {
-        ask(regions, record.start, out);
-      } else if (old.size() < max && now - record.located >= settings.locate_again) {
-        old.push_back({id, record.start});
-      }
-    }
-  }
-  for (const RegionKey& key : old) {
-    if (out.size() >= max) return;
+// Where there are more than one tick can ask, each goes on where the last one stopped: from the front, the
+// same few would be asked again for ever.
+void Tracker::State::ask_round(const std::vector<RegionKey>& keys, RegionKey& next, std::size_t max,
+                               std::vector<LocateRequest>& out) {
+  const auto first =
+      static_cast<std::size_t>(std::lower_bound(keys.begin(), keys.end(), next) - keys.begin());
+  for (std::size_t i = 0; i < keys.size() && out.size() < max; ++i) {
+    const RegionKey& key = keys[(first + i) % keys.size()];
     ask(targets.at(key.target), key.start, out);
+    next = {key.target, key.start + 1};
   }
+}
+
+void Tracker::State::ask_sampled(std::size_t max, std::vector<LocateRequest>& out) {
+  std::vector<RegionKey> unknown, old;  // by key
+  for (auto& [id, regions] : targets) {
+    regions.visit_listed([&, target = id](const RegionRecord& record) {
+      if (record.slot == kNoSlot) return true;
+      if (record.located == 0)
+        unknown.push_back({target, record.start});
+      else if (now - record.located >= settings.locate_again)
+        old.push_back({target, record.start});
+      return true;
+    });
+  }
+  ask_round(unknown, next_unknown, max, out);
+  ask_round(old, next_old, max, out);
 }
 
 void Tracker::State::restart_walk() {
@@ -301,7 +314,7 @@ FoldResult Tracker::fold(const SampleBatch& batch) {
 std::vector<LocateRequest> Tracker::regions_to_locate(std::size_t max) {
   std::vector<LocateRequest> out;
   state_->ask_moved(max, out);
-  state_->ask_sampled(max, out);
+  state_->ask_sampled(max - max / 4, out);
   state_->ask_in_turn(max, out);
   return out;
 }

@@ -86,8 +86,8 @@ class Tracker {
   FoldResult fold(const SampleBatch& batch);
 
   // Regions whose place should be asked now, at most `max`, each at most once per tick: moved ones first,
-  // then sampled ones whose place is unknown or old, then all mapped regions in turn. Inaccessible mappings
-  // (neither readable nor writable) are left out.
+  // then sampled ones whose place is unknown or old (a quarter is left for the rest), then all mapped regions
+  // in turn. Inaccessible mappings (neither readable nor writable) are left out.
   std::vector<LocateRequest> regions_to_locate(std::size_t max);
   void set_residency(const RegionKey& key, const Residency& residency);  // unmapped keys are ignored
 

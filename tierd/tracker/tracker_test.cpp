@@ -370,6 +370,47 @@ TEST_F(TrackerTest, PlacesAreAskedAgainAfterAWhile) {
   EXPECT_EQ(questions, 10u);
 }
 
+// More sampled regions than can be asked before the first are old again, and silent ones beside them.
+TEST_F(TrackerTest, EveryPlaceIsAskedAgainHoweverManyThereAre) {
+  tracker_ = Tracker(TrackerSettings{.locate_again = 4});
+  constexpr std::uint64_t kSampled = 400, kSilent = 100;
+  map(1, kSampled);
+  map(2, kSilent);
+  std::vector<AccessSample> samples;
+  for (std::uint64_t i = 0; i < kSampled; ++i) samples.push_back(sample(1, kBase + i * kRegion));
+  for (std::uint64_t i = 0; i < kSampled; ++i) place(1, i, kSlow);
+  for (std::uint64_t i = 0; i < kSilent; ++i) place(2, i, kFast);
+  std::set<RegionKey> asked_again;
+  for (int tick = 0; tick < 5; ++tick) close();
+  // 15 sampled ones and 5 in turn: 27 ticks for the former, and for all in turn 100.
+  for (int tick = 0; tick < 100; ++tick) {
+    fold(samples);
+    for (const auto& request : tracker_.regions_to_locate(20)) {
+      asked_again.insert(request.key);
+      tracker_.set_residency(request.key, {kSlow, 2_MiB, PageKind::kSmall});
+    }
+    if (tick == 27) {
+      EXPECT_EQ(asked_again.count(key(1, kSampled - 1)), 1U);
+      EXPECT_GE(asked_again.size(), kSampled);
+    }
+    close();
+  }
+  EXPECT_EQ(asked_again.size(), kSampled + kSilent);
+}
+
+TEST_F(TrackerTest, APlaceThatNobodyAnswersForHoldsUpNoOther) {
+  map(1, 30);
+  std::vector<AccessSample> samples;
+  for (std::uint64_t i = 0; i < 30; ++i) samples.push_back(sample(1, kBase + i * kRegion));
+  std::set<RegionKey> asked;
+  for (int tick = 0; tick < 10; ++tick) {
+    fold(samples);
+    for (const auto& request : tracker_.regions_to_locate(4)) asked.insert(request.key);
+    close();
+  }
+  EXPECT_EQ(asked.size(), 30U);
+}
+
 TEST_F(TrackerTest, ARegionIsAskedOnceATick) {
   map(1, 3);
   EXPECT_EQ(tracker_.regions_to_locate(100).size(), 3u);
