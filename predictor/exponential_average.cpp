@@ -142,6 +142,10 @@ void ExponentialAverage::reset(Outlooks& outlooks, std::size_t place, std::uint6
 // What a region left where it was, as if it had always been here.
 void ExponentialAverage::settle(Belief& belief, std::size_t place) const {
   if (belief.place == place) return;
+  if (belief.place >= exposures_.places()) {  // its node is gone, and how well it was seen there
+    belief.place = static_cast<std::uint32_t>(place);
+    return;
+  }
   for (std::size_t i = 0; i < runs_.count(); ++i) {
     const std::size_t slot = runs_.slot(i);
     belief.samples[slot] *=

@@ -56,6 +56,25 @@ std::vector<double> means(const ForecastSet& set) {
   return out;
 }
 
+// A node that goes offline takes with it what was known of how well it is seen; its regions lie elsewhere
+// then.
+TEST(ExponentialAverage, OutlivesTheNodeThatARegionLayOn) {
+  World world(hot_set(100, 10, 40), 3);
+  auto forecaster = make_forecaster("exponential-average");
+  ForecastSet set;
+  for (int t = 0; t < 40; ++t) {
+    const bool both = t < 20;
+    RegionSnapshot snapshot = world.tick();
+    snapshot.visibility = {{NodeId{0}, 1 / kWeight}};
+    if (both) snapshot.visibility.push_back({NodeId{1}, 1 / kWeight});
+    for (Region& region : snapshot.regions) region.node = NodeId{both ? 1 : 0};
+    set = forecaster->forecast(snapshot);
+  }
+  const std::vector<double> forecast = means(set);
+  for (std::size_t i = 0; i < forecast.size(); ++i)
+    EXPECT_EQ(forecast[i] > kWeight, world.rates()[i] > 1) << i << ": " << forecast[i];
+}
+
 // Stall samples show a node in proportion to its latency: a region that moves to one ten times as fast leaves
 // a tenth of its samples, each of which stands for ten times the accesses.
 TEST(ExponentialAverage, ARegionThatMovesToAFasterNodeIsStillWanted) {
@@ -138,7 +157,7 @@ TEST_P(EveryForecaster, SurvivesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, EveryForecaster,
-                         ::testing::Values("last-value", "exponential-average", "frequency-decay"));
+                         ::testing::Values("last-value", "exponential-average", "frequency-decay", "switch"));
 
 TEST(ForecasterTable, NamesAreDistinctAndMadeForecastersSayThem) {
   std::set<std::string> names;
@@ -147,7 +166,7 @@ TEST(ForecasterTable, NamesAreDistinctAndMadeForecastersSayThem) {
     EXPECT_EQ(entry.make()->name(), entry.name);
     EXPECT_GT(std::string(entry.description).size(), 10u);
   }
-  EXPECT_EQ(names.size(), 3u);
+  EXPECT_EQ(names.size(), 4u);
   EXPECT_EQ(make_forecaster("tarot"), nullptr);
 }
 
