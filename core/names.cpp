@@ -42,6 +42,8 @@ const char* to_string(MoveReason reason) {
       return "headroom";
     case MoveReason::kNodeOffline:
       return "node-offline";
+    case MoveReason::kRelief:
+      return "relief";
     case MoveReason::kFastLimit:
       return "fast-limit";
   }

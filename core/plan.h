@@ -17,6 +17,7 @@ enum class MoveReason : std::uint8_t {
   kHeadroom,      // demoted ahead of allocations
   kNodeOffline,   // its node is going away
   kFastLimit,     // its cgroup holds more of a fast tier than it may
+  kRelief,        // the tier below answers sooner now
 };
 const char* to_string(MoveReason);
 
@@ -26,6 +27,8 @@ struct MoveRationale {
   int horizon = 0;           // ticks
   Nanoseconds latency_from{}, latency_to{};
   double margin = 0;
+  double promise =
+      0;  // gain of the whole swap, less what its victims lose, over its cost; 0: not made for gain
   std::uint64_t partner = 0;     // request id of the other half of a swap; 0: none
   RegionKey beaten;              // a promotion's: region it displaces; a displaced region's: the winner
   StallSeconds beaten_value{0};  // what the alternative was worth
@@ -51,6 +54,7 @@ struct MigrationPlan {
   std::uint64_t sequence = 0;  // of the snapshot it was made from
   Tick tick;
   std::vector<MigrationRequest> requests;  // execution order: demotions that make room come first
+  std::vector<MigrationRequest> declined{};  // promised to gain, but less than the margin asks for
 };
 
 // requested = moved + already_there + absent + sum(failed) + dropped, exactly, in pages of the kernel's base

@@ -51,7 +51,7 @@ struct PolicyConfig {
   // Ticks ahead over which a move must earn its cost; one of kHorizons (core/forecast.h). 16 ticks let a 2
   // MiB move (about 1 ms) pay back on regions with a few microseconds of stall per tick.
   std::int64_t horizon = 16;
-  // Benefit must exceed margin × cost. 1 = break even by forecast; only where the ledger starts to learn.
+  // Benefit must exceed margin × cost. 1 = break even by forecast; the ledger raises it from here.
   double margin = 1.0;
   // Factor on every measured move's cost; other than 1 only for emulators, whose CPU does not match their
   // memory.

@@ -333,7 +333,7 @@ void add_tier_keys(std::vector<ConfigKey>& keys) {
 void add_acting_keys(std::vector<ConfigKey>& keys) {
   keys.push_back({"policy.horizon", apply_horizon, TIER_SHOW(std::to_string(c.policy.horizon))});
   keys.push_back(
-      {"policy.margin", real(TIER_MEMBER(policy.margin), 0.5, 8), TIER_SHOW(show_real(c.policy.margin))});
+      {"policy.margin", real(TIER_MEMBER(policy.margin), 1, 8), TIER_SHOW(show_real(c.policy.margin))});
   keys.push_back({"policy.move_cost_scale", real(TIER_MEMBER(policy.move_cost_scale), 0.001, 1000),
                   TIER_SHOW(show_real(c.policy.move_cost_scale))});
   keys.push_back({"policy.headroom", share(TIER_MEMBER(policy.headroom), 0, 0.5),

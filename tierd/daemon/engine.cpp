@@ -86,8 +86,10 @@ PolicyInput Engine::policy_input() const {
   prices.fixed = costs.promotion.fixed;
   prices.promote_seconds_per_byte = costs.promotion.seconds_per_byte;
   prices.demote_seconds_per_byte = costs.demotion.seconds_per_byte;
-  return {state_.snapshot,   state_.forecasts, topology_,        state_.system, policy_targets_,
-          allocation_rates_, prices,           ledger_.margin(), next_request_, settings_.policy};
+  return {state_.snapshot, state_.forecasts, topology_,
+          state_.system,   policy_targets_,  allocation_rates_,
+          prices,          ledger_.margin(), settings_.ledger.margin.start,
+          next_request_,   settings_.policy};
 }
 
 Standing Engine::standing(const RegionKey& key) const { return explain_standing(policy_input(), key); }
@@ -99,22 +101,11 @@ void Engine::decide() {
   // yet.
   if (!parts_.migrator.idle()) return;
   MigrationPlan plan = make_plan(policy_input());
-  if (plan.requests.empty()) return follow_declined();
-  next_request_ += plan.requests.size();
+  next_request_ += plan.requests.size() + plan.declined.size();
   // What would have been done is scored like what was: that is how observe mode proves its worth.
   const bool imagined = !settings_.act || state_.paused;
   ledger_.record(plan, imagined);
-  if (!imagined) parts_.migrator.submit(std::move(plan));
-}
-
-// A high margin that stops all moves would never learn that they pay again.
-void Engine::follow_declined() {
-  if (!settings_.act || state_.paused || ledger_.margin() <= settings_.ledger.margin_start) return;
-  PolicyInput input = policy_input();
-  input.margin = settings_.ledger.margin_start;
-  const MigrationPlan plan = make_plan(input);
-  next_request_ += plan.requests.size();
-  ledger_.record_declined(plan);
+  if (!imagined && !plan.requests.empty()) parts_.migrator.submit(std::move(plan));
 }
 
 void Engine::take_reports() {

@@ -119,7 +119,6 @@ class Engine {
   void take_reports();
   void report_event(const MigrationReport& report);
   void decide();
-  void follow_declined();
   void phase(const char* name, Nanoseconds& since);
   void meter_self(Nanoseconds work_started);
   void error(const std::string& message);

@@ -56,7 +56,7 @@ EngineSettings engine_settings(const Config& config) {
   settings.latency = latency_settings(config.tiers);
   settings.policy = policy_settings(config);
   settings.tracker.region_size = config.region_size;
-  settings.ledger.margin_start = config.policy.margin;
+  settings.ledger.margin.start = config.policy.margin;
   settings.forecaster = config.policy.forecaster;
   return settings;
 }

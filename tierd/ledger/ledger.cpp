@@ -13,8 +13,6 @@ namespace {
 
 // Ticks after which a request without a report is held to be lost.
 constexpr std::uint64_t kLostAfter = 300;
-// No single swap teaches more than this many typical ones.
-constexpr double kMostWeight = 4;
 
 const Region* find_region(const RegionSnapshot& snapshot, const RegionKey& key) {
   const auto it = std::lower_bound(snapshot.regions.begin(), snapshot.regions.end(), key,
@@ -43,7 +41,7 @@ bool ripe(const Decision& decision) {
 // What a swap came to, over those of its moves that were carried out.
 struct Outcome {
   double benefit = 0, expected = 0, cost = 0, moved = 0;
-  bool promoted = false;
+  bool for_gain = false;  // its winner moved
   double net() const { return benefit - cost; }
 };
 
@@ -55,7 +53,8 @@ Outcome outcome_of(const std::vector<Decision*>& group) {
     sum.benefit += decision->realised_benefit.value;
     sum.expected += decision->request.benefit.value;
     sum.moved += decision->moved_share;
-    sum.promoted = sum.promoted || decision->request.promotion;
+    const MigrationRequest& request = decision->request;
+    sum.for_gain = sum.for_gain || request.promotion || request.reason == MoveReason::kRelief;
   }
   return sum;
 }
@@ -64,7 +63,7 @@ Verdict verdict_of(const Outcome& sum) {
   if (sum.moved == 0) return Verdict::kVoid;
   // A demotion by itself earns nothing, whether it was meant so or its winner never came: it was right when
   // it lost no more than foreseen.
-  if (!sum.promoted)
+  if (!sum.for_gain)
     return -sum.benefit <= std::max(-sum.expected, sum.cost) ? Verdict::kUseful : Verdict::kHarmful;
   if (sum.benefit < 0) return Verdict::kHarmful;
   return sum.net() >= 0 ? Verdict::kUseful : Verdict::kWasted;
@@ -90,26 +89,28 @@ const char* to_string(Verdict verdict) {
   return "unknown";
 }
 
-Ledger::Ledger(LedgerSettings settings) : settings_(settings), margin_(settings.margin_start) {}
+Ledger::Ledger(LedgerSettings settings) : settings_(settings), margin_(settings.margin) {}
 
-void Ledger::record(const MigrationPlan& plan, bool imagined) { record(plan, imagined, false); }
-void Ledger::record_declined(const MigrationPlan& plan) { record(plan, true, true); }
+void Ledger::record(const MigrationPlan& plan, bool imagined) {
+  record(plan.requests, plan.tick, imagined, false);
+  if (!plan.declined.empty()) record(plan.declined, plan.tick, true, true);
+}
 
-void Ledger::record(const MigrationPlan& plan, bool imagined, bool declined) {
+void Ledger::record(const std::vector<MigrationRequest>& requests, Tick tick, bool imagined, bool declined) {
   std::unordered_set<RegionKey> wished;
   if (imagined) {
     for (const std::uint64_t id : open_) {
       if (const Decision* open = find(id)) wished.insert(open->request.key);
     }
   }
-  for (const MigrationRequest& request : plan.requests) {
+  for (const MigrationRequest& request : requests) {
     if (wished.contains(request.key)) continue;
     Decision decision;
     decision.request = request;
-    decision.planned = plan.tick;
+    decision.planned = tick;
     decision.imagined = imagined;
     decision.declined = declined;
-    if (imagined) execute(decision, plan.tick, 1, request.cost);
+    if (imagined) execute(decision, tick, 1, request.cost);
     decisions_[request.id] = std::move(decision);
     open_.push_back(request.id);
     if (!declined) ++totals_.planned;
@@ -146,9 +147,20 @@ void Ledger::follow(Decision& decision, const RegionSnapshot& snapshot, const Sy
   const double demand = region != nullptr ? region->demand.value : 0;
   const double saved_each = latency_of(system, request.from, request.why.latency_from) -
                             latency_of(system, request.to, request.why.latency_to);
+  const StallSeconds benefit{demand * saved_each * decision.moved_share};
   decision.realised_demand += demand;
-  decision.realised_benefit += StallSeconds{demand * saved_each * decision.moved_share};
+  decision.realised_benefit += benefit;
   ++decision.ticks_scored;
+  if (request.why.promise > 0 && complete(decision))
+    margin_.add(request.why.promise,
+                benefit.value - decision.realised_cost.value / std::max(1, request.why.horizon));
+}
+
+// Its other half has moved too; half a swap says nothing of swaps.
+bool Ledger::complete(const Decision& decision) const {
+  if (decision.request.why.partner == 0) return true;
+  const Decision* partner = find(decision.request.why.partner);
+  return partner != nullptr && partner->moved_share > 0;
 }
 
 // A promotion with all it displaced; a lone request by itself. Empty when the promotion is not kept any more.
@@ -182,18 +194,6 @@ void Ledger::close(Decision& decision, Verdict verdict, Tick tick) {
   totals_.unknown += verdict == Verdict::kUnknown;
 }
 
-// At balance the losing swaps lose the allowed share of all seconds that swaps win or lose. Seconds, not
-// verdicts, are weighed: where a move costs a hundredth of what it earns, one in three may be unlucky.
-void Ledger::learn(double net) {
-  const double size = std::abs(net);
-  typical_net_ += typical_net_ == 0 ? size : settings_.margin_rate * (size - typical_net_);
-  if (typical_net_ <= 0) return;
-  const double weight = std::min(size / typical_net_, kMostWeight);
-  const double step = net >= 0 ? -settings_.lost_share : 1 - settings_.lost_share;
-  margin_ = std::clamp(margin_ * std::exp(settings_.margin_rate * step * weight), settings_.margin_least,
-                       settings_.margin_most);
-}
-
 void Ledger::judge(const Group& group, Tick tick) {
   const Outcome outcome = outcome_of(group);
   const Verdict verdict = verdict_of(outcome);
@@ -201,7 +201,6 @@ void Ledger::judge(const Group& group, Tick tick) {
     const bool was_void = decision->moved_share == 0;
     if (decision->verdict == Verdict::kPending) close(*decision, was_void ? Verdict::kVoid : verdict, tick);
   }
-  if (outcome.promoted) learn(outcome.net());
 }
 
 TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& system,
@@ -219,6 +218,7 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
     });
     if (all_ripe) judge(group, snapshot.tick);
   }
+  margin_.close_tick();
   std::erase_if(open_, [&](std::uint64_t id) {
     const Decision* decision = find(id);
     return decision == nullptr || decision->verdict != Verdict::kPending;

@@ -16,16 +16,13 @@
 #include "core/plan.h"
 #include "core/region.h"
 #include "core/topology.h"
+#include "tierd/ledger/margin.h"
 
 namespace tier {
 
 struct LedgerSettings {
   std::size_t capacity = 16384;  // decisions kept; about 400 bytes each
-  // The margin's bounds and start. Below one half, noise would be bought; above eight nothing moves any more.
-  double margin_start = 1.0, margin_least = 0.5, margin_most = 8.0;
-  // Share of all seconds won and lost that the losing swaps may lose before the margin rises, and how fast it
-  // learns.
-  double lost_share = 0.1, margin_rate = 0.05;
+  MarginSettings margin;
 };
 
 enum class Verdict : std::uint8_t {
@@ -97,9 +94,8 @@ class Ledger {
 
   // Imagined requests for a region that still has an open one are left out: the same wish comes every tick.
   void record(const MigrationPlan& plan, bool imagined = false);
-  // What would have been done but for a margin above its start: followed like an imagined plan, so that the
-  // margin finds its way down again when swaps would win, and counted in no total.
-  void record_declined(const MigrationPlan& plan);
+  // The plan's declined swaps are followed as if they had been made, so that the margin finds its way down
+  // again when swaps would win, and counted in no total.
   // Reports on unknown (evicted) decisions are ignored.
   void report(const MigrationReport& report, Tick tick);
   // Adds the tick's demand to every open decision and closes those whose horizon has passed.
@@ -108,7 +104,7 @@ class Ledger {
 
   const LedgerTotals& totals() const { return totals_; }
   const TickScore& last_score() const { return last_score_; }
-  double margin() const { return margin_; }
+  double margin() const { return margin_.value(); }
 
   const Decision* find(std::uint64_t request_id) const;
   RegionStory explain(const RegionKey& key) const;
@@ -117,13 +113,13 @@ class Ledger {
 
  private:
   using Group = std::vector<Decision*>;
-  void record(const MigrationPlan& plan, bool imagined, bool declined);
+  void record(const std::vector<MigrationRequest>& requests, Tick tick, bool imagined, bool declined);
   void execute(Decision& decision, Tick tick, double share, StallSeconds cost);
   void follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system);
+  bool complete(const Decision& decision) const;
   Group group_of(Decision& decision);
   void judge(const Group& group, Tick tick);
   void close(Decision& decision, Verdict verdict, Tick tick);
-  void learn(double net);
   TickScore score_placement(const RegionSnapshot& snapshot, const SystemState& system,
                             const TierTopology& topology) const;
   void evict();
@@ -133,8 +129,7 @@ class Ledger {
   std::vector<std::uint64_t> open_;              // not yet judged
   LedgerTotals totals_;
   TickScore last_score_;
-  double margin_;
-  double typical_net_ = 0;  // seconds, of one swap, either sign
+  Margin margin_;
 };
 
 }  // namespace tier

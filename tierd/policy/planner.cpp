@@ -12,6 +12,9 @@ namespace {
 constexpr int kLosersInARow = 16;
 // A region counts as no hotter than the average up to this factor, so that equals may go.
 constexpr double kAverage = 1.01;
+// Of the demand that would even the latencies out if they rose in proportion to it; they rise more steeply
+// near saturation, and a tier that sways between two costs more than one that leans.
+constexpr double kReliefShare = 0.25;
 
 std::vector<double> tier_totals(const Valuation& value) {
   std::vector<double> bytes(static_cast<std::size_t>(value.ranks()), 0);
@@ -28,6 +31,7 @@ Planner::Planner(const PolicyInput& input)
       value_(input),
       limits_(input.settings.fast_limits, tier_totals(value_)),
       budget_(static_cast<double>(input.settings.bytes_per_tick.value)),
+      declined_budget_(budget_),
       next_id_(input.next_request_id) {
   plan_.sequence = input.snapshot.sequence;
   plan_.tick = input.snapshot.tick;
@@ -43,6 +47,7 @@ MigrationPlan Planner::make() {
   for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_limits(node);
   for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_headroom(node);
   for (int rank = 0; rank + 1 < value_.ranks(); ++rank) improve(rank);
+  for (std::size_t node = 0; node < value_.nodes().size(); ++node) relieve(node);
   demote_first();
   return std::move(plan_);
 }
@@ -94,11 +99,11 @@ double Planner::loss_density(const Candidate& candidate) const {
   return candidate.possibly / candidate.bytes;
 }
 
-MigrationRequest& Planner::add(std::size_t index, std::size_t to, MoveReason reason, double benefit,
-                               double cost) {
+MigrationRequest Planner::request(std::size_t index, std::size_t to, MoveReason reason, double benefit,
+                                  double cost) {
   Candidate& candidate = candidates_[index];
-  PlanNode& source = value_.nodes()[candidate.node];
-  PlanNode& destination = value_.nodes()[to];
+  const PlanNode& source = value_.nodes()[candidate.node];
+  const PlanNode& destination = value_.nodes()[to];
   MigrationRequest request;
   request.id = next_id_++;
   request.key = candidate.region->key;
@@ -118,17 +123,28 @@ MigrationRequest& Planner::add(std::size_t index, std::size_t to, MoveReason rea
                  nanoseconds(destination.latency),
                  input_.margin,
                  0,
+                 0,
                  {},
                  {}};
   request.why.work = nanoseconds(value_.work(candidate, request.promotion));
+  candidate.settled = true;
+  return request;
+}
+
+void Planner::account(const MigrationRequest& request, std::size_t index, std::size_t to) {
+  const Candidate& candidate = candidates_[index];
+  PlanNode& source = value_.nodes()[candidate.node];
+  PlanNode& destination = value_.nodes()[to];
   limits_.add(candidate.limit, source.rank, -candidate.bytes);
   limits_.add(candidate.limit, destination.rank, candidate.bytes);
   source.free += candidate.bytes;
   destination.free -= candidate.bytes;
   budget_ -= candidate.bytes;
-  candidate.settled = true;
   plan_.requests.push_back(request);
-  return plan_.requests.back();
+}
+
+void Planner::add(std::size_t index, std::size_t to, MoveReason reason, double benefit, double cost) {
+  account(request(index, to, reason, benefit, cost), index, to);
 }
 
 void Planner::leave_offline_nodes() {
@@ -182,6 +198,7 @@ void Planner::demote(std::size_t index, MoveReason reason) {
 void Planner::keep_headroom(std::size_t index) {
   const PlanNode& node = value_.nodes()[index];
   if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || node.free >= node.headroom) return;
+  if (sooner_below(node) != value_.nodes().size()) return;  // new pages are better off there anyway
   double demand = 0, bytes = 0;
   for (const Candidate& candidate : candidates_) {
     if (candidate.node == index) demand += candidate.forecast.mean, bytes += candidate.bytes;
@@ -254,10 +271,60 @@ bool Planner::try_promotion(std::size_t index, int rank) {
   swap.gain = value_.benefit(candidate.surely, from, value_.nodes()[swap.to]);
   swap.cost = value_.cost(candidate, true);
   swap.bytes = candidate.bytes;
-  if (swap.gain <= input_.margin * swap.cost || !choose_victims(swap)) return false;
-  if (swap.gain - swap.loss <= input_.margin * swap.cost || !fits_budget(swap.bytes)) return false;
-  commit(swap);
+  return swap.pays(input_.least_margin) && choose_victims(swap) && settle(swap);
+}
+
+// Into the plan, or where the margin stands against it among the declined. False: not worth it, or no budget.
+bool Planner::settle(const Swap& swap) {
+  if (!swap.pays(input_.least_margin)) return false;
+  const bool declined = !swap.pays(input_.margin);
+  if (swap.bytes > (declined ? declined_budget_ : budget_)) return false;
+  commit(swap, declined);
   return true;
+}
+
+// Of the nodes of slower tiers the one that answers soonest, if it does so sooner than this one; else none.
+std::size_t Planner::sooner_below(const PlanNode& node) const {
+  const auto& nodes = value_.nodes();
+  std::size_t best = nodes.size();
+  double latency = node.latency;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].rank > node.rank && nodes[i].usable && !nodes[i].leaving && nodes[i].latency < latency)
+      best = i, latency = nodes[i].latency;
+  }
+  return best;
+}
+
+// A tier of more bandwidth may answer later than the one below, while that one has bandwidth to spare or the
+// upper one is full of traffic. What is wanted most then goes down, a part at a time, until both answer
+// alike.
+void Planner::relieve(std::size_t index) {
+  const PlanNode& from = value_.nodes()[index];
+  const std::size_t to = sooner_below(from);
+  if (from.leaving || !from.usable || to == value_.nodes().size()) return;
+  std::vector<Ranking::Entry> entries;
+  double demand = 0;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& candidate = candidates_[i];
+    if (candidate.node != index) continue;
+    demand += candidate.forecast.mean;
+    const bool may = !candidate.settled && value_.allowed(candidate, value_.nodes()[to]);
+    if (may && candidate.surely > 0)
+      entries.push_back({candidate.surely / candidate.bytes, static_cast<std::uint32_t>(i)});
+  }
+  double left = kReliefShare * (1 - value_.nodes()[to].latency / from.latency) * demand;
+  Ranking order(std::move(entries));
+  for (std::size_t i = 0; i < order.size() && left > 0; ++i) {
+    const Candidate& candidate = candidates_[order.at(i)];
+    const PlanNode& below = value_.nodes()[to];
+    if (below.free - candidate.bytes < below.headroom) return;
+    Swap swap;
+    swap.winner = order.at(i), swap.to = to, swap.reason = MoveReason::kRelief;
+    swap.gain = value_.benefit(candidate.surely, from, below);
+    swap.cost = value_.cost(candidate, false), swap.bytes = candidate.bytes;
+    if (!settle(swap)) return;
+    left -= candidate.forecast.mean;
+  }
 }
 
 bool Planner::choose_victims(Swap& swap) {
@@ -275,7 +342,7 @@ bool Planner::choose_victims(Swap& swap) {
     if (victim.settled || (above > 0 && !own) || !place_victim(swap, index, taken)) continue;
     missing -= victim.bytes;
     if (own) above -= victim.bytes;
-    if (swap.gain - swap.loss <= input_.margin * swap.cost) return false;
+    if (!swap.pays(input_.least_margin)) return false;
   }
   return missing <= 0 && above <= 0;
 }
@@ -307,30 +374,42 @@ bool Planner::place_victim(Swap& swap, std::size_t index, std::vector<double>& t
   return true;
 }
 
-void Planner::commit(const Swap& swap) {
+void Planner::commit(const Swap& swap, bool declined) {
   const RegionKey winner_key = candidates_[swap.winner].region->key;
-  const double winner_cost = value_.cost(candidates_[swap.winner], true);
+  const bool up = swap.reason == MoveReason::kDemandRising;
+  const double winner_cost = value_.cost(candidates_[swap.winner], up);
+  const double promise = (swap.gain - swap.loss) / swap.cost;
   const std::uint64_t first_id = next_id_;
   const std::uint64_t winner_id = swap.winner_first ? first_id : first_id + swap.victims.size();
-  const auto promote = [&] {
-    MigrationRequest& request = add(swap.winner, swap.to, MoveReason::kDemandRising, swap.gain, winner_cost);
-    if (swap.victims.empty()) return;
-    request.why.partner = swap.winner_first ? winner_id + 1 : first_id;
-    request.why.beaten = candidates_[swap.victims[0]].region->key;
-    request.why.beaten_value = {swap.loss};
+  const auto finish = [&](MigrationRequest made, std::size_t candidate, std::size_t to) {
+    made.why.promise = promise;
+    if (!declined) return account(made, candidate, to);
+    declined_budget_ -= candidates_[candidate].bytes;
+    plan_.declined.push_back(made);
   };
-  if (swap.winner_first) promote();
+  const auto win = [&] {
+    MigrationRequest made = request(swap.winner, swap.to, swap.reason, swap.gain, winner_cost);
+    if (!swap.victims.empty()) {
+      made.why.partner = swap.winner_first ? winner_id + 1 : first_id;
+      made.why.beaten = candidates_[swap.victims[0]].region->key;
+      made.why.beaten_value = {swap.loss};
+    }
+    finish(made, swap.winner, swap.to);
+  };
+  if (swap.winner_first) win();
   for (std::size_t i = 0; i < swap.victims.size(); ++i) {
     const Candidate& victim = candidates_[swap.victims[i]];
     const double benefit =
         value_.benefit(victim.possibly, value_.nodes()[swap.to], value_.nodes()[swap.victim_nodes[i]]);
-    MigrationRequest& request = add(swap.victims[i], swap.victim_nodes[i], MoveReason::kDisplaced, benefit,
+    MigrationRequest made = request(swap.victims[i], swap.victim_nodes[i], MoveReason::kDisplaced, benefit,
                                     value_.cost(victim, false));
-    request.why.partner = winner_id;
-    request.why.beaten = winner_key;
-    request.why.beaten_value = {swap.gain};
+    made.why.partner = winner_id;
+    made.why.beaten = winner_key;
+    made.why.beaten_value = {swap.gain};
+    finish(made, swap.victims[i], swap.victim_nodes[i]);
   }
-  if (!swap.winner_first) promote();
+  if (!swap.winner_first) win();
+  if (!up) return;
   std::size_t& next = inside_next_[swap.to];
   while (next < inside_[swap.to].size() && candidates_[inside_[swap.to].at(next)].settled) ++next;
 }

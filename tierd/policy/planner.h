@@ -23,6 +23,8 @@ class Planner {
     double gain = 0, loss = 0, cost = 0;    // seconds
     double bytes = 0;
     bool winner_first = false;  // the slower node is full: go through the faster one's headroom
+    MoveReason reason = MoveReason::kDemandRising;
+    bool pays(double margin) const { return gain - loss > margin * cost; }
   };
 
   void demote_first();
@@ -32,6 +34,8 @@ class Planner {
   void count_holdings();
   void demote(std::size_t candidate, MoveReason reason);
   void improve(int rank);
+  void relieve(std::size_t node);
+  std::size_t sooner_below(const PlanNode& node) const;
 
   // By seconds per byte.
   Ranking outsiders(int rank) const;         // greatest gain first
@@ -39,15 +43,18 @@ class Planner {
   bool try_promotion(std::size_t candidate, int rank);
   bool choose_victims(Swap& swap);
   bool place_victim(Swap& swap, std::size_t victim, std::vector<double>& taken) const;
-  void commit(const Swap& swap);
+  bool settle(const Swap& swap);
+  void commit(const Swap& swap, bool declined);
 
   // Best node of a tier by latency; none: nodes_.size().
   std::size_t best_node(const Candidate& candidate, int rank) const;
   // First node with room of the tiers below `rank`.
   std::size_t node_below(const Candidate& candidate, int rank, const std::vector<double>& taken) const;
   double loss_density(const Candidate& candidate) const;
-  MigrationRequest& add(std::size_t candidate, std::size_t to, MoveReason reason, double benefit,
-                        double cost);
+  MigrationRequest request(std::size_t candidate, std::size_t to, MoveReason reason, double benefit,
+                           double cost);
+  void add(std::size_t candidate, std::size_t to, MoveReason reason, double benefit, double cost);
+  void account(const MigrationRequest& request, std::size_t candidate, std::size_t to);
   bool fits_budget(double bytes) const { return bytes <= budget_; }
 
   const PolicyInput& input_;
@@ -57,7 +64,7 @@ class Planner {
   std::vector<Ranking> inside_;           // by node; built for the tier being improved
   std::vector<std::size_t> inside_next_;  // first of inside_ that may still be displaced
   MigrationPlan plan_;
-  double budget_ = 0;  // bytes left
+  double budget_ = 0, declined_budget_ = 0;  // bytes left
   std::uint64_t next_id_ = 0;
 };
 

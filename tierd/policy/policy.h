@@ -87,6 +87,7 @@ struct PolicyInput {
   std::span<const NodeAllocation> allocation;
   MovePrices prices;
   double margin = 1.0;                // Ledger::margin()
+  double least_margin = 1.0;          // swaps that promise more than this are told as declined
   std::uint64_t next_request_id = 1;  // requests are numbered from here
   const PolicySettings& settings;
 };

@@ -72,7 +72,7 @@ void plan(benchmark::State& bench) {
   target.id = {1};
   target.allowed_nodes = {{0}, {1}};
   const PolicySettings settings;
-  const PolicyInput input{snapshot, forecasts, topology, system, {&target, 1}, {}, {}, 1.0, 1, settings};
+  const PolicyInput input{snapshot, forecasts, topology, system, {&target, 1}, {}, {}, 1.0, 1.0, 1, settings};
   for (auto _ : bench) benchmark::DoNotOptimize(make_plan(input));
   per_region(bench);
 }

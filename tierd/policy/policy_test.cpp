@@ -64,8 +64,8 @@ class PolicyTest : public ::testing::Test {
   }
 
   PolicyInput input() {
-    return {snapshot_,   forecasts_, topology_, system_, {&target_, 1},
-            allocation_, prices_,    margin_,   100,     settings_};
+    return {snapshot_, forecasts_, topology_, system_, {&target_, 1}, allocation_,
+            prices_,   margin_,    1,         100,     settings_};
   }
   MigrationPlan plan() { return make_plan(input()); }
 
@@ -114,6 +114,51 @@ TEST_F(PolicyTest, DoesNotMoveWhatCannotPay) {
   EXPECT_EQ(plan().requests.size(), 1u);
   margin_ = 8;
   EXPECT_TRUE(plan().requests.empty());
+}
+
+TEST_F(PolicyTest, TellsWhatTheMarginDeclines) {
+  fill_fast(10);
+  const RegionKey hot = add(1, kTick).key;
+  settings_.headroom_share = 0;
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u);
+  EXPECT_TRUE(made.declined.empty());
+  const double promise = made.requests[1].why.promise;
+  EXPECT_GT(promise, 1);
+  EXPECT_EQ(made.requests[0].why.promise, promise) << "of the whole swap, in both halves";
+  margin_ = 1.01 * promise;
+  const MigrationPlan held = plan();
+  EXPECT_TRUE(held.requests.empty());
+  ASSERT_EQ(held.declined.size(), 2u);
+  EXPECT_EQ(held.declined[1].key, hot);
+  EXPECT_EQ(held.declined[1].why.partner, held.declined[0].id);
+  margin_ = 0.99 * promise;
+  EXPECT_EQ(plan().requests.size(), 2u);
+}
+
+// HBM at light load, or a fast tier full of traffic.
+TEST_F(PolicyTest, RelievesATierThatAnswersLaterThanTheOneBelow) {
+  for (int i = 0; i < 20; ++i) add(0, i == 7 ? 3 * kTick : kTick);
+  node(0).loaded_latency = Nanoseconds{200}, node(1).loaded_latency = Nanoseconds{150};
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 1u) << "a quarter of a quarter of the demand, the most wanted first";
+  const MigrationRequest& down = made.requests[0];
+  EXPECT_EQ(down.key, snapshot_.regions[7].key);
+  EXPECT_EQ(down.reason, MoveReason::kRelief);
+  EXPECT_FALSE(down.promotion);
+  EXPECT_GT(down.benefit.value, down.cost.value);
+  EXPECT_GT(down.why.promise, 1);
+  node(0).loaded_latency = Nanoseconds{151};
+  EXPECT_TRUE(plan().requests.empty()) << "a nanosecond does not pay for the move";
+}
+
+TEST_F(PolicyTest, NoRoomIsMadeInATierThatAnswersLater) {
+  fill_fast(kTick);
+  add(0, 1);
+  node(0).free = {};
+  ASSERT_FALSE(plan().requests.empty());
+  node(0).loaded_latency = Nanoseconds{260};
+  for (const MigrationRequest& request : plan().requests) EXPECT_EQ(request.reason, MoveReason::kRelief);
 }
 
 // Thirty-two threads in the same few regions: all of them stand still while one is copied.
@@ -319,7 +364,7 @@ TEST_F(PolicyTest, ACgroupAtItsLimitDoesNotStandInTheWayOfOthers) {
   other.cgroup = "/other";
   const std::vector<Target> both = {target_, other};
   const MigrationPlan made = make_plan(
-      {snapshot_, forecasts_, topology_, system_, both, allocation_, prices_, margin_, 100, settings_});
+      {snapshot_, forecasts_, topology_, system_, both, allocation_, prices_, margin_, 1, 100, settings_});
   ASSERT_EQ(made.requests.size(), 1u);
   EXPECT_EQ(made.requests[0].key.target, TargetId{2});
 }
@@ -427,6 +472,11 @@ TEST_P(AnyPlan, FitsAtEveryStepMovesNothingTwiceAndStaysWithinItsLimits) {
       if (request.reason == MoveReason::kDemandRising) {
         EXPECT_GT(request.benefit.value, margin_ * request.cost.value);
       }
+    }
+    for (const MigrationRequest& request : made.declined) {
+      EXPECT_TRUE(ids.insert(request.id).second);
+      EXPECT_TRUE(moved.insert(request.key).second) << "declined, and moved all the same";
+      EXPECT_LE(request.why.promise, margin_);
     }
     if (!ids.empty()) {
       EXPECT_EQ(*ids.rbegin() - 100 + 1, ids.size()) << "numbered without gaps";

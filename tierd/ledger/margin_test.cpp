@@ -1,0 +1,73 @@
+#include "tierd/ledger/margin.h"
+
+#include <gtest/gtest.h>
+
+namespace tier {
+namespace {
+
+// `swaps` a tick, each earning so much, for `ticks` ticks.
+void run(Margin& margin, int ticks, int swaps, double promise, double earned) {
+  for (int t = 0; t < ticks; ++t) {
+    for (int i = 0; i < swaps; ++i) margin.add(promise, earned);
+    margin.close_tick();
+  }
+}
+
+TEST(Margin, StaysAtItsStartWithoutEvidence) {
+  Margin margin({.start = 1.5});
+  run(margin, 10, 0, 0, 0);
+  EXPECT_EQ(margin.value(), 1.5);
+}
+
+TEST(Margin, RisesAboveWhatLosesAndBelowWhatEarns) {
+  Margin margin;
+  for (int t = 0; t < 20; ++t) {
+    for (int i = 0; i < 10; ++i) margin.add(3, -1e-3), margin.add(20, 5e-3);
+    margin.close_tick();
+  }
+  EXPECT_GT(margin.value(), 3);
+  EXPECT_LT(margin.value(), 20);
+}
+
+TEST(Margin, WhereNothingEarnsNothingMoves) {
+  Margin margin;
+  run(margin, 20, 10, 3, -1e-3);
+  run(margin, 20, 10, 900, -1e-3);
+  EXPECT_EQ(margin.value(), margin.most());
+}
+
+TEST(Margin, SecondsCountNotSwaps) {
+  Margin margin;
+  for (int t = 0; t < 20; ++t) {
+    for (int i = 0; i < 9; ++i) margin.add(3, -1e-4);
+    margin.add(3, 2e-3);
+    margin.close_tick();
+  }
+  EXPECT_EQ(margin.value(), 1);
+}
+
+TEST(Margin, AFewLossesWithinChanceChangeNothing) {
+  Margin margin;
+  margin.add(3, 1e-3), margin.add(3, -1.5e-3);
+  margin.close_tick();
+  EXPECT_EQ(margin.value(), 1);
+}
+
+TEST(Margin, FallsAgainSoonAfterSwapsBeginToEarn) {
+  Margin margin;
+  run(margin, 200, 10, 3, -1e-3);
+  ASSERT_GT(margin.value(), 3);
+  int ticks = 0;
+  while (margin.value() > 1 && ticks < 100) run(margin, 1, 10, 3, 1e-3), ++ticks;
+  EXPECT_LE(ticks, 14) << "it must not remember longer than it learns";
+}
+
+TEST(Margin, WhatPromisesLessThanTheStartOrNothingIsNotLearntFrom) {
+  Margin margin({.start = 2});
+  run(margin, 20, 10, 1.5, -1);
+  run(margin, 20, 10, 0, -1);
+  EXPECT_EQ(margin.value(), 2);
+}
+
+}  // namespace
+}  // namespace tier
