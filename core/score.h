@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "core/units.h"
 
@@ -27,5 +28,16 @@ double best_demand(std::span<const PlacedDemand> regions, Bytes capacity);
 // 1 is as good as knowing the future. Ties in the forecast go to the earlier region. 1 when there was no
 // demand at all. Both spans are of the same regions.
 double hit_share(std::span<const double> forecast, std::span<const double> outcome, std::size_t count);
+
+// Outcome of the `count` regions forecast highest. Of those forecast alike at the edge as many as are needed
+// count with the mean of all of them: a forecaster that cannot tell regions apart gets what chance gets.
+// Both spans are of the same regions; `scratch` is any buffer.
+double captured_demand(std::span<const float> forecast, std::span<const float> outcome, std::size_t count,
+                       std::vector<float>& scratch);
+
+// The same choice as weights: 1 for a chosen region, the share of those forecast alike at the edge for each
+// of them, 0 for the others. captured_demand() is the sum of weight times outcome.
+void choose_highest(std::span<const float> forecast, std::size_t count, std::span<float> weights,
+                    std::vector<float>& scratch);
 
 }  // namespace tier

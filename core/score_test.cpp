@@ -46,5 +46,30 @@ TEST(HitShare, ComparesWithKnowingTheFuture) {
   EXPECT_DOUBLE_EQ(hit_share(std::vector<double>{1, 2}, std::vector<double>{0, 0}, 1), 1);
 }
 
+TEST(CapturedDemand, SharesTheEdgeAmongThoseForecastAlike) {
+  std::vector<float> scratch;
+  const std::vector<float> forecast = {5, 1, 1, 1, 0}, outcome = {2, 9, 0, 3, 50};
+  EXPECT_DOUBLE_EQ(captured_demand(forecast, outcome, 1, scratch), 2);
+  EXPECT_DOUBLE_EQ(captured_demand(forecast, outcome, 2, scratch), 2 + 4);
+  EXPECT_DOUBLE_EQ(captured_demand(forecast, outcome, 4, scratch), 2 + 12);
+  EXPECT_DOUBLE_EQ(captured_demand(forecast, outcome, 5, scratch), 64);
+  EXPECT_DOUBLE_EQ(captured_demand(forecast, outcome, 9, scratch), 64);
+  EXPECT_DOUBLE_EQ(captured_demand(forecast, outcome, 0, scratch), 0);
+}
+
+TEST(ChooseHighest, WeighsAsCapturedDemandCounts) {
+  std::mt19937 random(4);
+  std::vector<float> forecast(40), outcome(40), weights(40), scratch;
+  for (float& value : forecast) value = static_cast<float>(random() % 6);
+  for (float& value : outcome) value = static_cast<float>(random() % 100);
+  for (const std::size_t count : {0UL, 1UL, 7UL, 20UL, 39UL, 40UL, 41UL}) {
+    choose_highest(forecast, count, weights, scratch);
+    double sum = 0, chosen = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) sum += weights[i] * outcome[i], chosen += weights[i];
+    EXPECT_NEAR(sum, captured_demand(forecast, outcome, count, scratch), 1e-3) << count;
+    EXPECT_NEAR(chosen, static_cast<double>(std::min<std::size_t>(count, 40)), 1e-4) << count;
+  }
+}
+
 }  // namespace
 }  // namespace tier

@@ -246,7 +246,8 @@ Result<void> apply_horizon(const Setting& setting, Config& config) {
 }
 
 // The names of predictor's table; the daemon looks the forecaster up by it.
-constexpr std::array<const char*, 3> kForecasters = {"last-value", "exponential-average", "frequency-decay"};
+constexpr std::array<const char*, 4> kForecasters = {"last-value", "exponential-average", "frequency-decay",
+                                                     "switch"};
 
 Result<void> apply_forecaster(const Setting& setting, Config& config) {
   auto text = text_of(setting, kForecasters[0]);

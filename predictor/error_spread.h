@@ -1,0 +1,51 @@
+// How far what came scatters around what was forecast, by class of demand; the 0.1 and 0.9 quantiles that
+// follow.
+//
+// What is seen of a region is a few samples, and most of their scatter is the sampling's. The quantiles are
+// of the demand itself: the scatter that Poisson counts of the forecast demand would have is taken off, the
+// rest makes a Gamma distribution about the forecast. That is then held to its word: a step up or down for
+// each outcome beyond its quantile or within (Gibbs and Candes 2021, adaptive conformal inference, on the
+// logarithm of the spread), so that in the long run a tenth of what is sampled falls on either side of what
+// the quantiles foretold, whatever the distribution.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/forecast.h"
+#include "predictor/outcomes.h"
+
+namespace tier {
+
+class ErrorSpread {
+ public:
+  // Learns from what came due of one candidate. `weight`: accesses one sample stands for.
+  void add(const Outcomes& outcomes, std::size_t candidate, std::size_t horizon, double weight);
+  // Quantiles about a mean (accesses per tick): 0 <= low <= mean <= high.
+  DemandQuantiles about(float mean, double weight) const;
+  void forget();
+
+ private:
+  // By forecast in samples per tick: below 4^-3, then by factors of four.
+  static constexpr std::size_t kClasses = 8;
+  struct Class {
+    double forecast = 0, came = 0, rows = 0;      // discounted sums, in samples over the horizon
+    double error = 0, square = 0;                 // of (came - centre · forecast)², of forecast²
+    double low = 0, high = 0;                     // corrections: logarithms of factors of the shape
+    double centre = 1;                            // came / forecast
+    double low_shape = 2, high_shape = 2;         // of the Gamma whose quantile is taken
+    float low_ratio = 0.27F, high_ratio = 1.94F;  // quantiles / forecast; here of shape 2
+  };
+  // Outcomes of one tick and class, and how many lie in the tails.
+  struct Tally {
+    double rows = 0, low = 0, high = 0;
+  };
+  static std::size_t class_of(double samples_per_tick);
+  static void settle(Class& kind, const Tally& tally);
+
+  std::array<Class, kClasses> classes_{};
+  double idle_ = 0;       // mean demand of the lowest class, accesses per tick
+  std::size_t turn_ = 0;  // which outcomes are checked
+};
+
+}  // namespace tier

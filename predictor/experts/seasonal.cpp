@@ -1,0 +1,94 @@
+#include <vector>
+
+#include "predictor/experts/experts.h"
+#include "predictor/experts/period.h"
+
+namespace tier {
+namespace {
+
+constexpr std::uint64_t kEvery = 16;            // ticks between two looks for periods
+constexpr std::uint32_t kSeries = 96;           // looked at per target
+constexpr std::uint32_t kTogether = 8;          // at most so many neighbours make one series
+constexpr std::size_t kAverage = 1, kMean = 4;  // of kAverageRates: what stands in, what seasons deviate from
+
+class Seasonal final : public Expert {
+ public:
+  void observe(const RegionSnapshot&, const RegionStatistics& statistics) override {
+    match(statistics.groups());
+    if (++tick_ % kEvery != 0) return;
+    for (std::size_t g = 0; g < periods_.size(); ++g)
+      periods_[g].period = look(statistics, statistics.groups()[g]);
+  }
+
+  void forecast(const RegionStatistics& statistics, std::size_t horizon, const Rows& rows,
+                std::span<float> out) const override {
+    const float* const average = statistics.average(kAverage).data();
+    const float* const mean = statistics.average(kMean).data();
+    std::size_t group = 0;
+    rows.fill(out, [&](std::size_t row) {
+      const auto groups = statistics.groups();
+      while (row >= groups[group].first + groups[group].count) ++group;
+      const Period& period = periods_[group].period;
+      const SeasonalWindow window = period.window(horizon, statistics.past_known());
+      if (window.repeats == 0 || mean[row] == 0) return average[row];
+      const float season = season_of(statistics, row, period, window);
+      return std::max(0.0F, mean[row] + period.trust[horizon] * (season - mean[row]));
+    });
+  }
+
+  // A phase that has ended may be part of the season: whether it still holds is looked at with the next tick.
+  void forget() override { tick_ = kEvery - 1; }
+  std::size_t bytes_used() const override { return periods_.capacity() * sizeof(TargetPeriod); }
+
+ private:
+  struct TargetPeriod {
+    TargetId target;
+    Period period;
+  };
+
+  // Brings the periods in line with the targets; both are sorted.
+  void match(std::span<const RowGroup> groups) {
+    std::vector<TargetPeriod> matched;
+    matched.reserve(groups.size());
+    auto known = periods_.begin();
+    for (const RowGroup& group : groups) {
+      while (known != periods_.end() && known->target < group.target) ++known;
+      const bool same = known != periods_.end() && known->target == group.target;
+      matched.push_back({group.target, same ? known->period : Period{}});
+    }
+    periods_ = std::move(matched);
+  }
+
+  static float season_of(const RegionStatistics& statistics, std::size_t row, const Period& period,
+                         const SeasonalWindow& window) {
+    float sum = 0;
+    for (std::size_t k = 0; k < window.repeats; ++k)
+      for (std::size_t i = 0; i < window.width; ++i)
+        sum += statistics.past(row, window.back + k * period.ticks - i);
+    return sum / static_cast<float>(window.repeats * window.width);
+  }
+
+  // Neighbours are joined: what lies together is mostly used together, and has more samples together.
+  static Period look(const RegionStatistics& statistics, const RowGroup& group) {
+    const std::size_t length = statistics.past_known();
+    const std::uint32_t together = std::clamp(group.count / kSeries, 1U, kTogether);
+    const std::uint32_t step = std::max(group.count / kSeries, together);
+    std::vector<float> series;
+    for (std::uint32_t first = 0; first + together <= group.count; first += step) {
+      const std::size_t begin = series.size();
+      series.resize(begin + length);
+      for (std::uint32_t row = group.first + first; row < group.first + first + together; ++row)
+        for (std::size_t t = 0; t < length; ++t) series[begin + t] += statistics.past(row, length - 1 - t);
+    }
+    return find_period(series, length);
+  }
+
+  std::vector<TargetPeriod> periods_;
+  std::uint64_t tick_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Expert> make_seasonal_expert() { return std::make_unique<Seasonal>(); }
+
+}  // namespace tier
