@@ -50,9 +50,10 @@ struct PolicySettings {
   // node, a program that filled its memory in the lab had its hot regions pushed out ahead of cold new pages
   // (332 MiB demoted).
   double headroom_limit = 0.05;
-  // Ticks a region stays after a move, whatever the forecast. The costs alone already stop ping-pong; this
-  // bounds the harm of a forecast gone wrong.
-  std::uint32_t cooldown = 6;
+  // Ticks a region stays after a move, whatever the forecast: its place and what it is asked for there must
+  // be seen first. Costs and margin stop ping-pong; six ticks instead of two kept regions of short bursts out
+  // for four ticks too many (71 instead of 81 % of the gap closed, docs/benchmarks.md).
+  std::uint32_t cooldown = 2;
   // cgroup -> most of each faster tier's memory that its processes and those of cgroups below hold together,
   // 0..1. The innermost cgroup named counts. What is above is demoted, the least wanted first.
   std::map<std::string, double> fast_limits;
