@@ -40,6 +40,14 @@ class TomlReader {
     into = *value;
   }
 
+  void flag(const char* key, bool& into) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<bool>();
+    if (!value) return refuse(key, "must be true or false");
+    into = *value;
+  }
+
   void text(const char* key, std::string& into) {
     const toml::node* node = get(key);
     if (node == nullptr) return;

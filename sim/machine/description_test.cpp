@@ -76,15 +76,18 @@ capacity_mib = 8192
 latency_ns = 250
 bandwidth_gb_s = 20
 background_gb_s = 1.5
+[prefetch]
+on = false
 )";
   const auto machine = load_machine(written(good));
   ASSERT_TRUE(machine) << machine.error().text();
   EXPECT_EQ(machine->tiers[1].capacity, 8_GiB);
   EXPECT_DOUBLE_EQ(machine->tiers[1].background, 1.5e9);
   EXPECT_EQ(machine->migration.fixed, std::chrono::microseconds(100));
+  EXPECT_FALSE(machine->prefetch.on);
   EXPECT_DOUBLE_EQ(machine->tiers[0].load_curve[1].factor, 4);
 
-  const auto unknown = load_machine(written(good + "colour = \"red\"\n"));
+  const auto unknown = load_machine(written(good.substr(0, good.find("[prefetch]")) + "colour = \"red\"\n"));
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, testing::HasSubstr("tier[1].colour"));
   const auto broken = load_machine(written("name = \n"));

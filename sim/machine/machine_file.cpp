@@ -71,12 +71,10 @@ void read_machine(const toml::table& root, MachineDescription& machine, std::str
     read_migration(*migration, machine.migration, error);
   if (const toml::table* source = table.table("prefetch")) {
     TomlReader prefetch(*source, "prefetch.", error);
-    int on = machine.prefetch.on ? 1 : 0;
-    prefetch.integer("on", on, 0, 1);
+    prefetch.flag("on", machine.prefetch.on);
     prefetch.number("extra_traffic", machine.prefetch.extra_traffic, 0, kMost);
     prefetch.number("lead", machine.prefetch.lead, 1, kMost);
     prefetch.finish();
-    machine.prefetch.on = on == 1;
   }
   table.each("tier", [&](const toml::node& item) {
     if (!item.is_table()) return table.refuse("tier", "must be tables, [[tier]]");

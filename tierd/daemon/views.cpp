@@ -121,7 +121,7 @@ DecisionView decision_view(const Decision& decision) {
   view.to = decision.request.to.value;
   view.expected_benefit_seconds = decision.request.benefit.value;
   view.expected_cost_seconds = decision.request.cost.value;
-  if (decision.imagined) view.fate = "imagined";
+  if (decision.imagined) view.fate = decision.declined ? "declined" : "imagined";
   if (decision.report) {
     view.fate = to_string(decision.report->fate);
     view.moved_bytes = decision.report->moved.value;

@@ -220,8 +220,12 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
   }
   margin_.close_tick();
   std::erase_if(open_, [&](std::uint64_t id) {
-    const Decision* decision = find(id);
-    return decision == nullptr || decision->verdict != Verdict::kPending;
+    const auto it = decisions_.find(id);
+    if (it == decisions_.end()) return true;
+    if (it->second.verdict == Verdict::kPending) return false;
+    // What was declined has taught what it can; kept, it would push out what was done.
+    if (it->second.declined) decisions_.erase(it);
+    return true;
   });
   last_score_ = score_placement(snapshot, system, topology);
   totals_.demand += last_score_.demand;

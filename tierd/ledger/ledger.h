@@ -95,7 +95,7 @@ class Ledger {
   // Imagined requests for a region that still has an open one are left out: the same wish comes every tick.
   void record(const MigrationPlan& plan, bool imagined = false);
   // The plan's declined swaps are followed as if they had been made, so that the margin finds its way down
-  // again when swaps would win, and counted in no total.
+  // again when swaps would win; counted in no total, and forgotten when they are judged.
   // Reports on unknown (evicted) decisions are ignored.
   void report(const MigrationReport& report, Tick tick);
   // Adds the tick's demand to every open decision and closes those whose horizon has passed.

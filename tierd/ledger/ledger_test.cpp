@@ -213,19 +213,22 @@ TEST_F(LedgerTest, WhatTheMarginDeclinesTeachesItAndCountsNowhere) {
   }
   const LedgerTotals before = ledger_.totals();
   ASSERT_GT(ledger_.margin(), 1);
+  RegionStory story;
   for (int i = 0; i < 10; ++i) {
     MigrationPlan plan;
     plan.tick = {tick_};
     plan.declined = {request(0, true)};
     ledger_.record(plan);
-    for (int t = 0; t < 4; ++t) tick({5000});
+    tick({5000});
+    story = ledger_.explain(key(0));
+    for (int t = 1; t < 4; ++t) tick({5000});
   }
   EXPECT_EQ(ledger_.margin(), 1);
+  EXPECT_EQ(ledger_.find(next_id_ - 1), nullptr) << "judged and forgotten";
   EXPECT_EQ(ledger_.totals().planned, before.planned);
   EXPECT_EQ(ledger_.totals().scored, before.scored);
   EXPECT_EQ(ledger_.totals().cost, before.cost);
   EXPECT_EQ(ledger_.totals().realised, before.realised);
-  const RegionStory story = ledger_.explain(key(0));
   EXPECT_NE(story.text.find("declined"), std::string::npos) << story.text;
   EXPECT_TRUE(story.decisions.front().declined);
 }
