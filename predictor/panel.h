@@ -14,7 +14,7 @@ class Panel {
  public:
   // Members: all regions up to `least` of them; of more an eighth, but not fewer than `least` and not more
   // than `most`, give or take a factor of two.
-  explicit Panel(std::size_t least = 512, std::size_t most = 2048) : least_(least), most_(most) {}
+  explicit Panel(std::size_t least = 256, std::size_t most = 1024) : least_(least), most_(most) {}
 
   // After the statistics have seen the snapshot.
   void update(const RegionStatistics& statistics);

@@ -19,11 +19,11 @@ TEST(Panel, TakesAllOfFewAndAShareOfMany) {
     Panel panel;
     statistics.observe(snapshot_of(Samples(regions, 1.0)));
     panel.update(statistics);
-    if (regions <= 512) {
+    if (regions <= 500) {
       EXPECT_EQ(panel.rows().size(), regions);
     } else {
-      EXPECT_GT(panel.rows().size(), 200U);
-      EXPECT_LT(panel.rows().size(), 5000U);
+      EXPECT_GT(panel.rows().size(), 100U);
+      EXPECT_LT(panel.rows().size(), 2500U);
     }
   }
 }
