@@ -53,7 +53,7 @@ struct MigrationRequest {
 struct MigrationPlan {
   std::uint64_t sequence = 0;  // of the snapshot it was made from
   Tick tick;
-  std::vector<MigrationRequest> requests;  // execution order: demotions that make room come first
+  std::vector<MigrationRequest> requests;    // execution order: demotions that make room come first
   std::vector<MigrationRequest> declined{};  // promised to gain, but less than the margin asks for
 };
 
