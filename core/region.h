@@ -50,12 +50,11 @@ struct Region {
   std::uint32_t since_move = kNever;  // ticks since we last moved it
 };
 
-// How well samples show what is accessed on a node: samples per access there, 0 while not known. Stall
-// samples show a slow node better than a fast one, in proportion to its loaded latency; counted accesses all
-// nodes alike.
+// How well samples show what is accessed on a node, against other nodes and other ticks; 0 while not known.
+// Stall samples show a node in proportion to its loaded latency; counted accesses all nodes alike.
 struct NodeVisibility {
   NodeId node;
-  double samples_per_access = 0;
+  double visible = 0;
 };
 
 struct RegionSnapshot {

@@ -20,10 +20,10 @@ std::size_t Exposures::place_of(NodeId node) const {
 void Exposures::advance(const std::vector<NodeVisibility>& nodes, const RunLengths& runs,
                         RunLengths::Step step) {
   ++ticks_;
-  if (unit_ == 0 && !nodes.empty()) unit_ = nodes.back().samples_per_access;
+  if (unit_ == 0 && !nodes.empty()) unit_ = nodes.back().visible;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const bool known = unit_ > 0 && nodes[i].samples_per_access > 0;
-    const double visible = known ? std::clamp(nodes[i].samples_per_access / unit_, kLeast, kMost) : 1;
+    const bool known = unit_ > 0 && nodes[i].visible > 0;
+    const double visible = known ? std::clamp(nodes[i].visible / unit_, kLeast, kMost) : 1;
     if (i == places_.size()) places_.push_back({});
     Place& place = places_[i];
     if (place.node != nodes[i].node) place = {nodes[i].node, visible, visible, {}, {}};

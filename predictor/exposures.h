@@ -41,7 +41,7 @@ class Exposures {
   void update(Place& place, double visible, const RunLengths& runs, RunLengths::Step step) const;
 
   std::vector<Place> places_ = {Place{}};
-  double unit_ = 0;  // samples per access that count as 1
+  double unit_ = 0;  // visibility that counts as 1
   std::uint64_t ticks_ = 0;
 };
 

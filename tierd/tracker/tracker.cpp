@@ -9,11 +9,13 @@
 namespace tier {
 namespace {
 
-// Samples of all regions, discounted per tick: what one stands for changes with the sampling rate.
-struct SampleSums {
+// Samples by what their weight means, discounted per tick.
+struct SampleKinds {
   static constexpr double kKept = 0.8;
-  double stall = 0, accesses = 0, samples = 0;
+  double stalls = 0, counts = 0;
 };
+// Latency at which a stall sample shows a node as well as a counted access does; only ratios matter.
+constexpr double kPlainLatency = 100e-9;
 
 // Counters of the running tick and the history, for regions sampled lately only.
 struct Active {
@@ -32,7 +34,7 @@ struct Tracker::State {
   std::map<TargetId, TargetRegions> targets;
   std::vector<NodeId> upper_nodes;  // of all tiers but the slowest
   std::vector<NodeId> nodes;        // of all tiers, fastest first
-  SampleSums sums;
+  SampleKinds kinds;
   std::vector<Active> active;
   std::vector<std::uint32_t> free_slots;
   std::uint32_t now = 1;  // the running tick
@@ -92,8 +94,7 @@ bool Tracker::State::add_sample(TargetRegions& regions, const AccessSample& samp
   ++counters.samples;
   if (sample.type == AccessType::kStore) ++counters.writes;
   (sample.meaning == WeightMeaning::kStall ? counters.stall : counters.accesses) += sample.weight;
-  (sample.meaning == WeightMeaning::kStall ? sums.stall : sums.accesses) += sample.weight;
-  ++sums.samples;
+  ++(sample.meaning == WeightMeaning::kStall ? kinds.stalls : kinds.counts);
   return true;
 }
 
@@ -209,17 +210,18 @@ void Tracker::State::measure(Region& region, Active& counters, const SystemState
   counters.samples = counters.writes = 0;
 }
 
-// A sample of `stall` seconds on a node stands for stall / latency accesses there.
+// Not from the samples' weights: these change with the sampling rate and its estimate, on all nodes alike.
 std::vector<NodeVisibility> Tracker::State::visibility(const SystemState& system, Nanoseconds slowest) {
   std::vector<NodeVisibility> out;
+  const double samples = kinds.stalls + kinds.counts;
   for (const NodeId id : nodes) {
     const NodeState* node = system.find(id);
     const bool known = node != nullptr && node->loaded_latency.count() > 0;
     const double latency = seconds(known ? node->loaded_latency : slowest);
-    const double accesses = sums.accesses + (latency > 0 ? sums.stall / latency : 0);
-    out.push_back({id, accesses > 0 ? sums.samples / accesses : 0});
+    const double visible = kinds.stalls * latency / kPlainLatency + kinds.counts;
+    out.push_back({id, samples > 0 ? visible / samples : 0});
   }
-  sums.stall *= SampleSums::kKept, sums.accesses *= SampleSums::kKept, sums.samples *= SampleSums::kKept;
+  kinds.stalls *= SampleKinds::kKept, kinds.counts *= SampleKinds::kKept;
   return out;
 }
 

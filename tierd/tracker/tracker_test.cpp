@@ -105,23 +105,25 @@ TEST_F(TrackerTest, StallIsDividedByTheLatencyOfTheNodeThatServedIt) {
   for (const Region& region : snapshot.regions) EXPECT_NEAR(region.waited.value, stalled, 1e-15);
 }
 
-TEST_F(TrackerTest, TellsHowWellSamplesShowEachNode) {
+TEST_F(TrackerTest, StallSamplesShowANodeInProportionToItsLatency) {
   map(1, 4);
   place(1, 0, kFast);
   fold({sample(1, kBase, 3e-6, WeightMeaning::kStall), sample(1, kBase, 3e-6, WeightMeaning::kStall)});
   const auto stalls = close().visibility;
   ASSERT_EQ(stalls.size(), 2u);
   EXPECT_EQ(stalls[0].node, kFast);
-  EXPECT_NEAR(stalls[0].samples_per_access, 1.0 / 30, 1e-9);
-  EXPECT_NEAR(stalls[1].samples_per_access, 1.0 / 10, 1e-9);
-  const auto silent = close().visibility;
-  EXPECT_NEAR(silent[0].samples_per_access, 1.0 / 30, 1e-9) << "a silent tick changes nothing";
+  EXPECT_NEAR(stalls[1].visible / stalls[0].visible, 3, 1e-9);
+  fold({sample(1, kBase, 3e-5, WeightMeaning::kStall)});
+  EXPECT_NEAR(close().visibility[0].visible, stalls[0].visible, 1e-9) << "heavier samples show no more";
+  EXPECT_NEAR(close().visibility[0].visible, stalls[0].visible, 1e-9) << "a silent tick changes nothing";
 }
 
 TEST_F(TrackerTest, CountedAccessesShowAllNodesAlike) {
   map(1, 4);
+  EXPECT_EQ(close().visibility.at(0).visible, 0) << "not known before there is a sample";
   fold({sample(1, kBase, 50)});
-  for (const NodeVisibility& node : close().visibility) EXPECT_DOUBLE_EQ(node.samples_per_access, 0.02);
+  const auto counts = close().visibility;
+  EXPECT_DOUBLE_EQ(counts.at(0).visible, counts.at(1).visible);
 }
 
 TEST_F(TrackerTest, UnknownLatencyYieldsNoDemandFromStalls) {
