@@ -218,7 +218,9 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
     });
     if (all_ripe) judge(group, snapshot.tick);
   }
-  margin_.close_tick();
+  double waited = 0;
+  for (const Region& region : snapshot.regions) waited += region.waited.value;
+  margin_.close_tick(waited);
   std::erase_if(open_, [&](std::uint64_t id) {
     const auto it = decisions_.find(id);
     if (it == decisions_.end()) return true;

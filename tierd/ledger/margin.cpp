@@ -19,16 +19,20 @@ void Margin::add(double promise, double earned) {
   evidence.noise += earned * earned;
 }
 
-void Margin::close_tick() {
-  double earned = 0, noise = 0, most_earned = 0;
-  std::size_t best = kBounds - 1;
+void Margin::close_tick(double waited) {
+  waited_ += waited;
+  std::array<Evidence, kBounds> kept{};  // by bound: all that promised more
   for (std::size_t i = kBounds - 1; i-- > 0;) {
-    earned += above_[i].earned, noise += above_[i].noise;
-    const double perhaps = earned + kDoubt * std::sqrt(noise);
-    if (perhaps >= most_earned) most_earned = perhaps, best = i;
+    kept[i] = {kept[i + 1].earned + above_[i].earned, kept[i + 1].noise + above_[i].noise};
   }
+  double most = 0;
+  for (const Evidence& evidence : kept) most = std::max(most, evidence.earned);
+  const double slack = std::max(settings_.lost_share * most, settings_.waited_share * waited_);
+  std::size_t best = 0;
+  while (kept[best].earned + kDoubt * std::sqrt(kept[best].noise) + slack < most) ++best;
   value_ = bound(best);
   for (Evidence& evidence : above_) evidence.earned *= settings_.kept, evidence.noise *= settings_.kept;
+  waited_ *= settings_.kept;
 }
 
 }  // namespace tier

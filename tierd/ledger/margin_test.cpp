@@ -9,7 +9,7 @@ namespace {
 void run(Margin& margin, int ticks, int swaps, double promise, double earned) {
   for (int t = 0; t < ticks; ++t) {
     for (int i = 0; i < swaps; ++i) margin.add(promise, earned);
-    margin.close_tick();
+    margin.close_tick(0);
   }
 }
 
@@ -23,7 +23,7 @@ TEST(Margin, RisesAboveWhatLosesAndBelowWhatEarns) {
   Margin margin;
   for (int t = 0; t < 20; ++t) {
     for (int i = 0; i < 10; ++i) margin.add(3, -1e-3), margin.add(20, 5e-3);
-    margin.close_tick();
+    margin.close_tick(0);
   }
   EXPECT_GT(margin.value(), 3);
   EXPECT_LT(margin.value(), 20);
@@ -41,7 +41,7 @@ TEST(Margin, SecondsCountNotSwaps) {
   for (int t = 0; t < 20; ++t) {
     for (int i = 0; i < 9; ++i) margin.add(3, -1e-4);
     margin.add(3, 2e-3);
-    margin.close_tick();
+    margin.close_tick(0);
   }
   EXPECT_EQ(margin.value(), 1);
 }
@@ -49,7 +49,7 @@ TEST(Margin, SecondsCountNotSwaps) {
 TEST(Margin, AFewLossesWithinChanceChangeNothing) {
   Margin margin;
   margin.add(3, 1e-3), margin.add(3, -1.5e-3);
-  margin.close_tick();
+  margin.close_tick(0);
   EXPECT_EQ(margin.value(), 1);
 }
 
@@ -60,6 +60,23 @@ TEST(Margin, FallsAgainSoonAfterSwapsBeginToEarn) {
   int ticks = 0;
   while (margin.value() > 1 && ticks < 100) run(margin, 1, 10, 3, 1e-3), ++ticks;
   EXPECT_LE(ticks, 14) << "it must not remember longer than it learns";
+}
+
+TEST(Margin, ATrifleIsNotWorthABound) {
+  Margin margin;
+  for (int t = 0; t < 20; ++t) {
+    for (int i = 0; i < 10; ++i) margin.add(3, -1e-4), margin.add(40, 2e-3);
+    margin.close_tick(0);
+  }
+  EXPECT_EQ(margin.value(), 1) << "a twentieth of what the others earn";
+  Margin alone, waiting;
+  run(alone, 20, 10, 3, -1e-4);
+  for (int t = 0; t < 20; ++t) {
+    for (int i = 0; i < 10; ++i) waiting.add(3, -1e-4);
+    waiting.close_tick(0.5);
+  }
+  EXPECT_GT(alone.value(), 3);
+  EXPECT_EQ(waiting.value(), 1) << "a millisecond where programs wait for half a second";
 }
 
 TEST(Margin, WhatPromisesLessThanTheStartOrNothingIsNotLearntFrom) {
