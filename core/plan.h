@@ -27,8 +27,8 @@ struct MoveRationale {
   int horizon = 0;           // ticks
   Nanoseconds latency_from{}, latency_to{};
   double margin = 0;
-  double promise =
-      0;  // gain of the whole swap, less what its victims lose, over its cost; 0: not made for gain
+  // Gain of the whole swap, less what its victims lose, over its cost; 0: not made for gain.
+  double promise = 0;
   std::uint64_t partner = 0;     // request id of the other half of a swap; 0: none
   RegionKey beaten;              // a promotion's: region it displaces; a displaced region's: the winner
   StallSeconds beaten_value{0};  // what the alternative was worth

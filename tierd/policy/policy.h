@@ -51,8 +51,8 @@ struct PolicySettings {
   // (332 MiB demoted).
   double headroom_limit = 0.05;
   // Ticks a region stays after a move, whatever the forecast: its place and what it is asked for there must
-  // be seen first. Costs and margin stop ping-pong; six ticks instead of two kept regions of short bursts out
-  // for four ticks too many (71 instead of 81 % of the gap closed, docs/benchmarks.md).
+  // be seen first. Costs and margin stop ping-pong; more keeps regions of short bursts out (six ticks 71 %,
+  // three 80 %, one 82 % of the gap closed, docs/benchmarks.md).
   std::uint32_t cooldown = 2;
   // cgroup -> most of each faster tier's memory that its processes and those of cgroups below hold together,
   // 0..1. The innermost cgroup named counts. What is above is demoted, the least wanted first.
