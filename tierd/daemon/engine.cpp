@@ -86,10 +86,9 @@ PolicyInput Engine::policy_input() const {
   prices.fixed = costs.promotion.fixed;
   prices.promote_seconds_per_byte = costs.promotion.seconds_per_byte;
   prices.demote_seconds_per_byte = costs.demotion.seconds_per_byte;
-  return {state_.snapshot, state_.forecasts, topology_,
-          state_.system,   policy_targets_,  allocation_rates_,
-          prices,          ledger_.margin(), settings_.ledger.margin.start,
-          next_request_,   settings_.policy};
+  return {state_.snapshot,        state_.forecasts,  topology_,       state_.system,
+          policy_targets_,        allocation_rates_, prices,          ledger_.margin(),
+          ledger_.least_margin(), next_request_,     settings_.policy};
 }
 
 Standing Engine::standing(const RegionKey& key) const { return explain_standing(policy_input(), key); }

@@ -105,6 +105,7 @@ class Ledger {
   const LedgerTotals& totals() const { return totals_; }
   const TickScore& last_score() const { return last_score_; }
   double margin() const { return margin_.value(); }
+  double least_margin() const { return settings_.margin.start; }
 
   const Decision* find(std::uint64_t request_id) const;
   RegionStory explain(const RegionKey& key) const;

@@ -89,7 +89,7 @@ class LoopSimulation {
     prices.fixed = Nanoseconds{static_cast<std::int64_t>(settings_.move_seconds * 1e9)};
     prices.promote_seconds_per_byte = prices.demote_seconds_per_byte = 0;
     plan_ = make_plan({snapshot, forecasts, topology_, system, targets, allocation, prices, ledger_.margin(),
-                       LedgerSettings{}.margin.start, next_id_, settings_.policy});
+                       ledger_.least_margin(), next_id_, settings_.policy});
     next_id_ += plan_.requests.size();
     ledger_.record(plan_);
     return out;
