@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/forecast.h"
+#include "core/node_context.h"
 #include "core/region.h"
 
 namespace tier {
@@ -19,6 +20,8 @@ class Forecaster {
  public:
   virtual ~Forecaster() = default;
   virtual std::string name() const = 0;
+  // The state of the node in the tick that is forecast next. Optional; without it nothing is known of it.
+  virtual void observe(const NodeContext& /*node*/) {}
   // Forecasts for every region of the snapshot, in its order.
   virtual ForecastSet forecast(const RegionSnapshot& snapshot) = 0;
   virtual std::size_t bytes_used() const = 0;  // heap memory

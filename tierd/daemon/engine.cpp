@@ -67,6 +67,7 @@ void Engine::tick() {
   fresh_reports_.clear();
   allocation_rates_ = allocation_.rates();
   phase("score", since);
+  forecaster_->observe(context_of(topology_, state_.system));
   state_.forecasts = forecaster_->forecast(state_.snapshot);
   phase("forecast", since);
   decide();

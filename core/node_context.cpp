@@ -1,0 +1,71 @@
+#include "core/node_context.h"
+
+#include <algorithm>
+
+namespace tier {
+namespace {
+
+int distance_of(const TierTopology& topology, std::size_t node) {
+  int nearest = 0;
+  for (std::size_t other = 0; other < topology.nodes.size(); ++other) {
+    const auto& row = topology.nodes[other].distances;
+    if (!topology.nodes[other].has_cpus || node >= row.size()) continue;
+    if (nearest == 0 || row[node] < nearest) nearest = row[node];
+  }
+  return nearest;
+}
+
+TierContext tier_context(const TierTopology& topology, const SystemState& system, const Tier& tier) {
+  TierContext out;
+  out.rank = tier.rank;
+  std::int64_t latency = 0, known = 0;
+  std::uint64_t bandwidth = 0;
+  bool all_bandwidths = true;
+  for (std::size_t i = 0; i < topology.nodes.size(); ++i) {
+    const NumaNode& node = topology.nodes[i];
+    if (std::find(tier.nodes.begin(), tier.nodes.end(), node.id) == tier.nodes.end()) continue;
+    const NodeState* const now = system.find(node.id);
+    out.total += now != nullptr ? now->total : node.total;
+    out.free += now != nullptr ? now->free : node.free;
+    const Nanoseconds loaded = now != nullptr ? now->loaded_latency : tier.unloaded_latency;
+    if (loaded.count() > 0) latency += loaded.count(), ++known;
+    if (node.read_bandwidth) bandwidth += node.read_bandwidth->value;
+    all_bandwidths &= node.read_bandwidth.has_value();
+    const int distance = distance_of(topology, i);
+    if (out.distance == 0 || distance < out.distance) out.distance = distance;
+  }
+  if (known > 0) out.loaded_latency = Nanoseconds{latency / known};
+  if (all_bandwidths && bandwidth > 0) out.bandwidth = Bytes{bandwidth};
+  return out;
+}
+
+}  // namespace
+
+const char* to_string(NodeMetric metric) {
+  static constexpr std::array<const char*, kNodeMetrics> kNames = {"memory-pressure-some",
+                                                                   "memory-pressure-full",
+                                                                   "cpu-pressure-some",
+                                                                   "power",
+                                                                   "temperature",
+                                                                   "fast-bandwidth-used",
+                                                                   "slow-bandwidth-used",
+                                                                   "migrated",
+                                                                   "refaults",
+                                                                   "fast-free",
+                                                                   "prefetch",
+                                                                   "sampled"};
+  return kNames[static_cast<std::size_t>(metric)];
+}
+
+NodeContext context_of(const TierTopology& topology, const SystemState& system) {
+  NodeContext context;
+  for (const Tier& tier : topology.tiers) context.tiers.push_back(tier_context(topology, system, tier));
+  context[NodeMetric::kMemoryPressureSome] = system.memory_pressure_some;
+  context[NodeMetric::kCpuPressureSome] = system.cpu_pressure_some;
+  if (!context.tiers.empty() && context.tiers[0].total.value > 0)
+    context[NodeMetric::kFastFree] =
+        static_cast<double>(context.tiers[0].free.value) / static_cast<double>(context.tiers[0].total.value);
+  return context;
+}
+
+}  // namespace tier
