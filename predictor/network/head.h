@@ -1,0 +1,30 @@
+// From what the network's last layer says to forecasts of demand.
+//
+// Per horizon: mean = Σ softmax(gates)_k · baseline_k · exp(residual), the residual held to ±kMostResidual by
+// a hyperbolic tangent; low = mean · σ(l), high = mean · (1 + exp(u)) + exp(u) · unit, the last held below
+// kMostSpread. With residual 0 the mean is a mixture of the baselines: the network cannot be far worse than
+// the best of them.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "predictor/network/shape.h"
+
+namespace tier {
+
+inline constexpr float kMostResidual = 2;  // of the log of the factor: 7.4 times up or down
+inline constexpr float kMostSpread = 6;    // of u
+
+// For `rows` regions; all by row, the last index runs fastest.
+struct HeadInput {
+  std::span<const float> outputs;    // rows x kHeadOutputs
+  std::span<const float> baselines;  // rows x kHorizons x kBaselines; accesses per tick, not negative
+  float unit = 0;                    // accesses per sample, or any other level below which nothing is told
+};
+struct HeadOutput {
+  std::span<float> low, mean, high;  // rows x kHorizons; accesses per tick
+};
+void apply_head(const HeadInput& in, const HeadOutput& out);
+
+}  // namespace tier
