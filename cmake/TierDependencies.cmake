@@ -8,6 +8,10 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(benchmark REQUIRED)
+# Not by oneDNN's own CMake package: Debian 12's asks for OpenCL's headers, which Debian's does not install and we do not use.
+find_library(TIERD_DNNL_LIBRARY dnnl REQUIRED)
+find_path(TIERD_DNNL_INCLUDE dnnl.hpp REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)  # oneDNN's threads; we only tell it to use none
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
 pkg_check_modules(LIBSYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(NUMA REQUIRED IMPORTED_TARGET numa)
