@@ -1,9 +1,9 @@
 // From what the network's last layer says to forecasts of demand.
 //
 // Per horizon: mean = Σ softmax(gates)_k · baseline_k · exp(residual), the residual held to ±kMostResidual by
-// a hyperbolic tangent; low = mean · σ(l), high = mean · (1 + exp(u)) + exp(u) · unit, the last held below
-// kMostSpread. With residual 0 the mean is a mixture of the baselines: the network cannot be far worse than
-// the best of them.
+// a hyperbolic tangent; low = mean · σ(l), high = mean · (1 + exp(u)) + exp(u) · unit, u held to ±kMostSpread
+// likewise. With residual 0 the mean is a mixture of the baselines: the network cannot be far worse than the
+// best of them. An output that is no number makes forecasts that are none.
 #pragma once
 
 #include <cstddef>
@@ -26,5 +26,14 @@ struct HeadOutput {
   std::span<float> low, mean, high;  // rows x kHorizons; accesses per tick
 };
 void apply_head(const HeadInput& in, const HeadOutput& out);
+
+// Gradients of a loss: to the forecasts in, to the network's outputs out.
+struct HeadGradient {
+  std::span<const float> d_low, d_mean, d_high;  // rows x kHorizons
+  // The losses of low and high move their own outputs alone, not the mean, which has a loss of its own.
+  bool stop_at_mean = true;
+  std::span<float> d_outputs;  // rows x kHeadOutputs
+};
+void apply_head_backward(const HeadInput& in, const HeadGradient& gradient);
 
 }  // namespace tier
