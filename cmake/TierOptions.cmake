@@ -1,5 +1,6 @@
 # Warnings, sanitizers and the compiler cache: one interface target that every library and program of ours links.
 set(TIERD_SANITIZE "" CACHE STRING "Comma-separated sanitizers, for example address,undefined or thread")
+option(TIERD_FUZZ "Build the libFuzzer programs and everything with their coverage; needs clang++" OFF)
 option(TIERD_ASSERTIONS "Keep the standard library's assertions on in optimised builds" OFF)
 
 add_library(tier_options INTERFACE)
@@ -15,6 +16,12 @@ endif()
 if(TIERD_SANITIZE)
   target_compile_options(tier_options INTERFACE -fsanitize=${TIERD_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(tier_options INTERFACE -fsanitize=${TIERD_SANITIZE})
+endif()
+if(TIERD_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "TIERD_FUZZ needs clang++ (fix: cmake --preset fuzz)")
+  endif()
+  target_compile_options(tier_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 find_program(TIERD_CCACHE ccache)
