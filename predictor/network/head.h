@@ -10,6 +10,7 @@
 #include <span>
 
 #include "predictor/network/shape.h"
+#include "predictor/network/vector_code.h"
 
 namespace tier {
 
@@ -25,7 +26,7 @@ struct HeadInput {
 struct HeadOutput {
   std::span<float> low, mean, high;  // rows x kHorizons; accesses per tick
 };
-void apply_head(const HeadInput& in, const HeadOutput& out);
+void apply_head(const HeadInput& in, const HeadOutput& out, VectorCode code = best_vector_code());
 
 // Gradients of a loss: to the forecasts in, to the network's outputs out.
 struct HeadGradient {
@@ -34,6 +35,7 @@ struct HeadGradient {
   bool stop_at_mean = true;
   std::span<float> d_outputs;  // rows x kHeadOutputs
 };
-void apply_head_backward(const HeadInput& in, const HeadGradient& gradient);
+void apply_head_backward(const HeadInput& in, const HeadGradient& gradient,
+                         VectorCode code = best_vector_code());
 
 }  // namespace tier

@@ -30,7 +30,9 @@ struct Case {
     for (auto* gradient : {&d_low, &d_mean, &d_high}) fill(*gradient, kRows * kCount, 0, 0.01);
     for (auto* forecast : {&low, &mean, &high}) forecast->resize(kRows * kCount);
   }
-  void apply() { apply_head({outputs, baselines, unit}, {low, mean, high}); }
+  void apply(VectorCode code = best_vector_code()) {
+    apply_head({outputs, baselines, unit}, {low, mean, high}, code);
+  }
 };
 
 // The header's formulas in double.
@@ -48,9 +50,12 @@ Expected expected(const Case& c, std::size_t row, std::size_t h) {
   return {mean / (1 + std::exp(-double{out[8]})), mean, mean * (1 + spread) + spread * c.unit};
 }
 
-TEST(Head, ForecastsAreThoseOfTheFormulas) {
+class Codes : public ::testing::TestWithParam<VectorCode> {};
+INSTANTIATE_TEST_SUITE_P(Head, Codes, ::testing::Values(VectorCode::kPortable, best_vector_code()));
+
+TEST_P(Codes, ForecastsAreThoseOfTheFormulas) {
   Case c;
-  c.apply();
+  c.apply(GetParam());
   for (std::size_t row = 0; row < kRows; ++row)
     for (std::size_t h = 0; h < kCount; ++h) {
       const Expected e = expected(c, row, h);
@@ -78,10 +83,10 @@ TEST(Head, ExtremeOutputsAreHeldAndWhatIsNoNumberShows) {
 }
 
 // Central differences, in double through the formulas, of every output.
-void check_gradient(bool stop) {
+void check_gradient(bool stop, VectorCode code) {
   Case c;
   std::vector<float> gradient(c.outputs.size());
-  apply_head_backward({c.outputs, c.baselines, c.unit}, {c.d_low, c.d_mean, c.d_high, stop, gradient});
+  apply_head_backward({c.outputs, c.baselines, c.unit}, {c.d_low, c.d_mean, c.d_high, stop, gradient}, code);
   for (std::size_t row = 0; row < kRows; ++row)
     for (std::size_t h = 0; h < kCount; ++h)
       for (std::size_t i = 0; i < kHeadPerHorizon; ++i) {
@@ -102,22 +107,35 @@ void check_gradient(bool stop) {
         EXPECT_NEAR(gradient[output], difference / taken, 1e-5 * size) << row << " " << h << " " << i;
       }
 }
-TEST(Head, GradientIsThatOfFiniteDifferences) { check_gradient(false); }
-TEST(Head, GradientOfTheQuantilesStopsAtTheMean) { check_gradient(true); }
+TEST_P(Codes, GradientIsThatOfFiniteDifferences) { check_gradient(false, GetParam()); }
+TEST_P(Codes, GradientOfTheQuantilesStopsAtTheMean) { check_gradient(true, GetParam()); }
+
+// Of one number, all lanes alike.
+using Four = Vector<VectorCode::kPortable>;
+float exp_of(float x) {
+  Four result;
+  vector_exp(Four{x, x, x, x}, result);
+  return result[2];
+}
+float tanh_of(float x) {
+  Four result;
+  vector_tanh(Four{x, x, x, x}, result);
+  return result[1];
+}
 
 TEST(VectorMath, ExpAndTanhAreThoseOfTheLibrary) {
   for (double x = -86; x < 86; x += 0.0137)
-    EXPECT_NEAR(vector_exp(static_cast<float>(x)) / std::exp(static_cast<double>(static_cast<float>(x))), 1,
+    EXPECT_NEAR(exp_of(static_cast<float>(x)) / std::exp(static_cast<double>(static_cast<float>(x))), 1,
                 1e-6);
   for (double x = 1e-6; x < 40; x *= 1.003)
     for (const double signed_x : {x, -x}) {
       const auto rounded = static_cast<float>(signed_x);
-      EXPECT_NEAR(vector_tanh(rounded) / std::tanh(double{rounded}), 1, 1e-6) << x;
+      EXPECT_NEAR(tanh_of(rounded) / std::tanh(double{rounded}), 1, 1e-6) << x;
     }
-  EXPECT_EQ(vector_exp(0), 1);
-  EXPECT_EQ(vector_tanh(0), 0);
-  EXPECT_GT(vector_exp(-1e30F), 0);
-  EXPECT_TRUE(std::isfinite(vector_exp(1e30F)) && std::isnan(vector_exp(std::nanf(""))));
+  EXPECT_EQ(exp_of(0), 1);
+  EXPECT_EQ(tanh_of(0), 0);
+  EXPECT_GT(exp_of(-1e30F), 0);
+  EXPECT_TRUE(std::isfinite(exp_of(1e30F)) && std::isnan(exp_of(std::nanf(""))));
 }
 
 }  // namespace
