@@ -244,6 +244,20 @@ TEST(Runner, AMissedRosterEndsAllHistories) {
   EXPECT_EQ(more.step(*runner, shape, 6), Steady(30).step(*fresh, shape, 6));
 }
 
+TEST(Runner, RegionsThatLeftMakeRoomForOthers) {
+  const NetworkShape shape{24, 8, 3};
+  const auto runner = make(shape, RunnerKind::kStreaming);
+  ASSERT_TRUE(runner->set_weights(testing::random_weights(shape, 1)));
+  Steady steady(700);
+  std::size_t early = 0;
+  for (std::uint32_t tick = 0; tick < 20; ++tick) {
+    for (Region& region : steady.snapshot.regions) region.key.start += 1'000'000 * kDefaultRegionSize.value;
+    steady.step(*runner, shape, tick);
+    if (tick == 4) early = runner->bytes_used();
+  }
+  EXPECT_EQ(runner->bytes_used(), early);
+}
+
 TEST(Runner, ReachesNoRowWhenTheTimeIsUpBefore) {
   const NetworkShape shape{24, 8, 1};
   const auto runner = make(shape, RunnerKind::kPyramid);
