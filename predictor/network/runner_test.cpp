@@ -164,7 +164,7 @@ INSTANTIATE_TEST_SUITE_P(Golden, Runners,
                                            NetworkShape{24, 8, 4}, NetworkShape{24, 16, 0},
                                            NetworkShape{24, 16, 1}, NetworkShape{24, 16, 2},
                                            NetworkShape{24, 16, 3}, NetworkShape{24, 16, 4},
-                                           NetworkShape{8, 24, 2}, NetworkShape{64, 64, 1}),
+                                           NetworkShape{8, 24, 2}, NetworkShape{64, 32, 1}),
                          [](const auto& shape) {
                            return "F" + std::to_string(shape.param.features) + "C" +
                                   std::to_string(shape.param.channels) + "B" +
@@ -179,6 +179,7 @@ TEST_P(Runners, AllGiveWhatTheDenseFormGives) {
     ASSERT_TRUE(runner);
     play.check(*runner);
   }
+  if (GetParam().blocks > 2) return;  // slow, and the same code
   for (const RunnerKind kind : {RunnerKind::kStreaming, RunnerKind::kPyramid}) {
     SCOPED_TRACE(std::string("portable ") + name_of(kind));
     play.check(*make(GetParam(), kind, VectorCode::kPortable));
