@@ -105,22 +105,36 @@ Nanoseconds TierdPolicy::step(Machine& machine) {
   return kNever;
 }
 
-PolicyEntry tierd_entry() {
+namespace {
+
+PolicyEntry entry_of(const char* name, const char* description, const char* forecaster) {
   PolicyEntry entry;
-  entry.name = "tierd";
-  entry.description = "this project's own engine, reactive forecast";
-  entry.make = [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
+  entry.name = name;
+  entry.description = description;
+  entry.make = [forecaster](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
     auto settings = tierd_with(context.settings);
     if (!settings) return tl::make_unexpected(settings.error());
+    if (forecaster != nullptr) settings->engine.forecaster = forecaster;
     return std::make_unique<TierdPolicy>(std::move(*settings), context.seed);
   };
-  entry.sweep = {{},
-                 {{"horizon", 4}},
-                 {{"interval_s", 0.5}},
-                 {{"rate_mib_s", 1024}},
-                 {{"samples_per_second", 8000}},
-                 {{"demotion_caution", 1}}};
+  entry.sweep = {{}};
   return entry;
+}
+
+}  // namespace
+
+std::vector<PolicyEntry> tierd_entries() {
+  std::vector<PolicyEntry> entries = {
+      entry_of("tierd", "this project's own engine as installed, reactive forecast", nullptr),
+      entry_of("tierd-switch", "the same, with the forecaster that did best lately", "switch"),
+  };
+  entries[0].sweep = {{},
+                      {{"horizon", 4}},
+                      {{"interval_s", 0.5}},
+                      {{"rate_mib_s", 1024}},
+                      {{"samples_per_second", 8000}},
+                      {{"demotion_caution", 1}}};
+  return entries;
 }
 
 }  // namespace tier::sim

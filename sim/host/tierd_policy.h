@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "migrator/migrator.h"
 #include "sim/host/platform.h"
@@ -46,7 +47,7 @@ class TierdPolicy final : public TieringPolicy {
   std::optional<Nanoseconds> next_move_;  // none: until the next tick there is nothing to move
 };
 
-// The table's line for it; `forecaster` as in the configuration.
-PolicyEntry tierd_entry();
+// The table's lines for it: "tierd" as installed, and one more for every forecaster worth comparing with it.
+std::vector<PolicyEntry> tierd_entries();
 
 }  // namespace tier::sim

@@ -55,6 +55,33 @@ TEST(TierdPolicy, UnknownSettingsAreRefused) {
   EXPECT_FALSE(tierd_with({{"aggressiveness", 11}}));
 }
 
+TEST(TierdPolicy, EveryEntryNamesAForecasterThatExists) {
+  for (const PolicyEntry& entry : tierd_entries()) {
+    const auto policy = entry.make(PolicyContext{});
+    ASSERT_TRUE(policy) << entry.name;
+    Machine machine(plain_machine(20), workloads(hot_last(5)), **policy);
+    ASSERT_TRUE(run(machine, **policy)) << entry.name;
+    EXPECT_GT(dynamic_cast<TierdPolicy&>(**policy).engine().state().ticks, 0U) << entry.name;
+    PolicyContext wrong;
+    wrong.settings = {{"aggressiveness", 11}};
+    EXPECT_FALSE(entry.make(wrong)) << entry.name;
+  }
+}
+
+TEST(TierdPolicy, TheForecasterIsWhatTellsTheEntriesApart) {
+  std::vector<std::string> names;
+  for (const PolicyEntry& entry : tierd_entries()) {
+    const auto policy = entry.make(PolicyContext{});
+    ASSERT_TRUE(policy);
+    Machine machine(plain_machine(20), workloads(hot_last(5)), **policy);
+    ASSERT_TRUE(run(machine, **policy));
+    names.push_back(dynamic_cast<TierdPolicy&>(**policy).engine().state().forecasts.forecaster);
+  }
+  EXPECT_EQ(names[0], EngineSettings{}.forecaster);
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end());
+}
+
 TEST(SimulatedPlatform, MappingsFollowAllocationsAndReleases) {
   FirstTouch placer;
   Machine machine(plain_machine(20), workloads(hot_last(5)), placer);

@@ -144,7 +144,7 @@ const std::vector<PolicyEntry>& all_policies() {
   static const std::vector<PolicyEntry> all = [] {
     const auto table = policy_table();
     std::vector<PolicyEntry> list(table.begin(), table.end());
-    list.push_back(tierd_entry());
+    for (PolicyEntry& entry : tierd_entries()) list.push_back(std::move(entry));
     return list;
   }();
   return all;
