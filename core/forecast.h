@@ -26,6 +26,10 @@ struct ForecastSet {
   std::uint64_t sequence = 0;  // of the snapshot it was made from
   std::string forecaster;
   std::vector<DemandForecast> forecasts;  // same order as the snapshot's regions
+  // How much of the distance from the mean to a quantile a choice should heed, 0..1. Whoever takes the best
+  // of many takes the most overrated too, so noisy means need it; means that are held to what came need
+  // little.
+  double caution = 1;
 };
 
 }  // namespace tier

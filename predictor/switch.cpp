@@ -58,7 +58,7 @@ ForecastSet Switch::forecast(const RegionSnapshot& snapshot) {
   learn();
   bar();
   elect();
-  ForecastSet set{snapshot.sequence, name(), {}};
+  ForecastSet set{snapshot.sequence, name(), {}, settings_.caution};
   set.forecasts.resize(snapshot.regions.size());
   const double weight = statistics_.sample_weight();
   for (std::size_t row = 0; row < set.forecasts.size(); ++row)

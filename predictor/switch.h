@@ -31,6 +31,7 @@ struct SwitchSettings {
   double drift = 0.85;
   double kept_on_drift = 0.3;     // of all scores
   std::uint64_t barred_for = 64;  // ticks, after a forecast that is no number
+  double caution = 0.25;          // see ForecastSet
 };
 
 struct ExpertStatus {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "sim/host/foresight.h"
+
 namespace tier::sim {
 namespace {
 
@@ -78,6 +80,8 @@ void TierdPolicy::start(Machine& machine) {
       {},         Pid{1},     [&machine] {
                       return static_cast<std::int64_t>(machine.now().count()); }};
   parts.sources.push_back(std::move(source));
+  if (!known_.empty())
+    parts.forecaster = std::make_unique<Foresight>(machine, known_, settings_.engine.interval);
   auto engine = Engine::create(std::move(parts), settings_.engine);
   if (engine) engine_ = std::move(*engine);
   next_tick_ = machine.now() + settings_.engine.interval;
@@ -134,6 +138,15 @@ std::vector<PolicyEntry> tierd_entries() {
                       {{"rate_mib_s", 1024}},
                       {{"samples_per_second", 8000}},
                       {{"demotion_caution", 1}}};
+  PolicyEntry& foresight = entries.emplace_back(
+      entry_of("tierd-foresight", "the same, with forecasts that know the future: what is left to the policy",
+               nullptr));
+  foresight.oracle = true;
+  foresight.make = [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
+    auto settings = tierd_with(context.settings);
+    if (!settings) return tl::make_unexpected(settings.error());
+    return std::make_unique<TierdPolicy>(std::move(*settings), context.seed, context.workloads);
+  };
   return entries;
 }
 

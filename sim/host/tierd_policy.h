@@ -29,7 +29,9 @@ Result<TierdSettings> tierd_with(const PolicySettingsMap& overrides);
 
 class TierdPolicy final : public TieringPolicy {
  public:
-  TierdPolicy(TierdSettings settings, std::uint64_t seed) : settings_(std::move(settings)), seed_(seed) {}
+  // `known`: workloads of the machine, whose future is then known instead of forecast; see foresight.h.
+  TierdPolicy(TierdSettings settings, std::uint64_t seed, std::vector<WorkloadFactory> known = {})
+      : settings_(std::move(settings)), seed_(seed), known_(std::move(known)) {}
   ~TierdPolicy() override;
   void start(Machine& machine) override;
   Nanoseconds step(Machine& machine) override;
@@ -39,6 +41,7 @@ class TierdPolicy final : public TieringPolicy {
  private:
   TierdSettings settings_;
   std::uint64_t seed_;
+  std::vector<WorkloadFactory> known_;
   std::unique_ptr<SimulatedPlatform> platform_;
   std::shared_ptr<ManualExecutor> executor_;
   std::unique_ptr<Migrator> migrator_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/host/foresight.h"
 #include "sim/host/run.h"
 #include "sim/machine/machine_fixture.h"
 
@@ -55,6 +56,36 @@ TEST(TierdPolicy, UnknownSettingsAreRefused) {
   EXPECT_FALSE(tierd_with({{"aggressiveness", 11}}));
 }
 
+TEST(TierdPolicy, ForesightTellsWhatComes) {
+  const auto context_workload = [] { return workloads(hot_last(20)); };
+  FirstTouch placer;
+  Machine machine(plain_machine(20), context_workload(), placer);
+  ASSERT_TRUE(machine.start());
+  const WorkloadFactory open = [&]() -> Result<std::unique_ptr<Workload>> {
+    return std::move(context_workload().front());
+  };
+  Foresight foresight(machine, {open}, std::chrono::seconds(1));
+  RegionSnapshot snapshot;
+  for (const tier::sim::Region region : {3U, 60U}) {
+    snapshot.regions.emplace_back();
+    snapshot.regions.back().key.start = machine.address_of(region);
+  }
+  machine.advance(std::chrono::seconds(3));
+  ForecastSet set;
+  for (int tick = 0; tick < 8; ++tick) {
+    machine.advance(std::chrono::milliseconds(500));
+    set = foresight.forecast(snapshot);
+  }
+  ASSERT_EQ(set.forecasts.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double now = machine.demand_rate(*machine.region_at(snapshot.regions[i].key.start));
+    EXPECT_NEAR(set.forecasts[i].horizons[0].mean, now, 0.1 * now);
+  }
+  machine.advance(std::chrono::hours(1));
+  set = foresight.forecast(snapshot);
+  EXPECT_EQ(set.forecasts[0].horizons[2].mean, 0) << "after its end";
+}
+
 TEST(TierdPolicy, EveryEntryNamesAForecasterThatExists) {
   for (const PolicyEntry& entry : tierd_entries()) {
     const auto policy = entry.make(PolicyContext{});
@@ -78,6 +109,7 @@ TEST(TierdPolicy, TheForecasterIsWhatTellsTheEntriesApart) {
     names.push_back(dynamic_cast<TierdPolicy&>(**policy).engine().state().forecasts.forecaster);
   }
   EXPECT_EQ(names[0], EngineSettings{}.forecaster);
+  names.pop_back();  // foresight, of which nothing is known here
   std::sort(names.begin(), names.end());
   EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end());
 }

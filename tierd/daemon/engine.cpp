@@ -19,7 +19,7 @@ Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Forec
 }
 
 Result<std::unique_ptr<Engine>> Engine::create(EngineParts parts, EngineSettings settings) {
-  auto forecaster = make_forecaster(settings.forecaster);
+  auto forecaster = parts.forecaster ? std::move(parts.forecaster) : make_forecaster(settings.forecaster);
   if (!forecaster) {
     std::string known;
     for (const auto& entry : forecaster_table())

@@ -55,6 +55,7 @@ struct EngineParts {
   std::vector<std::unique_ptr<AccessSource>> sources;  // started
   Pid self_pid;
   std::function<std::int64_t()> unix_now;
+  std::unique_ptr<Forecaster> forecaster{};  // none: the one that the settings name
 };
 
 // Per target, since it was added.

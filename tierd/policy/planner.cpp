@@ -15,6 +15,8 @@ constexpr double kAverage = 1.01;
 // Of the demand that would even the latencies out if they rose in proportion to it; they rise more steeply
 // near saturation, and a tier that sways between two costs more than one that leans.
 constexpr double kReliefShare = 0.25;
+// Times the cost of a swap that is to be undone.
+constexpr double kUndone = 2;
 
 std::vector<double> tier_totals(const Valuation& value) {
   std::vector<double> bytes(static_cast<std::size_t>(value.ranks()), 0);
@@ -30,6 +32,7 @@ Planner::Planner(const PolicyInput& input)
     : input_(input),
       value_(input),
       limits_(input.settings.fast_limits, tier_totals(value_)),
+      span_(value_.last_span()),
       budget_(static_cast<double>(input.settings.bytes_per_tick.value)),
       declined_budget_(budget_),
       next_id_(input.next_request_id) {
@@ -96,11 +99,11 @@ std::size_t Planner::node_below(const Candidate& candidate, int rank,
 }
 
 double Planner::loss_density(const Candidate& candidate) const {
-  return candidate.possibly / candidate.bytes;
+  return candidate.possibly[span_] / candidate.bytes;
 }
 
-MigrationRequest Planner::request(std::size_t index, std::size_t to, MoveReason reason, double benefit,
-                                  double cost) {
+MigrationRequest Planner::request(std::size_t index, std::size_t to, MoveReason reason, std::size_t span,
+                                  double benefit, double cost) {
   Candidate& candidate = candidates_[index];
   const PlanNode& source = value_.nodes()[candidate.node];
   const PlanNode& destination = value_.nodes()[to];
@@ -117,8 +120,8 @@ MigrationRequest Planner::request(std::size_t index, std::size_t to, MoveReason 
   request.bytes = candidate.region->resident;
   request.benefit = {benefit};
   request.cost = {cost};
-  request.why = {candidate.forecast,
-                 value_.horizon(),
+  request.why = {candidate.forecast->horizons[span],
+                 kHorizons[span],
                  nanoseconds(source.latency),
                  nanoseconds(destination.latency),
                  input_.margin,
@@ -144,7 +147,7 @@ void Planner::account(const MigrationRequest& request, std::size_t index, std::s
 }
 
 void Planner::add(std::size_t index, std::size_t to, MoveReason reason, double benefit, double cost) {
-  account(request(index, to, reason, benefit, cost), index, to);
+  account(request(index, to, reason, value_.last_span(), benefit, cost), index, to);
 }
 
 void Planner::leave_offline_nodes() {
@@ -153,15 +156,16 @@ void Planner::leave_offline_nodes() {
     if (value_.nodes()[candidates_[i].node].leaving) leaving.push_back(i);
   }
   std::stable_sort(leaving.begin(), leaving.end(), [&](std::size_t a, std::size_t b) {
-    return candidates_[a].forecast.mean > candidates_[b].forecast.mean;
+    return value_.forecast(candidates_[a]).mean > value_.forecast(candidates_[b]).mean;
   });
   for (const std::size_t i : leaving) {
     const Candidate& candidate = candidates_[i];
     const std::size_t to = node_below(candidate, -1, {});
     if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) continue;
     const PlanNode& from = value_.nodes()[candidate.node];
-    add(i, to, MoveReason::kNodeOffline, value_.benefit(candidate.forecast.mean, from, value_.nodes()[to]),
-        value_.cost(candidate, false));
+    const double benefit =
+        value_.benefit(value_.forecast(candidate).mean, value_.last_span(), from, value_.nodes()[to]);
+    add(i, to, MoveReason::kNodeOffline, benefit, value_.cost(candidate, false));
   }
 }
 
@@ -189,7 +193,8 @@ void Planner::demote(std::size_t index, MoveReason reason) {
   const PlanNode& from = value_.nodes()[candidate.node];
   const std::size_t to = node_below(candidate, from.rank, {});
   if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) return;
-  add(index, to, reason, value_.benefit(candidate.possibly, from, value_.nodes()[to]),
+  const std::size_t span = value_.last_span();
+  add(index, to, reason, value_.benefit(candidate.possibly[span], span, from, value_.nodes()[to]),
       value_.cost(candidate, false));
 }
 
@@ -201,12 +206,12 @@ void Planner::keep_headroom(std::size_t index) {
   if (sooner_below(node) != value_.nodes().size()) return;  // new pages are better off there anyway
   double demand = 0, bytes = 0;
   for (const Candidate& candidate : candidates_) {
-    if (candidate.node == index) demand += candidate.forecast.mean, bytes += candidate.bytes;
+    if (candidate.node == index) demand += value_.forecast(candidate).mean, bytes += candidate.bytes;
   }
   Ranking order = insiders(index);
   for (std::size_t i = 0; i < order.size() && node.free < node.headroom; ++i) {
     const Candidate& candidate = candidates_[order.at(i)];
-    if (candidate.forecast.mean * bytes > demand * candidate.bytes * kAverage) continue;
+    if (value_.forecast(candidate).mean * bytes > demand * candidate.bytes * kAverage) continue;
     demote(order.at(i), MoveReason::kHeadroom);
   }
 }
@@ -234,13 +239,21 @@ Ranking Planner::outsiders(int rank) const {
     const Candidate& candidate = candidates_[i];
     const PlanNode& here = nodes[candidate.node];
     if (candidate.settled || here.rank <= rank || here.leaving) continue;
-    const double density = candidate.surely * (here.latency - fastest) / candidate.bytes;
+    const double density = candidate.surely[span_] * (here.latency - fastest) / candidate.bytes;
     if (density > 0) entries.push_back({density, static_cast<std::uint32_t>(i)});
   }
   return Ranking(std::move(entries));
 }
 
+// What pays within the shortest span comes first: what is wanted later can come up later. What pays later
+// only must not lose before.
 void Planner::improve(int rank) {
+  const std::size_t last = value_.last_span();
+  for (std::size_t span = value_.shaped() ? 0 : last; span <= last; ++span) improve_over(span, rank);
+}
+
+void Planner::improve_over(std::size_t span, int rank) {
+  span_ = span;
   const auto& nodes = value_.nodes();
   inside_.assign(nodes.size(), {});
   inside_next_.assign(nodes.size(), 0);
@@ -268,16 +281,40 @@ bool Planner::try_promotion(std::size_t index, int rank) {
   swap.to = best_node(candidate, rank);
   if (swap.to == value_.nodes().size()) return false;
   const PlanNode& from = value_.nodes()[candidate.node];
-  swap.gain = value_.benefit(candidate.surely, from, value_.nodes()[swap.to]);
+  swap.gain = benefits(candidate.surely, from, value_.nodes()[swap.to]);
   swap.cost = value_.cost(candidate, true);
   swap.bytes = candidate.bytes;
-  return swap.pays(input_.least_margin) && choose_victims(swap) && settle(swap);
+  return pays(swap, input_.least_margin) && choose_victims(swap) && settle(swap);
+}
+
+BySpan Planner::benefits(const BySpan& per_tick, const PlanNode& from, const PlanNode& to) const {
+  BySpan seconds{};
+  for (std::size_t span = 0; span <= value_.last_span(); ++span)
+    seconds[span] = value_.benefit(per_tick[span], span, from, to);
+  return seconds;
+}
+
+// Over the span that is being ranked. One that earned more in it than it does in the end will be undone.
+bool Planner::pays(const Swap& swap, double margin) const {
+  for (std::size_t span = 0; value_.shaped() && span < span_; ++span)
+    if (swap.net(span) < 0) return false;
+  const bool undone = swap.net(value_.last_span()) < swap.net(span_);
+  return swap.net(span_) > margin * swap.cost * (undone ? kUndone : 1);
+}
+
+// Over which it earns most, of those from the running one on.
+std::size_t Planner::best_span(const Swap& swap) const {
+  std::size_t best = span_;
+  for (std::size_t span = span_; span <= value_.last_span(); ++span)
+    if (swap.net(span) > swap.net(best)) best = span;
+  return best;
 }
 
 // Into the plan, or where the margin stands against it among the declined. False: not worth it, or no budget.
 bool Planner::settle(const Swap& swap) {
-  if (!swap.pays(input_.least_margin)) return false;
-  const bool declined = !swap.pays(input_.margin);
+  if (!pays(swap, input_.least_margin)) return false;
+  const bool declined = !pays(swap, input_.margin);
+  if (declined && best_span(swap) != span_) return false;  // it comes again
   if (swap.bytes > (declined ? declined_budget_ : budget_)) return false;
   commit(swap, declined);
   return true;
@@ -307,10 +344,10 @@ void Planner::relieve(std::size_t index) {
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const Candidate& candidate = candidates_[i];
     if (candidate.node != index) continue;
-    demand += candidate.forecast.mean;
+    demand += value_.forecast(candidate).mean;
     const bool may = !candidate.settled && value_.allowed(candidate, value_.nodes()[to]);
-    if (may && candidate.surely > 0)
-      entries.push_back({candidate.surely / candidate.bytes, static_cast<std::uint32_t>(i)});
+    if (may && candidate.surely[span_] > 0)
+      entries.push_back({candidate.surely[span_] / candidate.bytes, static_cast<std::uint32_t>(i)});
   }
   double left = kReliefShare * (1 - value_.nodes()[to].latency / from.latency) * demand;
   Ranking order(std::move(entries));
@@ -320,10 +357,10 @@ void Planner::relieve(std::size_t index) {
     if (below.free - candidate.bytes < below.headroom) return;
     Swap swap;
     swap.winner = order.at(i), swap.to = to, swap.reason = MoveReason::kRelief;
-    swap.gain = value_.benefit(candidate.surely, from, below);
+    swap.gain = benefits(candidate.surely, from, below);
     swap.cost = value_.cost(candidate, false), swap.bytes = candidate.bytes;
     if (!settle(swap)) return;
-    left -= candidate.forecast.mean;
+    left -= value_.forecast(candidate).mean;
   }
 }
 
@@ -342,7 +379,7 @@ bool Planner::choose_victims(Swap& swap) {
     if (victim.settled || (above > 0 && !own) || !place_victim(swap, index, taken)) continue;
     missing -= victim.bytes;
     if (own) above -= victim.bytes;
-    if (!swap.pays(input_.least_margin)) return false;
+    if (!pays(swap, input_.least_margin)) return false;
   }
   return missing <= 0 && above <= 0;
 }
@@ -368,7 +405,8 @@ bool Planner::place_victim(Swap& swap, std::size_t index, std::vector<double>& t
   taken[to] += victim.bytes;
   swap.victims.push_back(index);
   swap.victim_nodes.push_back(to);
-  swap.loss -= value_.benefit(victim.possibly, nodes[swap.to], nodes[to]);
+  const BySpan benefit = benefits(victim.possibly, nodes[swap.to], nodes[to]);
+  for (std::size_t span = 0; span <= value_.last_span(); ++span) swap.loss[span] -= benefit[span];
   swap.cost += value_.cost(victim, false);
   swap.bytes += victim.bytes;
   return true;
@@ -378,7 +416,8 @@ void Planner::commit(const Swap& swap, bool declined) {
   const RegionKey winner_key = candidates_[swap.winner].region->key;
   const bool up = swap.reason == MoveReason::kDemandRising;
   const double winner_cost = value_.cost(candidates_[swap.winner], up);
-  const double promise = (swap.gain - swap.loss) / swap.cost;
+  const std::size_t span = best_span(swap);
+  const double promise = swap.net(span) / swap.cost;
   const std::uint64_t first_id = next_id_;
   const std::uint64_t winner_id = swap.winner_first ? first_id : first_id + swap.victims.size();
   const auto finish = [&](MigrationRequest made, std::size_t candidate, std::size_t to) {
@@ -388,24 +427,24 @@ void Planner::commit(const Swap& swap, bool declined) {
     plan_.declined.push_back(made);
   };
   const auto win = [&] {
-    MigrationRequest made = request(swap.winner, swap.to, swap.reason, swap.gain, winner_cost);
+    MigrationRequest made = request(swap.winner, swap.to, swap.reason, span, swap.gain[span], winner_cost);
     if (!swap.victims.empty()) {
       made.why.partner = swap.winner_first ? winner_id + 1 : first_id;
       made.why.beaten = candidates_[swap.victims[0]].region->key;
-      made.why.beaten_value = {swap.loss};
+      made.why.beaten_value = {swap.loss[span]};
     }
     finish(made, swap.winner, swap.to);
   };
   if (swap.winner_first) win();
   for (std::size_t i = 0; i < swap.victims.size(); ++i) {
     const Candidate& victim = candidates_[swap.victims[i]];
-    const double benefit =
-        value_.benefit(victim.possibly, value_.nodes()[swap.to], value_.nodes()[swap.victim_nodes[i]]);
-    MigrationRequest made = request(swap.victims[i], swap.victim_nodes[i], MoveReason::kDisplaced, benefit,
-                                    value_.cost(victim, false));
+    const double benefit = value_.benefit(victim.possibly[span], span, value_.nodes()[swap.to],
+                                          value_.nodes()[swap.victim_nodes[i]]);
+    MigrationRequest made = request(swap.victims[i], swap.victim_nodes[i], MoveReason::kDisplaced, span,
+                                    benefit, value_.cost(victim, false));
     made.why.partner = winner_id;
     made.why.beaten = winner_key;
-    made.why.beaten_value = {swap.gain};
+    made.why.beaten_value = {swap.gain[span]};
     finish(made, swap.victims[i], swap.victim_nodes[i]);
   }
   if (!swap.winner_first) win();

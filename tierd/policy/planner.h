@@ -20,11 +20,12 @@ class Planner {
     std::size_t to = 0;  // node
     std::vector<std::size_t> victims;
     std::vector<std::size_t> victim_nodes;  // alike
-    double gain = 0, loss = 0, cost = 0;    // seconds
+    BySpan gain{}, loss{};                  // seconds
+    double cost = 0;                        // seconds
     double bytes = 0;
     bool winner_first = false;  // the slower node is full: go through the faster one's headroom
     MoveReason reason = MoveReason::kDemandRising;
-    bool pays(double margin) const { return gain - loss > margin * cost; }
+    double net(std::size_t span) const { return gain[span] - loss[span]; }
   };
 
   void demote_first();
@@ -34,6 +35,10 @@ class Planner {
   void count_holdings();
   void demote(std::size_t candidate, MoveReason reason);
   void improve(int rank);
+  void improve_over(std::size_t span, int rank);
+  bool pays(const Swap& swap, double margin) const;
+  std::size_t best_span(const Swap& swap) const;
+  BySpan benefits(const BySpan& per_tick, const PlanNode& from, const PlanNode& to) const;
   void relieve(std::size_t node);
   std::size_t sooner_below(const PlanNode& node) const;
 
@@ -51,8 +56,8 @@ class Planner {
   // First node with room of the tiers below `rank`.
   std::size_t node_below(const Candidate& candidate, int rank, const std::vector<double>& taken) const;
   double loss_density(const Candidate& candidate) const;
-  MigrationRequest request(std::size_t candidate, std::size_t to, MoveReason reason, double benefit,
-                           double cost);
+  MigrationRequest request(std::size_t candidate, std::size_t to, MoveReason reason, std::size_t span,
+                           double benefit, double cost);
   void add(std::size_t candidate, std::size_t to, MoveReason reason, double benefit, double cost);
   void account(const MigrationRequest& request, std::size_t candidate, std::size_t to);
   bool fits_budget(double bytes) const { return bytes <= budget_; }
@@ -61,6 +66,7 @@ class Planner {
   Valuation value_;
   FastLimits limits_;
   std::vector<Candidate> candidates_;
+  std::size_t span_ = 0;                  // over which is being ranked, see improve()
   std::vector<Ranking> inside_;           // by node; built for the tier being improved
   std::vector<std::size_t> inside_next_;  // first of inside_ that may still be displaced
   MigrationPlan plan_;

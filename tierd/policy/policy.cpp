@@ -28,7 +28,8 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   }
   if (here.rank == 0) return {"it is in the fastest tier", {}, {}, {}};
   if (better == nullptr) return {"its process may use no faster node", {}, {}, {}};
-  const double benefit = value.benefit(candidate.surely, here, *better);
+  const std::size_t span = value.last_span();
+  const double benefit = value.benefit(candidate.surely[span], span, here, *better);
   const double cost = value.cost(candidate, true);
   Standing standing{{}, better->id, StallSeconds{benefit}, StallSeconds{cost}};
   if (candidate.settled) {

@@ -1,8 +1,10 @@
 // Decides which regions move where, in seconds of stall. Pure: the same input gives the same plan.
 //
-// Benefit of holding region r on node a instead of b over horizon H: demand(r, H) · (L_b - L_a) seconds, with
-// loaded latencies. The low quantile of the forecast speaks for a promotion, the high one against a demotion.
-// A swap is made while benefit(in) - benefit(out) > margin · (cost(in) + cost(out)).
+// Benefit of holding region r on node a instead of b over the next H ticks: demand(r, H) · (L_b - L_a)
+// seconds, with loaded latencies. Part of the forecast's doubt speaks against a promotion, and against a
+// demotion. A swap is made while benefit(in) - benefit(out) > margin · (cost(in) + cost(out)) for the
+// shortest of the horizons for which it is so, if it loses in none that is shorter: what is wanted later can
+// wait.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +24,14 @@ namespace tier {
 
 // Each with default, unit and reason.
 struct PolicySettings {
-  // Ticks over which a move must pay for itself; one of kHorizons. A phase that lasts ten seconds or more at
-  // one tick a second is then worth following.
+  // Ticks within which a move must pay for itself; one of kHorizons. The shorter ones are looked at too. A
+  // phase that lasts ten seconds or more at one tick a second is then worth following.
   int horizon = 16;
   // How much of the forecast's uncertainty counts, 0..1: 0 is its mean; 1 puts what a promotion gains at the
   // low quantile, what a demotion loses at the high one. A promotion on thin evidence buys noise. A demotion
   // on thin evidence is undone a few ticks later, while waiting for certainty that a region has gone cold
   // keeps the new hot one out: measured on a hot set that moves every 20 ticks, 1 instead of 0.1 loses 15 of
-  // 100 accesses from the fast tier (closed_loop_test.cpp).
+  // 100 accesses from the fast tier (closed_loop_test.cpp). Times ForecastSet::caution.
   double promotion_caution = 1.0;
   double demotion_caution = 0.1;
   // Least price of a second of our own move work, in seconds of stall. Where CPUs are idle nobody waits for

@@ -59,6 +59,12 @@ class PolicyTest : public ::testing::Test {
     return snapshot_.regions.back();
   }
   Region& add(int on, double demand) { return add(on, demand * 0.8, demand, demand * 1.2); }
+  // By span, without uncertainty.
+  Region& add_shaped(int on, float next, float soon, float late) {
+    Region& region = add(on, 0);
+    forecasts_.forecasts.back().horizons = {{{next, next, next}, {soon, soon, soon}, {late, late, late}}};
+    return region;
+  }
   void fill_fast(double demand) {
     while (node(0).free.value >= kRegion) add(0, demand);
   }
@@ -136,6 +142,51 @@ TEST_F(PolicyTest, TellsWhatTheMarginDeclines) {
   EXPECT_EQ(plan().requests.size(), 2u);
 }
 
+TEST_F(PolicyTest, WhatIsWantedLaterDoesNotDisplaceWhatIsWantedNow) {
+  settings_.headroom_share = 0;
+  while (node(0).free.value >= kRegion) add_shaped(0, 1e5F, 1e5F, 2e4F);
+  add_shaped(1, 0, 0, 1e5F);
+  EXPECT_TRUE(plan().requests.empty()) << "its time comes, and so will its move";
+}
+
+TEST_F(PolicyTest, WhatIsWantedLaterComesUpOnceNothingIsLost) {
+  settings_.headroom_share = 0;
+  while (node(0).free.value >= kRegion) add_shaped(0, 0, 0, 2e4F);
+  const RegionKey later = add_shaped(1, 0, 1e3F, 1e5F).key;
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u);
+  EXPECT_EQ(made.requests[1].key, later);
+  EXPECT_EQ(made.requests[1].why.horizon, 16) << "over which it earns most";
+}
+
+TEST_F(PolicyTest, WhatIsWantedNextComesUpFirstAndIsToldOverItsTime) {
+  settings_.headroom_share = 0;
+  settings_.bytes_per_tick = {2 * kRegion};  // one swap
+  while (node(0).free.value >= kRegion) add_shaped(0, 1e3F, 1e3F, 3e4F);
+  add_shaped(1, 0, 2e4F, 4e4F);
+  const RegionKey next = add_shaped(1, 4e4F, 4e4F, 1e4F).key;
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u);
+  EXPECT_EQ(made.requests[1].key, next) << "the other gains more over all ticks, but not yet";
+  EXPECT_EQ(made.requests[1].why.horizon, 4);
+  EXPECT_NEAR(made.requests[1].benefit.value, 4e4 * 4 * 150e-9, 1e-9);
+  EXPECT_FLOAT_EQ(made.requests[1].why.forecast.mean, 4e4F);
+}
+
+TEST_F(PolicyTest, ASwapThatWillBeUndonePaysForBothWays) {
+  settings_.headroom_share = 0;
+  while (node(0).free.value >= kRegion) add_shaped(0, 0, 0, 3e4F);
+  // Four ticks at 150 ns earn once and a half what the two moves cost, and the one there is wanted again
+  // later.
+  const double cost = 2 * (500e-6 + 0.25e-9 * kRegion);
+  const auto soon = static_cast<float>(1.5 * cost / (4 * 150e-9));
+  add_shaped(1, soon, soon, soon / 4);
+  EXPECT_TRUE(plan().requests.empty());
+  forecasts_.forecasts.back().horizons[1].mean *= 2;
+  forecasts_.forecasts.back().horizons[1].low *= 2;
+  EXPECT_EQ(plan().requests.size(), 2u);
+}
+
 // HBM at light load, or a fast tier full of traffic.
 TEST_F(PolicyTest, RelievesATierThatAnswersLaterThanTheOneBelow) {
   for (int i = 0; i < 20; ++i) add(0, i == 7 ? 3 * kTick : kTick);
@@ -178,6 +229,8 @@ TEST_F(PolicyTest, EveryWaitingThreadCounts) {
 TEST_F(PolicyTest, NeedsEvidence) {
   add(1, 0, 10000, 50000);
   EXPECT_TRUE(plan().requests.empty()) << "hot on average, but it may as well be cold";
+  forecasts_.caution = 0.5;
+  EXPECT_EQ(plan().requests.size(), 1u) << "that average has been held to what came";
 }
 
 TEST_F(PolicyTest, SwapsTheWorstInsiderForTheBestOutsider) {

@@ -26,9 +26,8 @@ double headroom_of(const PlanNode& node, const PolicyInput& input) {
 Valuation::Valuation(const PolicyInput& input) : input_(input) {
   // The longest horizon not beyond the asked one.
   for (std::size_t i = 0; i < kHorizons.size(); ++i) {
-    if (kHorizons[i] <= input.settings.horizon || i == 0) horizon_index_ = i;
+    if (kHorizons[i] <= input.settings.horizon || i == 0) last_span_ = i;
   }
-  horizon_ = kHorizons[horizon_index_];
   for (const Target& target : input.targets) targets_[target.id] = &target;
   for (const Region& region : input.snapshot.regions) waiting_[region.key.target] += region.waited.value;
   build_nodes();
@@ -103,16 +102,20 @@ void Valuation::fill(Candidate& candidate, const Region& region, const DemandFor
                      const Target* target) const {
   candidate.region = &region;
   candidate.target = target;
-  candidate.forecast = forecast.horizons[horizon_index_];
-  const DemandQuantiles& q = candidate.forecast;
-  candidate.surely = q.mean - input_.settings.promotion_caution * (q.mean - q.low);
-  candidate.possibly = q.mean + input_.settings.demotion_caution * (q.high - q.mean);
+  candidate.forecast = &forecast;
+  const double promotion = input_.settings.promotion_caution * input_.forecasts.caution;
+  const double demotion = input_.settings.demotion_caution * input_.forecasts.caution;
+  for (std::size_t span = 0; span <= last_span_; ++span) {
+    const DemandQuantiles& q = forecast.horizons[span];
+    candidate.surely[span] = q.mean - promotion * (q.mean - q.low);
+    candidate.possibly[span] = q.mean + demotion * (q.high - q.mean);
+  }
   candidate.bytes = static_cast<double>(region.resident.value);
   candidate.node = index_of(region.node);
   candidate.settled = region.since_move < input_.settings.cooldown;
 }
 
-std::vector<Candidate> Valuation::candidates() const {
+std::vector<Candidate> Valuation::candidates() {
   std::vector<Candidate> list;
   const auto& regions = input_.snapshot.regions;
   list.reserve(regions.size());
@@ -120,8 +123,10 @@ std::vector<Candidate> Valuation::candidates() const {
   for (std::size_t i = 0; i < regions.size(); ++i) {
     const TargetId id = regions[i].key.target;
     if (target == nullptr || target->id != id) target = target_of(id);
-    if (obstacle(regions[i], target) == nullptr)
-      fill(list.emplace_back(), regions[i], input_.forecasts.forecasts[i], target);
+    if (obstacle(regions[i], target) != nullptr) continue;
+    const DemandForecast& forecast = input_.forecasts.forecasts[i];
+    fill(list.emplace_back(), regions[i], forecast, target);
+    shaped_ = shaped_ || forecast.horizons[0].mean != forecast.horizons[last_span_].mean;
   }
   return list;
 }
@@ -130,8 +135,8 @@ bool Valuation::allowed(const Candidate& candidate, const PlanNode& node) const 
   return node.usable && !node.leaving && contains(candidate.target->allowed_nodes, node.id);
 }
 
-double Valuation::benefit(double per_tick, const PlanNode& from, const PlanNode& to) const {
-  return per_tick * horizon_ * (from.latency - to.latency);
+double Valuation::benefit(double per_tick, std::size_t span, const PlanNode& from, const PlanNode& to) const {
+  return per_tick * kHorizons[span] * (from.latency - to.latency);
 }
 
 double Valuation::work(const Candidate& candidate, bool promotion) const {
@@ -147,7 +152,7 @@ double Valuation::wait_for_page(const Candidate& candidate, double away) const {
   const double tick = std::max(seconds(input_.snapshot.interval), 1e-3);
   const auto waiting = waiting_.find(candidate.target->id);
   const double threads = std::max(1.0, waiting == waiting_.end() ? 0 : waiting->second / tick);
-  const double rate = candidate.forecast.mean / tick / threads;
+  const double rate = forecast(candidate).mean / tick / threads;
   if (rate * away < 1e-6) return 0;
   return threads * (away + std::expm1(-rate * away) / rate);
 }

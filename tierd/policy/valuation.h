@@ -1,6 +1,7 @@
 // What holding a region somewhere is worth, and what moving it costs, in seconds. Private to the policy.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
@@ -19,12 +20,15 @@ struct PlanNode {
   bool leaving = false;                      // going offline: gives, never receives
 };
 
+// By span: over the next kHorizons[span] ticks.
+using BySpan = std::array<double, kHorizons.size()>;
+
 struct Candidate {
   const Region* region = nullptr;
   const Target* target = nullptr;
-  DemandQuantiles forecast;
-  double surely = 0, possibly = 0;  // demand per tick that speaks for a promotion, against a demotion
-  std::size_t node = 0;             // index into Valuation::nodes()
+  const DemandForecast* forecast = nullptr;
+  BySpan surely{}, possibly{};  // demand per tick that speaks for a promotion, against a demotion
+  std::size_t node = 0;         // index into Valuation::nodes()
   double bytes = 0;
   int limit = -1;        // its cgroup's entry in FastLimits; -1: none
   bool settled = false;  // moved so lately that it stays, or in this plan already
@@ -37,16 +41,22 @@ class Valuation {
   std::vector<PlanNode>& nodes() { return nodes_; }
   const std::vector<PlanNode>& nodes() const { return nodes_; }
   int ranks() const { return ranks_; }  // number of tiers
-  int horizon() const { return horizon_; }
+  // The policy's horizon; spans up to it are looked at.
+  std::size_t last_span() const { return last_span_; }
+  // Some forecast differs between the spans: what is wanted next is not what will be wanted later.
+  bool shaped() const { return shaped_; }
+  const DemandQuantiles& forecast(const Candidate& candidate) const {
+    return candidate.forecast->horizons[last_span_];
+  }
 
   // Regions that may move: resident, not pinned, of a known target, on a node that may give.
-  std::vector<Candidate> candidates() const;
+  std::vector<Candidate> candidates();
   // Null when it may move, else why not: a clause that follows "it stays because".
   const char* obstacle(const Region& region) const;
 
   bool allowed(const Candidate& candidate, const PlanNode& node) const;
-  // Seconds gained over the horizon by serving `per_tick` accesses from `to` instead of `from`.
-  double benefit(double per_tick, const PlanNode& from, const PlanNode& to) const;
+  // Seconds gained over a span by serving `per_tick` accesses from `to` instead of `from`.
+  double benefit(double per_tick, std::size_t span, const PlanNode& from, const PlanNode& to) const;
   // Seconds of our own work that moving it takes.
   double work(const Candidate& candidate, bool promotion) const;
   // Seconds that moving it costs: the work, and what the program waits for a page on its way.
@@ -67,8 +77,8 @@ class Valuation {
   std::unordered_map<TargetId, double> waiting_;  // thread-seconds of this tick
   std::vector<PlanNode> nodes_;
   int ranks_ = 0;
-  int horizon_ = 0;
-  std::size_t horizon_index_ = 0;
+  std::size_t last_span_ = 0;
+  bool shaped_ = false;
 };
 
 }  // namespace tier

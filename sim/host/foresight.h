@@ -1,0 +1,38 @@
+// A forecaster that knows the workloads: what tierd's own engine would do with perfect forecasts. Between it
+// and the oracles lies what the policy leaves, between it and tierd what the forecaster leaves.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "predictor/forecaster.h"
+#include "sim/policies/need.h"
+
+namespace tier::sim {
+
+class Foresight final : public Forecaster {
+ public:
+  // `machine` runs `workloads` and must outlive this; `tick` is the length of one tick.
+  Foresight(const Machine& machine, const std::vector<WorkloadFactory>& workloads, Nanoseconds tick);
+
+  std::string name() const override { return "foresight"; }
+  ForecastSet forecast(const RegionSnapshot& snapshot) override;
+  std::size_t bytes_used() const override;
+
+ private:
+  // Intervals pass as fast as the last ones did.
+  struct Job {
+    LookAhead ahead;
+    double pace = 1;  // seconds per interval
+    std::uint64_t done = 0;
+    double since = 0;  // seconds, when the pace was last looked at
+  };
+  void look(Job& job, std::size_t number);
+
+  const Machine& machine_;
+  double tick_;
+  std::vector<Job> jobs_;
+  std::array<std::vector<Need>, kHorizons.size()> needs_;  // per tick, by region of the machine
+};
+
+}  // namespace tier::sim
