@@ -13,6 +13,7 @@ constexpr double kKept = 0.98;       // of the sums, per tick: 50 ticks
 constexpr double kLeastRows = 30;    // before them a class has kUnknownShape
 constexpr double kUnknownShape = 2;  // of the Gamma: an error of 70 % of the forecast
 constexpr double kLeastBias = 0.25, kMostBias = 4;
+constexpr double kSteadyingRows = 30, kLeastSpread = 0.01;  // that speak for a slope of 1, a tenth apart
 constexpr double kSteadyingSamples = 5;  // that speak for an unbiased forecast in every class
 // Where the 0.9 quantile of a Gamma of given mean lies highest; smaller shapes would bring it down again.
 constexpr double kLeastHighShape = 0.4;
@@ -66,7 +67,8 @@ void ErrorSpread::add(const Outcomes& outcomes, std::size_t candidate, std::size
   const double scale = ticks / weight;  // accesses per tick to samples over the horizon
   const double kept = std::pow(kKept, static_cast<double>(kScoredEvery[horizon]));
   for (Class& kind : classes_)
-    kind.forecast *= kept, kind.came *= kept, kind.rows *= kept, kind.error *= kept, kind.square *= kept;
+    kind.forecast *= kept, kind.came *= kept, kind.rows *= kept, kind.error *= kept, kind.square *= kept,
+        kind.product *= kept;
   std::array<Tally, kClasses> tallies{};
   const std::size_t stride = outcomes.size() / kChecked + 1;
   const auto forecast = outcomes.of(candidate);
@@ -76,14 +78,14 @@ void ErrorSpread::add(const Outcomes& outcomes, std::size_t candidate, std::size
     Class& kind = classes_[c];
     const double error = count - kind.centre * mean;
     kind.forecast += mean, kind.came += count, kind.rows += 1;
-    kind.error += error * error, kind.square += mean * mean;
+    kind.error += error * error, kind.square += mean * mean, kind.product += mean * count;
     if ((i + turn_) % stride != 0 || !(mean > 0)) continue;
     tallies[c].rows += 1;
     tallies[c].low += in_low_tail(count, kind.centre * mean, kind.low_shape);
     tallies[c].high += in_high_tail(count, kind.centre * mean, kind.high_shape);
   }
   ++turn_;
-  for (std::size_t c = 0; c < kClasses; ++c) settle(classes_[c], tallies[c]);
+  for (std::size_t c = 0; c < kClasses; ++c) settle(classes_[c], tallies[c]), regress(classes_[c], scale);
   idle_ = classes_[0].rows > 0 ? classes_[0].came / classes_[0].rows / scale : 0;
 }
 
@@ -110,9 +112,23 @@ void ErrorSpread::settle(Class& kind, const Tally& tally) {
   kind.high_ratio = static_cast<float>(kind.centre * gamma_ratios(kind.high_shape).high);
 }
 
-DemandQuantiles ErrorSpread::about(float mean, double weight) const {
-  const std::size_t c = weight > 0 ? class_of(mean / weight) : 0;
+// A few rows speak for a slope of 1.
+void ErrorSpread::regress(Class& kind, double scale) {
+  if (kind.rows < kLeastRows || !(kind.forecast > 0)) return;
+  const double mean = kind.forecast / kind.rows;
+  const double steady = kSteadyingRows * kLeastSpread * mean * mean;
+  const double variance = kind.square - kind.forecast * mean, together = kind.product - kind.came * mean;
+  kind.slope = static_cast<float>(std::clamp((together + steady) / (variance + steady), 0.0, 1.0));
+  kind.about = static_cast<float>(mean / scale);
+  kind.regressed = true;
+}
+
+DemandQuantiles ErrorSpread::about(float forecast, double weight, const ErrorSpread& sooner) const {
+  const std::size_t c = weight > 0 ? class_of(forecast / weight) : 0;
   const Class& kind = classes_[c];
+  const Class& line = kind.regressed ? kind : sooner.classes_[c];
+  const bool within = c > 0 && c + 1 < kClasses;  // the ends are open
+  const float mean = !within ? forecast : std::max(0.0F, line.about + line.slope * (forecast - line.about));
   // Of a region that nobody has seen at work: as the others of its kind, exponentially distributed.
   constexpr double kHighOfExponential = 2.302585;
   const double least_high = c == 0 ? kHighOfExponential * idle_ : 0;

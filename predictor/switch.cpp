@@ -48,6 +48,20 @@ Switch::Switch(SwitchSettings settings, std::span<const ExpertEntry> table)
   }
 }
 
+void Switch::observe(const NodeContext& node) {
+  fast_bytes_ = node.tiers.size() > 1 ? static_cast<double>(node.tiers.front().total.value) : 0;
+}
+
+// Of the snapshot's regions those that fit into the fast tier, 0..1. What is quiet does not compete for it.
+double Switch::fast_share(const RegionSnapshot& snapshot) const {
+  const auto listed = static_cast<double>(snapshot.regions.size());
+  if (!(listed > 0)) return 0;
+  double bytes = 0;
+  for (const Region& region : snapshot.regions) bytes += static_cast<double>(region.resident.value);
+  if (fast_bytes_ > 0 && bytes > 0) return std::min(1.0, fast_bytes_ / bytes);
+  return std::min(1.0, settings_.fast_share * (listed + static_cast<double>(snapshot.quiet)) / listed);
+}
+
 ForecastSet Switch::forecast(const RegionSnapshot& snapshot) {
   ++tick_;
   statistics_.observe(snapshot);
@@ -65,9 +79,9 @@ ForecastSet Switch::forecast(const RegionSnapshot& snapshot) {
     set.forecasts[row].key = snapshot.regions[row].key;
   for (std::size_t h = 0; h < kCount; ++h) {
     follow(h);
-    const ErrorSpread& spread = candidates_[issued_[h]].spread[h];
+    const auto& spreads = candidates_[issued_[h]].spread;
     for (std::size_t row = 0; row < set.forecasts.size(); ++row)
-      set.forecasts[row].horizons[h] = spread.about(means_[h][row], weight);
+      set.forecasts[row].horizons[h] = spreads[h].about(means_[h][row], weight, spreads[0]);
   }
   ask_panel(snapshot);
   return set;
@@ -174,11 +188,8 @@ void Switch::follow(std::size_t horizon) {
 }
 
 void Switch::ask_panel(const RegionSnapshot& snapshot) {
-  const auto listed = static_cast<double>(snapshot.regions.size());
-  const double share =
-      listed > 0 ? settings_.fast_share * (listed + static_cast<double>(snapshot.quiet)) / listed : 0;
   const auto members = static_cast<double>(panel_.rows().size());
-  const auto capacity = static_cast<std::size_t>(std::lround(std::min(1.0, share) * members));
+  const auto capacity = static_cast<std::size_t>(std::lround(fast_share(snapshot) * members));
   const Rows rows = Rows::some(panel_.rows());
   for (std::size_t h = 0; h < kCount; ++h) {
     Outcomes* const outcomes = waiting_.begin(h, panel_, std::max<std::size_t>(capacity, 1), issued_[h]);

@@ -31,7 +31,7 @@ struct SwitchSettings {
   double drift = 0.85;
   double kept_on_drift = 0.3;     // of all scores
   std::uint64_t barred_for = 64;  // ticks, after a forecast that is no number
-  double caution = 0.25;          // see ForecastSet
+  double caution = 0.5;           // see ForecastSet
 };
 
 struct ExpertStatus {
@@ -54,11 +54,11 @@ class Switch final : public Forecaster {
   explicit Switch(SwitchSettings settings = {}, std::span<const ExpertEntry> table = expert_table());
 
   std::string name() const override { return "switch"; }
+  // Takes the fastest tier's bytes, whose demand counts as captured, in place of the settings' share.
+  void observe(const NodeContext& node) override;
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
   std::size_t bytes_used() const override;
 
-  // The fast tier's share of the bytes, 0..1: whose demand counts as captured.
-  void set_fast_share(double share) { settings_.fast_share = share; }
   SwitchStatus describe() const;
 
  private:
@@ -75,6 +75,7 @@ class Switch final : public Forecaster {
   void bar();
   void elect();
   void ask_panel(const RegionSnapshot& snapshot);
+  double fast_share(const RegionSnapshot& snapshot) const;
   void ask(std::size_t candidate, std::size_t horizon, const Rows& rows, std::span<float> out);
   bool sound(std::size_t candidate, std::span<const float> values);
   void follow(std::size_t horizon);
@@ -93,6 +94,7 @@ class Switch final : public Forecaster {
   std::vector<float> scratch_;
   std::array<std::uint64_t, kCount> changes_{};
   double short_share_ = 0, long_share_ = 0;
+  double fast_bytes_ = 0;  // 0: not known
   std::uint64_t tick_ = 0, drift_resets_ = 0, watched_ = 0;
 };
 

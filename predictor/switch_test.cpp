@@ -156,6 +156,39 @@ TEST_F(TwoExperts, ABlendOfBothIsBetterThanEither) {
   EXPECT_EQ(set.forecasts[1].horizons[0].mean, 0);
 }
 
+// One expert knows the ten hottest of a hundred, the other the fifty warm ones: who is better depends on how
+// much fits.
+TEST(Switch, TheFastTiersBytesSayWhoIsBetter) {
+  Script hottest, warm;
+  hottest.says = [](std::size_t row) { return row < 10 ? 9000.0F : row < 50 ? 10.0F : 100.0F; };
+  warm.says = [](std::size_t row) { return row < 10 ? 500.0F : row < 50 ? 1000.0F : 10.0F; };
+  const std::vector<ExpertEntry> table = {
+      {"hottest", "", [&] { return std::make_unique<Scripted>(hottest); }},
+      {"warm", "", [&] { return std::make_unique<Scripted>(warm); }}};
+  const auto leader_with = [&](std::uint64_t regions_fast) {
+    SwitchSettings settings;
+    settings.blend = false;
+    settings.contest.level_weight = 0;
+    Switch follower(settings, table);
+    NodeContext node;
+    node.tiers.resize(2);
+    node.tiers[0].total = {regions_fast * kDefaultRegionSize.value};
+    std::mt19937 random(3);
+    for (std::uint64_t t = 1; t < 60; ++t) {
+      Samples samples(100);
+      for (std::size_t i = 0; i < 100; ++i)
+        samples[i] = std::poisson_distribution<int>(i < 10 ? 9 : i < 50 ? 4 : 0.1)(random);
+      RegionSnapshot snapshot = snapshot_of(samples, t);
+      for (Region& region : snapshot.regions) region.resident = kDefaultRegionSize;
+      follower.observe(node);
+      follower.forecast(snapshot);
+    }
+    return follower.describe().leader[0];
+  };
+  EXPECT_EQ(leader_with(10), "hottest");
+  EXPECT_EQ(leader_with(50), "warm");
+}
+
 TEST(Switch, RegionsOutsideTheSnapshotChangeNothing) {
   // Thousands of silent regions that are only counted: the same forecasts for the others.
   Switch with, without;

@@ -6,7 +6,7 @@
 namespace tier::sim {
 namespace {
 
-constexpr double kPaceKept = 0.7;  // of the pace, per tick in which an interval ended
+constexpr double kPaceKept = 0.95;  // of what the pace is taken from, per tick
 
 }  // namespace
 
@@ -21,13 +21,12 @@ Foresight::Foresight(const Machine& machine, const std::vector<WorkloadFactory>&
 }
 
 void Foresight::look(Job& job, std::size_t number) {
-  const std::uint64_t done = machine_.intervals_done(number);
   const double now = seconds(machine_.now());
-  if (done > job.done) {
-    const double latest = (now - job.since) / static_cast<double>(done - job.done);
-    job.pace += (1 - kPaceKept) * (latest - job.pace);
-    job.done = done, job.since = now;
-  }
+  const std::uint64_t done = machine_.intervals_done(number);
+  job.passed = kPaceKept * job.passed + now - job.since;
+  job.finished = kPaceKept * job.finished + static_cast<double>(done - job.done);
+  if (job.finished > 0) job.pace = job.passed / job.finished;
+  job.done = done, job.since = now;
   const double per_tick = tick_ / std::max(job.pace, 1e-6);  // intervals
   const auto intervals = [&](std::size_t h) {
     return std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(kHorizons[h] * per_tick)));

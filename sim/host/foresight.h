@@ -20,12 +20,13 @@ class Foresight final : public Forecaster {
   std::size_t bytes_used() const override;
 
  private:
-  // Intervals pass as fast as the last ones did.
+  // Intervals pass as fast as in the last ticks.
   struct Job {
     LookAhead ahead;
-    double pace = 1;  // seconds per interval
-    std::uint64_t done = 0;
-    double since = 0;  // seconds, when the pace was last looked at
+    double pace = 1;                  // seconds per interval
+    std::uint64_t done = 0;           // intervals
+    double since = 0;                 // seconds, when these were looked at
+    double passed = 0, finished = 0;  // discounted sums: seconds, intervals
   };
   void look(Job& job, std::size_t number);
 
