@@ -189,10 +189,11 @@ void Switch::follow(std::size_t horizon) {
 
 void Switch::ask_panel(const RegionSnapshot& snapshot) {
   const auto members = static_cast<double>(panel_.rows().size());
-  const auto capacity = static_cast<std::size_t>(std::lround(fast_share(snapshot) * members));
+  panel_capacity_ =
+      std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(fast_share(snapshot) * members)));
   const Rows rows = Rows::some(panel_.rows());
   for (std::size_t h = 0; h < kCount; ++h) {
-    Outcomes* const outcomes = waiting_.begin(h, panel_, std::max<std::size_t>(capacity, 1), issued_[h]);
+    Outcomes* const outcomes = waiting_.begin(h, panel_, panel_capacity_, issued_[h]);
     if (outcomes == nullptr) continue;
     for (std::size_t c = 0; c < candidates_.size(); ++c) {
       if (barred_[c] != 0) continue;

@@ -60,6 +60,10 @@ class Switch final : public Forecaster {
   std::size_t bytes_used() const override;
 
   SwitchStatus describe() const;
+  const RegionStatistics& statistics() const { return statistics_; }  // of the last snapshot
+  const Panel& panel() const { return panel_; }
+  std::size_t panel_capacity() const { return panel_capacity_; }  // members that fit into the fast tier
+  std::uint64_t drift_resets() const { return drift_resets_; }
 
  private:
   static constexpr std::size_t kCount = kHorizons.size();
@@ -96,6 +100,7 @@ class Switch final : public Forecaster {
   double short_share_ = 0, long_share_ = 0;
   double fast_bytes_ = 0;  // 0: not known
   std::uint64_t tick_ = 0, drift_resets_ = 0, watched_ = 0;
+  std::size_t panel_capacity_ = 1;
 };
 
 std::unique_ptr<Forecaster> make_switch();

@@ -28,6 +28,12 @@ enum Feature : std::size_t {
   kGroupTouched,
   kGroupChange,
   kGroupTrend,
+  kCounsel,  // one per horizon
+  kLeftBeyond = kCounsel + kHorizons.size(),
+  kRightBeyond,
+  kLeftIdle,
+  kRightIdle,
+  kDue,
   kCount
 };
 static_assert(kCount == kFeatures);
@@ -91,6 +97,14 @@ const std::array<FeatureEntry, kFeatures>& feature_table() {
       {"group-touched", "share of its target's regions sampled in this tick"},
       {"group-change", "how far the target's regions depart from their averages over 8 ticks"},
       {"group-trend", "the target's demand over 2 ticks against 20"},
+      {"switch-1", "what the switch foretells without the network, next tick"},
+      {"switch-4", "alike, next 4 ticks"},
+      {"switch-16", "alike, next 16 ticks"},
+      {"left-beyond", "average over 2 ticks of the eighth to fifteenth region below"},
+      {"right-beyond", "alike above"},
+      {"left-idle", "log of the ticks since the region below was sampled"},
+      {"right-idle", "of the region above"},
+      {"due", "idle ticks over those that mostly lie between two samples, as a log"},
   }};
   return table;
 }
@@ -108,15 +122,16 @@ std::uint64_t feature_schema() {
 FeatureExtractor::FeatureExtractor()
     : seasonal_(make_seasonal_expert()), neighbours_(make_neighbours_expert()) {}
 
-void FeatureExtractor::observe(const RegionSnapshot& snapshot, const RegionStatistics& statistics) {
+void FeatureExtractor::observe(const RegionSnapshot& snapshot, const RegionStatistics& statistics,
+                               const Counsel& counsel) {
   rows_ = statistics.size();
   unit_ = static_cast<float>(std::max(statistics.sample_weight(), 1.0));
   seasonal_->observe(snapshot, statistics);
   neighbours_->observe(snapshot, statistics);
   columns_.resize(kFeatures * rows_);
   features_.resize(kFeatures * rows_);
-  gather_baselines(statistics);
-  gather_columns(snapshot, statistics);
+  gather_baselines(statistics, counsel);
+  gather_columns(snapshot, statistics, counsel);
   gather_neighbours(statistics);
   for (const RowGroup& group : statistics.groups()) gather_group(snapshot, statistics, group);
   // By row, for networks take a region at a time. Blocks of rows, so that both sides stay in the cache.
@@ -124,7 +139,8 @@ void FeatureExtractor::observe(const RegionSnapshot& snapshot, const RegionStati
     for (std::size_t f = 0; f < kFeatures; ++f) features_[row * kFeatures + f] = columns_[f * rows_ + row];
 }
 
-void FeatureExtractor::gather_columns(const RegionSnapshot& snapshot, const RegionStatistics& statistics) {
+void FeatureExtractor::gather_columns(const RegionSnapshot& snapshot, const RegionStatistics& statistics,
+                                      const Counsel& counsel) {
   const float scale = 1 / unit_;
   const auto log_of = [&](std::span<const float> from, std::size_t feature) {
     float* const out = column(feature).data();
@@ -134,12 +150,15 @@ void FeatureExtractor::gather_columns(const RegionSnapshot& snapshot, const Regi
   for (std::size_t k = 0; k < kAverageRates.size(); ++k) log_of(statistics.average(k), kAverage + k);
   log_of(around_, kAround);
   for (std::size_t h = 0; h < kHorizons.size(); ++h) log_of(season_[h], kSeason + h);
+  for (std::size_t h = 0; h < kHorizons.size(); ++h) log_of(counsel[h], kCounsel + h);
   std::copy(statistics.touched().begin(), statistics.touched().end(), column(kTouched).begin());
-  const auto idle = column(kIdle), age = column(kAge), writes = column(kWrites);
+  const auto idle = column(kIdle), age = column(kAge), writes = column(kWrites), due = column(kDue);
+  const auto touched = statistics.touched();
   for (std::size_t row = 0; row < rows_; ++row) {
     const Region& region = snapshot.regions[row];
     idle[row] = 0.5F * half_log1p(std::min(static_cast<float>(region.idle), kLongest));
     age[row] = 0.5F * half_log1p(std::min(static_cast<float>(region.age), kLongest));
+    due[row] = half_log1p(touched[row] * std::min(static_cast<float>(region.idle), kLongest));
     writes[row] = static_cast<float>(region.write_share);
   }
 }
@@ -158,6 +177,10 @@ void FeatureExtractor::gather_neighbours(const RegionStatistics& statistics) {
   around(quick, run_first_, run_last_, 2, 3, column(kRightNear));
   around(quick, run_first_, run_last_, -7, -4, column(kLeftFar));
   around(quick, run_first_, run_last_, 4, 7, column(kRightFar));
+  around(quick, run_first_, run_last_, -15, -8, column(kLeftBeyond));
+  around(quick, run_first_, run_last_, 8, 15, column(kRightBeyond));
+  around(column(kIdle), run_first_, run_last_, -1, -1, column(kLeftIdle));
+  around(column(kIdle), run_first_, run_last_, 1, 1, column(kRightIdle));
 }
 
 void FeatureExtractor::gather_group(const RegionSnapshot& snapshot, const RegionStatistics& statistics,
@@ -182,7 +205,7 @@ void FeatureExtractor::gather_group(const RegionSnapshot& snapshot, const Region
   fill(kGroupTrend, std::clamp(0.5F * std::log((sum_quick + tiny) / (sum_slow + tiny)), -2.0F, 2.0F));
 }
 
-void FeatureExtractor::gather_baselines(const RegionStatistics& statistics) {
+void FeatureExtractor::gather_baselines(const RegionStatistics& statistics, const Counsel& counsel) {
   const Rows all = Rows::all(rows_);
   around_.resize(rows_);
   neighbours_->forecast(statistics, 0, all, around_);
@@ -196,7 +219,8 @@ void FeatureExtractor::gather_baselines(const RegionStatistics& statistics) {
                                                        statistics.average(3).data(),
                                                        statistics.average(4).data(),
                                                        around_.data(),
-                                                       season_[h].data()};
+                                                       season_[h].data(),
+                                                       counsel[h].data()};
     for (std::size_t row = 0; row < rows_; ++row) {
       float* const out = baselines_.data() + (row * kHorizons.size() + h) * kBaselines;
       for (std::size_t k = 0; k < kBaselines; ++k) out[k] = from[k][row];

@@ -17,7 +17,7 @@
 
 namespace tier {
 
-inline constexpr std::size_t kFeatures = 24;
+inline constexpr std::size_t kFeatures = 32;
 
 struct FeatureEntry {
   const char* name;
@@ -27,16 +27,20 @@ const std::array<FeatureEntry, kFeatures>& feature_table();
 // FNV-1a over the names in order: a model trained on other features is refused.
 std::uint64_t feature_schema();
 
-// Which average each baseline is: last tick, kAverageRates 0, 1, 3, 4, neighbours, seasonal.
+// The last is what the switch foretells without the network.
 inline constexpr std::array<const char*, kBaselines> kBaselineNames = {
-    "last", "average-0.4", "average-0.12", "average-0.02", "average-0.005", "neighbours", "seasonal"};
+    "last",          "average-0.4", "average-0.12", "average-0.02",
+    "average-0.005", "neighbours",  "seasonal",     "switch"};
+
+// What the switch foretells by itself, by horizon and row; accesses per tick.
+using Counsel = std::array<std::span<const float>, kHorizons.size()>;
 
 // Not thread-safe.
 class FeatureExtractor {
  public:
   FeatureExtractor();
   // After `statistics` have seen the snapshot; once per tick.
-  void observe(const RegionSnapshot& snapshot, const RegionStatistics& statistics);
+  void observe(const RegionSnapshot& snapshot, const RegionStatistics& statistics, const Counsel& counsel);
   void forget() { seasonal_->forget(); }
 
   std::size_t rows() const { return rows_; }
@@ -46,11 +50,12 @@ class FeatureExtractor {
   std::size_t bytes_used() const;
 
  private:
-  void gather_columns(const RegionSnapshot& snapshot, const RegionStatistics& statistics);
+  void gather_columns(const RegionSnapshot& snapshot, const RegionStatistics& statistics,
+                      const Counsel& counsel);
   void gather_neighbours(const RegionStatistics& statistics);
   void gather_group(const RegionSnapshot& snapshot, const RegionStatistics& statistics,
                     const RowGroup& group);
-  void gather_baselines(const RegionStatistics& statistics);
+  void gather_baselines(const RegionStatistics& statistics, const Counsel& counsel);
   std::span<float> column(std::size_t feature) { return {columns_.data() + feature * rows_, rows_}; }
 
   std::unique_ptr<Expert> seasonal_, neighbours_;

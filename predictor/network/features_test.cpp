@@ -28,13 +28,15 @@ class FeaturesTest : public ::testing::Test {
  protected:
   void tick(const RegionSnapshot& snapshot) {
     statistics_.observe(snapshot);
-    extractor_.observe(snapshot, statistics_);
+    counsel_.assign(statistics_.size(), 5 * static_cast<float>(kFixtureWeight));
+    extractor_.observe(snapshot, statistics_, {counsel_, counsel_, counsel_});
   }
   float at(std::size_t row, const std::string& name) const {
     return extractor_.features()[row * kFeatures + feature(name)];
   }
   RegionStatistics statistics_;
   FeatureExtractor extractor_;
+  std::vector<float> counsel_;
 };
 
 TEST_F(FeaturesTest, DemandIsToldInSamples) {
@@ -88,6 +90,7 @@ TEST_F(FeaturesTest, BaselinesAreTheExpertsForecasts) {
   EXPECT_FLOAT_EQ(row[0], 6 * kFixtureWeight);
   EXPECT_FLOAT_EQ(row[1], statistics_.average(0)[1]);
   EXPECT_FLOAT_EQ(row[kBaselines + 4], statistics_.average(4)[1]);
+  EXPECT_FLOAT_EQ(row[2 * kBaselines + 7], counsel_[1]);
 }
 
 TEST(FeatureSchema, ChangesWithTheNames) {

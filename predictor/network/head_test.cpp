@@ -45,9 +45,10 @@ Expected expected(const Case& c, std::size_t row, std::size_t h) {
   double sum = 0, mixture = 0;
   for (std::size_t k = 0; k < kBaselines; ++k)
     sum += std::exp(double{out[k]}), mixture += std::exp(double{out[k]}) * baseline[k];
-  const double mean = mixture / sum * std::exp(kMostResidual * std::tanh(out[7] / double{kMostResidual}));
-  const double spread = std::exp(kMostSpread * std::tanh(out[9] / double{kMostSpread}));
-  return {mean / (1 + std::exp(-double{out[8]})), mean, mean * (1 + spread) + spread * c.unit};
+  const double mean =
+      mixture / sum * std::exp(kMostResidual * std::tanh(out[kBaselines] / double{kMostResidual}));
+  const double spread = std::exp(kMostSpread * std::tanh(out[kBaselines + 2] / double{kMostSpread}));
+  return {mean / (1 + std::exp(-double{out[kBaselines + 1]})), mean, mean * (1 + spread) + spread * c.unit};
 }
 
 class Codes : public ::testing::TestWithParam<VectorCode> {};
@@ -71,7 +72,7 @@ TEST(Head, ExtremeOutputsAreHeldAndWhatIsNoNumberShows) {
   Case c;
   for (std::size_t i = 0; i < kHeadPerHorizon; ++i) c.outputs[i] = 1e6F;  // row 0, first horizon
   c.outputs[kHeadOutputs + 3] = std::numeric_limits<float>::quiet_NaN();  // row 1
-  c.outputs[2 * kHeadOutputs + 7] = std::numeric_limits<float>::quiet_NaN();
+  c.outputs[2 * kHeadOutputs + kBaselines] = std::numeric_limits<float>::quiet_NaN();
   c.apply();
   double sum = 0;
   for (std::size_t k = 0; k < kBaselines; ++k) sum += c.baselines[k];

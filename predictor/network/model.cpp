@@ -8,6 +8,8 @@
 namespace tier {
 namespace {
 
+constexpr float kFirstSpread = -3;  // exp(-3): a twentieth above the mean
+
 // Standard deviation of a weight at the start.
 double scale_of(const TensorPlace& place) {
   if (place.inputs == 0) return 0;
@@ -57,6 +59,11 @@ Model Model::random(ModelShape shape, std::uint64_t seed) {
   };
   const auto places = network_tensors(shape.network);
   for (const TensorPlace& place : places) fill(place, 0, 1);
+  // The high quantile begins a little above the mean: as far above as it is, it would cost more than all
+  // else.
+  for (const TensorPlace& place : places)
+    for (std::size_t h = 0; place.name == "head.bias" && h < kHorizons.size(); ++h)
+      model.values_[place.offset + (h + 1) * kHeadPerHorizon - 1] = kFirstSpread;
   const double basis = 0.3 / std::sqrt(std::max(1.0, static_cast<double>(shape.encoder.rank)));
   for (std::size_t r = 0; r < shape.encoder.rank; ++r) {
     for (const TensorPlace& place : places) fill(place, (1 + r) * model.network_, basis);

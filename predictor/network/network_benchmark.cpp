@@ -17,7 +17,7 @@ void per_region(benchmark::State& bench, std::size_t regions) {
 }
 
 void run(benchmark::State& bench, RunnerKind kind, VectorCode code) {
-  const NetworkShape shape{24, static_cast<std::uint32_t>(bench.range(0)), 3};
+  const NetworkShape shape{32, static_cast<std::uint32_t>(bench.range(0)), 3};
   const auto regions = static_cast<std::size_t>(bench.range(1));
   auto made = make_runner(shape, {.kind = kind, .vector_code = code});
   if (!made || !(*made)->set_weights(testing::random_weights(shape, 1)))
@@ -46,12 +46,12 @@ BENCHMARK_CAPTURE(run, pyramid_portable, RunnerKind::kPyramid, VectorCode::kPort
 
 // A window of 64 ticks and 256 regions.
 void dense(benchmark::State& bench, bool backward) {
-  const NetworkShape shape{24, static_cast<std::uint32_t>(bench.range(0)),
+  const NetworkShape shape{32, static_cast<std::uint32_t>(bench.range(0)),
                            static_cast<std::uint32_t>(bench.range(1))};
   constexpr std::size_t kSize = 64 * 256;
   auto made = DenseNetwork::make(shape, 64, 256, Kernels::kOnednn);
   if (!made) return bench.SkipWithError("oneDNN is of no use here");
-  const auto weights = testing::random_weights(shape, 1), features = testing::random_features(kSize * 24, 2),
+  const auto weights = testing::random_weights(shape, 1), features = testing::random_features(kSize * 32, 2),
              d_outputs = testing::random_features(kSize * kHeadOutputs, 3);
   std::vector<float> outputs(kSize * kHeadOutputs), d_weights(weights.size());
   const std::vector<std::uint32_t> first(256, 0);

@@ -17,13 +17,13 @@
 namespace tier {
 
 inline constexpr std::size_t kTaps = 3;       // of each convolution: ticks t - 2d, t - d and t
-inline constexpr std::size_t kBaselines = 7;  // that the head chooses among, see features.h
+inline constexpr std::size_t kBaselines = 8;  // that the head chooses among, see features.h
 // Of the head, per horizon: one gate per baseline, the log of the residual factor, low and high quantile.
 inline constexpr std::size_t kHeadPerHorizon = kBaselines + 3;
 inline constexpr std::size_t kHeadOutputs = kHeadPerHorizon * kHorizons.size();
 
 struct NetworkShape {
-  std::uint32_t features = 24;  // multiple of 8
+  std::uint32_t features = 32;  // multiple of 8
   std::uint32_t channels = 8;   // multiple of 8, at most 64
   std::uint32_t blocks = 3;     // 0 to 5; 0: no convolutions, the head sees the stem
   bool operator==(const NetworkShape&) const = default;

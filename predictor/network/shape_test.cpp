@@ -9,8 +9,8 @@ TEST(NetworkShape, TheDefaultSees29Ticks) {
   const NetworkShape shape;
   ASSERT_TRUE(shape.check());
   EXPECT_EQ(shape.receptive_field(), 29U);
-  // Stem 24·8 + 8, six convolutions of 3·8·8 + 8, head 30·8 + 30.
-  EXPECT_EQ(network_weights(shape), 200U + 6 * 200 + 270);
+  // Stem 32·8 + 8, six convolutions of 3·8·8 + 8, head 33·8 + 33.
+  EXPECT_EQ(network_weights(shape), 264U + 6 * 200 + 297);
 }
 
 TEST(NetworkShape, TensorsFollowEachOtherWithoutGaps) {

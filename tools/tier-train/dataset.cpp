@@ -128,21 +128,29 @@ class Maker {
     order();
     DatasetTick out;
     const double rate = std::min(settings_.samples_per_second, kRatePerThread * threads);
-    const double weight = rate > 0 ? threads / rate / kReferenceLatency / kDecoded : 0;
+    const double waited = rate > 0 ? threads / rate / kDecoded : 0;  // seconds that a sample stands for
     out.snapshot.sequence = tick_ + 1;
     out.snapshot.tick = {tick_};
     out.snapshot.interval = settings_.tick;
     out.snapshot.time = settings_.tick * (tick_ + 1);
+    // Samples per access.
+    for (const int node : {0, 1}) {
+      const double latency =
+          kReferenceLatency * (node == 0 ? settings_.fast_latency : settings_.slow_latency);
+      out.snapshot.visibility.push_back({NodeId{node}, waited > 0 ? latency / waited : 0});
+    }
     for (const Held& held : held_) {
       RegionState& state = states_[held.region];
-      const std::uint32_t samples = weight > 0 ? draw_poisson(random_, demand[held.region] / weight) : 0;
+      const double latency = latency_of(state);
+      const std::uint32_t samples =
+          waited > 0 ? draw_poisson(random_, demand[held.region] * latency / waited) : 0;
       if (samples > 0) state.sampled = tick_;
       const bool lately = state.sampled != kNever32 && tick_ - state.sampled < settings_.listed_for;
       if (!lately && !state.fast) {
         ++out.snapshot.quiet;
         continue;
       }
-      out.snapshot.regions.push_back(row(state, samples, weight));
+      out.snapshot.regions.push_back(row(state, samples, samples * waited));
       out.regions.push_back(held.region);
     }
     for (std::size_t r = 0; r < states_.size(); ++r)
@@ -153,13 +161,17 @@ class Maker {
   }
 
  private:
-  Region row(const RegionState& state, std::uint32_t samples, double weight) const {
+  double latency_of(const RegionState& state) const {
+    return kReferenceLatency * (state.fast ? settings_.fast_latency : settings_.slow_latency);
+  }
+
+  Region row(const RegionState& state, std::uint32_t samples, double waited) const {
     Region region;
     region.key = state.key;
     region.range = {state.key.start, state.key.start + region_size_.value};
     region.samples = samples;
-    region.demand = {samples * weight};
-    region.waited = {samples * weight * kReferenceLatency};
+    region.demand = {waited / latency_of(state)};
+    region.waited = {waited};
     region.node = NodeId{state.fast ? 0 : 1};
     region.resident = region_size_;
     region.pages = PageKind::kHuge;
@@ -187,6 +199,21 @@ class Maker {
   bool changed_ = false;
 };
 
+NodeContext context_of(const DatasetSettings& settings, std::uint32_t regions, Bytes region_size) {
+  NodeContext node;
+  const double all = static_cast<double>(regions) * static_cast<double>(region_size.value);
+  const auto add = [&](int rank, double latency, double size) {
+    TierContext tier;
+    tier.rank = rank;
+    tier.loaded_latency = Nanoseconds{static_cast<std::int64_t>(1e9 * kReferenceLatency * latency)};
+    tier.total = Bytes{static_cast<std::uint64_t>(size)};
+    node.tiers.push_back(tier);
+  };
+  add(0, settings.fast_latency, all * settings.fast_share), add(1, settings.slow_latency, all);
+  node[NodeMetric::kSampled] = settings.samples_per_second;
+  return node;
+}
+
 Result<std::vector<Runner>> open_runners(const std::vector<WorkloadFactory>& workloads, Dataset& dataset) {
   std::vector<Runner> runners;
   std::uint32_t targets = 0;
@@ -207,6 +234,8 @@ Result<Dataset> make_dataset(const std::vector<WorkloadFactory>& workloads, cons
   Dataset dataset;
   auto runners = open_runners(workloads, dataset);
   if (!runners) return tl::make_unexpected(runners.error());
+  if (!runners->empty())
+    dataset.node = context_of(settings, dataset.regions, runners->front().info().region_size);
   Maker maker(settings, dataset.regions, runners->empty() ? Bytes{} : runners->front().info().region_size);
   while (dataset.ticks.size() < settings.most_ticks) {
     std::vector<float> demand(dataset.regions);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/node_context.h"
 #include "core/region.h"
 #include "core/result.h"
 #include "sim/workload.h"
@@ -21,7 +22,10 @@ struct DatasetSettings {
       500;                        // over all threads; not more than 250 per running thread, the kernel's tick
   double fast_share = 0.125;      // of the memory; what is allocated first lies there and is always listed
   std::uint32_t listed_for = 32;  // ticks after its last sample that a region stays in the snapshot
-  std::uint64_t seed = 1;         // of the sampling
+  // Loaded latencies of the fast and of the slow tier over the reference machine's: samples are of time
+  // waited, so that many more show what lies on a slow tier.
+  double fast_latency = 1, slow_latency = 1;
+  std::uint64_t seed = 1;  // of the sampling
   std::size_t most_ticks = 100'000;
 };
 
@@ -35,6 +39,7 @@ inline constexpr float kNotHeld = -1;
 
 struct Dataset {
   std::uint32_t regions = 0;  // of all workloads, one behind the other
+  NodeContext node;           // the same in every tick
   std::vector<DatasetTick> ticks;
 };
 

@@ -45,6 +45,7 @@ class Judge {
 
   void tick(std::size_t t, bool scored) {
     std::vector<ForecastSet> sets;
+    for (Entrant& entrant : entrants_) entrant.forecaster->observe(dataset_.node);
     for (Entrant& entrant : entrants_)
       sets.push_back(entrant.forecaster->forecast(dataset_.ticks[t].snapshot));
     if (!scored) return;
@@ -195,7 +196,8 @@ class Judge {
 
 }  // namespace
 
-std::vector<Contender> all_contenders(const SwitchSettings& settings) {
+std::vector<Contender> all_contenders(const SwitchSettings& settings,
+                                      const std::shared_ptr<const NamedModel>& model) {
   std::vector<Contender> all;
   for (const ExpertEntry& expert : expert_table()) {
     SwitchSettings alone = settings;
@@ -207,6 +209,12 @@ std::vector<Contender> all_contenders(const SwitchSettings& settings) {
   for (const ForecasterEntry& entry : forecaster_table())
     if (entry.name == std::string("exponential-average")) all.push_back({entry.name, entry.make});
   all.push_back({"switch", [settings] { return std::make_unique<Switch>(settings); }});
+  if (!model) return all;
+  LearnedSettings learned;
+  learned.classical = settings;
+  all.push_back({"switch+network", [=] { return std::make_unique<LearnedForecaster>(model, learned); }});
+  learned.network_alone = true;
+  all.push_back({"network", [=] { return std::make_unique<LearnedForecaster>(model, learned); }});
   return all;
 }
 

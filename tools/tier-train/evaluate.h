@@ -3,12 +3,14 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/forecast.h"
+#include "predictor/network/learned.h"
 #include "predictor/switch.h"
 #include "tools/tier-train/dataset.h"
 
@@ -43,7 +45,9 @@ struct Contender {
 };
 
 // Every expert alone with its own quantiles, the forecasters that are no expert, and the switch.
-std::vector<Contender> all_contenders(const SwitchSettings& settings);
+// With a model also the network alone, and the switch with the network as one more expert.
+std::vector<Contender> all_contenders(const SwitchSettings& settings,
+                                      const std::shared_ptr<const NamedModel>& model = nullptr);
 
 // Every contender sees every tick; the first `warm_up` are not scored. kUsage: too few ticks to score any.
 Result<std::vector<ForecasterScores>> evaluate(const Dataset& dataset,

@@ -1,9 +1,12 @@
-// tier-train: how well forecasters forecast; later also their training.
+// tier-train: how well forecasters forecast, and the training of the one that learns.
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <iostream>
 #include <thread>
 
+#include "predictor/network/model_file.h"
 #include "tools/tier-sim/progress.h"
+#include "tools/tier-train/fit.h"
 #include "tools/tier-train/report.h"
 
 namespace tier::sim {
@@ -17,6 +20,7 @@ int refuse(const Error& error) {
 struct EvaluateArguments {
   EvaluationOptions options;
   double tick = 1;
+  std::string model;
   bool json = false, cases = false;
 };
 
@@ -49,6 +53,7 @@ void add_evaluate(CLI::App& app, EvaluateArguments& arguments) {
   command->add_option("--kept-on-drift", s.kept_on_drift, "of the scores")->capture_default_str();
   command->add_option("--first", s.first, "leads until there are scores")->capture_default_str();
   command->add_flag("!--no-blend", s.blend, "without the blend of all experts");
+  command->add_option("--model", arguments.model, "file of a trained network, to be judged too");
   command->add_flag("--cases", arguments.cases, "every workload by itself");
   command->add_flag("--json", arguments.json);
 }
@@ -58,6 +63,11 @@ int evaluate_all(EvaluateArguments& arguments) {
   options.data.tick = Nanoseconds{static_cast<std::int64_t>(arguments.tick * 1e9)};
   options.forecasters.fast_share = options.data.fast_share;
   if (options.workloads.empty()) options.workloads = standard_workloads(".");
+  if (!arguments.model.empty()) {
+    auto model = load_model(arguments.model);
+    if (!model) return refuse(model.error());
+    options.model = *model;
+  }
   Progress progress("evaluations");
   options.progress = [&](std::size_t done, std::size_t of) { progress.show(done, of); };
   auto evaluations = run_evaluations(options);
@@ -68,17 +78,94 @@ int evaluate_all(EvaluateArguments& arguments) {
   return 0;
 }
 
+struct FitArguments {
+  FitSettings settings;
+  std::string folder;
+  bool json = false, no_recordings = false, plain = false;
+};
+
+void add_fit(CLI::App& app, FitArguments& arguments) {
+  auto* command = app.add_subcommand("fit", "trains a model, from workloads to a file");
+  FitSettings& f = arguments.settings;
+  command->add_option("--out", arguments.folder, "folder for the model, checkpoints and pictures")
+      ->required();
+  command->add_flag("--resume", f.resume, "go on from the folder's checkpoint");
+  command->add_option("--recording", f.recipes.recordings, "trace files; none: build/corpus or tests/traces");
+  command->add_flag("--no-recordings", arguments.no_recordings, "generators only");
+  command->add_option("--leave-out", f.recipes.left_out,
+                      "generators, recordings and machines that are not learnt from");
+  command->add_option("--per-generator", f.recipes.per_generator)->capture_default_str();
+  command->add_option("--mixtures", f.recipes.mixtures)->capture_default_str();
+  command->add_option("--per-recording", f.recipes.per_recording)->capture_default_str();
+  command->add_option("--ticks", f.recipes.ticks, "of each task")
+      ->check(CLI::Range(64, 100'000))
+      ->capture_default_str();
+  command->add_option("--steps", f.training.steps)->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--seed", f.training.seed)->capture_default_str();
+  command->add_option("--rate", f.training.rate, "learning rate")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--channels", f.shape.network.channels)->capture_default_str();
+  command->add_option("--blocks", f.shape.network.blocks, "0: no convolutions")->capture_default_str();
+  command->add_option("--rank", f.shape.encoder.rank, "numbers of the context; 0: none")
+      ->capture_default_str();
+  command->add_flag("!--no-attention", f.shape.encoder.attention, "every token counts alike");
+  command->add_flag("!--no-hypernetwork", f.shape.generated, "context moves the stem's biases only");
+  command->add_option("--judge-every", f.judge_every, "steps")->capture_default_str();
+  command->add_option("--patience", f.patience, "judgements without gain")->capture_default_str();
+  command->add_flag("--plain", arguments.plain, "without oneDNN");
+  f.jobs = std::max(1U, std::thread::hardware_concurrency());
+  command->add_option("--jobs", f.jobs, "for the data; training uses its lanes")->check(CLI::Range(1, 1024));
+  command->add_option("--lanes", f.training.lanes, "windows per step, a thread each")->capture_default_str();
+  command->add_flag("--json", arguments.json);
+}
+
+std::vector<std::string> recordings_of(const FitArguments& arguments) {
+  if (arguments.no_recordings || !arguments.settings.recipes.recordings.empty())
+    return arguments.settings.recipes.recordings;
+  std::vector<std::string> paths;
+  for (const std::string& workload : standard_workloads("."))
+    if (family_of(workload) == "recorded") paths.push_back(workload.substr(workload.find(':') + 1));
+  return paths;
+}
+
+int fit_model(FitArguments& arguments) {
+  FitSettings& settings = arguments.settings;
+  settings.folder = arguments.folder;
+  settings.recipes.recordings = recordings_of(arguments);
+  settings.recipes.seed = settings.training.seed;
+  if (arguments.plain) settings.training.kernels = Kernels::kPlain;
+  std::error_code failed;
+  std::filesystem::create_directories(settings.folder, failed);
+  const auto report = fit(settings);
+  if (!report) return refuse(report.error());
+  const auto file = settings.folder / "model.safetensors";
+  if (auto written = write_tensor_file(file, model_to_tensors(report->model, notes_of(settings, *report)));
+      !written)
+    return refuse(written.error());
+  std::ofstream(settings.folder / "history.json") << to_json(*report).dump(2) << "\n";
+  if (arguments.json) {
+    std::cout << to_json(*report).dump(2) << "\n";
+  } else {
+    std::cout << fit_table(*report) << file.string() << "\n";
+  }
+  return 0;
+}
+
 int program(int argc, char** argv) {
-  CLI::App app("Forecasters of memory demand: evaluation");
+  CLI::App app("Forecasters of memory demand: training and evaluation");
   app.require_subcommand(1);
-  EvaluateArguments arguments;
-  add_evaluate(app, arguments);
+  EvaluateArguments evaluate;
+  add_evaluate(app, evaluate);
+  FitArguments fit_arguments;
+  add_fit(app, fit_arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  return evaluate_all(arguments);
+  if (app.got_subcommand("fit")) return fit_model(fit_arguments);
+  return evaluate_all(evaluate);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ Result<Evaluation> evaluate_one(const EvaluationOptions& options, const std::str
   settings.seed = seed;
   auto dataset = make_dataset(*factories, settings);
   if (!dataset) return tl::make_unexpected(dataset.error());
-  auto scores = evaluate(*dataset, all_contenders(options.forecasters));
+  auto scores = evaluate(*dataset, all_contenders(options.forecasters, options.model));
   if (!scores) return tl::make_unexpected(scores.error());
   return Evaluation{workload, family_of(workload), seed, *std::move(scores)};
 }

@@ -15,6 +15,7 @@ struct EvaluationOptions {
   unsigned jobs = 1;
   DatasetSettings data;
   SwitchSettings forecasters;
+  std::shared_ptr<const NamedModel> model;  // of the network; null: without it
   // Called after each evaluation, from one thread at a time: how many are done of how many.
   std::function<void(std::size_t, std::size_t)> progress;
 };

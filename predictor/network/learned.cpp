@@ -1,0 +1,103 @@
+#include "predictor/network/learned.h"
+
+#include <algorithm>
+
+#include "core/score.h"
+
+namespace tier {
+
+LearnedForecaster::LearnedForecaster(std::shared_ptr<const NamedModel> model, LearnedSettings settings)
+    : settings_(settings), classical_(settings.classical), network_(std::move(model), settings.network) {
+  for (std::size_t h = 0; h < kCount; ++h) contests_.emplace_back(kCandidates, kSwitch, settings_.contest);
+}
+
+void LearnedForecaster::observe(const NodeContext& node) {
+  classical_.observe(node);
+  network_.observe(node);
+}
+
+ForecastSet LearnedForecaster::forecast(const RegionSnapshot& snapshot) {
+  ForecastSet set = classical_.forecast(snapshot);
+  set.forecaster = name();
+  for (std::size_t h = 0; h < kCount; ++h) {
+    counsel_[h].resize(set.forecasts.size());
+    for (std::size_t row = 0; row < set.forecasts.size(); ++row)
+      counsel_[h][row] = set.forecasts[row].horizons[h].mean;
+  }
+  // A change of behaviour that the switch found is one for the network too.
+  if (const std::uint64_t resets = classical_.drift_resets(); resets != resets_) {
+    resets_ = resets;
+    network_.forget();
+  }
+  network_.observe(snapshot, classical_.statistics(), {counsel_[0], counsel_[1], counsel_[2]});
+  waiting_.tick(classical_.panel());
+  learn();
+  barred_[kNetwork] = network_.ready() && sound() ? 0 : 1;
+  barred_[kSwitch] = settings_.network_alone && barred_[kNetwork] == 0 ? 1 : 0;
+  ask_panel(set);
+  for (std::size_t h = 0; h < kCount; ++h) follow(h, set);
+  return set;
+}
+
+void LearnedForecaster::learn() {
+  const double weight = classical_.statistics().sample_weight();
+  for (std::size_t h = 0; h < kCount; ++h) {
+    const Outcomes* const due = waiting_.due(h);
+    contests_[h].add(waiting_.of(h), due);
+    if (due != nullptr) spread_[h].add(*due, kNetwork, h, weight);
+  }
+}
+
+bool LearnedForecaster::sound() const {
+  float unsound = 0;  // infinities and what is not a number stay what they are
+  for (const float value : network_.mean()) unsound += 0 * value;
+  return unsound == 0;
+}
+
+void LearnedForecaster::ask_panel(const ForecastSet& set) {
+  const std::span<const std::uint32_t> rows = classical_.panel().rows();
+  for (std::size_t h = 0; h < kCount; ++h) {
+    Outcomes* const outcomes = waiting_.begin(h, classical_.panel(), classical_.panel_capacity(), issued_[h]);
+    if (outcomes == nullptr) continue;
+    const auto switched = outcomes->of(kSwitch), learned = outcomes->of(kNetwork);
+    outcomes->valid[kSwitch] = true, outcomes->valid[kNetwork] = barred_[kNetwork] == 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      switched[i] = set.forecasts[rows[i]].horizons[h].mean;
+      learned[i] = outcomes->valid[kNetwork] ? network_.mean()[rows[i] * kCount + h] : 0.0F;
+    }
+    for (std::size_t c = 0; c < kCandidates; ++c)
+      choose_highest(outcomes->of(c), outcomes->capacity, outcomes->chosen_by(c), scratch_);
+  }
+}
+
+void LearnedForecaster::follow(std::size_t horizon, ForecastSet& set) {
+  contests_[horizon].elect(barred_);
+  std::size_t leader = contests_[horizon].leader();
+  if (settings_.network_alone) leader = kNetwork;
+  if (barred_[kNetwork] != 0) leader = kSwitch;
+  issued_[horizon] = leader;
+  if (leader == kSwitch) return;
+  const double weight = classical_.statistics().sample_weight();
+  for (std::size_t row = 0; row < set.forecasts.size(); ++row)
+    set.forecasts[row].horizons[horizon] =
+        spread_[horizon].about(network_.mean()[row * kCount + horizon], weight, spread_[0]);
+}
+
+LearnedStatus LearnedForecaster::describe() const {
+  LearnedStatus status{classical_.describe(), network_.describe(), {}, {}, {}, barred_[kNetwork] != 0};
+  for (std::size_t h = 0; h < kCount; ++h) {
+    status.leads[h] = issued_[h] == kNetwork;
+    status.score[h] = contests_[h].score(kNetwork);
+    status.classical_score[h] = contests_[h].score(kSwitch);
+  }
+  return status;
+}
+
+std::size_t LearnedForecaster::bytes_used() const {
+  std::size_t bytes = classical_.bytes_used() + network_.bytes_used() + waiting_.bytes_used() +
+                      scratch_.capacity() * sizeof(float);
+  for (const auto& counsel : counsel_) bytes += counsel.capacity() * sizeof(float);
+  return bytes;
+}
+
+}  // namespace tier
