@@ -24,6 +24,9 @@ class Forecaster {
   virtual void observe(const NodeContext& /*node*/) {}
   // Forecasts for every region of the snapshot, in its order.
   virtual ForecastSet forecast(const RegionSnapshot& snapshot) = 0;
+  // One bounded step, about 20 ms, of work that can wait for idle time between ticks. False: nothing is left
+  // to do.
+  virtual bool idle_work() { return false; }
   virtual std::size_t bytes_used() const = 0;  // heap memory
 };
 

@@ -1,13 +1,17 @@
 #include "predictor/network/learned.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/score.h"
 
 namespace tier {
 
 LearnedForecaster::LearnedForecaster(std::shared_ptr<const NamedModel> model, LearnedSettings settings)
-    : settings_(settings), classical_(settings.classical), network_(std::move(model), settings.network) {
+    : settings_(settings),
+      classical_(settings.classical),
+      network_(model, settings.network),
+      adapter_(model, settings.adapter) {
   for (std::size_t h = 0; h < kCount; ++h) contests_.emplace_back(kCandidates, kSwitch, settings_.contest);
 }
 
@@ -28,8 +32,10 @@ ForecastSet LearnedForecaster::forecast(const RegionSnapshot& snapshot) {
   if (const std::uint64_t resets = classical_.drift_resets(); resets != resets_) {
     resets_ = resets;
     network_.forget();
+    adapter_.forget();
   }
   network_.observe(snapshot, classical_.statistics(), {counsel_[0], counsel_[1], counsel_[2]});
+  adapter_.observe(network_, classical_.statistics().roster(), classical_.panel().rows());
   waiting_.tick(classical_.panel());
   learn();
   barred_[kNetwork] = network_.ready() && sound() ? 0 : 1;
@@ -45,7 +51,15 @@ void LearnedForecaster::learn() {
     const Outcomes* const due = waiting_.due(h);
     contests_[h].add(waiting_.of(h), due);
     if (due != nullptr) spread_[h].add(*due, kNetwork, h, weight);
+    if (h == 0 && due != nullptr && due->valid[kNetwork] && due->total > 0) note_error(*due);
   }
+}
+
+void LearnedForecaster::note_error(const Outcomes& due) {
+  const auto forecasts = due.of(kNetwork);
+  double off = 0;
+  for (std::size_t i = 0; i < due.size(); ++i) off += std::abs(forecasts[i] - due.came[i]);
+  adapter_.note_error(off / due.total);
 }
 
 bool LearnedForecaster::sound() const {
@@ -84,7 +98,8 @@ void LearnedForecaster::follow(std::size_t horizon, ForecastSet& set) {
 }
 
 LearnedStatus LearnedForecaster::describe() const {
-  LearnedStatus status{classical_.describe(), network_.describe(), {}, {}, {}, barred_[kNetwork] != 0};
+  LearnedStatus status{classical_.describe(), network_.describe(), adapter_.describe(), {}, {}, {},
+                       barred_[kNetwork] != 0};
   for (std::size_t h = 0; h < kCount; ++h) {
     status.leads[h] = issued_[h] == kNetwork;
     status.score[h] = contests_[h].score(kNetwork);
@@ -94,8 +109,8 @@ LearnedStatus LearnedForecaster::describe() const {
 }
 
 std::size_t LearnedForecaster::bytes_used() const {
-  std::size_t bytes = classical_.bytes_used() + network_.bytes_used() + waiting_.bytes_used() +
-                      scratch_.capacity() * sizeof(float);
+  std::size_t bytes = classical_.bytes_used() + network_.bytes_used() + adapter_.bytes_used() +
+                      waiting_.bytes_used() + scratch_.capacity() * sizeof(float);
   for (const auto& counsel : counsel_) bytes += counsel.capacity() * sizeof(float);
   return bytes;
 }

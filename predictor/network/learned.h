@@ -12,6 +12,7 @@
 
 #include "predictor/contest.h"
 #include "predictor/error_spread.h"
+#include "predictor/network/adapter.h"
 #include "predictor/network/network_expert.h"
 #include "predictor/switch.h"
 
@@ -20,6 +21,7 @@ namespace tier {
 struct LearnedSettings {
   SwitchSettings classical;
   NetworkSettings network;
+  AdapterSettings adapter;
   // Slower than among the switch's experts: of two there is less to mistake for luck.
   ContestSettings contest = {.decay = 0.97, .hysteresis = 0.002, .level_weight = 0.05};
   bool network_alone = false;  // never the switch: for evaluation
@@ -28,6 +30,7 @@ struct LearnedSettings {
 struct LearnedStatus {
   SwitchStatus classical;
   NetworkStatus network;
+  AdapterStatus adapter;
   std::array<bool, kHorizons.size()> leads{};                       // the network, by horizon
   std::array<double, kHorizons.size()> score{}, classical_score{};  // see Contest
   bool barred = false;
@@ -40,6 +43,7 @@ class LearnedForecaster final : public Forecaster {
   std::string name() const override { return "learned"; }
   void observe(const NodeContext& node) override;
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
+  bool idle_work() override { return adapter_.work(network_); }
   std::size_t bytes_used() const override;
 
   LearnedStatus describe() const;
@@ -49,6 +53,7 @@ class LearnedForecaster final : public Forecaster {
   static constexpr std::size_t kSwitch = 0, kNetwork = 1, kCandidates = 2;
 
   void learn();
+  void note_error(const Outcomes& due);
   bool sound() const;
   void ask_panel(const ForecastSet& set);
   void follow(std::size_t horizon, ForecastSet& set);
@@ -56,6 +61,7 @@ class LearnedForecaster final : public Forecaster {
   LearnedSettings settings_;
   Switch classical_;
   NetworkExpert network_;
+  Adapter adapter_;
   WaitingOutcomes waiting_{kCandidates};
   std::vector<Contest> contests_;  // by horizon
   std::array<ErrorSpread, kCount> spread_;

@@ -59,28 +59,39 @@ void NetworkExpert::condition() {
   if (model.shape().encoder.rank == 0) return;
   const auto tokens = tokens_.tokens(windows_);
   const Encoding encoding = encode(model.shape().encoder, model.encoder(), tokens);
-  status_.z = encoding.z;
+  encoded_ = encoding.z;
   ++status_.conditioned;
   status_.tokens.resize(tokens.size());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     status_.tokens[i].token = tokens[i].name;
     std::copy_n(&encoding.attention[i * kHeads], kHeads, status_.tokens[i].attention.begin());
   }
-  model.generate(encoding.z, weights_);
+  generate();
+}
+
+void NetworkExpert::generate() {
+  status_.z = encoded_;
+  for (std::size_t r = 0; r < std::min(status_.z.size(), offset_.size()); ++r) status_.z[r] += offset_[r];
+  model_->model.generate(status_.z, weights_);
   (void)runner_->set_weights(weights_);
+}
+
+void NetworkExpert::set_offset(std::span<const float> offset) {
+  offset_.assign(offset.begin(), offset.end());
+  generate();
 }
 
 void NetworkExpert::forget() {
   windows_.forget();
   extractor_.forget();
-  status_.z.clear(), status_.tokens.clear();
-  model_->model.generate({}, weights_);
-  (void)runner_->set_weights(weights_);
+  encoded_.clear(), offset_.clear(), status_.tokens.clear();
+  generate();
 }
 
 NetworkStatus NetworkExpert::describe() const {
   NetworkStatus status = status_;
   status.runner = runner_->status();
+  status.offset = offset_;
   return status;
 }
 

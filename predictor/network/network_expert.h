@@ -34,6 +34,7 @@ struct NetworkStatus {
   std::string model;                // hash
   std::string runner;               // one line
   std::vector<float> z;             // what the weights are generated from
+  std::vector<float> offset;        // of z to what the encoder says; empty: none
   std::vector<TokenWeight> tokens;  // of the last look at the context
   std::uint64_t conditioned = 0;    // looks so far
   std::uint64_t late = 0;           // ticks without a forecast for lack of time
@@ -53,6 +54,13 @@ class NetworkExpert {
   std::span<const float> low() const { return low_; }
   std::span<const float> mean() const { return mean_; }
   std::span<const float> high() const { return high_; }
+  // Adds to the encoder's z from now on, as many numbers as it has; none: nothing is added. Held until
+  // forget().
+  void set_offset(std::span<const float> offset);
+  std::span<const float> offset() const { return offset_; }
+  std::span<const float> encoded() const { return encoded_; }  // the encoder's z; empty: not known yet
+  const FeatureExtractor& extractor() const { return extractor_; }
+  const WorkloadWindows& windows() const { return windows_; }
   // Behaviour changed: the context known before tells of another workload. Until some of the new one is known
   // the base weights hold.
   void forget();
@@ -62,6 +70,7 @@ class NetworkExpert {
 
  private:
   void condition();
+  void generate();
   void find_idle(const RegionStatistics& statistics);
 
   std::shared_ptr<const NamedModel> model_;
@@ -70,6 +79,7 @@ class NetworkExpert {
   WorkloadWindows windows_;
   TokenMaker tokens_;
   std::unique_ptr<NetworkRunner> runner_;
+  std::vector<float> encoded_, offset_;
   std::vector<float> weights_, outputs_, low_, mean_, high_;  // the last three by row, then horizon
   std::vector<std::uint8_t> idle_;
   NetworkStatus status_;

@@ -49,7 +49,7 @@ void Pass::load(const Window& window) {
     for (std::size_t r = 0; r < regions; ++r) {
       if (task.listed[from + r] == 0) continue;
       first_tick_[r] = std::min(first_tick_[r], static_cast<std::uint32_t>(t));
-      counts_[to + r] = t >= window.scored ? 1 : 0;
+      counts_[to + r] = t >= window.scored && window.begin + t < window.until ? 1 : 0;
     }
   }
 }
@@ -88,6 +88,15 @@ Result<void> Pass::backward(float scale, std::span<float> d_weights) {
   if (auto done = network_->backward(d_outputs_, d_weights_); !done) return done;
   for (std::size_t i = 0; i < d_weights.size(); ++i) d_weights[i] += scale * d_weights_[i];
   return {};
+}
+
+std::size_t Pass::bytes_used() const {
+  std::size_t floats = 0;
+  for (const auto* each : {&features_, &baselines_, &came_, &unit_, &outputs_, &low_, &mean_, &high_,
+                           &d_outputs_, &d_weights_, &gradient_.low, &gradient_.mean, &gradient_.high})
+    floats += each->capacity();
+  return floats * sizeof(float) + counts_.capacity() + first_tick_.capacity() * sizeof(std::uint32_t) +
+         network_->bytes_used();
 }
 
 Conditioned condition(const Model& model, std::vector<Token> tokens) {

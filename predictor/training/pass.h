@@ -15,8 +15,9 @@ namespace tier {
 
 struct Window {
   const TrainingTask* task = nullptr;
-  std::size_t begin = 0;   // tick of the task
-  std::size_t scored = 0;  // ticks at the window's begin that do not count
+  std::size_t begin = 0;                // tick of the task
+  std::size_t scored = 0;               // ticks at the window's begin that do not count
+  std::size_t until = ~std::size_t{0};  // tick of the task from which on none counts
 };
 
 struct PassSettings {
@@ -42,6 +43,7 @@ class Pass {
   std::span<const float> came() const { return came_; }
   std::span<const std::uint8_t> counts() const { return counts_; }
   const PassSettings& settings() const { return settings_; }
+  std::size_t bytes_used() const;
 
  private:
   Pass(const PassSettings& settings, std::unique_ptr<DenseNetwork> network);
