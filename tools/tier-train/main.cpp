@@ -6,6 +6,7 @@
 
 #include "predictor/network/model_file.h"
 #include "tools/tier-sim/progress.h"
+#include "tools/tier-train/fewshot_command.h"
 #include "tools/tier-train/fit.h"
 #include "tools/tier-train/report.h"
 
@@ -159,13 +160,14 @@ int program(int argc, char** argv) {
   add_evaluate(app, evaluate);
   FitArguments fit_arguments;
   add_fit(app, fit_arguments);
+  const FewshotCommand fewshot = add_fewshot(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (app.got_subcommand("fit")) return fit_model(fit_arguments);
-  return evaluate_all(evaluate);
+  return fewshot.app->parsed() ? fewshot.run() : evaluate_all(evaluate);
 }
 
 }  // namespace
