@@ -33,6 +33,25 @@ class PressureReader {
       const = 0;  // PSI, percent of time a runnable task waited for a CPU
 };
 
+// Figures of the machine as a whole. None where it has no such sensor or what it says makes no sense; never 0
+// for that.
+struct MachineReadings {
+  std::optional<double> memory_pressure_full;  // PSI avg10, percent
+  std::optional<double> power;                 // watts, all CPU packages together
+  std::optional<double> temperature;           // degrees Celsius, the hottest CPU package
+  std::optional<double> refaults;              // pages per second that came back soon after their eviction
+  // Bytes per second between the last-level caches and the memory that the CPUs call their own, and all
+  // other.
+  std::optional<double> local_bandwidth, remote_bandwidth;
+};
+
+class MetricReader {
+ public:
+  virtual ~MetricReader() = default;
+  // Rates are over the time since the last call; the first has none.
+  virtual MachineReadings read() = 0;
+};
+
 struct SelfUsage {
   Nanoseconds cpu{};  // user + system of this process since start
   Bytes resident;

@@ -48,6 +48,7 @@ class FakeRig final : public Rig {
   PageMover& mover() override { return machine_; }
   TopologyReader& topology() override { return machine_; }
   LatencyProbe& latency() override { return machine_; }
+  MetricReader& metrics() override { return machine_; }
   PressureReader& pressure() override { return machine_; }
   SelfMeter& self() override { return machine_; }
   RivalFinder& rivals() override { return machine_; }

@@ -15,6 +15,7 @@
 #include "platform/linux/file.h"
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/machine.h"
+#include "platform/linux/metrics.h"
 #include "platform/linux/pages.h"
 #include "platform/linux/process_table.h"
 #include "platform/linux/topology_reader.h"
@@ -133,6 +134,7 @@ class LinuxRig final : public Rig {
   PageMover& mover() override { return pages_; }
   TopologyReader& topology() override { return topology_; }
   LatencyProbe& latency() override { return latency_; }
+  MetricReader& metrics() override { return metrics_; }
   PressureReader& pressure() override { return pressure_; }
   SelfMeter& self() override { return self_; }
   RivalFinder& rivals() override { return rivals_; }
@@ -146,6 +148,8 @@ class LinuxRig final : public Rig {
   LinuxTopologyReader topology_;
   LinuxLatencyProbe latency_;
   LinuxPressureReader pressure_;
+  MonotonicClock clock_;
+  LinuxMetrics metrics_{clock_};
   LinuxSelfMeter self_;
   LinuxRivalFinder rivals_;
 };

@@ -379,6 +379,19 @@ TEST_P(Contract, TheLatencyOfEveryRoomyNodeIsMeasuredAtABoundedPrice) {
   EXPECT_NE(nowhere.error().message.find("60"), std::string::npos) << nowhere.error().text();
 }
 
+// No sensor at all is a machine too (most virtual ones); 0 in its place would be a lie.
+TEST_P(Contract, ReadingsAreSaneOrNone) {
+  const MachineReadings first = rig->metrics().read();
+  EXPECT_FALSE(first.power || first.refaults || first.local_bandwidth) << "rates need two readings";
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const MachineReadings r = rig->metrics().read();
+  EXPECT_TRUE(!r.memory_pressure_full || (*r.memory_pressure_full >= 0 && *r.memory_pressure_full <= 100));
+  EXPECT_TRUE(!r.power || (*r.power >= 0 && *r.power < 1e5));
+  EXPECT_TRUE(!r.temperature || (*r.temperature >= 0 && *r.temperature <= 150));
+  EXPECT_TRUE(!r.refaults || *r.refaults >= 0);
+  EXPECT_EQ(r.local_bandwidth.has_value(), r.remote_bandwidth.has_value());
+}
+
 TEST_P(Contract, PressureUsageAndRivalsAreSane) {
   const auto pressure = rig->pressure().memory_some_avg10();
   EXPECT_TRUE(!pressure || (*pressure >= 0 && *pressure <= 100));

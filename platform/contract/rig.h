@@ -39,6 +39,7 @@ class Rig {
   virtual TopologyReader& topology() = 0;
   virtual LatencyProbe& latency() = 0;
   virtual PressureReader& pressure() = 0;
+  virtual MetricReader& metrics() = 0;
   virtual SelfMeter& self() = 0;
   virtual RivalFinder& rivals() = 0;
   virtual std::unique_ptr<Program> start(ProgramOptions options = {}) = 0;

@@ -108,6 +108,11 @@ void FakeMachine::set_pressure(std::optional<double> percent) {
   state_->pressure = percent;
 }
 
+void FakeMachine::set_readings(MachineReadings readings) {
+  std::lock_guard lock(state_->mutex);
+  state_->readings = readings;
+}
+
 void FakeMachine::set_usage(SelfUsage usage) {
   std::lock_guard lock(state_->mutex);
   state_->usage = usage;
@@ -355,6 +360,15 @@ std::optional<double> FakeMachine::cpu_some_avg10() const { return memory_some_a
 std::optional<double> FakeMachine::memory_some_avg10() const {
   std::lock_guard lock(state_->mutex);
   return state_->pressure;
+}
+
+MachineReadings FakeMachine::read() {
+  std::lock_guard lock(state_->mutex);
+  if (std::exchange(state_->readings_seen, true)) return state_->readings;
+  MachineReadings first;
+  first.memory_pressure_full = state_->readings.memory_pressure_full;
+  first.temperature = state_->readings.temperature;
+  return first;
 }
 
 SelfUsage FakeMachine::usage() const {

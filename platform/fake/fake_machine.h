@@ -63,6 +63,7 @@ class FakeMachine final : public ProcessTable,
                           public TopologyReader,
                           public LatencyProbe,
                           public PressureReader,
+                          public MetricReader,
                           public SelfMeter,
                           public RivalFinder {
  public:
@@ -80,6 +81,7 @@ class FakeMachine final : public ProcessTable,
   void set_latency(NodeId node, Nanoseconds latency);
   void set_reserved(NodeId node, Bytes bytes);  // held by somebody else
   void set_pressure(std::optional<double> percent);
+  void set_readings(MachineReadings readings);  // rates are told from the second read() on
   void set_usage(SelfUsage usage);
   void set_rivals(std::vector<Rival> rivals);
 
@@ -112,12 +114,13 @@ class FakeMachine final : public ProcessTable,
   // PageLocator, PageMover
   PageCall locate(Pid pid, std::span<const Address> pages) const override;
   PageCall move(Pid pid, std::span<const Address> pages, NodeId to) override;
-  // TopologyReader, LatencyProbe, PressureReader, SelfMeter, RivalFinder
+  // TopologyReader, LatencyProbe, PressureReader, MetricReader, SelfMeter, RivalFinder
   Result<std::vector<NumaNode>> nodes() const override;
   Result<Nanoseconds> measure(NodeId node) override;
   Nanoseconds cost() const override;
   std::optional<double> memory_some_avg10() const override;
   std::optional<double> cpu_some_avg10() const override;  // the same figure
+  MachineReadings read() override;
   SelfUsage usage() const override;
   std::vector<Rival> find() const override;
 

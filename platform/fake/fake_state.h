@@ -66,6 +66,8 @@ struct FakeMachine::State {
   double seconds_per_byte = 0;
   std::uint64_t move_calls = 0, addresses_passed = 0;
   std::optional<double> pressure;
+  MachineReadings readings;
+  bool readings_seen = false;
   SelfUsage usage;
   std::vector<Rival> rivals;
   Nanoseconds probe_cost{};

@@ -28,12 +28,12 @@ LinuxPressureReader::LinuxPressureReader(std::string root) : root_(std::move(roo
 
 std::optional<double> LinuxPressureReader::cpu_some_avg10() const {
   const auto text = read_file(under(root_, "/proc/pressure/cpu"), 65536);
-  return text ? parse_pressure_some(*text) : std::nullopt;
+  return text ? parse_pressure(*text, "some") : std::nullopt;
 }
 
 std::optional<double> LinuxPressureReader::memory_some_avg10() const {
   const auto text = read_file(under(root_, "/proc/pressure/memory"), 65536);
-  return text ? parse_pressure_some(*text) : std::nullopt;
+  return text ? parse_pressure(*text, "some") : std::nullopt;
 }
 
 SelfUsage LinuxSelfMeter::usage() const {

@@ -241,10 +241,18 @@ std::optional<Bytes> parse_node_meminfo(std::string_view text, std::string_view 
   return std::nullopt;
 }
 
-std::optional<double> parse_pressure_some(std::string_view text) {
+std::optional<std::uint64_t> parse_counter(std::string_view text, std::string_view key) {
   while (!text.empty()) {
     std::string_view line = next_line(text);
-    if (next_word(line) != "some") continue;
+    if (next_word(line) == key) return parse_number(trimmed(line));
+  }
+  return std::nullopt;
+}
+
+std::optional<double> parse_pressure(std::string_view text, std::string_view wanted) {
+  while (!text.empty()) {
+    std::string_view line = next_line(text);
+    if (next_word(line) != wanted) continue;
     std::string_view field = next_word(line);
     if (!field.starts_with("avg10=")) return std::nullopt;
     field.remove_prefix(6);

@@ -56,7 +56,10 @@ std::vector<Address> parse_mlocked(std::string_view text);
 // "Node 0 MemTotal:  4417752 kB" of a node's meminfo, as bytes.
 std::optional<Bytes> parse_node_meminfo(std::string_view text, std::string_view key);
 
-// "some avg10=1.23 …" of a pressure file; percent, 0 to 100.
-std::optional<double> parse_pressure_some(std::string_view text);
+// "some avg10=1.23 …" of a pressure file; percent, 0 to 100. `line`: "some" or "full".
+std::optional<double> parse_pressure(std::string_view text, std::string_view line);
+
+// "KEY NUMBER", a line of /proc/vmstat.
+std::optional<std::uint64_t> parse_counter(std::string_view text, std::string_view key);
 
 }  // namespace tier

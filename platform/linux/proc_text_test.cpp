@@ -158,11 +158,11 @@ TEST(ParseMeminfo, KilobytesOfTheNode) {
 }
 
 TEST(ParsePressure, SomeOfTenSeconds) {
-  EXPECT_EQ(parse_pressure_some(kPressure), 12.34);
-  EXPECT_FALSE(parse_pressure_some("full avg10=1.00\n"));
+  EXPECT_EQ(parse_pressure(kPressure, "some"), 12.34);
+  EXPECT_FALSE(parse_pressure("full avg10=1.00\n", "some"));
   for (const char* bad : {"some avg10=inf avg60=0", "some avg10=1e9", "some avg10=101.00", "some avg10=-1.00",
                           "some avg10=1.2345", "some avg10=", "some", "some avg60=1.00"})
-    EXPECT_FALSE(parse_pressure_some(bad)) << bad;
+    EXPECT_FALSE(parse_pressure(bad, "some")) << bad;
 }
 
 // Every parser gets every format, whole, cut, and with bytes changed: it must come back, and what it accepts
@@ -194,7 +194,7 @@ TEST_P(HostileText, NoParserFallsOver) {
     }
     (void)parse_stat(text);
     (void)parse_cgroup(text);
-    (void)parse_pressure_some(text);
+    (void)parse_pressure(text, "some");
     (void)parse_node_meminfo(text, "MemTotal");
     (void)status_bytes(text, "VmLck");
     EXPECT_LE(parse_id_list(text).value_or(std::vector<int>{}).size(), 65536u);
