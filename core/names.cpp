@@ -44,6 +44,8 @@ const char* to_string(MoveReason reason) {
       return "node-offline";
     case MoveReason::kRelief:
       return "relief";
+    case MoveReason::kUrgent:
+      return "urgent";
     case MoveReason::kFastLimit:
       return "fast-limit";
   }

@@ -18,6 +18,7 @@ enum class MoveReason : std::uint8_t {
   kNodeOffline,   // its node is going away
   kFastLimit,     // its cgroup holds more of a fast tier than it may
   kRelief,        // the tier below answers sooner now
+  kUrgent,        // its demand jumped between ticks: promoted at once
 };
 const char* to_string(MoveReason);
 

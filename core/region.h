@@ -17,6 +17,15 @@ struct RegionKey {
   constexpr auto operator<=>(const RegionKey&) const = default;
 };
 
+// Every bit of the key reaches every bit of the result (the finaliser of MurmurHash3): for choosing regions
+// by their keys, which std::hash does not mix well enough for.
+constexpr std::uint64_t mixed(const RegionKey& key) {
+  std::uint64_t h = key.start ^ (static_cast<std::uint64_t>(key.target.value) << 48);
+  h = (h ^ (h >> 33)) * 0xFF51AFD7ED558CCDULL;
+  h = (h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53ULL;
+  return h ^ (h >> 33);
+}
+
 enum class PageKind : std::uint8_t { kUnknown, kSmall, kHuge };
 const char* to_string(PageKind);
 enum class Backing : std::uint8_t { kAnonymous, kFile, kShared };

@@ -28,6 +28,8 @@ class Forecaster {
   // to do.
   virtual bool idle_work() { return false; }
   virtual std::size_t bytes_used() const = 0;  // heap memory
+  // Where it chooses between others: whom it follows now, by horizon. Else empty.
+  virtual std::vector<std::string> leaders() const { return {}; }
 };
 
 struct ForecasterEntry {
@@ -38,6 +40,8 @@ struct ForecasterEntry {
 
 // Every forecaster there is. A new one is one file and one line here.
 std::span<const ForecasterEntry> forecaster_table();
+// What every other one is measured against, and what takes over from one that does not earn its keep.
+inline constexpr const char* kReactiveForecaster = "exponential-average";
 std::unique_ptr<Forecaster> make_forecaster(const std::string& name);  // null when unknown
 
 }  // namespace tier

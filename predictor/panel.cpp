@@ -7,15 +7,6 @@ namespace {
 
 constexpr std::uint32_t kNoMember = ~0U, kNotAsked = ~0U - 1;
 
-// The finaliser of MurmurHash3: every bit of the key reaches every bit of the result. std::hash of a key does
-// not mix its low bits enough to choose by them.
-std::uint64_t mixed(const RegionKey& key) {
-  std::uint64_t h = key.start ^ (static_cast<std::uint64_t>(key.target.value) << 48);
-  h = (h ^ (h >> 33)) * 0xFF51AFD7ED558CCDULL;
-  h = (h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53ULL;
-  return h ^ (h >> 33);
-}
-
 }  // namespace
 
 // Halves and doubles with hysteresis, so that a population about a limit does not change its panel each tick.

@@ -223,6 +223,12 @@ SwitchStatus Switch::describe() const {
   return status;
 }
 
+std::vector<std::string> Switch::leaders() const {
+  std::vector<std::string> names;
+  for (const std::size_t candidate : issued_) names.push_back(candidates_[candidate].name);
+  return names;
+}
+
 std::size_t Switch::bytes_used() const {
   std::size_t bytes = statistics_.bytes_used() + panel_.bytes_used() + waiting_.bytes_used() +
                       candidates_.size() * sizeof(Candidate) + scratch_.capacity() * sizeof(float);

@@ -58,6 +58,7 @@ class Switch final : public Forecaster {
   void observe(const NodeContext& node) override;
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
   std::size_t bytes_used() const override;
+  std::vector<std::string> leaders() const override;
 
   SwitchStatus describe() const;
   const RegionStatistics& statistics() const { return statistics_; }  // of the last snapshot

@@ -13,6 +13,8 @@ namespace {
 
 // Ticks after which a request without a report is held to be lost.
 constexpr std::uint64_t kLostAfter = 300;
+// Regions whose demand sets the price of fast memory, 56 bytes each.
+constexpr std::size_t kMostWanted = 1 << 16;
 
 const Region* find_region(const RegionSnapshot& snapshot, const RegionKey& key) {
   const auto it = std::lower_bound(snapshot.regions.begin(), snapshot.regions.end(), key,
@@ -89,7 +91,8 @@ const char* to_string(Verdict verdict) {
   return "unknown";
 }
 
-Ledger::Ledger(LedgerSettings settings) : settings_(settings), margin_(settings.margin) {}
+Ledger::Ledger(LedgerSettings settings)
+    : settings_(settings), margin_(settings.margin), comparison_(settings.comparison) {}
 
 void Ledger::record(const MigrationPlan& plan, bool imagined) {
   record(plan.requests, plan.tick, imagined, false);
@@ -122,7 +125,9 @@ void Ledger::execute(Decision& decision, Tick tick, double share, StallSeconds c
   decision.executed = tick;
   decision.moved_share = share;
   decision.realised_cost = cost;
-  if (!decision.declined) totals_.cost += cost;
+  if (decision.declined) return;
+  totals_.cost += cost;
+  comparison_.charge(decision.request.key, cost.value);
 }
 
 void Ledger::report(const MigrationReport& report, Tick tick) {
@@ -151,6 +156,11 @@ void Ledger::follow(Decision& decision, const RegionSnapshot& snapshot, const Sy
   decision.realised_demand += demand;
   decision.realised_benefit += benefit;
   ++decision.ticks_scored;
+  // As if it had been moved; not reckoned where a slower tier than the fastest is in between.
+  if (decision.imagined && !decision.declined) {
+    const double bytes = static_cast<double>(request.bytes.value) * (request.promotion ? 1 : -1);
+    comparison_.charge(request.key, -benefit.value, price_ * bytes);
+  }
   if (request.why.promise > 0 && complete(decision))
     margin_.add(request.why.promise,
                 benefit.value - decision.realised_cost.value / std::max(1, request.why.horizon));
@@ -233,7 +243,67 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
   totals_.demand += last_score_.demand;
   totals_.demand_fast += last_score_.demand * last_score_.hit_share;
   totals_.regret += last_score_.regret;
+  if (comparison_.on()) compare(snapshot, system, topology);
   return last_score_;
+}
+
+namespace {
+
+double mean_latency(const Tier& tier, const SystemState& system) {
+  double sum = 0;
+  for (const NodeId node : tier.nodes) sum += latency_of(system, node, tier.unloaded_latency);
+  return sum / static_cast<double>(tier.nodes.size());
+}
+
+}  // namespace
+
+// The tick's stall of every region, on its node, on the slowest tier, and where it would best be at the
+// price.
+void Ledger::compare(const RegionSnapshot& snapshot, const SystemState& system,
+                     const TierTopology& topology) {
+  if (!topology.tiered()) return;
+  const double slowest = mean_latency(topology.tiers.back(), system);
+  const double gained = std::max(0.0, slowest - mean_latency(topology.tiers.front(), system));
+  const NodeRanks ranks(topology);
+  double room = 0;
+  for (const NodeState& node : system.nodes)
+    if (ranks.of(node.node) == 0) room += static_cast<double>(node.free.value);
+  std::uint64_t control_regions = 0;
+  for (const Region& region : snapshot.regions) {
+    const bool fast = ranks.of(region.node) == 0;
+    const double demand = region.demand.value, bytes = static_cast<double>(region.resident.value);
+    control_regions += comparison_.group().has(region.key);
+    if (fast) room += bytes;
+    if (bytes <= 0 || (!fast && demand <= 0)) continue;
+    GroupSums sums;
+    sums.waited = demand * latency_of(system, region.node, {});
+    sums.rent = fast ? price_ * bytes : 0;
+    sums.slowest = demand * slowest;
+    sums.best = sums.slowest - std::max(0.0, demand * gained - price_ * bytes);
+    sums.squares = sums.slowest * sums.slowest;
+    comparison_.add(region.key, sums);
+    if (demand > 0 && (wanted_.size() < kMostWanted || wanted_.contains(region.key)))
+      wanted_[region.key].demand += demand, wanted_[region.key].bytes = region.resident;
+  }
+  ++wanted_ticks_;
+  comparison_.close_tick(control_regions);
+  if (comparison_.block_closed()) set_price(room, gained);
+}
+
+// What a byte of the fastest tier saves a tick where it saves least, had the block's demand been known. One
+// tick would not do: in it most regions have no sample, and there seems to be room for all.
+void Ledger::set_price(double room, double gained) {
+  std::vector<PlacedDemand> wanted;
+  wanted.reserve(wanted_.size());
+  for (const auto& [key, placed] : wanted_) wanted.push_back(placed);
+  const auto density = [](const PlacedDemand& p) { return p.demand / static_cast<double>(p.bytes.value); };
+  std::sort(wanted.begin(), wanted.end(),
+            [&](const PlacedDemand& a, const PlacedDemand& b) { return density(a) > density(b); });
+  std::size_t fits = 0;
+  for (; fits < wanted.size() && room > 0; ++fits) room -= static_cast<double>(wanted[fits].bytes.value);
+  price_ = fits < wanted.size() ? gained * density(wanted[fits]) / static_cast<double>(wanted_ticks_) : 0;
+  wanted_.clear();
+  wanted_ticks_ = 0;
 }
 
 TickScore Ledger::score_placement(const RegionSnapshot& snapshot, const SystemState& system,
@@ -345,7 +415,7 @@ RegionStory Ledger::explain(const RegionKey& key) const {
 std::size_t Ledger::bytes_used() const {
   constexpr std::size_t kTreeNode = 40;  // of a std::map, beside the value
   return decisions_.size() * (sizeof(std::pair<std::uint64_t, Decision>) + kTreeNode) +
-         open_.capacity() * sizeof(open_[0]);
+         open_.capacity() * sizeof(open_[0]) + comparison_.bytes_used() + wanted_.size() * 56;
 }
 
 }  // namespace tier

@@ -15,7 +15,9 @@
 #include "core/forecast.h"
 #include "core/plan.h"
 #include "core/region.h"
+#include "core/score.h"
 #include "core/topology.h"
+#include "tierd/ledger/comparison.h"
 #include "tierd/ledger/margin.h"
 
 namespace tier {
@@ -23,6 +25,7 @@ namespace tier {
 struct LedgerSettings {
   std::size_t capacity = 16384;  // decisions kept; about 400 bytes each
   MarginSettings margin;
+  ComparisonSettings comparison;
 };
 
 enum class Verdict : std::uint8_t {
@@ -105,6 +108,9 @@ class Ledger {
   const LedgerTotals& totals() const { return totals_; }
   const TickScore& last_score() const { return last_score_; }
   double margin() const { return margin_.value(); }
+  // Of the control group against the rest; a stage is begun by whoever gives the groups their forecasts.
+  const Comparison& comparison() const { return comparison_; }
+  void begin_stage(ControlGroup group, bool trial) { comparison_.begin_stage(group, trial); }
   double least_margin() const { return settings_.margin.start; }
 
   const Decision* find(std::uint64_t request_id) const;
@@ -123,6 +129,8 @@ class Ledger {
   void close(Decision& decision, Verdict verdict, Tick tick);
   TickScore score_placement(const RegionSnapshot& snapshot, const SystemState& system,
                             const TierTopology& topology) const;
+  void compare(const RegionSnapshot& snapshot, const SystemState& system, const TierTopology& topology);
+  void set_price(double room, double gained);
   void evict();
 
   LedgerSettings settings_;
@@ -131,6 +139,10 @@ class Ledger {
   LedgerTotals totals_;
   TickScore last_score_;
   Margin margin_;
+  Comparison comparison_;
+  double price_ = 0;  // of a byte of the fastest tier, stall seconds a tick; see Comparison
+  std::unordered_map<RegionKey, PlacedDemand> wanted_;  // of the running block
+  std::uint64_t wanted_ticks_ = 0;
 };
 
 }  // namespace tier

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace tier {
 namespace {
 
@@ -261,8 +263,82 @@ TEST_F(LedgerTest, ReliefIsJudgedByWhatItGains) {
   EXPECT_EQ(ledger_.find(down.id)->verdict, Verdict::kWasted);
 }
 
+// Accounts of the two groups after ticks of one region in each, both on the slow node unless told.
+class GroupsTest : public LedgerTest {
+ protected:
+  GroupsTest() {
+    settings_.comparison.group = {1};
+    settings_.comparison.block = 1000;
+    ledger_ = Ledger(settings_);
+    while (!ControlGroup{1}.has(key(control_))) ++control_;
+    while (ControlGroup{1}.has(key(rest_))) ++rest_;
+  }
+  void tick_both(double control, double rest, int rest_on = 1) {
+    std::vector<double> demand(std::max(control_, rest_) + 1, 0);
+    std::vector<int> on(demand.size(), 1);
+    demand[control_] = control, demand[rest_] = rest, on[rest_] = rest_on;
+    tick(demand, on);
+  }
+  LedgerSettings settings_;
+  std::size_t control_ = 0, rest_ = 0;
+};
+
+TEST_F(GroupsTest, EachGroupsStallIsItsOwn) {
+  tick_both(1e6, 2e6, 0);
+  const GroupSums control = ledger_.comparison().sums(true), rest = ledger_.comparison().sums(false);
+  EXPECT_NEAR(control.waited, 1e6 * 300e-9, 1e-9);
+  EXPECT_NEAR(control.slowest, 1e6 * 300e-9, 1e-9);
+  EXPECT_NEAR(rest.waited, 2e6 * 100e-9, 1e-9);
+  EXPECT_NEAR(rest.slowest, 2e6 * 300e-9, 1e-9);
+  EXPECT_EQ(ledger_.comparison().control_regions(), 1u);
+}
+
+// The fast tier has room for one. Its price is what the other would save there.
+TEST_F(GroupsTest, FastMemoryCostsWhatTheNextOneWouldSaveThere) {
+  settings_.comparison.block = 1;
+  ledger_ = Ledger(settings_);
+  tick_both(1e6, 2e6, 0);
+  ledger_.begin_stage({1}, false);  // the first block has no price yet
+  tick_both(1e6, 2e6, 0);
+  const double price = 1e6 * 200e-9;
+  const GroupSums control = ledger_.comparison().sums(true), rest = ledger_.comparison().sums(false);
+  EXPECT_NEAR(rest.rent, price, 1e-9);
+  EXPECT_NEAR(control.rent, 0, 1e-9);
+  EXPECT_NEAR(rest.best, 2e6 * 100e-9 + price, 1e-9) << "the right one has it: nothing to be gained";
+  EXPECT_NEAR(rest.spent(), rest.best, 1e-9);
+  EXPECT_NEAR(control.spent(), control.best, 1e-9);
+}
+
+// Whoever takes the room of a region that is worth more pays more than it gains.
+TEST_F(GroupsTest, WhoAsksForTooMuchLoses) {
+  settings_.comparison.block = 1;
+  ledger_ = Ledger(settings_);
+  tick_both(3e6, 1e6, 0);
+  ledger_.begin_stage({1}, false);
+  tick_both(3e6, 1e6, 0);
+  const GroupSums control = ledger_.comparison().sums(true), rest = ledger_.comparison().sums(false);
+  EXPECT_GT(rest.spent(), 0.9 * rest.slowest) << "what it saves, it pays";
+  EXPECT_GE(rest.spent(), rest.best);
+  EXPECT_GT(control.spent(), control.best);
+}
+
+TEST_F(GroupsTest, MovesAreChargedToTheirRegion) {
+  record({request(rest_, true)});
+  report(1);
+  tick_both(1e6, 2e6);
+  EXPECT_NEAR(ledger_.comparison().sums(false).waited, 2e6 * 300e-9 + 1e-4, 1e-9);
+  EXPECT_NEAR(ledger_.comparison().sums(true).waited, 1e6 * 300e-9, 1e-9);
+}
+
+TEST_F(GroupsTest, WhereNothingIsMovedTheImaginedGainCounts) {
+  record({request(control_, true)}, true);
+  tick_both(1e6, 2e6);
+  EXPECT_NEAR(ledger_.comparison().sums(true).waited, 1e6 * 100e-9 + 1e-4, 1e-9);
+  EXPECT_NEAR(ledger_.comparison().sums(false).waited, 2e6 * 300e-9, 1e-9);
+}
+
 TEST_F(LedgerTest, MemoryIsBoundedAndWhatIsForgottenIsCounted) {
-  ledger_ = Ledger(LedgerSettings{.capacity = 100, .margin = {}});
+  ledger_ = Ledger(LedgerSettings{.capacity = 100, .margin = {}, .comparison = {}});
   for (int i = 0; i < 250; ++i) record({request(static_cast<std::uint64_t>(i), true)});
   EXPECT_EQ(ledger_.totals().evicted, 150u);
   EXPECT_EQ(ledger_.totals().evicted_unscored, 150u);

@@ -40,12 +40,26 @@ Planner::Planner(const PolicyInput& input)
   plan_.tick = input.snapshot.tick;
 }
 
-MigrationPlan Planner::make() {
+// False: the forecasts are not of this snapshot.
+bool Planner::begin() {
   const bool matching = input_.forecasts.sequence == input_.snapshot.sequence &&
                         input_.forecasts.forecasts.size() == input_.snapshot.regions.size();
-  if (!matching) return std::move(plan_);
+  if (!matching) return false;
   candidates_ = value_.candidates();
   count_holdings();
+  return true;
+}
+
+MigrationPlan Planner::make_urgent(std::span<const RegionKey> winners) {
+  winners_ = winners;
+  if (!begin()) return std::move(plan_);
+  for (int rank = 0; rank + 1 < value_.ranks(); ++rank) improve(rank);
+  demote_first();
+  return std::move(plan_);
+}
+
+MigrationPlan Planner::make() {
+  if (!begin()) return std::move(plan_);
   leave_offline_nodes();
   for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_limits(node);
   for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_headroom(node);
@@ -239,6 +253,7 @@ Ranking Planner::outsiders(int rank) const {
     const Candidate& candidate = candidates_[i];
     const PlanNode& here = nodes[candidate.node];
     if (candidate.settled || here.rank <= rank || here.leaving) continue;
+    if (winners_ && !std::binary_search(winners_->begin(), winners_->end(), candidate.region->key)) continue;
     const double density = candidate.surely[span_] * (here.latency - fastest) / candidate.bytes;
     if (density > 0) entries.push_back({density, static_cast<std::uint32_t>(i)});
   }
@@ -284,6 +299,7 @@ bool Planner::try_promotion(std::size_t index, int rank) {
   swap.gain = benefits(candidate.surely, from, value_.nodes()[swap.to]);
   swap.cost = value_.cost(candidate, true);
   swap.bytes = candidate.bytes;
+  if (winners_) swap.reason = MoveReason::kUrgent;
   return pays(swap, input_.least_margin) && choose_victims(swap) && settle(swap);
 }
 
@@ -414,7 +430,7 @@ bool Planner::place_victim(Swap& swap, std::size_t index, std::vector<double>& t
 
 void Planner::commit(const Swap& swap, bool declined) {
   const RegionKey winner_key = candidates_[swap.winner].region->key;
-  const bool up = swap.reason == MoveReason::kDemandRising;
+  const bool up = swap.reason != MoveReason::kRelief;
   const double winner_cost = value_.cost(candidates_[swap.winner], up);
   const std::size_t span = best_span(swap);
   const double promise = swap.net(span) / swap.cost;

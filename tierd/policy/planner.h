@@ -1,6 +1,8 @@
 // Builds one plan, request by request. Private to the policy.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "tierd/policy/fast_limits.h"
@@ -13,6 +15,7 @@ class Planner {
  public:
   explicit Planner(const PolicyInput& input);
   MigrationPlan make();
+  MigrationPlan make_urgent(std::span<const RegionKey> winners);
 
  private:
   struct Swap {
@@ -28,6 +31,7 @@ class Planner {
     double net(std::size_t span) const { return gain[span] - loss[span]; }
   };
 
+  bool begin();
   void demote_first();
   void leave_offline_nodes();
   void keep_headroom(std::size_t node);
@@ -65,6 +69,7 @@ class Planner {
   const PolicyInput& input_;
   Valuation value_;
   FastLimits limits_;
+  std::optional<std::span<const RegionKey>> winners_;  // none: every region may win
   std::vector<Candidate> candidates_;
   std::size_t span_ = 0;                  // over which is being ranked, see improve()
   std::vector<Ranking> inside_;           // by node; built for the tier being improved

@@ -10,6 +10,10 @@ namespace tier {
 
 MigrationPlan make_plan(const PolicyInput& input) { return Planner(input).make(); }
 
+MigrationPlan make_urgent_plan(const PolicyInput& input, std::span<const RegionKey> winners) {
+  return Planner(input).make_urgent(winners);
+}
+
 Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   const auto& regions = input.snapshot.regions;
   const auto it = std::find_if(regions.begin(), regions.end(), [&](const Region& r) { return r.key == key; });

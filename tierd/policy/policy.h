@@ -98,6 +98,10 @@ struct PolicyInput {
 // Requests in an order in which each fits into what is free when its turn comes.
 MigrationPlan make_plan(const PolicyInput& input);
 
+// Between ticks: promotions of these regions alone (sorted), by the same arithmetic, and what must make room
+// for them. `input` need hold no other regions of the slowest tier.
+MigrationPlan make_urgent_plan(const PolicyInput& input, std::span<const RegionKey> winners);
+
 // Where one region stands, for `tierctl explain`.
 struct Standing {
   std::string why;                            // one sentence

@@ -296,6 +296,16 @@ void Tracker::set_topology(const TierTopology& topology) {
   }
 }
 
+std::optional<Region> Tracker::region(const RegionKey& key) const {
+  const auto it = state_->targets.find(key.target);
+  const RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
+  if (record == nullptr) return std::nullopt;
+  Region region;
+  region.key = key;
+  state_->describe(region, it->second.shape(key.start), *record);
+  return region;
+}
+
 FoldResult Tracker::fold(const SampleBatch& batch) {
   FoldResult result;
   for (const AccessSample& sample : batch.samples) {

@@ -100,6 +100,8 @@ class Tracker {
   // with unknown latency (0) yield no demand from stalls.
   RegionSnapshot close_tick(Tick tick, Nanoseconds now, Nanoseconds interval, const SystemState& system);
 
+  // Where a region is and what it is now, without counters; none when nothing was ever known of it.
+  std::optional<Region> region(const RegionKey& key) const;
   // Empty for a region without samples in the last kHistoryTicks.
   std::optional<RegionHistory> history(const RegionKey& key) const;
   // The region around an address; none when nothing of it is mapped.
