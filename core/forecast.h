@@ -32,4 +32,16 @@ struct ForecastSet {
   double caution = 1;
 };
 
+// The same forecast for a set of another caution, its quantiles as far off as will be heeded alike. A set
+// that heeds none cannot be told.
+inline DemandForecast with_caution(DemandForecast forecast, double own, double of_set) {
+  if (!(of_set > 0)) return forecast;
+  const auto factor = static_cast<float>(own / of_set);
+  for (DemandQuantiles& q : forecast.horizons) {
+    q.low = q.mean - factor * (q.mean - q.low);
+    q.high = q.mean + factor * (q.high - q.mean);
+  }
+  return forecast;
+}
+
 }  // namespace tier

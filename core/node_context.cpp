@@ -60,8 +60,6 @@ const char* to_string(NodeMetric metric) {
 NodeContext context_of(const TierTopology& topology, const SystemState& system) {
   NodeContext context;
   for (const Tier& tier : topology.tiers) context.tiers.push_back(tier_context(topology, system, tier));
-  context[NodeMetric::kMemoryPressureSome] = system.memory_pressure_some;
-  context[NodeMetric::kCpuPressureSome] = system.cpu_pressure_some;
   if (!context.tiers.empty() && context.tiers[0].total.value > 0)
     context[NodeMetric::kFastFree] =
         static_cast<double>(context.tiers[0].free.value) / static_cast<double>(context.tiers[0].total.value);

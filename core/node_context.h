@@ -42,8 +42,7 @@ struct NodeContext {
   const std::optional<double>& operator[](NodeMetric m) const { return metrics[static_cast<std::size_t>(m)]; }
 };
 
-// Tiers from the topology with this tick's latencies and free bytes; of the metrics the pressures and the
-// free share.
+// Tiers from the topology with this tick's latencies and free bytes; of the metrics the free share alone.
 NodeContext context_of(const TierTopology& topology, const SystemState& system);
 
 }  // namespace tier

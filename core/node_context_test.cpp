@@ -42,10 +42,8 @@ TEST(NodeContext, ATierIsWhatItsNodesAreTogether) {
 }
 
 TEST(NodeContext, SensorsThatAreNotThereStayUnknown) {
-  SystemState system;
-  system.memory_pressure_some = 3;
-  const NodeContext context = context_of(three_nodes(), system);
-  EXPECT_EQ(context[NodeMetric::kMemoryPressureSome], 3);
+  const NodeContext context = context_of(three_nodes(), {});
+  EXPECT_FALSE(context[NodeMetric::kMemoryPressureSome].has_value()) << "0 would say that there is none";
   EXPECT_EQ(context[NodeMetric::kFastFree], 0.25);
   EXPECT_FALSE(context[NodeMetric::kPower].has_value());
   EXPECT_TRUE(context_of({}, {}).tiers.empty());

@@ -49,7 +49,8 @@ ForecastSet ControlledForecaster::forecast(const RegionSnapshot& snapshot) {
   for (DemandForecast& forecast : set.forecasts) {
     const int bucket = bucket_of(forecast.key);
     if (bucket >= shown_) continue;
-    if (bucket < group_.buckets && row < part.forecasts.size()) forecast = part.forecasts[row];
+    if (bucket < group_.buckets && row < part.forecasts.size())
+      forecast = with_caution(part.forecasts[row], part.caution, set.caution);
     ++row;
   }
   set.forecaster = name();

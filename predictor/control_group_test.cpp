@@ -71,6 +71,15 @@ TEST_F(ControlledTest, TheSecondForecasterSeesAFewThousandRegionsHoweverManyTher
   }
 }
 
+TEST(WithCaution, WhatIsHeededStaysTheSame) {
+  DemandForecast forecast{{{1}, 0}, {}};
+  forecast.horizons.fill({4, 10, 20});
+  const auto row = with_caution(forecast, 1, 0.5).horizons[0];
+  EXPECT_FLOAT_EQ(row.mean - 0.5F * (row.mean - row.low), 4);
+  EXPECT_FLOAT_EQ(row.mean + 0.5F * (row.high - row.mean), 20);
+  EXPECT_FLOAT_EQ(with_caution(forecast, 1, 0).horizons[0].low, 4);
+}
+
 TEST_F(ControlledTest, WithoutAGroupOrAnotherForecasterNothingChanges) {
   ControlledForecaster none = make(0);
   EXPECT_FALSE(none.controlled());

@@ -29,6 +29,7 @@ constexpr Override kOverrides[] = {
     {"move_cost_scale", [](TierdSettings& s, double v) { s.engine.policy.move_cost_scale = v; }},
     {"cooldown",
      [](TierdSettings& s, double v) { s.engine.policy.cooldown = static_cast<std::uint32_t>(v); }},
+    {"event_path", [](TierdSettings& s, double v) { s.engine.event_path = v != 0; }},
     {"promotion_caution", [](TierdSettings& s, double v) { s.engine.policy.promotion_caution = v; }},
     {"demotion_caution", [](TierdSettings& s, double v) { s.engine.policy.demotion_caution = v; }},
 };
@@ -85,6 +86,7 @@ void TierdPolicy::start(Machine& machine) {
   auto engine = Engine::create(std::move(parts), settings_.engine);
   if (engine) engine_ = std::move(*engine);
   next_tick_ = machine.now() + settings_.engine.interval;
+  next_look_ = machine.now() + look_every();
 }
 
 Nanoseconds TierdPolicy::step(Machine& machine) {
@@ -95,6 +97,10 @@ Nanoseconds TierdPolicy::step(Machine& machine) {
       engine_->tick();
       next_tick_ += settings_.engine.interval;
       next_move_ = machine.now();
+    } else if (settings_.engine.event_path && machine.now() >= next_look_) {
+      engine_->between_ticks();
+      next_look_ += look_every();
+      next_move_ = machine.now();
     } else if (next_move_ && *next_move_ <= machine.now()) {
       const auto wait = executor_->run_once();
       if (wait) {
@@ -103,7 +109,8 @@ Nanoseconds TierdPolicy::step(Machine& machine) {
         next_move_.reset();
       }
     } else {
-      return next_move_ ? std::min(*next_move_, next_tick_) : next_tick_;
+      const Nanoseconds next = next_move_ ? std::min(*next_move_, next_tick_) : next_tick_;
+      return settings_.engine.event_path ? std::min(next, next_look_) : next;
     }
   }
   return kNever;

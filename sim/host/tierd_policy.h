@@ -24,7 +24,7 @@ struct TierdSettings {
 // a CPU pays for at 5 us a sample (docs/benchmarks.md, sampling-price).
 TierdSettings default_tierd();
 // Overrides by name, for sweeps: horizon, interval_s, rate_mib_s, samples_per_second, move_cost_scale,
-// cooldown, promotion_caution, demotion_caution. kUsage lists the names.
+// cooldown, event_path, promotion_caution, demotion_caution. kUsage lists the names.
 Result<TierdSettings> tierd_with(const PolicySettingsMap& overrides);
 
 class TierdPolicy final : public TieringPolicy {
@@ -46,7 +46,9 @@ class TierdPolicy final : public TieringPolicy {
   std::shared_ptr<ManualExecutor> executor_;
   std::unique_ptr<Migrator> migrator_;
   std::unique_ptr<Engine> engine_;
-  Nanoseconds next_tick_{};
+  Nanoseconds look_every() const { return settings_.engine.interval / 10; }  // as the daemon's loop
+
+  Nanoseconds next_tick_{}, next_look_{};
   std::optional<Nanoseconds> next_move_;  // none: until the next tick there is nothing to move
 };
 

@@ -67,6 +67,11 @@ struct PolicyConfig {
   Nanoseconds cooldown = Nanoseconds{2'000'000'000};
   // Best of the baselines on a steady hot set.
   std::string forecaster = "exponential-average";
+  // Share of the regions that follow the reactive forecaster where another one is chosen, to compare the two;
+  // 0: none. Rounded to 64ths: the least that can be told from noise within hours.
+  double control_share = 1.0 / 64;
+  // Promotions between ticks for regions whose demand jumps: "off" or "on".
+  bool event_path = false;
 };
 
 struct MigrationConfig {

@@ -262,6 +262,15 @@ Result<void> apply_forecaster(const Setting& setting, Config& config) {
   return {};
 }
 
+Result<void> apply_event_path(const Setting& setting, Config& config) {
+  return text_of(setting, "off").and_then([&](const std::string& text) -> Result<void> {
+    if (text != "on" && text != "off")
+      return refuse(fmt::format("\"{}\" is not one of off, on", text), "choose one of them");
+    config.policy.event_path = text == "on";
+    return {};
+  });
+}
+
 Result<void> apply_socket(const Setting& setting, Config& config) {
   return text_of(setting, config.control.socket).and_then([&](const std::string& path) -> Result<void> {
     // sun_path holds 108 bytes with the terminating NUL (unix(7)).
@@ -346,6 +355,11 @@ void add_acting_keys(std::vector<ConfigKey>& keys) {
                   duration(TIER_MEMBER(policy.cooldown), Nanoseconds{0}, Nanoseconds{3'600'000'000'000}),
                   TIER_SHOW(quote(show_duration(c.policy.cooldown)))});
   keys.push_back({"policy.forecaster", apply_forecaster, TIER_SHOW(quote(c.policy.forecaster))});
+
+  keys.push_back({"policy.control_share", share(TIER_MEMBER(policy.control_share), 0, 0.5),
+                  TIER_SHOW(show_real(c.policy.control_share))});
+  keys.push_back(
+      {"policy.event_path", apply_event_path, TIER_SHOW(quote(c.policy.event_path ? "on" : "off"))});
 
   keys.push_back({"migration.rate",
                   size(TIER_MEMBER(migration.rate_per_second), 1_MiB, Bytes{1ULL << 44}, true),

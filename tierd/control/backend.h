@@ -55,6 +55,7 @@ class ControlBackend {
   virtual Result<NodesView> nodes(const Caller&) = 0;
   virtual Result<TopView> top(const Caller&, const TopQuery&) = 0;
   virtual Result<HeatmapView> heatmap(const Caller&, const HeatmapQuery&) = 0;
+  virtual Result<ForecastView> forecast(const Caller&) = 0;
   // With a tick at or before query.since nothing but the tick counts.
   virtual Result<SnapshotView> snapshot(const Caller&, const SnapshotQuery&) = 0;
   // kFailed when the process is not watched or the address not mapped. Must set ExplainView::uid.

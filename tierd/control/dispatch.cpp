@@ -188,7 +188,7 @@ struct Method {
 };
 
 // Every method there is; the interface description lists the same (a test compares).
-constexpr std::array<Method, 14> kMethods = {{
+constexpr std::array<Method, 15> kMethods = {{
     {"org.varlink.service.GetInfo", false, info},
     {"org.varlink.service.GetInterfaceDescription", false, describe},
     {"io.tierd.Control.Status", false,
@@ -199,6 +199,8 @@ constexpr std::array<Method, 14> kMethods = {{
      [](const Call& c) { return answer(c.backend.nodes(c.caller), c.caller); }},
     {"io.tierd.Control.Top", false, top},
     {"io.tierd.Control.Heatmap", false, heatmap},
+    {"io.tierd.Control.Forecast", false,
+     [](const Call& c) { return answer(c.backend.forecast(c.caller), c.caller); }},
     {"io.tierd.Control.Snapshot", false, snapshot},
     {"io.tierd.Control.Explain", false, explain},
     {"io.tierd.Control.Events", false, events},

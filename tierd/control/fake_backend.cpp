@@ -75,6 +75,7 @@ Result<StatusView> FakeBackend::status(const Caller&) {
   view.pages = {614'400, 600'000, 4'000, 8'000, 400, {{"EBUSY", 1'900}, {"ENOMEM", 100}}};
   view.migrator = {1200, 3, 1, 2, 1536 * kMiB, 864 * kMiB, 200 * kMiB, 4.5};
   view.self = {38.5, 0.0104, 24 * kMiB, 0.55 * static_cast<double>(kMiB)};
+  view.metrics = {{"memory-pressure-some", 0.25}, {"power", std::nullopt}, {"temperature", 61.5}};
   view.last_error = "move_pages of pid 4200: EBUSY";
   view.rivals = {{"kernel NUMA balancing (tiering mode)",
                   "it moves pages too: sysctl kernel.numa_balancing=0, or keep tierd in observe mode"}};
@@ -173,6 +174,21 @@ Result<HeatmapView> FakeBackend::heatmap(const Caller&, const HeatmapQuery& quer
     view.rows.push_back(row);
   }
   view.omitted = 18;
+  return view;
+}
+
+Result<ForecastView> FakeBackend::forecast(const Caller&) {
+  ForecastView view;
+  view.forecaster = "switch", view.reactive = "exponential-average";
+  view.compared = true;
+  view.leaders = {{1, "blend"}, {4, "holt"}, {16, "seasonal"}};
+  view.control_share = 1.0 / 64;
+  view.ticks = 3600, view.interval_seconds = 1;
+  view.control = {"exponential-average", 336, 4.5, 9.0, 0.5};
+  view.rest = {"switch", 21'168, 230.4, 576.0, 0.4};
+  view.recent = {3600, "the forecast saves", 52.5, 12.25, 92.75, 0.09, 0.02, 0.16};
+  view.stage = view.recent;
+  view.life = {200, "not enough evidence yet", {}, {}, {}, {}, {}, {}};
   return view;
 }
 

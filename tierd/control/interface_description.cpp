@@ -35,6 +35,8 @@ type Ledger (
 
 type SelfCost (cpu_seconds: float, cpu_share: float, resident_bytes: int, bytes_per_managed_gib: ?float)
 
+type Metric (name: string, value: ?float)
+
 type Feature (name: string, present: bool, first_kernel: string, reason: string, fix: string)
 
 type SourceChoice (name: string, chosen: bool, reason: string)
@@ -67,6 +69,17 @@ type Decision (
   measured_cost_seconds: ?float, detail: string
 )
 
+type Leader (horizon: int, expert: string)
+
+type ForecastGroup (
+  forecaster: string, regions: ?int, waited_seconds: float, slowest_seconds: float, waited_share: ?float
+)
+
+type ForecastGain (
+  ticks: int, verdict: string, saved_seconds: ?float, saved_seconds_low: ?float, saved_seconds_high: ?float,
+  saved_share: ?float, saved_share_low: ?float, saved_share_high: ?float
+)
+
 type Event (
   sequence: int, time_unix_ns: int, tick: int, kind: string, pid: int, uid: int, actor: string, message: string,
   region_start: int, from: int, to: int, bytes: int, benefit_seconds: float
@@ -79,7 +92,7 @@ method Status() -> (
   schema: string, version: string, mode: string, paused: bool, uptime_seconds: float, ticks: int,
   interval_seconds: float, tick_work_seconds: float, targets: int, regions: int, managed_bytes: int, forecaster: string,
   sources: []Source, tiers: []Tier, hit_share: ?float, hit_share_total: ?float, ledger: Ledger, pages: Pages,
-  migrator: Migrator, self: SelfCost, last_error: string, rivals: []Rival
+  migrator: Migrator, self: SelfCost, metrics: []Metric, last_error: string, rivals: []Rival
 )
 
 # What this machine can do and why.
@@ -97,6 +110,13 @@ method Top(limit: ?int) -> (schema: string, interval_seconds: float, rows: []Top
 # Demand of regions over time, with the tier that held them.
 method Heatmap(pid: ?int, max_rows: ?int, max_ticks: ?int) -> (
   schema: string, interval_seconds: float, ticks: []int, rows: []HeatmapRow, omitted: int, hidden: int
+)
+
+# What the chosen forecast saves against the reactive one, by a control group of regions.
+method Forecast() -> (
+  schema: string, forecaster: string, reactive: string, compared: bool, standing_back: bool, leaders: []Leader,
+  control_share: float, ticks: int, interval_seconds: float, control: ForecastGroup, rest: ForecastGroup,
+  recent: ForecastGain, stage: ForecastGain, life: ForecastGain
 )
 
 # What the last tick saw of every watched process. With `more`, replies continue tick by tick; the first and then

@@ -16,6 +16,7 @@ void redact(SnapshotView&, const Caller&);
 void redact(EventsView&, const Caller&);
 inline void redact(DoctorView&, const Caller&) {}
 inline void redact(NodesView&, const Caller&) {}
+inline void redact(ForecastView&, const Caller&) {}
 inline void redact(ConfigView&, const Caller&) {}
 
 // For one process as a whole: kPermission when it belongs to somebody else.

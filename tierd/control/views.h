@@ -72,6 +72,12 @@ struct SelfCostView {
   std::optional<double> bytes_per_managed_gib;
 };
 
+// One thing known of the node as a whole; names and units as NodeMetric of core/node_context.h.
+struct MetricView {
+  std::string name;
+  std::optional<double> value;  // null: no such sensor here
+};
+
 struct StatusView {
   std::string schema = "io.tierd.status/1";
   std::string version;
@@ -93,7 +99,8 @@ struct StatusView {
   PagesView pages;
   MigratorView migrator;
   SelfCostView self;
-  std::string last_error;  // empty when none; hidden from callers without privilege
+  std::vector<MetricView> metrics;  // what the forecaster is told of the node; all there could be
+  std::string last_error;           // empty when none; hidden from callers without privilege
   std::vector<RivalView> rivals;
 };
 
@@ -270,12 +277,50 @@ struct ExplainView {
   std::vector<DecisionView> decisions;  // latest first
 };
 
+// Whom a forecaster that chooses between experts follows.
+struct LeaderView {
+  int horizon = 0;  // ticks ahead
+  std::string expert;
+};
+
+// One group of regions, since the present arrangement began.
+struct ForecastGroupView {
+  std::string forecaster;                // that it follows
+  std::optional<std::uint64_t> regions;  // with demand or in a faster tier, last tick
+  double waited_seconds = 0;             // stall with the cost of its moves
+  double slowest_seconds = 0;            // stall, had all of it been on the slowest tier
+  std::optional<double> waited_share;    // of it
+};
+
+// What the chosen forecast saves against the reactive one; negative: it loses. Intervals are of 95 %.
+struct ForecastGainView {
+  std::uint64_t ticks = 0;
+  std::string
+      verdict;  // "the forecast saves", "the forecast loses", "no difference", "not enough evidence yet"
+  std::optional<double> saved_seconds, saved_seconds_low, saved_seconds_high;
+  std::optional<double> saved_share, saved_share_low, saved_share_high;  // of the stall on the slowest tier
+};
+
+struct ForecastView {
+  std::string schema = "io.tierd.forecast/1";
+  std::string forecaster;  // chosen
+  std::string reactive;    // that it is measured against
+  bool compared = false;   // false: it is the reactive one itself, or there is no control group
+  bool standing_back = false;
+  std::vector<LeaderView> leaders;  // empty where it follows nobody
+  double control_share = 0;         // of the regions
+  std::uint64_t ticks = 0;          // since the present arrangement began
+  double interval_seconds = 0;      // configured
+  ForecastGroupView control, rest;
+  ForecastGainView recent, stage, life;  // last hour of ticks, this arrangement, since start
+};
+
 struct Event {
   std::uint64_t sequence = 0;     // rises by one; gaps mean lost or hidden events
   std::int64_t time_unix_ns = 0;  // wall clock
   std::uint64_t tick = 0;
   std::string kind;  // "promoted" "demoted" "failed" "target-added" "target-gone" "mode" "paused" "resumed"
-                     // "reloaded" "error" "rival"
+                     // "reloaded" "error" "rival" "forecaster"
   std::int32_t pid = 0;            // 0 when about no process
   std::int64_t uid = kNobody;      // owner of that process
   std::string actor;               // who asked for it: "uid 0 pid 12"; empty when tierd decided

@@ -38,9 +38,10 @@ TIER_VIEW(MigratorView, requests, stale, cancelled, target_gone, promoted_bytes,
 TIER_VIEW(LedgerView, decisions, scored, useful, wasted, harmful, margin, expected_saved_seconds,
           stall_saved_seconds, move_cost_seconds, regret_seconds)
 TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, resident_bytes, bytes_per_managed_gib)
+TIER_VIEW(MetricView, name, value)
 TIER_VIEW(StatusView, schema, version, mode, paused, uptime_seconds, ticks, interval_seconds,
           tick_work_seconds, targets, regions, managed_bytes, forecaster, sources, tiers, hit_share,
-          hit_share_total, ledger, pages, migrator, self, last_error, rivals)
+          hit_share_total, ledger, pages, migrator, self, metrics, last_error, rivals)
 TIER_VIEW(FeatureView, name, present, first_kernel, reason, fix)
 TIER_VIEW(SourceChoiceView, name, chosen, reason)
 TIER_VIEW(LatencyView, node, latency_ns, source)
@@ -66,6 +67,12 @@ TIER_VIEW(ExplainView, schema, pid, uid, name, address, region_start, region_end
           pinned, node, tier, resident_bytes, demand, waited_seconds, forecast_low, forecast_mean,
           forecast_high, age_ticks, idle_ticks, why, benefit_of_moving_seconds, cost_of_moving_seconds,
           decisions)
+TIER_VIEW(LeaderView, horizon, expert)
+TIER_VIEW(ForecastGroupView, forecaster, regions, waited_seconds, slowest_seconds, waited_share)
+TIER_VIEW(ForecastGainView, ticks, verdict, saved_seconds, saved_seconds_low, saved_seconds_high, saved_share,
+          saved_share_low, saved_share_high)
+TIER_VIEW(ForecastView, schema, forecaster, reactive, compared, standing_back, leaders, control_share, ticks,
+          interval_seconds, control, rest, recent, stage, life)
 TIER_VIEW(Event, sequence, time_unix_ns, tick, kind, pid, uid, actor, message, region_start, from, to, bytes,
           benefit_seconds)
 TIER_VIEW(EventsView, schema, events, next)

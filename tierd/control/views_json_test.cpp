@@ -24,6 +24,7 @@ TEST(ViewsJson, EveryViewSurvivesTheRoundTrip) {
   expect_round_trip(*backend.nodes(root));
   expect_round_trip(*backend.top(root, {}));
   expect_round_trip(*backend.heatmap(root, {}));
+  expect_round_trip(*backend.forecast(root));
   expect_round_trip(*backend.snapshot(root, {.held = true}));
   expect_round_trip(*backend.explain(root, {.pid = 4100, .address = 0x7f0000000000}));
   expect_round_trip(*backend.events(root, {}));

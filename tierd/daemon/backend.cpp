@@ -16,6 +16,7 @@ bool needs_restart(const Config& before, const Config& after) {
   return before.control.socket != after.control.socket || before.control.group != after.control.group ||
          before.region_size != after.region_size || before.tiers.latency != after.tiers.latency ||
          before.tiers.latencies != after.tiers.latencies || before.tiers.same_tier != after.tiers.same_tier ||
+         before.policy.event_path != after.policy.event_path ||
          before.sampling.source != after.sampling.source;
 }
 
@@ -30,6 +31,7 @@ Result<TopView> DaemonBackend::top(const Caller&, const TopQuery& query) { retur
 Result<HeatmapView> DaemonBackend::heatmap(const Caller&, const HeatmapQuery& query) {
   return heatmap_view(engine_, query);
 }
+Result<ForecastView> DaemonBackend::forecast(const Caller&) { return forecast_view(engine_); }
 Result<SnapshotView> DaemonBackend::snapshot(const Caller& caller, const SnapshotQuery& query) {
   return snapshot_view(engine_, caller, query);
 }
@@ -67,7 +69,7 @@ Result<void> DaemonBackend::reload_as(const std::string& actor) {
   event.actor = actor;
   event.message =
       restart ? "configuration read; some of its changes need a restart of the service: [control], [tiers], "
-                "region_size, sampling.source"
+                "region_size, sampling.source, policy.event_path"
               : "configuration read";
   engine_.note(event);
   return {};

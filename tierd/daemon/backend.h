@@ -27,6 +27,7 @@ class DaemonBackend final : public ControlBackend {
   Result<NodesView> nodes(const Caller&) override;
   Result<TopView> top(const Caller&, const TopQuery&) override;
   Result<HeatmapView> heatmap(const Caller&, const HeatmapQuery&) override;
+  Result<ForecastView> forecast(const Caller&) override;
   Result<SnapshotView> snapshot(const Caller&, const SnapshotQuery&) override;
   Result<ExplainView> explain(const Caller&, const ExplainQuery&) override;
   Result<EventsView> events(const Caller&, const EventsQuery&) override;

@@ -5,21 +5,39 @@
 #include <algorithm>
 
 namespace tier {
+namespace {
 
-Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Forecaster> forecaster)
+// Null when the chosen one is unknown.
+std::unique_ptr<ControlledForecaster> make_controlled(EngineParts& parts, const EngineSettings& settings) {
+  if (parts.forecaster)
+    return std::make_unique<ControlledForecaster>(std::move(parts.forecaster), nullptr, ControlGroup{});
+  auto chosen = parts.make_forecaster(settings.forecaster);
+  if (!chosen) return nullptr;
+  auto reactive = settings.forecaster == kReactiveForecaster || !(settings.control_share > 0)
+                      ? nullptr
+                      : parts.make_forecaster(kReactiveForecaster);
+  return std::make_unique<ControlledForecaster>(std::move(chosen), std::move(reactive),
+                                                ControlGroup::of_share(settings.control_share));
+}
+
+}  // namespace
+
+Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<ControlledForecaster> forecaster)
     : parts_(std::move(parts)),
       settings_(std::move(settings)),
       forecaster_(std::move(forecaster)),
       targets_(parts_.processes, settings_.targets, parts_.self_pid),
       latency_(parts_.probe, settings_.latency),
       tracker_(settings_.tracker),
-      ledger_(settings_.ledger) {
+      ledger_(settings_.ledger),
+      event_path_(settings_.events) {
   state_.started = state_.last_tick = parts_.clock.now();
   state_.self = parts_.self.usage();
+  begin_stage();
 }
 
 Result<std::unique_ptr<Engine>> Engine::create(EngineParts parts, EngineSettings settings) {
-  auto forecaster = parts.forecaster ? std::move(parts.forecaster) : make_forecaster(settings.forecaster);
+  auto forecaster = make_controlled(parts, settings);
   if (!forecaster) {
     std::string known;
     for (const auto& entry : forecaster_table())
@@ -56,7 +74,7 @@ void Engine::tick() {
   locate();
   phase("places", since);
   take_reports();
-  read_system();
+  read_system(interval);
   phase("system", since);
 
   state_.snapshot = tracker_.close_tick(Tick{state_.ticks}, begun, interval, state_.system);
@@ -66,8 +84,9 @@ void Engine::tick() {
   allocation_.tick(state_.system, fresh_reports_);
   fresh_reports_.clear();
   allocation_rates_ = allocation_.rates();
+  judge_forecaster();
   phase("score", since);
-  forecaster_->observe(context_of(topology_, state_.system));
+  forecaster_->observe(state_.context);
   state_.forecasts = forecaster_->forecast(state_.snapshot);
   phase("forecast", since);
   decide();
@@ -94,28 +113,61 @@ PolicyInput Engine::policy_input() const {
 
 Standing Engine::standing(const RegionKey& key) const { return explain_standing(policy_input(), key); }
 
+// The ledger's groups are those of the forecaster from now on.
+void Engine::begin_stage() {
+  ledger_.begin_stage(forecaster_->controlled() ? forecaster_->group() : ControlGroup{},
+                      forecaster_->standing_back());
+}
+
+// A forecast that loses against the reactive one stands back and keeps the control group only, where it can
+// show that it has become better.
+void Engine::judge_forecaster() {
+  const Comparison& comparison = ledger_.comparison();
+  if (!comparison.on() || !comparison.block_closed() || !comparison.roles_should_change()) return;
+  const auto found = comparison.recent();
+  const bool back = !forecaster_->standing_back();
+  forecaster_->stand_back(back);
+  begin_stage();
+  events_.add(
+      event("forecaster",
+            fmt::format("{} {}: it saves {:+.1f} % (±{:.1f}) of the stall on the slowest tier against "
+                        "{}, over the last {} ticks",
+                        forecaster_->name(), back ? "stands back" : "leads again", found->share * 100,
+                        found->half(kNormal99) * 100, kReactiveForecaster, found->ticks)));
+}
+
 void Engine::decide() {
+  planned_.clear(), planned_bytes_ = {};
   policy_targets_ = tracker_.targets();
   if (!topology_.tiered()) return;
   // The queue still holds an older plan's moves: what is decided now would count on room they have not made
   // yet.
   if (!parts_.migrator.idle()) return;
-  MigrationPlan plan = make_plan(policy_input());
+  submit(make_plan(policy_input()));
+}
+
+void Engine::submit(MigrationPlan plan) {
   next_request_ += plan.requests.size() + plan.declined.size();
   // What would have been done is scored like what was: that is how observe mode proves its worth.
   const bool imagined = !settings_.act || state_.paused;
   ledger_.record(plan, imagined);
+  for (const MigrationRequest& request : plan.requests) {
+    planned_.insert(request.key);
+    planned_bytes_ += request.bytes;
+  }
   if (!imagined && !plan.requests.empty()) parts_.migrator.submit(std::move(plan));
 }
 
 void Engine::take_reports() {
-  fresh_reports_ = parts_.migrator.take_reports();
-  for (const auto& report : fresh_reports_) {
+  auto reports = parts_.migrator.take_reports();
+  for (const auto& report : reports) {
     ledger_.report(report, Tick{state_.ticks});
     if (report.moved.value > 0) tracker_.note_moved(report.key, report.to, report.moved);
     if (report.unmovable) tracker_.mark_unmovable(report.key);
     report_event(report);
   }
+  fresh_reports_.insert(fresh_reports_.end(), std::make_move_iterator(reports.begin()),
+                        std::make_move_iterator(reports.end()));
 }
 
 void Engine::report_event(const MigrationReport& report) {
@@ -164,13 +216,18 @@ void Engine::set_paused(bool paused, const std::string& actor) {
 }
 
 Result<void> Engine::apply(const EngineSettings& settings) {
-  auto forecaster =
-      settings.forecaster == settings_.forecaster ? nullptr : make_forecaster(settings.forecaster);
-  if (!forecaster && settings.forecaster != settings_.forecaster) {
+  const bool same = settings.forecaster == settings_.forecaster &&
+                    ControlGroup::of_share(settings.control_share).buckets ==
+                        ControlGroup::of_share(settings_.control_share).buckets;
+  auto forecaster = same ? nullptr : make_controlled(parts_, settings);
+  if (!forecaster && !same) {
     return fail(ErrorKind::kUsage, "no forecaster is called \"" + settings.forecaster + "\"",
                 "see docs/operations.md");
   }
-  if (forecaster) forecaster_ = std::move(forecaster);
+  if (forecaster) {
+    forecaster_ = std::move(forecaster);
+    begin_stage();
+  }
   if (settings.act != settings_.act) events_.add(event("mode", settings.act ? "act" : "observe"));
   targets_.set_settings(settings.targets);  // the next full look adds and removes
   settings_ = settings;
@@ -206,7 +263,7 @@ std::vector<SourceStatus> Engine::sources() const {
 }
 
 std::size_t Engine::bytes_used() const {
-  return tracker_.bytes_used() + forecaster_->bytes_used() + ledger_.bytes_used();
+  return tracker_.bytes_used() + event_path_.bytes_used() + forecaster_->bytes_used() + ledger_.bytes_used();
 }
 
 }  // namespace tier

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,8 @@
 #include "migrator/migrator.h"
 #include "platform/api/access_source.h"
 #include "platform/api/machine.h"
-#include "predictor/forecaster.h"
+#include "predictor/control_group.h"
+#include "predictor/event_path.h"
 #include "tierd/daemon/event_log.h"
 #include "tierd/daemon/heat_record.h"
 #include "tierd/daemon/latency_tracker.h"
@@ -34,6 +36,12 @@ struct EngineSettings {
   TrackerSettings tracker;
   LedgerSettings ledger;
   std::string forecaster = "exponential-average";
+  // Share of the regions, 0..0.5, that follow the reactive forecaster where another one is chosen, so that
+  // the two can be compared; see ControlGroup. 1/64 costs 1/64 of what the chosen one gains.
+  double control_share = 1.0 / 64;
+  // Regions whose demand jumps are promoted between ticks; see EventPath and Engine::between_ticks().
+  bool event_path = false;
+  EventPathSettings events;
   // Every this many ticks all processes are looked at again; in between only the watched ones. A scan of a
   // thousand processes costs about 30 ms of CPU.
   std::uint32_t scan_every = 5;
@@ -55,7 +63,9 @@ struct EngineParts {
   std::vector<std::unique_ptr<AccessSource>> sources;  // started
   Pid self_pid;
   std::function<std::int64_t()> unix_now;
-  std::unique_ptr<Forecaster> forecaster{};  // none: the one that the settings name
+  std::unique_ptr<Forecaster> forecaster{};  // none: the one that the settings name; compared with none
+  std::function<std::unique_ptr<Forecaster>(const std::string&)> make_forecaster = tier::make_forecaster;
+  MetricReader* metrics = nullptr;  // none: no such sensors
 };
 
 // Per target, since it was added.
@@ -71,6 +81,7 @@ struct EngineState {
   RegionSnapshot snapshot;
   ForecastSet forecasts;
   SystemState system;
+  NodeContext context;  // what the forecaster was told
   TickScore score;
   SelfUsage self;
   double self_cpu_share = 0;  // CPU seconds per second over the last interval
@@ -79,6 +90,7 @@ struct EngineState {
   std::map<TargetId, TargetTotals> totals;
   std::vector<std::pair<const char*, Nanoseconds>> phases;  // of the last tick: what took how long
   std::uint64_t unfolded = 0;                               // samples in no known mapping, whole life
+  std::uint64_t urgent = 0;                                 // moves planned between ticks, whole life
 };
 
 // Not thread-safe: one thread calls everything.
@@ -88,6 +100,10 @@ class Engine {
   static Result<std::unique_ptr<Engine>> create(EngineParts parts, EngineSettings settings);
 
   void tick();
+  // Several times a tick, where the event path is on: takes the samples that have come, which then count in
+  // the running tick, and promotes regions whose demand jumped, by the policy's own arithmetic and what is
+  // left of the tick's budget. Nothing while an earlier plan is still being carried out.
+  void between_ticks();
   void set_paused(bool paused, const std::string& actor);
   // New settings, from the next tick on. Tiers and sources stay as they are.
   Result<void> apply(const EngineSettings& settings);
@@ -100,6 +116,7 @@ class Engine {
   const TargetSet& targets() const { return targets_; }
   const Tracker& tracker() const { return tracker_; }
   const Ledger& ledger() const { return ledger_; }
+  const ControlledForecaster& forecaster() const { return *forecaster_; }
   const HeatRecord& heat() const { return heat_; }
   const EventLog& events() const { return events_; }
   const Migrator& migrator() const { return parts_.migrator; }
@@ -108,7 +125,7 @@ class Engine {
   Standing standing(const RegionKey& key) const;
 
  private:
-  Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Forecaster> forecaster);
+  Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<ControlledForecaster> forecaster);
 
   void refresh_targets();
   void drop_target(TargetId id);
@@ -116,9 +133,16 @@ class Engine {
   void collect();
   void locate();
   void locate_one(const LocateRequest& request);
-  void read_system();
+  void feel(const SampleBatch& batch);
+  void read_system(Nanoseconds interval);
+  void read_metrics(Nanoseconds interval);
+  void plan_urgent(const std::vector<RegionKey>& crossed);
+  std::optional<Region> region_now(const RegionKey& key);
+  void submit(MigrationPlan plan);
   void take_reports();
   void report_event(const MigrationReport& report);
+  void judge_forecaster();
+  void begin_stage();
   void decide();
   void phase(const char* name, Nanoseconds& since);
   void meter_self(Nanoseconds work_started);
@@ -129,7 +153,7 @@ class Engine {
 
   EngineParts parts_;
   EngineSettings settings_;
-  std::unique_ptr<Forecaster> forecaster_;
+  std::unique_ptr<ControlledForecaster> forecaster_;
   TargetSet targets_;
   LatencyTracker latency_;
   TierTopology topology_;
@@ -145,6 +169,10 @@ class Engine {
   std::vector<TargetId> stale_mappings_;
   std::uint64_t next_request_ = 1;
   std::vector<MigrationReport> fresh_reports_;
+  EventPath event_path_;
+  std::set<RegionKey> planned_;  // moves of regions planned since the last snapshot
+  Bytes planned_bytes_;
+  std::uint64_t sampled_ = 0;  // in the running tick
   bool targets_changed_ = false;
 };
 

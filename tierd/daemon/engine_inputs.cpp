@@ -103,6 +103,8 @@ void Engine::collect() {
     }
     const auto folded = tracker_.fold(*batch);
     state_.unfolded += folded.outside + folded.foreign;
+    sampled_ += folded.folded;
+    if (settings_.event_path) feel(*batch);
     stale_mappings_.insert(stale_mappings_.end(), folded.stale_mappings.begin(), folded.stale_mappings.end());
   }
 }
@@ -133,7 +135,7 @@ void Engine::locate_one(const LocateRequest& request) {
   tracker_.set_residency(request.key, residency);
 }
 
-void Engine::read_system() {
+void Engine::read_system(Nanoseconds interval) {
   latency_.tick();
   auto nodes = parts_.topology.nodes();
   if (!nodes) {
@@ -156,8 +158,34 @@ void Engine::read_system() {
     if (node.total.value == 0) continue;
     state_.system.nodes.push_back({node.id, latency_.loaded(node.id), node.free, node.total, node.online});
   }
-  state_.system.memory_pressure_some = parts_.pressure.memory_some_avg10().value_or(0);
-  state_.system.cpu_pressure_some = parts_.pressure.cpu_some_avg10().value_or(100);
+  read_metrics(interval);
+}
+
+// Whatever has no sensor stays unknown to the forecaster; the policy takes the careful end of the pressures.
+void Engine::read_metrics(Nanoseconds interval) {
+  NodeContext context = context_of(topology_, state_.system);
+  context[NodeMetric::kMemoryPressureSome] = parts_.pressure.memory_some_avg10();
+  context[NodeMetric::kCpuPressureSome] = parts_.pressure.cpu_some_avg10();
+  state_.system.memory_pressure_some = context[NodeMetric::kMemoryPressureSome].value_or(0);
+  state_.system.cpu_pressure_some = context[NodeMetric::kCpuPressureSome].value_or(100);
+  if (parts_.metrics != nullptr) {
+    const MachineReadings now = parts_.metrics->read();
+    context[NodeMetric::kMemoryPressureFull] = now.memory_pressure_full;
+    context[NodeMetric::kPower] = now.power;
+    context[NodeMetric::kTemperature] = now.temperature;
+    context[NodeMetric::kRefaults] = now.refaults;
+    // Memory without CPUs of its own (CXL, persistent) is what a CPU does not call its own.
+    context[NodeMetric::kFastBandwidthUsed] = now.local_bandwidth;
+    context[NodeMetric::kSlowBandwidthUsed] = now.remote_bandwidth;
+  }
+  if (interval.count() > 0) {
+    double moved = 0;
+    for (const auto& report : fresh_reports_) moved += static_cast<double>(report.moved.value);
+    context[NodeMetric::kMigrated] = moved / seconds(interval);
+    context[NodeMetric::kSampled] = static_cast<double>(sampled_) / seconds(interval);
+  }
+  sampled_ = 0;
+  state_.context = std::move(context);
 }
 
 }  // namespace tier

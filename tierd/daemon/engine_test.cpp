@@ -1,115 +1,14 @@
-// The whole tick on a fake machine: samples come from a script, pages move on the fake, time stands still
-// until told.
+// The whole tick on a fake machine; see engine_fixture.h.
 #include "tierd/daemon/engine.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <deque>
-
-#include "platform/fake/fake_machine.h"
+#include "tierd/daemon/engine_fixture.h"
 #include "tierd/daemon/views.h"
 
 namespace tier {
 namespace {
-
-constexpr Address kBase = 0x7f0000000000;
-constexpr std::uint64_t kRegion = 2ULL << 20;
-constexpr int kRegions = 40;
-
-// Delivers what the test puts in, for the targets it was given.
-class ScriptedSource final : public AccessSource {
- public:
-  explicit ScriptedSource(std::deque<SampleBatch>& script) : script_(script) {}
-  Result<void> start() override { return {}; }
-  Result<void> set_targets(std::span<const Target>) override { return {}; }
-  Result<SampleBatch> collect() override {
-    if (script_.empty()) return SampleBatch{};
-    auto batch = std::move(script_.front());
-    script_.pop_front();
-    return batch;
-  }
-  SourceStatus status() const override {
-    SourceStatus status;
-    status.name = "script";
-    return status;
-  }
-  void stop() override {}
-
- private:
-  std::deque<SampleBatch>& script_;
-};
-
-FakeSpec two_tier_machine() {
-  FakeSpec spec;
-  spec.nodes = {{.id = 0, .capacity = 32_MiB, .latency_ns = 100},
-                {.id = 1, .capacity = 1_GiB, .latency_ns = 400, .has_cpus = false}};
-  FakeMapping heap{.start = kBase, .size = Bytes{kRegions * kRegion}, .node = 1, .huge = true};
-  spec.processes = {{.pid = 42, .name = "job", .uid = 1000, .mappings = {heap}}};
-  return spec;
-}
-
-class EngineTest : public testing::Test {
- protected:
-  EngineTest() : EngineTest(two_tier_machine()) {}
-  explicit EngineTest(FakeSpec spec)
-      : machine_(std::move(spec)),
-        executor_(std::make_shared<ManualExecutor>()),
-        migrator_(machine_, machine_, machine_, clock_, {}, executor_) {}
-
-  void start(EngineSettings settings) {
-    EngineParts parts{machine_, machine_, migrator_, machine_, machine_, machine_,
-                      machine_, machine_, clock_,    {},       Pid{1},   [] { return std::int64_t{0}; }};
-    parts.sources.push_back(std::make_unique<ScriptedSource>(script_));
-    settings.targets.pids = {Pid{42}};
-    auto made = Engine::create(std::move(parts), std::move(settings));
-    ASSERT_TRUE(made) << made.error().text();
-    engine_ = std::move(*made);
-  }
-
-  // One tick in which each of `hot` regions is sampled `samples` times, then the migrator's work.
-  void tick(const std::vector<int>& hot, int samples = 10) {
-    SampleBatch batch;
-    for (const int region : hot) {
-      for (int i = 0; i < samples; ++i) batch.samples.push_back(sample(region));
-    }
-    batch.counters.taken = batch.counters.delivered = batch.samples.size();
-    script_.push_back(std::move(batch));
-    clock_.advance(std::chrono::seconds(1));
-    engine_->tick();
-    for (int step = 0; step < 1000 && !migrator_.idle(); ++step) {
-      if (const auto wait = executor_->run_once()) clock_.advance(*wait);
-    }
-  }
-
-  AccessSample sample(int region) const {
-    AccessSample s;
-    s.target = engine_->targets().targets().empty() ? TargetId{1} : engine_->targets().targets()[0].id;
-    s.address = kBase + static_cast<Address>(region) * kRegion + 64;
-    s.meaning = WeightMeaning::kStall;
-    s.weight = 0.004;  // one tick of a 250 Hz clock
-    return s;
-  }
-
-  int node_of(int region) const {
-    return machine_.node_of(Pid{42}, kBase + static_cast<Address>(region) * kRegion)
-        .value_or(NodeId{-1})
-        .value;
-  }
-
-  FakeMachine machine_;
-  ManualClock clock_;
-  std::shared_ptr<ManualExecutor> executor_;
-  Migrator migrator_;
-  std::deque<SampleBatch> script_;
-  std::unique_ptr<Engine> engine_;
-};
-
-EngineSettings acting() {
-  EngineSettings settings;
-  settings.act = true;
-  return settings;
-}
 
 TEST_F(EngineTest, HotRegionsReachTheFastTierAndColdOnesStay) {
   start(acting());

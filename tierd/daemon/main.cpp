@@ -10,6 +10,7 @@
 
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/machine.h"
+#include "platform/linux/metrics.h"
 #include "platform/linux/pages.h"
 #include "platform/linux/process_table.h"
 #include "platform/linux/topology_reader.h"
@@ -98,6 +99,7 @@ struct Machine {
   LinuxSelfMeter self;
   LinuxRivalFinder rivals;
   MonotonicClock clock;
+  LinuxMetrics metrics{clock};
 };
 
 struct Options {
@@ -130,6 +132,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
       machine.processes, machine.pages, migrator,       machine.topology, machine.probe,
       machine.pressure,  machine.self,  machine.rivals, machine.clock,    std::move(selection.sources),
       Pid{::getpid()},   unix_now};
+  parts.metrics = &machine.metrics;
   auto engine = Engine::create(std::move(parts), engine_settings(config));
   if (!engine) return report(engine.error());
   spdlog::info("latencies: {}", (*engine)->latency().story());
@@ -155,6 +158,10 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
     loop.notify_status(status_line(**engine));
     loop.watchdog_ping();
   });
+  if (config.policy.event_path) {
+    // Ten looks a tick; each drains what the samplers' buffers hold, which the tick would do anyway.
+    loop.add_timer(config.interval / 10, [&] { (*engine)->between_ticks(); });
+  }
   loop.on_reload([&] {
     loop.notify_reloading();
     if (const auto done = backend.reload_as("SIGHUP"); !done)

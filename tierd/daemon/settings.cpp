@@ -58,6 +58,8 @@ EngineSettings engine_settings(const Config& config) {
   settings.tracker.region_size = config.region_size;
   settings.ledger.margin.start = config.policy.margin;
   settings.forecaster = config.policy.forecaster;
+  settings.event_path = config.policy.event_path;
+  settings.control_share = config.policy.control_share;
   return settings;
 }
 

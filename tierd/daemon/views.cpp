@@ -247,6 +247,8 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
   view.pages = pages_view(moves.pages);
   view.migrator = migrator_view(moves, rate_limit);
   view.self = self_view(engine);
+  for (std::size_t i = 0; i < kNodeMetrics; ++i)
+    view.metrics.push_back({to_string(static_cast<NodeMetric>(i)), state.context.metrics[i]});
   view.last_error = state.last_error;
   for (const auto& rival : state.rivals) view.rivals.push_back({rival.name, rival.advice});
   return view;

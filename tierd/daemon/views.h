@@ -16,6 +16,7 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
 NodesView nodes_view(const Engine& engine);
 TopView top_view(const Engine& engine, const TopQuery& query);
 HeatmapView heatmap_view(const Engine& engine, const HeatmapQuery& query);
+ForecastView forecast_view(const Engine& engine);
 // Rows that the caller may not see are counted, not built.
 SnapshotView snapshot_view(const Engine& engine, const Caller& caller, const SnapshotQuery& query);
 // kFailed when the process is not watched or the address not mapped.

@@ -47,6 +47,7 @@ Result<void> Commands::show(const std::string& method, const std::string& parame
 
 Result<void> Commands::status() { return show<StatusView>("Status", "{}"); }
 Result<void> Commands::nodes() { return show<NodesView>("Nodes", "{}"); }
+Result<void> Commands::forecast() { return show<ForecastView>("Forecast", "{}"); }
 Result<void> Commands::config_show() { return show<ConfigView>("ConfigShow", "{}"); }
 
 Result<void> Commands::top(std::uint32_t limit) {

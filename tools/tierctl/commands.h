@@ -46,6 +46,7 @@ class Commands {
   Result<void> nodes();
   Result<void> top(std::uint32_t limit);
   Result<void> heatmap(std::int32_t pid, std::uint32_t rows, std::uint32_t ticks);
+  Result<void> forecast();
   Result<void> explain(std::int32_t pid, std::uint64_t address);
   Result<void> events(std::uint64_t since, bool follow);
   // Until interrupted, or for `duration` ("30s"; empty: no limit), counted in the daemon's ticks.

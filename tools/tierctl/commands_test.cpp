@@ -46,7 +46,7 @@ TEST_F(CommandsTest, EveryViewPrintsTextAndOneJsonDocument) {
   for (const View& view : std::initializer_list<View>{
            [](Commands& c) { return c.status(); }, [](Commands& c) { return c.doctor(); },
            [](Commands& c) { return c.nodes(); }, [](Commands& c) { return c.top(0); },
-           [](Commands& c) { return c.heatmap(0, 10, 8); },
+           [](Commands& c) { return c.heatmap(0, 10, 8); }, [](Commands& c) { return c.forecast(); },
            [](Commands& c) { return c.explain(4100, 0x7f0000000000); },
            [](Commands& c) { return c.policy_show(); }, [](Commands& c) { return c.config_show(); },
            [](Commands& c) { return c.version(); }}) {

@@ -105,7 +105,8 @@ void add_views(CLI::App& app, Arguments& arguments, Action& action) {
   top->add_option("--limit", arguments.limit, "Show so many rows");
   top->callback([&] { action = [&](Commands& c) { return c.top(arguments.limit); }; });
 
-  auto* report = app.add_subcommand("report", "Pictures of the last minutes")->require_subcommand(1);
+  auto* report = app.add_subcommand("report", "Pictures of the last minutes, and what the forecast is worth")
+                     ->require_subcommand(1);
   auto* heatmap =
       report->add_subcommand("heatmap", "Demand of regions over time, with the tier that held them");
   heatmap->add_option("--pid", arguments.pid, "Only this process")->check(CLI::PositiveNumber);
@@ -116,6 +117,11 @@ void add_views(CLI::App& app, Arguments& arguments, Action& action) {
   heatmap->callback([&] {
     action = [&](Commands& c) { return c.heatmap(arguments.pid, arguments.rows, arguments.ticks); };
   });
+
+  report
+      ->add_subcommand("forecast",
+                       "What the forecast saves against the reactive one, by a control group of regions")
+      ->callback([&] { action = [](Commands& c) { return c.forecast(); }; });
 
   auto* explain = app.add_subcommand("explain", "Why a page is where it is, what it cost, what it saved");
   explain->add_option("PID", arguments.pid, "Process")->required()->check(CLI::PositiveNumber);

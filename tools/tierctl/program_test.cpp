@@ -104,6 +104,7 @@ TEST(Tierctl, PrintsThroughAPipeWithoutColour) {
                                              {"nodes"},
                                              {"top"},
                                              {"report", "heatmap"},
+                                             {"report", "forecast"},
                                              {"explain", "4100", "0x7f0000000000"},
                                              {"events"},
                                              {"policy", "show"},

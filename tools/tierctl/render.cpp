@@ -139,6 +139,12 @@ std::string render(const StatusView& v, const Style& style) {
   facts.add("pages", pages_text(v.pages));
   facts.add("own cost", self_text(v.self));
   facts.add("forecaster", v.forecaster);
+  std::vector<std::string> known;
+  for (const MetricView& metric : v.metrics)
+    if (metric.value) known.push_back(metric.name);
+  if (!v.metrics.empty())
+    facts.add("metrics", fmt::format("{} of {}{}{}", known.size(), v.metrics.size(),
+                                     known.empty() ? "" : ": ", fmt::join(known, ", ")));
   if (!v.last_error.empty()) facts.add("last error", v.last_error);
   return facts.text() + "\n" + tiers_table(v.tiers, style) + "\n" + sources_table(v.sources, style) +
          (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));

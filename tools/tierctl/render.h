@@ -17,6 +17,7 @@ std::string render(const DoctorView&, const Style&);
 std::string render(const NodesView&, const Style&);
 std::string render(const TopView&, const Style&);
 std::string render(const HeatmapView&, const Style&);
+std::string render(const ForecastView&, const Style&);
 std::string render(const ExplainView&, const Style&);
 std::string render(const ConfigView&, const Style&);
 std::string render_event(const Event&);  // one line

@@ -45,6 +45,7 @@ TEST(Golden, Doctor) { expect_both("doctor", *FakeBackend().doctor(kRoot)); }
 TEST(Golden, Nodes) { expect_both("nodes", *FakeBackend().nodes(kRoot)); }
 TEST(Golden, Top) { expect_both("top", *FakeBackend().top(kRoot, {})); }
 TEST(Golden, Heatmap) { expect_both("heatmap", *FakeBackend().heatmap(kRoot, {})); }
+TEST(Golden, Forecast) { expect_both("forecast", *FakeBackend().forecast(kRoot)); }
 TEST(Golden, Explain) { expect_both("explain", *FakeBackend().explain(kRoot, {4100, 0x7f0000123456})); }
 TEST(Golden, Config) { expect_both("config", *FakeBackend().config_show(kRoot)); }
 
@@ -68,7 +69,7 @@ TEST(Golden, Events) {
 TEST(Golden, EmptyDaemon) {
   expect_golden("empty.txt", render(StatusView{}, {}) + render(DoctorView{}, {}) + render(NodesView{}, {}) +
                                  render(TopView{}, {}) + render(HeatmapView{}, {}) +
-                                 render(ExplainView{}, {}));
+                                 render(ForecastView{}, {}) + render(ExplainView{}, {}));
 }
 
 TEST(Golden, HeatmapInColour) {
