@@ -6,8 +6,8 @@
 
 #include "predictor/network/model_file.h"
 #include "tools/tier-sim/progress.h"
+#include "tools/tier-train/crossfit.h"
 #include "tools/tier-train/fewshot_command.h"
-#include "tools/tier-train/fit.h"
 #include "tools/tier-train/report.h"
 
 namespace tier::sim {
@@ -85,8 +85,8 @@ struct FitArguments {
   bool json = false, no_recordings = false, plain = false;
 };
 
-void add_fit(CLI::App& app, FitArguments& arguments) {
-  auto* command = app.add_subcommand("fit", "trains a model, from workloads to a file");
+CLI::App* add_fit(CLI::App& app, const std::string& name, const std::string& help, FitArguments& arguments) {
+  auto* command = app.add_subcommand(name, help);
   FitSettings& f = arguments.settings;
   command->add_option("--out", arguments.folder, "folder for the model, checkpoints and pictures")
       ->required();
@@ -119,6 +119,7 @@ void add_fit(CLI::App& app, FitArguments& arguments) {
   command->add_option("--jobs", f.jobs, "for the data; training uses its lanes")->check(CLI::Range(1, 1024));
   command->add_option("--lanes", f.training.lanes, "windows per step, a thread each")->capture_default_str();
   command->add_flag("--json", arguments.json);
+  return command;
 }
 
 std::vector<std::string> recordings_of(const FitArguments& arguments) {
@@ -130,14 +131,19 @@ std::vector<std::string> recordings_of(const FitArguments& arguments) {
   return paths;
 }
 
-int fit_model(FitArguments& arguments) {
-  FitSettings& settings = arguments.settings;
+FitSettings settings_of(const FitArguments& arguments) {
+  FitSettings settings = arguments.settings;
   settings.folder = arguments.folder;
   settings.recipes.recordings = recordings_of(arguments);
   settings.recipes.seed = settings.training.seed;
   if (arguments.plain) settings.training.kernels = Kernels::kPlain;
   std::error_code failed;
-  std::filesystem::create_directories(settings.folder, failed);
+  std::filesystem::create_directories(settings.folder, failed);  // what it cannot make, writing will say
+  return settings;
+}
+
+int fit_model(const FitArguments& arguments) {
+  const FitSettings settings = settings_of(arguments);
   const auto report = fit(settings);
   if (!report) return refuse(report.error());
   const auto file = settings.folder / "model.safetensors";
@@ -153,19 +159,48 @@ int fit_model(FitArguments& arguments) {
   return 0;
 }
 
+struct CrossfitArguments {
+  FitArguments fit;
+  CrossfitSettings settings;
+  bool cases = false;
+};
+
+void add_crossfit(CLI::App& app, CrossfitArguments& arguments) {
+  auto* command = add_fit(app, "crossfit",
+                          "what models are worth on a machine and on workloads that they were not trained on",
+                          arguments.fit);
+  command->add_option("--seeds", arguments.settings.seeds, "of the evaluations")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_option("--workload", arguments.settings.workloads, "that are judged; none: the standard ones");
+  command->add_flag("--cases", arguments.cases, "every workload by itself");
+}
+
+int crossfit_all(CrossfitArguments& arguments) {
+  arguments.settings.fit = settings_of(arguments.fit);
+  const auto evaluations = crossfit(arguments.settings);
+  if (!evaluations) return refuse(evaluations.error());
+  std::cout << (arguments.fit.json ? to_json(*evaluations).dump(2) + "\n"
+                                   : evaluation_table(*evaluations, arguments.cases));
+  return 0;
+}
+
 int program(int argc, char** argv) {
   CLI::App app("Forecasters of memory demand: training and evaluation");
   app.require_subcommand(1);
   EvaluateArguments evaluate;
   add_evaluate(app, evaluate);
   FitArguments fit_arguments;
-  add_fit(app, fit_arguments);
+  add_fit(app, "fit", "trains a model, from workloads to a file", fit_arguments);
+  CrossfitArguments crossfit_arguments;
+  add_crossfit(app, crossfit_arguments);
   const FewshotCommand fewshot = add_fewshot(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (app.got_subcommand("crossfit")) return crossfit_all(crossfit_arguments);
   if (app.got_subcommand("fit")) return fit_model(fit_arguments);
   return fewshot.app->parsed() ? fewshot.run() : evaluate_all(evaluate);
 }
