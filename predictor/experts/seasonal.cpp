@@ -24,15 +24,21 @@ class Seasonal final : public Expert {
                 std::span<float> out) const override {
     const float* const average = statistics.average(kAverage).data();
     const float* const mean = statistics.average(kMean).data();
-    std::size_t group = 0;
+    const auto groups = statistics.groups();
+    // Looked up where a group begins, not for every row: most targets have no period.
+    std::size_t group = 0, end = 0;
+    const Period* period = nullptr;
+    SeasonalWindow window;
     rows.fill(out, [&](std::size_t row) {
-      const auto groups = statistics.groups();
-      while (row >= groups[group].first + groups[group].count) ++group;
-      const Period& period = periods_[group].period;
-      const SeasonalWindow window = period.window(horizon, statistics.past_known());
+      if (row >= end) {
+        while (row >= groups[group].first + groups[group].count) ++group;
+        end = groups[group].first + groups[group].count;
+        period = &periods_[group].period;
+        window = period->window(horizon, statistics.past_known());
+      }
       if (window.repeats == 0 || mean[row] == 0) return average[row];
-      const float season = season_of(statistics, row, period, window);
-      return std::max(0.0F, mean[row] + period.trust[horizon] * (season - mean[row]));
+      const float season = season_of(statistics, row, *period, window);
+      return std::max(0.0F, mean[row] + period->trust[horizon] * (season - mean[row]));
     });
   }
 

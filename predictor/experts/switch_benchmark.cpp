@@ -1,34 +1,11 @@
 // Price per region and tick of the statistics, of each expert and of the switch.
 #include <benchmark/benchmark.h>
 
-#include <random>
-
+#include "predictor/experts/benchmark_snapshots.h"
 #include "predictor/switch.h"
 
 namespace tier {
 namespace {
-
-// A tenth of the regions takes nine tenths of 2,000 samples a tick; one in a hundred comes or goes each tick.
-std::vector<RegionSnapshot> snapshots(std::size_t regions) {
-  std::mt19937 random(1);
-  std::vector<RegionSnapshot> list(16);
-  for (RegionSnapshot& snapshot : list) {
-    snapshot.sequence = static_cast<std::uint64_t>(&snapshot - list.data()) + 1;
-    for (std::size_t i = 0; i < regions; ++i) {
-      if (random() % 100 == 0) continue;
-      Region region;
-      region.key = {{1}, i * kDefaultRegionSize.value};
-      region.range = {region.key.start, region.key.start + kDefaultRegionSize.value};
-      region.age = 1000;
-      const double share = i % 10 == 0 ? 9.0 : 0.11;
-      region.samples =
-          std::poisson_distribution<std::uint32_t>(share * 2000 / static_cast<double>(regions))(random);
-      region.demand = {1e4 * region.samples};
-      snapshot.regions.push_back(region);
-    }
-  }
-  return list;
-}
 
 void per_region(benchmark::State& bench) {
   bench.counters["per_region"] =
@@ -37,7 +14,7 @@ void per_region(benchmark::State& bench) {
 }
 
 void statistics(benchmark::State& bench) {
-  const auto list = snapshots(static_cast<std::size_t>(bench.range(0)));
+  const auto list = benchmark_snapshots(static_cast<std::size_t>(bench.range(0)));
   RegionStatistics observed;
   std::size_t tick = 0;
   for (auto _ : bench) observed.observe(list[tick++ % list.size()]);
@@ -47,7 +24,7 @@ BENCHMARK(statistics)->Arg(1'000)->Arg(10'000)->Arg(100'000);
 
 // One expert's own part of a tick, and its forecast of all regions at one horizon.
 void expert(benchmark::State& bench, const ExpertEntry& entry) {
-  const auto list = snapshots(static_cast<std::size_t>(bench.range(0)));
+  const auto list = benchmark_snapshots(static_cast<std::size_t>(bench.range(0)));
   RegionStatistics observed;
   const auto made = entry.make();
   std::vector<float> out;
@@ -66,7 +43,7 @@ void expert(benchmark::State& bench, const ExpertEntry& entry) {
 }
 
 void whole(benchmark::State& bench, bool with_standing) {
-  const auto list = snapshots(static_cast<std::size_t>(bench.range(0)));
+  const auto list = benchmark_snapshots(static_cast<std::size_t>(bench.range(0)));
   SwitchSettings settings;
   for (const ExpertEntry& entry : expert_table())
     if (with_standing || entry.name != std::string("exponential-average"))

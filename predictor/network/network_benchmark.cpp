@@ -1,8 +1,10 @@
 // Price per region and tick of the network's forms, of its head, and of one step of training.
 #include <benchmark/benchmark.h>
 
+#include "predictor/experts/benchmark_snapshots.h"
 #include "predictor/network/dense.h"
 #include "predictor/network/head.h"
+#include "predictor/network/learned.h"
 #include "predictor/network/network_fixture.h"
 #include "predictor/network/onednn.h"
 #include "predictor/network/runner.h"
@@ -43,6 +45,44 @@ TIER_RUNNER(pyramid, RunnerKind::kPyramid, best_vector_code());
 TIER_RUNNER(onednn_pyramid, RunnerKind::kOnednnPyramid, best_vector_code());
 BENCHMARK_CAPTURE(run, streaming_portable, RunnerKind::kStreaming, VectorCode::kPortable)->Args({8, 10'000});
 BENCHMARK_CAPTURE(run, pyramid_portable, RunnerKind::kPyramid, VectorCode::kPortable)->Args({8, 10'000});
+
+// The whole learned forecaster; what of it is features; idle regions, of which none is ever sampled.
+void learned(benchmark::State& bench, bool idle) {
+  const auto regions = static_cast<std::size_t>(bench.range(0));
+  auto list = benchmark_snapshots(regions);
+  for (RegionSnapshot& snapshot : list)
+    for (Region& region : snapshot.regions)
+      if (idle) region.samples = 0, region.demand = {};
+  const auto model = std::make_shared<const NamedModel>(NamedModel{Model::random({}, 1), "random", {}});
+  LearnedForecaster forecaster(model);
+  std::size_t tick = 0;
+  for (; tick < 40; ++tick) forecaster.forecast(list[tick % list.size()]);
+  for (auto _ : bench) benchmark::DoNotOptimize(forecaster.forecast(list[tick++ % list.size()]));
+  per_region(bench, regions);
+  bench.counters["bytes_per_region"] =
+      static_cast<double>(forecaster.bytes_used()) / static_cast<double>(regions);
+}
+BENCHMARK_CAPTURE(learned, active, false)->Arg(1'000)->Arg(10'000)->Arg(30'000);
+BENCHMARK_CAPTURE(learned, idle, true)->Arg(10'000);
+
+void features(benchmark::State& bench) {
+  const auto regions = static_cast<std::size_t>(bench.range(0));
+  const auto list = benchmark_snapshots(regions);
+  RegionStatistics statistics;
+  FeatureExtractor extractor;
+  std::vector<float> counsel;
+  std::size_t tick = 0;
+  for (auto _ : bench) {
+    bench.PauseTiming();
+    const RegionSnapshot& snapshot = list[tick++ % list.size()];
+    statistics.observe(snapshot);
+    counsel.assign(statistics.size(), 1000);
+    bench.ResumeTiming();
+    extractor.observe(snapshot, statistics, {counsel, counsel, counsel});
+  }
+  per_region(bench, regions);
+}
+BENCHMARK(features)->Arg(10'000);
 
 // A window of 64 ticks and 256 regions.
 void dense(benchmark::State& bench, bool backward) {
