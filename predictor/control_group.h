@@ -24,6 +24,7 @@ class ControlledForecaster final : public Forecaster {
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
   std::size_t bytes_used() const override;
   std::vector<std::string> leaders() const override { return chosen_->leaders(); }
+  std::vector<Attention> attention() const override { return chosen_->attention(); }
 
   bool controlled() const { return reactive_ != nullptr && group_.buckets > 0; }
   const ControlGroup& group() const { return group_; }

@@ -14,6 +14,12 @@
 
 namespace tier {
 
+// How much one part of the node's or the workload's context counted in a forecast.
+struct Attention {
+  std::string token;  // "tier 1", "power", "workload -16"
+  double weight = 0;
+};
+
 // Sees every snapshot once, in order. The quantiles are of the demand itself, not of what so few samples
 // will show of it. Not thread-safe.
 class Forecaster {
@@ -30,6 +36,8 @@ class Forecaster {
   virtual std::size_t bytes_used() const = 0;  // heap memory
   // Where it chooses between others: whom it follows now, by horizon. Else empty.
   virtual std::vector<std::string> leaders() const { return {}; }
+  // Where it heeds a context: what of it, and how much, 0..1, together 1. Else empty.
+  virtual std::vector<Attention> attention() const { return {}; }
 };
 
 struct ForecasterEntry {
@@ -42,6 +50,7 @@ struct ForecasterEntry {
 std::span<const ForecasterEntry> forecaster_table();
 // What every other one is measured against, and what takes over from one that does not earn its keep.
 inline constexpr const char* kReactiveForecaster = "exponential-average";
+inline constexpr const char* kLearnedForecaster = "learned";
 std::unique_ptr<Forecaster> make_forecaster(const std::string& name);  // null when unknown
 
 }  // namespace tier

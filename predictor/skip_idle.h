@@ -22,6 +22,8 @@ class SkipIdle final : public Forecaster {
   void observe(const NodeContext& node) override { forecaster_->observe(node); }
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
   std::size_t bytes_used() const override;
+  std::vector<std::string> leaders() const override { return forecaster_->leaders(); }
+  std::vector<Attention> attention() const override { return forecaster_->attention(); }
 
   std::size_t skipped() const { return skipped_; }  // in the last tick
 

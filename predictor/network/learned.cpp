@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/score.h"
+#include "predictor/skip_idle.h"
 
 namespace tier {
 
@@ -108,11 +109,38 @@ LearnedStatus LearnedForecaster::describe() const {
   return status;
 }
 
+std::vector<std::string> LearnedForecaster::leaders() const {
+  std::vector<std::string> names = classical_.leaders();
+  for (std::size_t h = 0; h < names.size(); ++h)
+    if (issued_[h] == kNetwork) names[h] = "network";
+  return names;
+}
+
+std::vector<Attention> LearnedForecaster::attention() const {
+  std::vector<Attention> out;
+  for (const TokenWeight& token : network_.describe().tokens) {
+    float sum = 0;
+    for (const float weight : token.attention) sum += weight;
+    out.push_back({token.token, sum / static_cast<float>(kHeads)});
+  }
+  return out;
+}
+
 std::size_t LearnedForecaster::bytes_used() const {
   std::size_t bytes = classical_.bytes_used() + network_.bytes_used() + adapter_.bytes_used() +
                       waiting_.bytes_used() + scratch_.capacity() * sizeof(float);
   for (const auto& counsel : counsel_) bytes += counsel.capacity() * sizeof(float);
   return bytes;
+}
+
+std::function<std::unique_ptr<Forecaster>(const std::string&)> forecaster_maker(
+    std::shared_ptr<const NamedModel> model, NetworkSettings settings) {
+  return [model = std::move(model), settings](const std::string& name) -> std::unique_ptr<Forecaster> {
+    if (name != kLearnedForecaster || !model) return make_forecaster(name);
+    LearnedSettings learned;
+    learned.network = settings;
+    return std::make_unique<SkipIdle>(std::make_unique<LearnedForecaster>(model, learned));
+  };
 }
 
 }  // namespace tier

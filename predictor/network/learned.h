@@ -6,6 +6,7 @@
 // switch alone is then as if there were no network.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,6 +46,8 @@ class LearnedForecaster final : public Forecaster {
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
   bool idle_work() override { return adapter_.work(network_); }
   std::size_t bytes_used() const override;
+  std::vector<std::string> leaders() const override;
+  std::vector<Attention> attention() const override;
 
   LearnedStatus describe() const;
 
@@ -71,5 +74,10 @@ class LearnedForecaster final : public Forecaster {
   std::vector<float> scratch_;
   std::uint64_t resets_ = 0;
 };
+
+// make_forecaster() with a model: "learned" is then the above, idle regions skipped. Without one, or for
+// other names, as make_forecaster().
+std::function<std::unique_ptr<Forecaster>(const std::string&)> forecaster_maker(
+    std::shared_ptr<const NamedModel> model, NetworkSettings settings = {});
 
 }  // namespace tier

@@ -127,6 +127,12 @@ Result<NamedModel> model_from_tensors(const TensorFile& file, const std::string&
   return out;
 }
 
+std::filesystem::path default_model_path() {
+  const std::filesystem::path installed = TIERD_MODEL_INSTALLED;
+  std::error_code missing;
+  return std::filesystem::exists(installed, missing) ? installed : TIERD_MODEL_SOURCE;
+}
+
 Result<std::shared_ptr<const NamedModel>> load_model(const std::filesystem::path& path) {
   const auto file = read_tensor_file(path);
   if (!file) return tl::make_unexpected(file.error());

@@ -25,6 +25,9 @@ TensorFile model_to_tensors(const Model& model, const std::map<std::string, std:
 // the shape, or other outputs for the fixed window than when it was written.
 Result<NamedModel> model_from_tensors(const TensorFile& file, const std::string& name_for_errors);
 
+// The model that comes with this version: as installed, else as in the source tree it was built from.
+std::filesystem::path default_model_path();
+
 // Reads a file and does all of the above.
 Result<std::shared_ptr<const NamedModel>> load_model(const std::filesystem::path& path);
 

@@ -80,6 +80,7 @@ void TierdPolicy::start(Machine& machine) {
       *platform_, *platform_, *platform_,
       {},         Pid{1},     [&machine] {
                       return static_cast<std::int64_t>(machine.now().count()); }};
+  parts.make_forecaster = forecaster_maker(settings_.model);
   parts.sources.push_back(std::move(source));
   if (!known_.empty())
     parts.forecaster = std::make_unique<Foresight>(machine, known_, settings_.engine.interval);
@@ -126,6 +127,11 @@ PolicyEntry entry_of(const char* name, const char* description, const char* fore
     auto settings = tierd_with(context.settings);
     if (!settings) return tl::make_unexpected(settings.error());
     if (forecaster != nullptr) settings->engine.forecaster = forecaster;
+    if (settings->engine.forecaster == kLearnedForecaster) {
+      auto model = load_model(default_model_path());
+      if (!model) return tl::make_unexpected(model.error());
+      settings->model = std::move(*model);
+    }
     return std::make_unique<TierdPolicy>(std::move(*settings), context.seed);
   };
   entry.sweep = {{}};
@@ -138,6 +144,7 @@ std::vector<PolicyEntry> tierd_entries() {
   std::vector<PolicyEntry> entries = {
       entry_of("tierd", "this project's own engine as installed, reactive forecast", nullptr),
       entry_of("tierd-switch", "the same, with the forecaster that did best lately", "switch"),
+      entry_of("tierd-learned", "the same, with the trained network over the switch", kLearnedForecaster),
   };
   entries[0].sweep = {{},
                       {{"horizon", 4}},

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "migrator/migrator.h"
+#include "predictor/network/learned.h"
 #include "sim/host/platform.h"
 #include "sim/policies/policy.h"
 #include "tierd/daemon/engine.h"
@@ -17,6 +18,7 @@ struct TierdSettings {
   MigratorSettings migrator;
   StallSamplingSettings sampling;
   WeightMeaning meaning = WeightMeaning::kStall;
+  std::shared_ptr<const NamedModel> model;  // of the forecaster "learned"; null: the switch alone
   // The daemon's own work of one tick takes no time here; `tools/bench` has its cost.
 };
 

@@ -67,6 +67,8 @@ struct PolicyConfig {
   Nanoseconds cooldown = Nanoseconds{2'000'000'000};
   // Best of the baselines on a steady hot set.
   std::string forecaster = "exponential-average";
+  // File of the trained network that the forecaster "learned" needs; empty: the one that came with tierd.
+  std::string model;
   // Share of the regions that follow the reactive forecaster where another one is chosen, to compare the two;
   // 0: none. Rounded to 64ths: the least that can be told from noise within hours.
   double control_share = 1.0 / 64;

@@ -246,8 +246,8 @@ Result<void> apply_horizon(const Setting& setting, Config& config) {
 }
 
 // The names of predictor's table; the daemon looks the forecaster up by it.
-constexpr std::array<const char*, 4> kForecasters = {"last-value", "exponential-average", "frequency-decay",
-                                                     "switch"};
+constexpr std::array<const char*, 5> kForecasters = {"last-value", "exponential-average", "frequency-decay",
+                                                     "switch", "learned"};
 
 Result<void> apply_forecaster(const Setting& setting, Config& config) {
   auto text = text_of(setting, kForecasters[0]);
@@ -260,6 +260,16 @@ Result<void> apply_forecaster(const Setting& setting, Config& config) {
   }
   config.policy.forecaster = *text;
   return {};
+}
+
+Result<void> apply_model(const Setting& setting, Config& config) {
+  return text_of(setting, config.policy.model).and_then([&](const std::string& path) -> Result<void> {
+    if (!path.empty() && (path.front() != '/' || path.find('\0') != std::string::npos))
+      return refuse(fmt::format("\"{}\" is not an absolute path", path),
+                    "start it with a slash, or leave it empty");
+    config.policy.model = path;
+    return {};
+  });
 }
 
 Result<void> apply_event_path(const Setting& setting, Config& config) {
@@ -355,6 +365,7 @@ void add_acting_keys(std::vector<ConfigKey>& keys) {
                   duration(TIER_MEMBER(policy.cooldown), Nanoseconds{0}, Nanoseconds{3'600'000'000'000}),
                   TIER_SHOW(quote(show_duration(c.policy.cooldown)))});
   keys.push_back({"policy.forecaster", apply_forecaster, TIER_SHOW(quote(c.policy.forecaster))});
+  keys.push_back({"policy.model", apply_model, TIER_SHOW(quote(c.policy.model))});
 
   keys.push_back({"policy.control_share", share(TIER_MEMBER(policy.control_share), 0, 0.5),
                   TIER_SHOW(show_real(c.policy.control_share))});

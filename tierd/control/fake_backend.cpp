@@ -231,6 +231,8 @@ Result<ExplainView> FakeBackend::explain(const Caller&, const ExplainQuery& quer
   view.resident_bytes = 2 * kMiB;
   view.demand = 51'200, view.waited_seconds = 0.0046;
   view.forecast_low = 40'000, view.forecast_mean = 50'000, view.forecast_high = 60'000;
+  view.leaders = {{1, "network"}, {4, "network"}, {16, "seasonal"}};
+  view.attention = {{"workload -16", 0.5}, {"tier 1", 0.375}, {"fast-free", 0.125}};
   view.age_ticks = 600, view.idle_ticks = 0;
   view.why = "promoted at tick 3100, since when it has kept earning its place";
   view.benefit_of_moving_seconds = -0.128, view.cost_of_moving_seconds = 0.0012;

@@ -70,6 +70,8 @@ type Decision (
 )
 
 type Leader (horizon: int, expert: string)
+# How much a part of the context counts in the learned forecast; together 1.
+type Attention (token: string, weight: float)
 
 type ForecastGroup (
   forecaster: string, regions: ?int, waited_seconds: float, slowest_seconds: float, waited_share: ?float
@@ -130,8 +132,8 @@ method Snapshot(held: ?bool) -> (
 method Explain(pid: int, address: int) -> (
   schema: string, pid: int, uid: int, name: string, address: int, region_start: int, region_end: int, mapping: string,
   backing: string, pages: string, pinned: string, node: int, tier: int, resident_bytes: int, demand: float,
-  waited_seconds: float, forecast_low: float, forecast_mean: float, forecast_high: float, age_ticks: int,
-  idle_ticks: int, why: string, benefit_of_moving_seconds: ?float, cost_of_moving_seconds: ?float,
+  waited_seconds: float, forecast_low: float, forecast_mean: float, forecast_high: float,
+  leaders: []Leader, attention: []Attention, age_ticks: int, idle_ticks: int, why: string, benefit_of_moving_seconds: ?float, cost_of_moving_seconds: ?float,
   decisions: []Decision
 )
 

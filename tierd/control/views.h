@@ -256,6 +256,18 @@ struct DecisionView {
   std::string detail;
 };
 
+// Whom a forecaster that chooses between experts follows.
+struct LeaderView {
+  int horizon = 0;  // ticks ahead
+  std::string expert;
+};
+
+// How much a part of the context counts in the learned forecast.
+struct AttentionView {
+  std::string token;
+  double weight = 0;  // 0..1, together 1
+};
+
 struct ExplainView {
   std::string schema = "io.tierd.explain/1";
   std::int32_t pid = 0;
@@ -271,16 +283,12 @@ struct ExplainView {
   std::uint64_t resident_bytes = 0;
   double demand = 0, waited_seconds = 0;                          // last interval
   double forecast_low = 0, forecast_mean = 0, forecast_high = 0;  // accesses per tick
+  std::vector<LeaderView> leaders;       // who forecast; empty where the forecaster chooses between none
+  std::vector<AttentionView> attention;  // what it heeds, most first; empty without a trained network
   std::uint64_t age_ticks = 0, idle_ticks = 0;
   std::string why;  // one sentence: why it is where it is
   std::optional<double> benefit_of_moving_seconds, cost_of_moving_seconds;
   std::vector<DecisionView> decisions;  // latest first
-};
-
-// Whom a forecaster that chooses between experts follows.
-struct LeaderView {
-  int horizon = 0;  // ticks ahead
-  std::string expert;
 };
 
 // One group of regions, since the present arrangement began.

@@ -63,11 +63,12 @@ TIER_VIEW(SnapshotView, schema, tick, interval_ns, region_size_bytes, has_stall,
           hidden)
 TIER_VIEW(DecisionView, id, tick, reason, from, to, fate, moved_bytes, expected_benefit_seconds,
           expected_cost_seconds, scored_benefit_seconds, measured_cost_seconds, detail)
+TIER_VIEW(LeaderView, horizon, expert)
+TIER_VIEW(AttentionView, token, weight)
 TIER_VIEW(ExplainView, schema, pid, uid, name, address, region_start, region_end, mapping, backing, pages,
           pinned, node, tier, resident_bytes, demand, waited_seconds, forecast_low, forecast_mean,
-          forecast_high, age_ticks, idle_ticks, why, benefit_of_moving_seconds, cost_of_moving_seconds,
-          decisions)
-TIER_VIEW(LeaderView, horizon, expert)
+          forecast_high, leaders, attention, age_ticks, idle_ticks, why, benefit_of_moving_seconds,
+          cost_of_moving_seconds, decisions)
 TIER_VIEW(ForecastGroupView, forecaster, regions, waited_seconds, slowest_seconds, waited_share)
 TIER_VIEW(ForecastGainView, ticks, verdict, saved_seconds, saved_seconds_low, saved_seconds_high, saved_share,
           saved_share_low, saved_share_high)

@@ -14,6 +14,7 @@
 #include "platform/linux/pages.h"
 #include "platform/linux/process_table.h"
 #include "platform/linux/topology_reader.h"
+#include "predictor/network/learned.h"
 #include "tierd/control/listener.h"
 #include "tierd/control/peer.h"
 #include "tierd/control/server.h"
@@ -112,6 +113,20 @@ Result<LoadedConfig> load(const Options& options) {
                                      : load_config_file(options.config_file);
 }
 
+// Whatever is wrong with a model, tierd runs on without: the switch is a forecaster by itself.
+std::shared_ptr<const NamedModel> load_network(const Config& config) {
+  if (config.policy.forecaster != kLearnedForecaster) return nullptr;
+  const auto path =
+      config.policy.model.empty() ? default_model_path() : std::filesystem::path(config.policy.model);
+  auto model = load_model(path);
+  if (!model) {
+    spdlog::error("the model is refused and the switch forecasts alone: {}", model.error().text());
+    return nullptr;
+  }
+  spdlog::info("model {} ({})", path.string(), (*model)->hash.substr(0, 12));
+  return *model;
+}
+
 int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
   const Config& config = loaded.config;
   // First of all, so that a second tierd is refused before it samples or measures anything.
@@ -133,9 +148,21 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
       machine.pressure,  machine.self,  machine.rivals, machine.clock,    std::move(selection.sources),
       Pid{::getpid()},   unix_now};
   parts.metrics = &machine.metrics;
+  NetworkSettings network;
+  network.clock = &machine.clock;
+  network.budget = config.interval / 20;
+  const auto model = load_network(config);
+  const bool refused = !model && config.policy.forecaster == kLearnedForecaster;
+  parts.make_forecaster = forecaster_maker(model, network);
   auto engine = Engine::create(std::move(parts), engine_settings(config));
   if (!engine) return report(engine.error());
   spdlog::info("latencies: {}", (*engine)->latency().story());
+  if (refused) {
+    Event event;
+    event.kind = "error";
+    event.message = "the network's model was refused: the switch forecasts alone; the log has the reason";
+    (*engine)->note(event);
+  }
   if (!(*engine)->topology().tiered())
     spdlog::warn("one memory tier only: tierd samples and reports, there is nowhere to move to");
 

@@ -221,6 +221,16 @@ TopRow top_row(const Engine& engine, const Target& target) {
   return row;
 }
 
+void fill_forecaster(const Engine& engine, ExplainView& view) {
+  const auto leaders = engine.forecaster().leaders();
+  for (std::size_t i = 0; i < leaders.size() && i < kHorizons.size(); ++i)
+    view.leaders.push_back({kHorizons[i], leaders[i]});
+  for (const Attention& each : engine.forecaster().attention())
+    view.attention.push_back({each.token, each.weight});
+  std::stable_sort(view.attention.begin(), view.attention.end(),
+                   [](const AttentionView& a, const AttentionView& b) { return a.weight > b.weight; });
+}
+
 }  // namespace
 
 StatusView status_view(const Engine& engine, const std::string& version, Bytes rate_limit) {
@@ -346,6 +356,7 @@ Result<ExplainView> explain_view(const Engine& engine, const ExplainQuery& query
     view.backing = backing_name(mapping->backing);
   }
   fill_region(engine, *key, view);
+  fill_forecaster(engine, view);
   const Standing standing = engine.standing(*key);
   view.why = standing.why;
   if (standing.benefit) view.benefit_of_moving_seconds = standing.benefit->value;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr auto kRight = Table::Align::kRight;
 constexpr auto kLeft = Table::Align::kLeft;
+constexpr std::size_t kAttentionShown = 4;
 
 // "name: value" lines, values aligned.
 class Facts {
@@ -242,6 +243,14 @@ std::string render(const ExplainView& v, const Style& style) {
             fmt::format("{} accesses, waited {}", count_text(v.demand), seconds_text(v.waited_seconds)));
   facts.add("forecast", fmt::format("{} accesses a tick ({} to {})", count_text(v.forecast_mean),
                                     count_text(v.forecast_low), count_text(v.forecast_high)));
+  std::string by, heeds;
+  for (const LeaderView& leader : v.leaders)
+    by += fmt::format("{}{} ({} ticks)", by.empty() ? "" : ", ", leader.expert, leader.horizon);
+  for (std::size_t i = 0; i < v.attention.size() && i < kAttentionShown; ++i)
+    heeds += fmt::format("{}{} {:.0f} %", heeds.empty() ? "" : ", ", v.attention[i].token,
+                         100 * v.attention[i].weight);
+  if (!by.empty()) facts.add("foretold by", by);
+  if (!heeds.empty()) facts.add("heeding", heeds);
   facts.add("age", fmt::format("{} ticks, idle for {}", v.age_ticks, v.idle_ticks));
   if (v.benefit_of_moving_seconds)
     facts.add("moving it",
