@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/score.h"
+#include "predictor/network/learned.h"
 
 namespace tier {
 namespace {
@@ -113,9 +114,14 @@ TEST(ExponentialAverage, ARegionThatMovesToAFasterNodeIsStillWanted) {
   EXPECT_LT(forgotten, 0.05 * static_cast<double>(moved.size()));
 }
 
+// Random weights: what holds of every forecaster holds whatever a model says.
+std::shared_ptr<const NamedModel> untrained() {
+  return std::make_shared<const NamedModel>(NamedModel{Model::random({}, 3), "untrained", {}});
+}
+
 class EveryForecaster : public ::testing::TestWithParam<const char*> {
  protected:
-  std::unique_ptr<Forecaster> forecaster_ = make_forecaster(GetParam());
+  std::unique_ptr<Forecaster> forecaster_ = forecaster_maker(untrained())(GetParam());
 };
 
 TEST_P(EveryForecaster, KeepsTheSnapshotsOrderAndOrdersItsQuantiles) {
@@ -157,16 +163,18 @@ TEST_P(EveryForecaster, SurvivesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, EveryForecaster,
-                         ::testing::Values("last-value", "exponential-average", "frequency-decay", "switch"));
+                         ::testing::Values("last-value", "exponential-average", "frequency-decay", "switch",
+                                           "learned"));
 
 TEST(ForecasterTable, NamesAreDistinctAndMadeForecastersSayThem) {
   std::set<std::string> names;
   for (const ForecasterEntry& entry : forecaster_table()) {
     EXPECT_TRUE(names.insert(entry.name).second);
-    EXPECT_EQ(entry.make()->name(), entry.name);
+    // Without a model the learned one is the switch, and says so.
+    EXPECT_EQ(entry.make()->name(), entry.name == std::string(kLearnedForecaster) ? "switch" : entry.name);
     EXPECT_GT(std::string(entry.description).size(), 10u);
   }
-  EXPECT_EQ(names.size(), 4u);
+  EXPECT_EQ(names.size(), 5u);
   EXPECT_EQ(make_forecaster("tarot"), nullptr);
 }
 

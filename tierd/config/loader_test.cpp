@@ -127,7 +127,7 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
                 "t.toml:2: policy.horizon: 5 is not a forecast horizon (fix: choose one of 1, 4, 16 ticks)"},
            Case{"[policy]\nforecaster = \"last-valu\"",
                 "t.toml:2: policy.forecaster: \"last-valu\" is not one of last-value, exponential-average, "
-                "frequency-decay, switch (fix: did you mean \"last-value\"?)"},
+                "frequency-decay, switch, learned (fix: did you mean \"last-value\"?)"},
            Case{"[policy]\nbytes_per_tick = \"1MiB\"",
                 "t.toml:2: policy.bytes_per_tick: less than one region (2097152 bytes), so nothing could "
                 "ever move (fix: "
