@@ -13,7 +13,7 @@ constexpr double kFloor = 0.01;
 // One tick and horizon.
 class Slice {
  public:
-  Slice(const LossInput& in, std::size_t tick, std::size_t horizon) : in_(in) {
+  Slice(const LossInput& in, std::size_t tick, std::size_t horizon) : in_(in), unit_(in.unit[tick]) {
     for (std::size_t r = 0; r < in.regions; ++r) {
       const std::size_t at = (tick * in.regions + r) * kCount + horizon;
       if (in.counts[tick * in.regions + r] == 0 || in.came[at] < 0) continue;
@@ -37,7 +37,7 @@ class Slice {
       if (gradient != nullptr)
         gradient->mean[at] =
             static_cast<float>(scale * (1 / forecast - y / came / m + weights.level * 2 * off / forecast));
-      const double unit = scale / came_;  // over the mean demand, and of that the mean
+      const double unit = scale / (came_ + count * unit_);
       loss.pinball += unit * pinball(in_.low[at], in_.came[at], 0.1);
       loss.pinball += unit * pinball(in_.high[at], in_.came[at], 0.9);
       if (gradient == nullptr) continue;
@@ -57,7 +57,7 @@ class Slice {
 
   const LossInput& in_;
   std::vector<std::size_t> places_;
-  double came_ = 0, forecast_ = 0, floor_ = 0;
+  double unit_ = 0, came_ = 0, forecast_ = 0, floor_ = 0;
 };
 
 }  // namespace

@@ -3,7 +3,9 @@
 // Per tick and horizon, over the regions listed then: the Kullback-Leibler divergence of the forecast's
 // shares of the demand from the true ones (it ranks the hot set, whatever the scale), plus a part of the
 // squared log of the ratio of all demand forecast to all that came (policy reckons in seconds: levels count),
-// plus a part of the quantiles' pinball losses at 0.1 and 0.9 over the mean demand.
+// plus a part of the quantiles' pinball losses at 0.1 and 0.9
+// over the mean demand and what one sample stands for: below that nobody can tell how uncertain a forecast
+// is, and a quiet tick would count for all others.
 #pragma once
 
 #include <cstddef>
@@ -24,6 +26,7 @@ struct LossInput {
   std::size_t ticks = 0, regions = 0;
   std::span<const float> low, mean, high, came;
   std::span<const std::uint8_t> counts;  // ticks x regions: 0 leaves a region out of that tick
+  std::span<const float> unit;           // by tick: accesses per sample
 };
 
 struct LossGradient {

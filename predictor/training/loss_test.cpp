@@ -11,6 +11,7 @@ constexpr std::size_t kTicks = 2, kRegions = 5, kCount = kHorizons.size();
 
 struct Window {
   std::vector<float> low, mean, high, came;
+  std::vector<float> unit = std::vector<float>(kTicks, 7.0F);
   std::vector<std::uint8_t> counts = std::vector<std::uint8_t>(kTicks * kRegions, 1);
   Window() {
     for (std::size_t i = 0; i < kTicks * kRegions * kCount; ++i) {
@@ -20,7 +21,7 @@ struct Window {
       low.push_back(30 * x), high.push_back(190 * x);
     }
   }
-  LossInput input() const { return {kTicks, kRegions, low, mean, high, came, counts}; }
+  LossInput input() const { return {kTicks, kRegions, low, mean, high, came, counts, unit}; }
 };
 
 TEST(TrainingLoss, IsNothingForTheTruth) {

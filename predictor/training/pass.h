@@ -49,7 +49,7 @@ class Pass {
   Pass(const PassSettings& settings, std::unique_ptr<DenseNetwork> network);
   void load(const Window& window);
   LossInput loss_input() const {
-    return {settings_.ticks, settings_.regions, low_, mean_, high_, came_, counts_};
+    return {settings_.ticks, settings_.regions, low_, mean_, high_, came_, counts_, unit_};
   }
 
   PassSettings settings_;
