@@ -22,6 +22,7 @@ class ControlledForecaster final : public Forecaster {
   std::string name() const override { return chosen_->name(); }
   void observe(const NodeContext& node) override;
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
+  bool idle_work() override { return chosen_->idle_work(); }
   std::size_t bytes_used() const override;
   std::vector<std::string> leaders() const override { return chosen_->leaders(); }
   std::vector<Attention> attention() const override { return chosen_->attention(); }

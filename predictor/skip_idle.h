@@ -21,6 +21,7 @@ class SkipIdle final : public Forecaster {
   std::string name() const override { return forecaster_->name(); }
   void observe(const NodeContext& node) override { forecaster_->observe(node); }
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
+  bool idle_work() override { return forecaster_->idle_work(); }
   std::size_t bytes_used() const override;
   std::vector<std::string> leaders() const override { return forecaster_->leaders(); }
   std::vector<Attention> attention() const override { return forecaster_->attention(); }
