@@ -134,12 +134,10 @@ std::size_t LearnedForecaster::bytes_used() const {
 }
 
 std::function<std::unique_ptr<Forecaster>(const std::string&)> forecaster_maker(
-    std::shared_ptr<const NamedModel> model, NetworkSettings settings) {
+    std::shared_ptr<const NamedModel> model, LearnedSettings settings) {
   return [model = std::move(model), settings](const std::string& name) -> std::unique_ptr<Forecaster> {
     if (name != kLearnedForecaster || !model) return make_forecaster(name);
-    LearnedSettings learned;
-    learned.network = settings;
-    return std::make_unique<SkipIdle>(std::make_unique<LearnedForecaster>(model, learned));
+    return std::make_unique<SkipIdle>(std::make_unique<LearnedForecaster>(model, settings));
   };
 }
 

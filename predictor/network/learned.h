@@ -78,6 +78,6 @@ class LearnedForecaster final : public Forecaster {
 // make_forecaster() with a model: "learned" is then the above, idle regions skipped. Without one, or for
 // other names, as make_forecaster().
 std::function<std::unique_ptr<Forecaster>(const std::string&)> forecaster_maker(
-    std::shared_ptr<const NamedModel> model, NetworkSettings settings = {});
+    std::shared_ptr<const NamedModel> model, LearnedSettings settings = {});
 
 }  // namespace tier

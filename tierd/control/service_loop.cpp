@@ -34,6 +34,11 @@ struct ServiceLoop::Timer {
   EventSource source;
 };
 
+struct ServiceLoop::Idle {
+  std::function<bool()> step;
+  EventSource source;
+};
+
 Result<std::unique_ptr<ServiceLoop>> ServiceLoop::create() {
   sd_event* event = nullptr;
   if (const int done = sd_event_new(&event); done < 0)
@@ -46,7 +51,7 @@ Result<std::unique_ptr<ServiceLoop>> ServiceLoop::create() {
 ServiceLoop::ServiceLoop(sd_event* event) : event_(event) {}
 
 ServiceLoop::~ServiceLoop() {
-  timers_.clear();
+  timers_.clear(), idle_.reset();
   sd_event_unref(event_);
 }
 
@@ -106,6 +111,24 @@ std::size_t ServiceLoop::add_timer(Nanoseconds interval, std::function<void()> c
 void ServiceLoop::set_interval(std::size_t timer, Nanoseconds interval) {
   timers_.at(timer)->interval_usec = to_usec(interval);
   sd_event_source_set_time_relative(timers_[timer]->source.get(), to_usec(interval));
+}
+
+void ServiceLoop::on_idle(std::function<bool()> step) {
+  idle_ = std::make_unique<Idle>(Idle{std::move(step), nullptr});
+  sd_event_source* source = nullptr;
+  if (sd_event_add_defer(event_, &source, on_idle_step, idle_.get()) < 0) return;
+  idle_->source.reset(source);
+  sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
+  sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+void ServiceLoop::wake_idle() {
+  if (idle_ && idle_->source) sd_event_source_set_enabled(idle_->source.get(), SD_EVENT_ON);
+}
+
+int ServiceLoop::on_idle_step(sd_event_source* source, void* data) {
+  if (!static_cast<Idle*>(data)->step()) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+  return 0;
 }
 
 Result<void> ServiceLoop::run() {

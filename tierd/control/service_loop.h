@@ -27,6 +27,11 @@ class ServiceLoop {
   std::size_t add_timer(Nanoseconds interval, std::function<void()> callback);
   void set_interval(std::size_t timer, Nanoseconds interval);
 
+  // Work for when no event waits, on the loop's thread: called again and again as long as it returns true. It
+  // begins with wake_idle(), a step should be short, and events come between two steps.
+  void on_idle(std::function<bool()> step);
+  void wake_idle();
+
   void on_terminate(std::function<void()> callback) { terminate_ = std::move(callback); }  // SIGTERM, SIGINT
   void on_reload(std::function<void()> callback) { reload_ = std::move(callback); }        // SIGHUP
 
@@ -51,15 +56,18 @@ class ServiceLoop {
 
  private:
   struct Timer;
+  struct Idle;
   explicit ServiceLoop(sd_event* event);
   Result<void> start();
   static int on_signal(sd_event_source*, const struct signalfd_siginfo*, void* self);
   static int on_timer(sd_event_source*, std::uint64_t, void* timer);
+  static int on_idle_step(sd_event_source*, void* idle);
 
   sd_event* event_;
   bool watchdog_ = false;
   std::function<void()> terminate_, reload_;
   std::vector<std::unique_ptr<Timer>> timers_;
+  std::unique_ptr<Idle> idle_;
 };
 
 }  // namespace tier

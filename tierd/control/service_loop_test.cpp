@@ -56,6 +56,32 @@ TEST(ServiceLoop, AnIntervalCanBeChanged) {
   EXPECT_EQ(ticks, 3);
 }
 
+TEST(ServiceLoop, IdleWorkRunsInStepsOnceItIsWoken) {
+  auto loop = ServiceLoop::create();
+  ASSERT_TRUE(loop);
+  int steps = 0, ticks = 0, later = 0;
+  (*loop)->on_idle([&] { return ++steps % 3 != 0; });
+  (*loop)->add_timer(1ms, [&] {
+    if (++ticks < 5) {
+      EXPECT_EQ(steps, 0);
+      return;
+    }
+    if (ticks == 5) (*loop)->wake_idle();
+    if (steps >= 3 && ++later == 5) (*loop)->quit();
+  });
+  ASSERT_TRUE((*loop)->run());
+  EXPECT_EQ(steps, 3) << "it ends when there is nothing more to do";
+}
+
+TEST(ServiceLoop, EventsComeBetweenTwoStepsOfIdleWork) {
+  auto loop = ServiceLoop::create();
+  ASSERT_TRUE(loop);
+  (*loop)->on_idle([] { return true; });
+  (*loop)->wake_idle();
+  (*loop)->add_timer(2ms, [&] { (*loop)->quit(); });
+  ASSERT_TRUE((*loop)->run()) << "endless idle work would never let it come";
+}
+
 TEST(ServiceLoop, SignalsReloadAndTerminate) {
   auto loop = ServiceLoop::create();
   ASSERT_TRUE(loop);

@@ -94,6 +94,13 @@ void Engine::tick() {
   meter_self(begun);
 }
 
+bool Engine::idle_work() {
+  if (state_.ticks == 0 || !(state_.system.cpu_pressure_some < settings_.idle_pressure)) return false;
+  const Nanoseconds spent = parts_.clock.now() - state_.last_tick;
+  if (!(seconds(spent) < settings_.idle_until * seconds(settings_.interval))) return false;
+  return forecaster_->idle_work();
+}
+
 void Engine::phase(const char* name, Nanoseconds& since) {
   const Nanoseconds now = parts_.clock.now();
   state_.phases.emplace_back(name, now - since);

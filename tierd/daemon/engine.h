@@ -42,6 +42,10 @@ struct EngineSettings {
   // Regions whose demand jumps are promoted between ticks; see EventPath and Engine::between_ticks().
   bool event_path = false;
   EventPathSettings events;
+  // The forecaster's work that can wait (Forecaster::idle_work) is done while less than this share of the
+  // interval has passed since the tick began, and while programs queue for CPUs less than so (PSI some over
+  // ten seconds, percent).
+  double idle_until = 0.5, idle_pressure = 10;
   // Every this many ticks all processes are looked at again; in between only the watched ones. A scan of a
   // thousand processes costs about 30 ms of CPU.
   std::uint32_t scan_every = 5;
@@ -104,6 +108,8 @@ class Engine {
   // the running tick, and promotes regions whose demand jumped, by the policy's own arithmetic and what is
   // left of the tick's budget. Nothing while an earlier plan is still being carried out.
   void between_ticks();
+  // One bounded step of work that can wait. False: none is left, or this is not the time for it.
+  bool idle_work();
   void set_paused(bool paused, const std::string& actor);
   // New settings, from the next tick on. Tiers and sources stay as they are.
   Result<void> apply(const EngineSettings& settings);

@@ -184,5 +184,45 @@ TEST_F(EngineTest, SnapshotsHideOtherPeoplesProcesses) {
   EXPECT_EQ(theirs.hidden, 1u);
 }
 
+// Has always more to do.
+class BusyForecaster final : public Forecaster {
+ public:
+  explicit BusyForecaster(int& steps) : steps_(steps) {}
+  std::string name() const override { return "busy"; }
+  ForecastSet forecast(const RegionSnapshot& snapshot) override {
+    ForecastSet set{snapshot.sequence, name(), {}, 0};
+    for (const Region& region : snapshot.regions) set.forecasts.push_back({region.key, {}});
+    return set;
+  }
+  bool idle_work() override { return ++steps_ > 0; }
+  std::size_t bytes_used() const override { return 0; }
+
+ private:
+  int& steps_;
+};
+
+TEST_F(EngineTest, WorkThatCanWaitIsDoneEarlyInTheTickAndWhereNobodyQueuesForTheCpu) {
+  int steps = 0;
+  make_forecaster_ = [&](const std::string&) { return std::make_unique<BusyForecaster>(steps); };
+  start(EngineSettings{});
+  EXPECT_FALSE(engine_->idle_work()) << "before the first tick";
+  machine_.set_pressure(0.0);
+  tick({1});
+  EXPECT_TRUE(engine_->idle_work());
+  clock_.advance(std::chrono::milliseconds(510));
+  EXPECT_FALSE(engine_->idle_work()) << "the next tick is near";
+  EXPECT_EQ(steps, 1);
+  machine_.set_pressure(12.0);
+  tick({1});
+  EXPECT_FALSE(engine_->idle_work()) << "programs wait for CPUs";
+  machine_.set_pressure(std::nullopt);
+  tick({1});
+  EXPECT_FALSE(engine_->idle_work()) << "nobody knows whether they do";
+  machine_.set_pressure(2.0);
+  tick({1});
+  EXPECT_TRUE(engine_->idle_work());
+  EXPECT_EQ(steps, 2);
+}
+
 }  // namespace
 }  // namespace tier

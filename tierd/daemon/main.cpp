@@ -22,6 +22,7 @@
 #include "tierd/daemon/backend.h"
 #include "tierd/daemon/doctor.h"
 #include "tierd/daemon/settings.h"
+#include "tierd/daemon/signature_file.h"
 #include "tierd/daemon/version.h"
 
 namespace tier {
@@ -148,12 +149,13 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
       machine.pressure,  machine.self,  machine.rivals, machine.clock,    std::move(selection.sources),
       Pid{::getpid()},   unix_now};
   parts.metrics = &machine.metrics;
-  NetworkSettings network;
-  network.clock = &machine.clock;
-  network.budget = config.interval / 20;
+  LearnedSettings learned;
+  learned.network.clock = &machine.clock;
+  learned.network.budget = config.interval / 20;
+  learned.adapter.storage = signature_file();
   const auto model = load_network(config);
   const bool refused = !model && config.policy.forecaster == kLearnedForecaster;
-  parts.make_forecaster = forecaster_maker(model, network);
+  parts.make_forecaster = forecaster_maker(model, learned);
   auto engine = Engine::create(std::move(parts), engine_settings(config));
   if (!engine) return report(engine.error());
   spdlog::info("latencies: {}", (*engine)->latency().story());
@@ -184,11 +186,13 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
     (*server)->publish();
     loop.notify_status(status_line(**engine));
     loop.watchdog_ping();
+    loop.wake_idle();
   });
   if (config.policy.event_path) {
     // Ten looks a tick; each drains what the samplers' buffers hold, which the tick would do anyway.
     loop.add_timer(config.interval / 10, [&] { (*engine)->between_ticks(); });
   }
+  loop.on_idle([&] { return (*engine)->idle_work(); });
   loop.on_reload([&] {
     loop.notify_reloading();
     if (const auto done = backend.reload_as("SIGHUP"); !done)
