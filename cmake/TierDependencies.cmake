@@ -15,6 +15,7 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)  # oneDNN's threads; we only tell i
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
 pkg_check_modules(LIBSYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(NUMA REQUIRED IMPORTED_TARGET numa)
+find_package(MPI COMPONENTS C)  # optional: tier-train search on several machines
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)

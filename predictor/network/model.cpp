@@ -79,6 +79,16 @@ Model Model::random(ModelShape shape, std::uint64_t seed) {
   return model;
 }
 
+void Model::ignore_features(std::uint64_t seen) {
+  const std::size_t features = shape_.network.features;
+  for (const TensorPlace& place : network_tensors(shape_.network)) {
+    if (place.name != "stem.weight") continue;
+    for (std::size_t r = 0; r <= shape_.encoder.rank; ++r)
+      for (std::size_t i = 0; i < place.size; ++i)
+        if ((seen >> (i % features) & 1) == 0) values_[r * network_ + place.offset + i] = 0;
+  }
+}
+
 void Model::generate(std::span<const float> z, std::span<float> weights) const {
   std::copy(base().begin(), base().end(), weights.begin());
   for (std::size_t r = 0; r < z.size(); ++r) {

@@ -42,6 +42,10 @@ class Model {
   // Whether basis vectors reach that weight of the network.
   bool reached(std::size_t weight) const { return generated_[weight] != 0; }
 
+  // The stem no longer reads the features whose bit is not set: what it says of them is zero in base and
+  // basis.
+  void ignore_features(std::uint64_t seen);
+
   // z: rank floats, or none for the base alone.
   void generate(std::span<const float> z, std::span<float> weights) const;
   // Adds to d_values what d(loss)/d(weights) says of base and basis; returns d(loss)/d(z).

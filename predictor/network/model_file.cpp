@@ -53,7 +53,20 @@ std::optional<std::uint32_t> number(const Notes& notes, const std::string& name)
   return value;
 }
 
-Result<ModelShape> shape_of(const Notes& notes, const std::string& name) {
+}  // namespace
+
+Notes shape_notes(const ModelShape& shape) {
+  return {{"model.architecture", kArchitecture},
+          {"model.features", fmt::format("{:016x}", feature_schema())},
+          {"model.inputs", std::to_string(shape.network.features)},
+          {"model.channels", std::to_string(shape.network.channels)},
+          {"model.blocks", std::to_string(shape.network.blocks)},
+          {"model.rank", std::to_string(shape.encoder.rank)},
+          {"model.attention", shape.encoder.attention ? "1" : "0"},
+          {"model.generated", shape.generated ? "1" : "0"}};
+}
+
+Result<ModelShape> shape_from_notes(const Notes& notes, const std::string& name) {
   const auto is = [&](const char* note, const std::string& value) {
     const auto it = notes.find(note);
     return it != notes.end() && it->second == value;
@@ -75,20 +88,11 @@ Result<ModelShape> shape_of(const Notes& notes, const std::string& name) {
   return shape;
 }
 
-}  // namespace
-
 TensorFile model_to_tensors(const Model& model, const Notes& notes) {
   TensorFile file;
   file.metadata = notes;
   const ModelShape& shape = model.shape();
-  file.metadata["model.architecture"] = kArchitecture;
-  file.metadata["model.features"] = fmt::format("{:016x}", feature_schema());
-  file.metadata["model.inputs"] = std::to_string(shape.network.features);
-  file.metadata["model.channels"] = std::to_string(shape.network.channels);
-  file.metadata["model.blocks"] = std::to_string(shape.network.blocks);
-  file.metadata["model.rank"] = std::to_string(shape.encoder.rank);
-  file.metadata["model.attention"] = shape.encoder.attention ? "1" : "0";
-  file.metadata["model.generated"] = shape.generated ? "1" : "0";
+  for (const auto& [name, text] : shape_notes(shape)) file.metadata[name] = text;
   for (const TensorPlace& place : model_tensors(shape)) {
     const auto values = model.values().subspan(place.offset, place.size);
     file.tensors.push_back({place.name, place.dimensions, {values.begin(), values.end()}});
@@ -99,7 +103,7 @@ TensorFile model_to_tensors(const Model& model, const Notes& notes) {
 }
 
 Result<NamedModel> model_from_tensors(const TensorFile& file, const std::string& name) {
-  const auto shape = shape_of(file.metadata, name);
+  const auto shape = shape_from_notes(file.metadata, name);
   if (!shape) return tl::make_unexpected(shape.error());
   NamedModel out{Model(*shape), payload_sha256(file), file.metadata};
   const auto places = model_tensors(*shape);

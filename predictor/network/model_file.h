@@ -17,6 +17,13 @@ struct NamedModel {
   std::map<std::string, std::string> notes;  // how it was made, for people
 };
 
+// What says the shape in a file's notes, for other files than a model's too; the names begin with "model.".
+std::map<std::string, std::string> shape_notes(const ModelShape& shape);
+// kUnsupported: another set of features or another architecture; kFailed: notes missing, or a shape that
+// cannot be.
+Result<ModelShape> shape_from_notes(const std::map<std::string, std::string>& notes,
+                                    const std::string& name_for_errors);
+
 // `notes` may not use the names that begin with "model."; those say the shape, the features' schema and what
 // a fixed window must give (so that a reader whose arithmetic differs finds out).
 TensorFile model_to_tensors(const Model& model, const std::map<std::string, std::string>& notes);

@@ -13,7 +13,8 @@ constexpr double kFloor = 0.01;
 // One tick and horizon.
 class Slice {
  public:
-  Slice(const LossInput& in, std::size_t tick, std::size_t horizon) : in_(in), unit_(in.unit[tick]) {
+  Slice(const LossInput& in, std::size_t tick, std::size_t horizon)
+      : in_(in), horizon_(horizon), unit_(in.unit[tick]) {
     for (std::size_t r = 0; r < in.regions; ++r) {
       const std::size_t at = (tick * in.regions + r) * kCount + horizon;
       if (in.counts[tick * in.regions + r] == 0 || in.came[at] < 0) continue;
@@ -24,6 +25,7 @@ class Slice {
     floor_ = places_.empty() ? 0 : kFloor * came_ / static_cast<double>(places_.size());
   }
 
+  std::size_t horizon() const { return horizon_; }
   bool empty() const { return !(came_ > 0); }
 
   void add(Loss& loss, const LossWeights& weights, double scale, LossGradient* gradient) const {
@@ -56,6 +58,7 @@ class Slice {
   }
 
   const LossInput& in_;
+  std::size_t horizon_;
   std::vector<std::size_t> places_;
   double unit_ = 0, came_ = 0, forecast_ = 0, floor_ = 0;
 };
@@ -74,7 +77,8 @@ Loss training_loss(const LossInput& in, const LossWeights& weights, LossGradient
   Loss loss;
   loss.scored = slices.size();
   const double scale = slices.empty() ? 0 : 1 / static_cast<double>(slices.size());
-  for (const Slice& slice : slices) slice.add(loss, weights, scale, gradient);
+  for (const Slice& slice : slices)
+    slice.add(loss, weights, scale * weights.horizons[slice.horizon()], gradient);
   return loss;
 }
 

@@ -8,6 +8,7 @@
 // is, and a quiet tick would count for all others.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,6 +20,7 @@ namespace tier {
 
 struct LossWeights {
   double level = 0.05, pinball = 0.5;
+  std::array<double, kHorizons.size()> horizons = {1, 1, 1};  // what each counts; mean 1
 };
 
 // By tick, then region, then horizon; accesses per tick. `came` below 0: not known.

@@ -75,5 +75,17 @@ TEST(TrainingLoss, ItsGradientIsThatOfFiniteDifferences) {
   check(w.mean, gradient.mean), check(w.low, gradient.low), check(w.high, gradient.high);
 }
 
+TEST(TrainingLoss, HorizonsCountAsTheirWeightsSay) {
+  const Window w;
+  double sum = 0;
+  for (std::size_t h = 0; h < kCount; ++h) {
+    LossWeights alone;
+    alone.horizons = {};
+    alone.horizons[h] = 1;
+    sum += training_loss(w.input(), alone, nullptr).total(alone);
+  }
+  EXPECT_NEAR(sum, training_loss(w.input(), {}, nullptr).total({}), 1e-9);
+}
+
 }  // namespace
 }  // namespace tier

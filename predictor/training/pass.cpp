@@ -43,6 +43,9 @@ void Pass::load(const Window& window) {
       std::copy_n(&source[from * width], regions * width, &target[to * width]);
     };
     copy(task.features, features_, kFeatures);
+    for (std::size_t f = 0; f < kFeatures; ++f)
+      for (std::size_t r = 0; (settings_.seen_features >> f & 1) == 0 && r < regions; ++r)
+        features_[(to + r) * kFeatures + f] = 0;
     copy(task.baselines, baselines_, kBaselineFloats);
     copy(task.came, came_, kCount);
     unit_[t] = task.unit[window.begin + t];

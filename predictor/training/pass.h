@@ -23,6 +23,8 @@ struct Window {
 struct PassSettings {
   std::size_t ticks = 64, regions = 256;  // of every window; what a task has more is left out
   LossWeights loss;
+  // Bit i: the network sees feature i; it sees zeros for the others (Model::ignore_features is its twin).
+  std::uint64_t seen_features = ~std::uint64_t{0};
 };
 
 // Not thread-safe: one per thread. The buffers are of a fixed size.

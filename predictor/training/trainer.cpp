@@ -6,6 +6,8 @@
 #include <cmath>
 #include <thread>
 
+#include "predictor/network/model_file.h"
+
 namespace tier {
 namespace {
 
@@ -151,7 +153,8 @@ void Trainer::update(std::span<const float> gradient, double factor) {
 TensorFile Trainer::checkpoint() const {
   const std::uint64_t size = model_.values().size();
   TensorFile file;
-  file.metadata = {{"kind", "tierd.training"}, {"step", std::to_string(step_)}};
+  file.metadata = shape_notes(model_.shape());
+  file.metadata["kind"] = "tierd.training", file.metadata["step"] = std::to_string(step_);
   file.tensors = {{"values", {size}, {model_.values().begin(), model_.values().end()}},
                   {"first", {size}, first_},
                   {"second", {size}, second_}};
@@ -160,8 +163,9 @@ TensorFile Trainer::checkpoint() const {
 
 Result<void> Trainer::restore(const TensorFile& file) {
   const auto kind = file.metadata.find("kind"), step = file.metadata.find("step");
-  bool fits = kind != file.metadata.end() && kind->second == "tierd.training" &&
-              step != file.metadata.end() && file.tensors.size() == 3;
+  const auto shape = shape_from_notes(file.metadata, "the checkpoint");
+  bool fits = shape && *shape == model_.shape() && kind != file.metadata.end() &&
+              kind->second == "tierd.training" && step != file.metadata.end() && file.tensors.size() == 3;
   for (const Tensor& tensor : file.tensors) fits &= tensor.values.size() == model_.values().size();
   fits = fits && !step->second.empty() && step->second.size() < 10 &&
          std::all_of(step->second.begin(), step->second.end(), [](char c) { return c >= '0' && c <= '9'; });

@@ -46,7 +46,7 @@ class Trainer {
   std::size_t steps_done() const { return step_; }
   const Model& model() const { return model_; }
 
-  // Everything that the next step depends on, besides tasks and settings.
+  // Everything that the next step depends on, besides tasks and settings; the notes say the shape, too.
   TensorFile checkpoint() const;
   Result<void> restore(const TensorFile& checkpoint);  // kFailed: it is of another model
 

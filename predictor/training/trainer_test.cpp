@@ -83,6 +83,27 @@ TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
   EXPECT_TRUE(same(whole->model(), second->model()));
 }
 
+// What the input mask left out in training, the model does not read where there is no mask.
+TEST(Trainer, AModelOfSomeFeaturesNeedsNoMaskLater) {
+  const auto tasks = some_tasks();
+  TrainingSettings settings = small_settings();
+  settings.pass.seen_features = ~std::uint64_t{2};  // without what was three ticks ago
+  Model start = Model::random(small_shape(), 1);
+  start.ignore_features(settings.pass.seen_features);
+  auto trainer = Trainer::make(start, settings, tasks);
+  ASSERT_TRUE(trainer);
+  run(**trainer, 20);
+  const auto masked = judge((*trainer)->model(), settings, tasks, 1);
+  settings.pass.seen_features = ~std::uint64_t{0};
+  const auto open = judge((*trainer)->model(), settings, tasks, 1),
+             all = judge(Model::random(small_shape(), 1), settings, tasks, 1),
+             some = judge(start, settings, tasks, 1);
+  ASSERT_TRUE(masked && open && all && some);
+  EXPECT_DOUBLE_EQ(masked->with_context.divergence, open->with_context.divergence);
+  EXPECT_DOUBLE_EQ(masked->without.divergence, open->without.divergence);
+  EXPECT_NE(all->without.divergence, some->without.divergence) << "that feature is read otherwise";
+}
+
 TEST(Trainer, RefusesTheCheckpointOfAnotherModel) {
   const auto tasks = some_tasks();
   const auto trainer = make(small_settings(), tasks);
@@ -94,6 +115,9 @@ TEST(Trainer, RefusesTheCheckpointOfAnotherModel) {
   EXPECT_FALSE(trainer->restore(file));
   file = trainer->checkpoint();
   file.metadata.erase("kind");
+  EXPECT_FALSE(trainer->restore(file));
+  file = trainer->checkpoint();
+  file.metadata["model.attention"] = "0";  // as many values, of which some mean nothing
   EXPECT_FALSE(trainer->restore(file));
 }
 

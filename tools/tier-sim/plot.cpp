@@ -4,55 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
 #include <iterator>
 #include <set>
+
+#include "tools/tier-sim/gnuplot.h"
 
 namespace tier::sim {
 namespace {
 
 namespace fs = std::filesystem;
-
-// In gnuplot's double-quoted strings, without its enhanced text's marks.
-std::string gnuplot_text(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
-std::string header(const fs::path& picture, int width, int height) {
-  const bool png = picture.extension() == ".png";
-  return fmt::format("set terminal {} size {},{} noenhanced font \"sans,11\"\nset output {}\n",
-                     png ? "pngcairo" : "svg background \"white\"", width, height,
-                     gnuplot_text(picture.string()));
-}
-
-Result<void> draw(const std::string& script, const fs::path& picture) {
-  if (picture.extension() != ".svg" && picture.extension() != ".png")
-    return fail(ErrorKind::kUsage, picture.string() + ": pictures are .svg or .png", "choose one of the two");
-  const fs::path file = picture.string() + ".gnuplot";
-  {
-    std::ofstream out(file);
-    out << script;
-    if (!out.flush()) return fail(ErrorKind::kFailed, "cannot write " + file.string());
-  }
-  if (std::system("command -v gnuplot >/dev/null") != 0)
-    return fail(ErrorKind::kUnsupported, "gnuplot is missing; the script lies in " + file.string(),
-                "apt-get install gnuplot-nox");
-  // The name is quoted for the shell: nothing in it is interpreted.
-  std::string name;
-  for (const char c : file.string()) name += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  if (std::system(("gnuplot '" + name + "'").c_str()) != 0)
-    return fail(ErrorKind::kFailed, "gnuplot did not draw " + picture.string(),
-                "its script is " + file.string());
-  std::error_code ignored;
-  fs::remove(file, ignored);
-  return {};
-}
 
 std::string matrix(const std::vector<std::vector<float>>& columns, double (*value)(float)) {
   std::string out;
@@ -118,7 +78,7 @@ Result<void> plot_heat(const HeatGrid& grid, const std::string& title, const fs:
   const double regions = static_cast<double>(grid.regions) / static_cast<double>(grid.demand[0].size());
   const std::string image =
       fmt::format("matrix using (($1+0.5)*{}):(($2+0.5)*{}):3 with image notitle\n", grid.column, regions);
-  script += header(picture, 1000, 700);
+  script += picture_header(picture, 1000, 700);
   script += fmt::format("set multiplot layout 2,1 title {}\n", gnuplot_text(title));
   script += fmt::format("set xrange [0:{}]\nset yrange [0:{}]\nset ylabel 'regions'\n",
                         static_cast<double>(grid.demand.size()) * grid.column, grid.regions);
@@ -133,7 +93,7 @@ Result<void> plot_heat(const HeatGrid& grid, const std::string& title, const fs:
       "-0.001 '#d0d0d0', 0 'white', 1 'dark-green')\nset cbrange [-0.02:1]\nset cbtics 0.2\nset xlabel "
       "'seconds of modelled time'\nplot $fast " +
       image;
-  return draw(script, picture);
+  return draw_picture(script, picture);
 }
 
 Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
@@ -155,8 +115,8 @@ Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
   for (std::size_t i = 0; i < policies.size(); ++i)
     columns += fmt::format("{}{} {}", i == 0 ? "" : ", ", gnuplot_text(policies[i]), i);
   std::string script = "$gap << EOD\n" + rows + "EOD\n";
-  script += header(picture, static_cast<int>(150 + 7 * longest + 56 * policies.size()),
-                   230 + 20 * static_cast<int>(summary.cases.size()));
+  script += picture_header(picture, static_cast<int>(150 + 7 * longest + 56 * policies.size()),
+                           230 + 20 * static_cast<int>(summary.cases.size()));
   script += fmt::format("set ytics ({})\nset xtics ({}) rotate by -40\nset yrange [{}:-0.5]\n", labels,
                         columns, static_cast<double>(summary.cases.size()) - 0.5);
   script += fmt::format("set xrange [-0.5:{}]\n", static_cast<double>(policies.size()) - 0.5);
@@ -170,7 +130,7 @@ Result<void> plot_gaps(const Summary& summary, const fs::path& picture) {
       "plot $gap matrix using 1:2:($3 > -1e8 && $3 < -1 ? -1 : $3) with image notitle, $gap matrix using "
       "1:2:($3 > -1e8 ? sprintf('%d', int(floor(100*$3 + 0.5))) : ''):(abs($3) > 0.7 ? 0xffffff : 0) with "
       "labels font 'sans,9' textcolor rgb variable notitle\n";
-  return draw(script, picture);
+  return draw_picture(script, picture);
 }
 
 Result<void> plot_costs(const Summary& summary, const fs::path& picture) {
@@ -198,13 +158,13 @@ Result<void> plot_costs(const Summary& summary, const fs::path& picture) {
   for (std::size_t i = 0; i < policies.size(); ++i)
     lines += fmt::format("{}$cost using 1:{} with linespoints {} title {}", i == 0 ? "" : ", ", i + 2,
                          line_style(summary, policies[i], i), gnuplot_text(policies[i]));
-  std::string script = "$cost << EOD\n" + data + "EOD\n" + header(picture, 900, 600);
+  std::string script = "$cost << EOD\n" + data + "EOD\n" + picture_header(picture, 900, 600);
   script += fmt::format("set xtics ({})\nset xrange [{}:{}]\n", tics, *ratios.begin() / 1.2,
                         *ratios.rbegin() * 1.2);
   script +=
       "set logscale x 2\nset xlabel 'fast : slow'\nset ylabel 'seconds lost, as a multiple of all-fast'\n";
   script += "set key outside right\nset title 'cost of a smaller fast tier, geometric mean over workloads'\n";
-  return draw(script + "plot " + lines + "\n", picture);
+  return draw_picture(script + "plot " + lines + "\n", picture);
 }
 
 }  // namespace tier::sim

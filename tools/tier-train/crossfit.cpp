@@ -46,10 +46,8 @@ Result<std::shared_ptr<const NamedModel>> model_of(const CrossfitSettings& setti
   if (std::filesystem::exists(file)) return load_model(file);
   std::error_code failed;
   std::filesystem::create_directories(fit_settings.folder, failed);
-  const auto report = fit(fit_settings);
+  const auto report = fit(fit_settings, make_fit_data(fit_settings));
   if (!report) return tl::make_unexpected(report.error());
-  const TensorFile tensors = model_to_tensors(report->model, notes_of(fit_settings, *report));
-  if (auto written = write_tensor_file(file, tensors); !written) return tl::make_unexpected(written.error());
   return load_model(file);
 }
 

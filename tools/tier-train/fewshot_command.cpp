@@ -1,6 +1,4 @@
 // tier-train fewshot: adaptation to what was not trained on, and how signatures know workloads again.
-#include "tools/tier-train/fewshot_command.h"
-
 #include <algorithm>
 #include <iostream>
 #include <sstream>
@@ -8,6 +6,7 @@
 
 #include "sim/machine/description.h"
 #include "tools/tier-sim/progress.h"
+#include "tools/tier-train/commands.h"
 #include "tools/tier-train/fewshot.h"
 #include "tools/tier-train/report.h"
 
@@ -19,11 +18,6 @@ struct Arguments {
   std::string model, reference;
   bool json = false, cases = false, signatures = false, plain = false;
 };
-
-int refuse(const Error& error) {
-  std::cerr << "tier-train: " << error.text() << "\n";
-  return static_cast<int>(error.kind);
-}
 
 // What the model's file says that it was not trained on: machines, and all else.
 void take_left_out(const NamedModel& model, FewshotSettings& settings) {
@@ -72,7 +66,7 @@ int run(Arguments& arguments) {
 
 }  // namespace
 
-FewshotCommand add_fewshot(CLI::App& app) {
+Command add_fewshot(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   FewshotSettings& s = arguments->settings;
   auto* command = app.add_subcommand(

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iostream>
 
+#include "predictor/network/model_file.h"
 #include "tools/tier-sim/progress.h"
 
 namespace tier::sim {
@@ -18,9 +18,8 @@ double since(Clock::time_point begun) { return std::chrono::duration<double>(Clo
 RecipeSettings validation_recipes(const RecipeSettings& settings) {
   RecipeSettings other = settings;
   other.seed = settings.seed + 1'000'000;
-  other.per_generator = std::max<std::size_t>(1, settings.per_generator / 6);
-  other.mixtures = std::max<std::size_t>(1, settings.mixtures / 6);
-  other.per_recording = std::max<std::size_t>(1, settings.per_recording / 6);
+  for (std::size_t* count : {&other.per_generator, &other.mixtures, &other.per_recording})
+    *count = (*count + 5) / 6;
   return other;
 }
 
@@ -35,26 +34,52 @@ TaskSet make(const FitSettings& settings, const RecipeSettings& recipes, RegionP
   return set;
 }
 
+nlohmann::json to_json(const HistoryPoint& point) {
+  return {{"step", point.step},
+          {"training", point.training},
+          {"held_back", point.with_context},
+          {"held_back_without_context", point.without},
+          {"divergence", point.divergence},
+          {"by_family", point.by_family}};
+}
+
+HistoryPoint point_from(const nlohmann::json& json) {
+  return {json.at("step").get<std::size_t>(),  json.at("training").get<double>(),
+          json.at("held_back").get<double>(),  json.at("held_back_without_context").get<double>(),
+          json.at("divergence").get<double>(), json.at("by_family").get<std::map<std::string, double>>()};
+}
+
+// A checkpoint is the trainer's, with what the fit itself must know to go on: all of it in one file, so that
+// no crash can leave parts of different steps.
+constexpr const char* kHistory = "fit.history";
+constexpr const char* kBest = "best";
+constexpr std::size_t kMostJudgements = 500;  // of a kilobyte each in the checkpoint's header
+
+Result<void> check(const FitSettings& settings) {
+  if (auto shape = settings.shape.check(); !shape) return shape;
+  if (settings.judge_every == 0 || settings.training.steps / settings.judge_every > kMostJudgements)
+    return fail(
+        ErrorKind::kUsage,
+        fmt::format("{} steps cannot be judged every {}", settings.training.steps, settings.judge_every),
+        fmt::format("at most {} judgements", kMostJudgements));
+  return {};
+}
+
 class Run {
  public:
-  Run(const FitSettings& settings, FitReport& report) : settings_(settings), report_(report) {}
+  Run(const FitSettings& settings, const FitData& data, FitReport& report)
+      : settings_(settings), data_(data), report_(report) {}
 
   Result<void> prepare() {
-    const auto begun = Clock::now();
-    training_ = make(settings_, settings_.recipes, RegionPart::kTraining, "training tasks");
-    validation_ =
-        make(settings_, validation_recipes(settings_.recipes), RegionPart::kHeldBack, "held-back tasks");
-    report_.tasks = training_.tasks.size();
-    report_.refused = training_.refused.size() + validation_.refused.size();
-    report_.seconds_of_data = since(begun);
-    auto made = Trainer::make(Model::random(settings_.shape, settings_.training.seed), settings_.training,
-                              training_.tasks);
+    report_.tasks = data_.training.tasks.size();
+    report_.refused = data_.training.refused.size() + data_.held_back.refused.size();
+    report_.seconds_of_data = data_.seconds;
+    Model start = Model::random(settings_.shape, settings_.training.seed);
+    start.ignore_features(settings_.training.pass.seen_features);
+    auto made = Trainer::make(std::move(start), settings_.training, data_.training.tasks);
     if (!made) return tl::make_unexpected(made.error());
     trainer_ = std::move(*made);
-    if (!settings_.resume) return {};
-    auto file = read_tensor_file(settings_.folder / "checkpoint.safetensors");
-    if (!file) return tl::make_unexpected(file.error());
-    return trainer_->restore(*file);
+    return settings_.resume ? resume() : Result<void>{};
   }
 
   Result<void> learn() {
@@ -62,7 +87,7 @@ class Run {
     Progress progress("steps");
     double sum = 0;
     std::size_t since_judged = 0;
-    while (trainer_->steps_done() < settings_.training.steps) {
+    while (trainer_->steps_done() < settings_.training.steps && !report_.stopped_early) {
       const auto step = trainer_->step();
       if (!step) return tl::make_unexpected(step.error());
       sum += step->total, ++since_judged;
@@ -71,8 +96,6 @@ class Run {
       if (done % settings_.judge_every != 0 && done != settings_.training.steps) continue;
       if (auto judged = judge_now(sum / static_cast<double>(since_judged)); !judged) return judged;
       sum = 0, since_judged = 0;
-      report_.stopped_early = without_gain_ >= settings_.patience;
-      if (report_.stopped_early) break;
     }
     if (!settings_.quiet) progress.finish();
     report_.seconds_of_training = since(begun);
@@ -80,40 +103,150 @@ class Run {
   }
 
  private:
-  Result<void> judge_now(double training) {
-    const auto judged = judge(trainer_->model(), settings_.training, validation_.tasks, 2);
-    if (!judged) return tl::make_unexpected(judged.error());
-    const LossWeights& weights = settings_.training.pass.loss;
-    report_.history.push_back({trainer_->steps_done(), training, judged->with_context.total(weights),
-                               judged->without.total(weights), judged->with_context.divergence,
-                               judged->by_family});
-    const HistoryPoint& now = report_.history.back();
-    ++without_gain_;
-    if (report_.best_step == 0 || now.with_context < report_.best) {
-      report_.best = now.with_context, report_.best_step = now.step;
-      report_.model = trainer_->model();
-      without_gain_ = 0;
+  Result<void> resume() {
+    const auto path = settings_.folder / "checkpoint.safetensors";
+    auto file = read_tensor_file(path);
+    if (!file) return tl::make_unexpected(file.error());
+    const auto history = file->metadata.find(kHistory);
+    if (history == file->metadata.end() || file->tensors.empty() || file->tensors.back().name != kBest ||
+        file->tensors.back().values.size() != report_.model.values().size())
+      return fail(ErrorKind::kFailed, path.string() + ": not a fit's checkpoint of this shape",
+                  "start without it, or with the shape it was made with");
+    const std::vector<float> best = std::move(file->tensors.back().values);
+    file->tensors.pop_back();
+    if (auto restored = trainer_->restore(*file); !restored) return restored;
+    try {
+      for (const auto& point : nlohmann::json::parse(history->second)) add(point_from(point));
+    } catch (const nlohmann::json::exception& error) {
+      return fail(ErrorKind::kFailed, path.string() + ": its history cannot be read: " + error.what(),
+                  "start without it");
     }
-    if (settings_.folder.empty()) return {};
-    return write_tensor_file(settings_.folder / "checkpoint.safetensors", trainer_->checkpoint());
+    std::copy(best.begin(), best.end(), report_.model.values().begin());
+    return {};
+  }
+
+  // Whether it is the best so far.
+  bool add(HistoryPoint point) {
+    const bool better = report_.history.empty() || point.with_context < report_.best;
+    if (better) report_.best = point.with_context, report_.best_step = point.step;
+    without_gain_ = better ? 0 : without_gain_ + 1;
+    report_.stopped_early = without_gain_ >= settings_.patience;
+    report_.history.push_back(std::move(point));
+    return better;
+  }
+
+  Result<void> judge_now(double training) {
+    TrainingSettings evenly = settings_.training;  // horizons that training weighs otherwise
+    evenly.pass.loss.horizons = LossWeights{}.horizons;
+    const auto judged = judge(trainer_->model(), evenly, data_.held_back.tasks, 2);
+    if (!judged) return tl::make_unexpected(judged.error());
+    const LossWeights& weights = evenly.pass.loss;
+    const bool better =
+        add({trainer_->steps_done(), training, judged->with_context.total(weights),
+             judged->without.total(weights), judged->with_context.divergence, judged->by_family});
+    if (better) report_.model = trainer_->model();
+    return settings_.folder.empty() ? Result<void>{} : save(better);
+  }
+
+  Result<void> save(bool better) const {
+    const auto notes = notes_of(settings_, report_);
+    TensorFile file = trainer_->checkpoint();
+    nlohmann::json history = nlohmann::json::array();
+    for (const HistoryPoint& point : report_.history) history.push_back(to_json(point));
+    file.metadata[kHistory] = history.dump();
+    file.metadata.insert(notes.begin(), notes.end());
+    const auto values = report_.model.values();
+    file.tensors.push_back({kBest, {values.size()}, {values.begin(), values.end()}});
+    // The model first: a checkpoint says that its best is there.
+    if (better)
+      if (auto written = write_tensor_file(settings_.folder / "model.safetensors",
+                                           model_to_tensors(report_.model, notes));
+          !written)
+        return written;
+    return write_tensor_file(settings_.folder / "checkpoint.safetensors", file);
   }
 
   const FitSettings& settings_;
+  const FitData& data_;
   FitReport& report_;
-  TaskSet training_, validation_;
   std::unique_ptr<Trainer> trainer_;
   std::size_t without_gain_ = 0;
 };
 
 }  // namespace
 
-Result<FitReport> fit(const FitSettings& settings) {
+RecipeSettings held_out_recipes(const RecipeSettings& settings) {
+  RecipeSettings other = validation_recipes(settings);
+  other.left_out.clear();
+  const auto left_out = [&](const std::string& path) {
+    const auto& list = settings.left_out;
+    return std::find(list.begin(), list.end(), std::filesystem::path(path).stem().string()) != list.end();
+  };
+  if (std::any_of(other.recordings.begin(), other.recordings.end(), left_out))
+    std::erase_if(other.recordings, [&](const std::string& path) { return !left_out(path); });
+  return other;
+}
+
+FitData make_fit_data(const FitSettings& settings) {
+  const auto begun = Clock::now();
+  FitData data;
+  data.training = make(settings, settings.recipes, RegionPart::kTraining, "training tasks");
+  const auto recipes =
+      settings.judge_left_out ? held_out_recipes(settings.recipes) : validation_recipes(settings.recipes);
+  data.held_back = make(settings, recipes, RegionPart::kHeldBack, "held-back tasks");
+  data.seconds = since(begun);
+  return data;
+}
+
+Result<FitReport> fit(const FitSettings& settings, const FitData& data) {
   FitReport report{{}, 0, 0, 0, 0, 0, 0, false, Model(settings.shape)};
-  if (auto checked = settings.shape.check(); !checked) return tl::make_unexpected(checked.error());
-  Run run(settings, report);
+  if (auto checked = check(settings); !checked) return tl::make_unexpected(checked.error());
+  Run run(settings, data, report);
   if (auto prepared = run.prepare(); !prepared) return tl::make_unexpected(prepared.error());
   if (auto learnt = run.learn(); !learnt) return tl::make_unexpected(learnt.error());
   return report;
+}
+
+Result<std::pair<Model, std::map<std::string, std::string>>> latest_of(const TensorFile& checkpoint) {
+  const auto shape = shape_from_notes(checkpoint.metadata, "the checkpoint");
+  if (!shape) return tl::make_unexpected(shape.error());
+  Model model(*shape);
+  const auto values = std::find_if(checkpoint.tensors.begin(), checkpoint.tensors.end(),
+                                   [](const Tensor& tensor) { return tensor.name == "values"; });
+  if (values == checkpoint.tensors.end() || values->values.size() != model.values().size())
+    return fail(ErrorKind::kFailed, "the checkpoint does not hold the values of its shape",
+                "take the best model instead");
+  std::copy(values->values.begin(), values->values.end(), model.values().begin());
+  std::map<std::string, std::string> notes;
+  for (const auto& [name, text] : checkpoint.metadata)
+    if (name.starts_with("made.")) notes[name] = text;
+  const auto step = checkpoint.metadata.find("step");
+  if (step != checkpoint.metadata.end()) notes["made.step"] = step->second;
+  return std::pair(std::move(model), std::move(notes));
+}
+
+nlohmann::json identity_of(const FitSettings& settings) {
+  const RecipeSettings& r = settings.recipes;
+  const TrainingSettings& t = settings.training;
+  return {{"recipes",
+           {{"per_generator", r.per_generator},
+            {"mixtures", r.mixtures},
+            {"per_recording", r.per_recording},
+            {"recordings", r.recordings},
+            {"left_out", r.left_out},
+            {"ticks", r.ticks},
+            {"seed", r.seed}}},
+          {"training",
+           {{"seed", t.seed},
+            {"steps", t.steps},
+            {"lanes", t.lanes},
+            {"rate", t.rate},
+            {"seen_features", t.pass.seen_features},
+            {"horizons", t.pass.loss.horizons},
+            {"kernels", t.kernels == Kernels::kPlain ? "plain" : "onednn"},
+            {"judge_every", settings.judge_every},
+            {"patience", settings.patience}}},
+          {"shape", shape_notes(settings.shape)}};
 }
 
 std::map<std::string, std::string> notes_of(const FitSettings& settings, const FitReport& report) {
@@ -144,13 +277,7 @@ std::string fit_table(const FitReport& report) {
 
 nlohmann::json to_json(const FitReport& report) {
   nlohmann::json history = nlohmann::json::array();
-  for (const HistoryPoint& point : report.history)
-    history.push_back({{"step", point.step},
-                       {"training", point.training},
-                       {"held_back", point.with_context},
-                       {"held_back_without_context", point.without},
-                       {"divergence", point.divergence},
-                       {"by_family", point.by_family}});
+  for (const HistoryPoint& point : report.history) history.push_back(to_json(point));
   return {{"schema", "tierd.fit/1"},
           {"tasks", report.tasks},
           {"refused", report.refused},

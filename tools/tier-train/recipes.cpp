@@ -16,7 +16,6 @@
 #include "sim/workloads/draw.h"
 #include "sim/workloads/generators.h"
 #include "sim/workloads/pattern.h"
-#include "tools/tier-train/dataset.h"
 
 namespace tier::sim {
 namespace {
@@ -152,7 +151,10 @@ std::vector<TaskRecipe> draw_recipes(const RecipeSettings& settings) {
     }
     return spec;
   };
-  for (std::size_t i = 0; i < settings.mixtures; ++i)
+  const bool some = std::any_of(generators.begin(), generators.end(), [&](const GeneratorEntry& generator) {
+    return allowed(settings, generator.name);
+  });
+  for (std::size_t i = 0; i < settings.mixtures && some; ++i)
     add("mixture", [&](double length) {
       return any(length, settings.seed * 104'729 + i) + " + " + any(length, settings.seed * 1'299'709 + i);
     });
@@ -163,7 +165,7 @@ std::vector<TaskRecipe> draw_recipes(const RecipeSettings& settings) {
   return recipes;
 }
 
-Result<TrainingTask> make_task(const TaskRecipe& recipe, const TaskSettings& settings) {
+Result<Dataset> make_recipe_dataset(const TaskRecipe& recipe, std::size_t ticks) {
   auto factories = parse_workloads(recipe.workload);
   if (!factories) return tl::make_unexpected(factories.error());
   auto machine = machine_preset(recipe.machine);
@@ -175,14 +177,19 @@ Result<TrainingTask> make_task(const TaskRecipe& recipe, const TaskSettings& set
   data.fast_latency = seconds(machine->tiers.front().latency) / kReferenceLatency;
   data.slow_latency = seconds(machine->tiers.back().latency) / kReferenceLatency;
   data.seed = recipe.seed;
-  data.most_ticks = settings.ticks;
+  data.most_ticks = ticks;
   auto dataset = make_dataset(*factories, data);
+  if (dataset) add_facts(*machine, dataset->node);
+  return dataset;
+}
+
+Result<TrainingTask> make_task(const TaskRecipe& recipe, const TaskSettings& settings) {
+  const auto dataset = make_recipe_dataset(recipe, settings.ticks);
   if (!dataset) return tl::make_unexpected(dataset.error());
   TrainingTask task;
   task.workload = recipe.workload, task.family = recipe.family, task.machine = recipe.machine;
   const auto place = choose_regions(*dataset, settings, task.regions);
   task.node = dataset->node;
-  add_facts(*machine, task.node);
   Switch classical;
   FeatureExtractor extractor;
   std::array<std::vector<float>, kHorizons.size()> counsel;

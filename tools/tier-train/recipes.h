@@ -9,6 +9,7 @@
 
 #include "core/result.h"
 #include "predictor/training/task.h"
+#include "tools/tier-train/dataset.h"
 
 namespace tier::sim {
 
@@ -39,6 +40,8 @@ struct TaskSettings {
   RegionPart part = RegionPart::kTraining;
 };
 
+// What the daemon would see of it for so many ticks. Errors as make_task().
+Result<Dataset> make_recipe_dataset(const TaskRecipe& recipe, std::size_t ticks);
 // kUsage where drawn parameters do not go together, or the workload ends too early.
 Result<TrainingTask> make_task(const TaskRecipe& recipe, const TaskSettings& settings);
 

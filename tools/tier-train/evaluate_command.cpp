@@ -1,0 +1,84 @@
+// tier-train evaluate
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <thread>
+
+#include "predictor/network/model_file.h"
+#include "tools/tier-sim/progress.h"
+#include "tools/tier-train/commands.h"
+#include "tools/tier-train/report.h"
+
+namespace tier::sim {
+namespace {
+
+struct EvaluateArguments {
+  EvaluationOptions options;
+  double tick = 1;
+  std::string model;
+  bool json = false, cases = false;
+};
+
+void add_options(CLI::App* command, EvaluateArguments& arguments) {
+  EvaluationOptions& o = arguments.options;
+  command->add_option("workload", o.workloads,
+                      "as for tier-sim, several; none: every generator, two mixtures, the recordings");
+  command->add_option("--seeds", o.seeds, "repetitions with other data and other samples")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_option("--samples-per-second", o.data.samples_per_second, "over all threads")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--tick", arguments.tick, "seconds")
+      ->check(CLI::Range(0.01, 60.0))
+      ->capture_default_str();
+  command->add_option("--fast-share", o.data.fast_share, "the fast tier's share of the memory")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  o.jobs = std::max(1U, std::thread::hardware_concurrency());
+  command->add_option("--jobs", o.jobs)->check(CLI::Range(1, 1024));
+  SwitchSettings& s = o.forecasters;
+  command->add_option("--decay", s.contest.decay, "of scores, per tick")->capture_default_str();
+  command->add_option("--hysteresis", s.contest.hysteresis)->capture_default_str();
+  command->add_option("--level-weight", s.contest.level_weight, "of squared errors in the score")
+      ->capture_default_str();
+  command->add_option("--drift", s.drift, "0: no resets")->capture_default_str();
+  command->add_option("--kept-on-drift", s.kept_on_drift, "of the scores")->capture_default_str();
+  command->add_option("--first", s.first, "leads until there are scores")->capture_default_str();
+  command->add_flag("!--no-blend", s.blend, "without the blend of all experts");
+  command->add_option("--model", arguments.model, "file of a trained network, to be judged too");
+  command->add_flag("--cases", arguments.cases, "every workload by itself");
+  command->add_flag("--json", arguments.json);
+}
+
+int evaluate_all(EvaluateArguments& arguments) {
+  EvaluationOptions& options = arguments.options;
+  options.data.tick = Nanoseconds{static_cast<std::int64_t>(arguments.tick * 1e9)};
+  options.forecasters.fast_share = options.data.fast_share;
+  if (options.workloads.empty()) options.workloads = standard_workloads(".");
+  if (!arguments.model.empty()) {
+    auto model = load_model(arguments.model);
+    if (!model) return refuse(model.error());
+    options.model = *model;
+  }
+  Progress progress("evaluations");
+  options.progress = [&](std::size_t done, std::size_t of) { progress.show(done, of); };
+  auto evaluations = run_evaluations(options);
+  progress.finish();
+  if (!evaluations) return refuse(evaluations.error());
+  std::cout << (arguments.json ? to_json(*evaluations).dump(2) + "\n"
+                               : evaluation_table(*evaluations, arguments.cases));
+  return 0;
+}
+
+}  // namespace
+
+Command add_evaluate(CLI::App& app) {
+  auto arguments = std::make_shared<EvaluateArguments>();
+  auto* app_command = app.add_subcommand(
+      "evaluate", "every expert, forecaster and the switch on workloads sampled as the daemon would");
+  add_options(app_command, *arguments);
+  return {app_command, [arguments] { return evaluate_all(*arguments); }};
+}
+
+}  // namespace tier::sim

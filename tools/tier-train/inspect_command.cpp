@@ -1,0 +1,33 @@
+// tier-train inspect
+#include <iostream>
+#include <memory>
+
+#include "tools/tier-train/commands.h"
+#include "tools/tier-train/inspection.h"
+
+namespace tier::sim {
+namespace {
+
+struct Arguments {
+  std::string file;
+  bool json = false;
+};
+
+int inspect(const Arguments& arguments) {
+  const auto inspection = inspect_model(arguments.file);
+  if (!inspection) return refuse(inspection.error());
+  std::cout << (arguments.json ? to_json(*inspection).dump(2) + "\n" : inspection_table(*inspection));
+  return 0;
+}
+
+}  // namespace
+
+Command add_inspect(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand("inspect", "what is in a model's file");
+  command->add_option("file", arguments->file)->required();
+  command->add_flag("--json", arguments->json);
+  return {command, [arguments] { return inspect(*arguments); }};
+}
+
+}  // namespace tier::sim
