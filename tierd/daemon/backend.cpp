@@ -16,7 +16,7 @@ bool needs_restart(const Config& before, const Config& after) {
   return before.control.socket != after.control.socket || before.control.group != after.control.group ||
          before.region_size != after.region_size || before.tiers.latency != after.tiers.latency ||
          before.tiers.latencies != after.tiers.latencies || before.tiers.same_tier != after.tiers.same_tier ||
-         before.policy.event_path != after.policy.event_path ||
+         before.policy.event_path != after.policy.event_path || before.policy.model != after.policy.model ||
          before.sampling.source != after.sampling.source;
 }
 
@@ -69,7 +69,7 @@ Result<void> DaemonBackend::reload_as(const std::string& actor) {
   event.actor = actor;
   event.message =
       restart ? "configuration read; some of its changes need a restart of the service: [control], [tiers], "
-                "region_size, sampling.source, policy.event_path"
+                "region_size, sampling.source, policy.event_path, policy.model"
               : "configuration read";
   engine_.note(event);
   return {};

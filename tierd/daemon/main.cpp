@@ -116,16 +116,18 @@ Result<LoadedConfig> load(const Options& options) {
 
 // Whatever is wrong with a model, tierd runs on without: the switch is a forecaster by itself.
 std::shared_ptr<const NamedModel> load_network(const Config& config) {
-  if (config.policy.forecaster != kLearnedForecaster) return nullptr;
   const auto path =
       config.policy.model.empty() ? default_model_path() : std::filesystem::path(config.policy.model);
   auto model = load_model(path);
-  if (!model) {
-    spdlog::error("the model is refused and the switch forecasts alone: {}", model.error().text());
-    return nullptr;
+  if (model) {
+    spdlog::info("model {} ({})", path.string(), (*model)->hash.substr(0, 12));
+    return *model;
   }
-  spdlog::info("model {} ({})", path.string(), (*model)->hash.substr(0, 12));
-  return *model;
+  const bool needed = config.policy.forecaster == kLearnedForecaster;
+  spdlog::log(needed ? spdlog::level::err : spdlog::level::warn,
+              "the model is refused, the switch takes the place of the learned forecaster: {}",
+              model.error().text());
+  return nullptr;
 }
 
 int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
