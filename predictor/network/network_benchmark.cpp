@@ -52,15 +52,15 @@ void learned(benchmark::State& bench, bool idle) {
   auto list = benchmark_snapshots(regions);
   for (RegionSnapshot& snapshot : list)
     for (Region& region : snapshot.regions)
-      if (idle) region.samples = 0, region.demand = {};
+      if (idle) region.samples = 0, region.demand = {}, region.idle = kNever;
   const auto model = std::make_shared<const NamedModel>(NamedModel{Model::random({}, 1), "random", {}});
-  LearnedForecaster forecaster(model);
+  const auto forecaster = forecaster_maker(model)(kLearnedForecaster);
   std::size_t tick = 0;
-  for (; tick < 40; ++tick) forecaster.forecast(list[tick % list.size()]);
-  for (auto _ : bench) benchmark::DoNotOptimize(forecaster.forecast(list[tick++ % list.size()]));
+  for (; tick < 40; ++tick) forecaster->forecast(list[tick % list.size()]);
+  for (auto _ : bench) benchmark::DoNotOptimize(forecaster->forecast(list[tick++ % list.size()]));
   per_region(bench, regions);
   bench.counters["bytes_per_region"] =
-      static_cast<double>(forecaster.bytes_used()) / static_cast<double>(regions);
+      static_cast<double>(forecaster->bytes_used()) / static_cast<double>(regions);
 }
 BENCHMARK_CAPTURE(learned, active, false)->Arg(1'000)->Arg(10'000)->Arg(30'000);
 BENCHMARK_CAPTURE(learned, idle, true)->Arg(10'000);
