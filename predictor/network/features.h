@@ -27,15 +27,11 @@ const std::array<FeatureEntry, kFeatures>& feature_table();
 // FNV-1a over the names in order: a model trained on other features is refused.
 std::uint64_t feature_schema();
 
-// The last is what the switch foretells without the network.
-inline constexpr std::array<const char*, kBaselines> kBaselineNames = {
-    "last",          "average-0.4", "average-0.12", "average-0.02",
-    "average-0.005", "neighbours",  "seasonal",     "switch"};
-
 // What the switch foretells by itself, by horizon and row; accesses per tick.
 using Counsel = std::array<std::span<const float>, kHorizons.size()>;
 
-// Not thread-safe.
+// Baselines, in order: last tick, kAverageRates 0, 1, 3 and 4, neighbours, seasonal, the switch. Not
+// thread-safe.
 class FeatureExtractor {
  public:
   FeatureExtractor();

@@ -1,9 +1,9 @@
 // The learned forecaster: the switch, the network over it, and per horizon whichever of the two foretold the
 // latest ticks better.
 //
-// The network takes what the switch says as one of its baselines. It is barred where it scored below the
-// switch by `barred_below` for `barred_for` ticks, where it was late, or where it gave what is no demand; the
-// switch alone is then as if there were no network.
+// The network takes what the switch says as one of its baselines. It is barred for a tick where it was late
+// or gave what is no demand, and not followed where it scores below the switch; the switch alone is then as
+// if there were no network.
 #pragma once
 
 #include <functional>

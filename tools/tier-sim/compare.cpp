@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <fstream>
-#include <mutex>
-#include <thread>
+
+#include "tools/tier-sim/parallel.h"
 
 namespace tier::sim {
 namespace {
@@ -91,28 +91,16 @@ Result<nlohmann::json> run_suite(const Suite& suite, const CompareOptions& optio
     return fail(ErrorKind::kFailed, fmt::format("cannot make {}: {}", folder.string(), failed.message()),
                 "choose another folder with --out");
   std::vector<nlohmann::json> results(cells->size());
-  std::atomic<std::size_t> next{0};
-  std::size_t done = 0;
-  bool unwritten = false;
-  std::mutex mutex;  // guards done, unwritten and the progress callback
-  const auto work = [&] {
-    for (std::size_t i = next++; i < cells->size(); i = next++) {
-      const std::string key = key_of((*cells)[i]);
-      const fs::path file = folder / file_name_of(key);
-      auto cell = known_cell(file, key, options.build);
-      const bool fresh = !cell;
-      results[i] = fresh ? run_cell((*cells)[i], options.build) : std::move(*cell);
-      const bool written = !fresh || write_whole(file, results[i].dump(1));
-      const std::lock_guard lock(mutex);
-      unwritten = unwritten || !written;
-      ++done;
-      if (options.progress) options.progress(done, cells->size());
-    }
+  std::atomic<bool> unwritten{false};
+  const auto work = [&](std::size_t i) {
+    const std::string key = key_of((*cells)[i]);
+    const fs::path file = folder / file_name_of(key);
+    auto cell = known_cell(file, key, options.build);
+    const bool fresh = !cell;
+    results[i] = fresh ? run_cell((*cells)[i], options.build) : std::move(*cell);
+    if (fresh && !write_whole(file, results[i].dump(1))) unwritten = true;
   };
-  std::vector<std::jthread> workers;
-  for (unsigned n = 1; n < std::max(options.jobs, 1U); ++n) workers.emplace_back(work);
-  work();
-  workers.clear();
+  in_parallel(cells->size(), options.jobs, work, options.progress);
   nlohmann::json all = {{"schema", "tier-sim.results/1"}, {"cells", nlohmann::json::array()}};
   for (nlohmann::json& cell : results) {
     cell.erase("build");

@@ -1,15 +1,13 @@
 #include "tools/tier-train/fewshot.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 #include "core/score.h"
 #include "predictor/training/support.h"
 #include "sim/machine/description.h"
+#include "tools/tier-sim/parallel.h"
 #include "tools/tier-train/fewshot_tuning.h"
 
 namespace tier::sim {
@@ -167,25 +165,6 @@ std::vector<TaskRecipe> recipes_of(const FewshotSettings& settings, std::uint64_
   return list;
 }
 
-// `work` for every index, on so many threads; `progress` from one at a time.
-void for_all(std::size_t count, const FewshotSettings& settings,
-             const std::function<void(std::size_t)>& work) {
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;  // guards done and the progress callback
-  std::size_t done = 0;
-  const auto loop = [&] {
-    for (std::size_t i = next++; i < count; i = next++) {
-      work(i);
-      const std::lock_guard lock(mutex);
-      settings.progress(++done, count);
-    }
-  };
-  std::vector<std::thread> threads;
-  for (unsigned j = 1; j < settings.jobs; ++j) threads.emplace_back(loop);
-  loop();
-  for (std::thread& thread : threads) thread.join();
-}
-
 Result<FewshotCase> measure_case(const FewshotSettings& settings, const TaskRecipe& recipe) {
   auto task = make_task(recipe, {settings.ticks, settings.regions, RegionPart::kAll});
   if (!task) return tl::make_unexpected(task.error());
@@ -213,8 +192,9 @@ Result<FewshotReport> measure_fewshot(const FewshotSettings& settings) {
   std::stable_sort(recipes.begin(), recipes.end(),
                    [](const TaskRecipe& a, const TaskRecipe& b) { return a.family < b.family; });
   std::vector<std::optional<Result<FewshotCase>>> made(recipes.size());
-  for_all(recipes.size(), settings,
-          [&](std::size_t i) { made[i].emplace(measure_case(settings, recipes[i])); });
+  in_parallel(
+      recipes.size(), settings.jobs,
+      [&](std::size_t i) { made[i].emplace(measure_case(settings, recipes[i])); }, settings.progress);
   FewshotReport report;
   for (std::size_t i = 0; i < recipes.size(); ++i) {
     if (*made[i]) {

@@ -1,9 +1,8 @@
 #include "tools/tier-train/held_out.h"
 
-#include <atomic>
-#include <mutex>
 #include <optional>
-#include <thread>
+
+#include "tools/tier-sim/parallel.h"
 
 namespace tier::sim {
 namespace {
@@ -28,20 +27,10 @@ Result<std::vector<HeldOutScore>> score_held_out(
     std::span<const TaskRecipe> recipes, std::size_t ticks, const std::vector<Contender>& contenders,
     unsigned jobs, const std::function<void(std::size_t, std::size_t)>& progress) {
   std::vector<std::optional<HeldOutScore>> made(recipes.size());
-  std::atomic<std::size_t> next{0};
-  std::size_t done = 0;
-  std::mutex mutex;  // guards done and the progress callback
-  const auto work = [&] {
-    for (std::size_t i = next++; i < recipes.size(); i = next++) {
-      if (auto score = score_one(recipes[i], ticks, contenders)) made[i] = *std::move(score);
-      const std::lock_guard lock(mutex);
-      if (progress) progress(++done, recipes.size());
-    }
+  const auto score = [&](std::size_t i) {
+    if (auto scored = score_one(recipes[i], ticks, contenders)) made[i] = *std::move(scored);
   };
-  std::vector<std::thread> threads;
-  for (unsigned j = 1; j < jobs; ++j) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
+  in_parallel(recipes.size(), jobs, score, progress);
   std::vector<HeldOutScore> scores;
   for (auto& score : made)
     if (score) scores.push_back(*std::move(score));

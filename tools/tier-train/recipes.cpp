@@ -3,19 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <filesystem>
-#include <mutex>
 #include <optional>
 #include <random>
-#include <thread>
 
 #include "predictor/switch.h"
 #include "sim/machine/description.h"
 #include "sim/workloads/draw.h"
 #include "sim/workloads/generators.h"
 #include "sim/workloads/pattern.h"
+#include "tools/tier-sim/parallel.h"
 
 namespace tier::sim {
 namespace {
@@ -59,11 +57,7 @@ bool allowed(const RecipeSettings& settings, const std::string& name) {
 
 std::string stem_of(const std::string& path) { return std::filesystem::path(path).stem().string(); }
 
-std::uint64_t hash_of(std::uint64_t x) {
-  x = (x ^ (x >> 33)) * 0xFF51AFD7ED558CCDULL;
-  x = (x ^ (x >> 33)) * 0xC4CEB9FE1A85EC53ULL;
-  return x ^ (x >> 33);
-}
+std::uint64_t hash_of(std::uint64_t x) { return mixed(RegionKey{{}, x}); }
 
 bool belongs(std::uint32_t region, RegionPart part) {
   const bool held_back = hash_of(region + 1) % 4 == 0;
@@ -216,20 +210,9 @@ Result<TrainingTask> make_task(const TaskRecipe& recipe, const TaskSettings& set
 TaskSet make_tasks(const std::vector<TaskRecipe>& recipes, const TaskSettings& settings, unsigned jobs,
                    const std::function<void(std::size_t, std::size_t)>& progress) {
   std::vector<std::optional<Result<TrainingTask>>> made(recipes.size());
-  std::atomic<std::size_t> next{0};
-  std::size_t done = 0;
-  std::mutex mutex;  // guards done and the progress callback
-  const auto work = [&] {
-    for (std::size_t i = next++; i < recipes.size(); i = next++) {
-      made[i].emplace(make_task(recipes[i], settings));
-      const std::lock_guard lock(mutex);
-      if (progress) progress(++done, recipes.size());
-    }
-  };
-  std::vector<std::thread> threads;
-  for (unsigned j = 1; j < jobs; ++j) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
+  in_parallel(
+      recipes.size(), jobs, [&](std::size_t i) { made[i].emplace(make_task(recipes[i], settings)); },
+      progress);
   TaskSet set;
   for (std::size_t i = 0; i < recipes.size(); ++i) {
     if (*made[i]) {

@@ -3,15 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 #include "sim/workloads/generators.h"
+#include "tools/tier-sim/parallel.h"
 
 namespace tier::sim {
 namespace {
@@ -184,21 +182,10 @@ std::string family_of(const std::string& workload) {
 Result<std::vector<Evaluation>> run_evaluations(const EvaluationOptions& options) {
   const std::size_t count = options.workloads.size() * options.seeds;
   std::vector<std::optional<Result<Evaluation>>> results(count);
-  std::atomic<std::size_t> next{0};
-  std::size_t done = 0;
-  std::mutex mutex;  // guards done and the progress callback
-  const auto work = [&] {
-    for (std::size_t i = next++; i < count; i = next++) {
-      results[i].emplace(evaluate_one(options, options.workloads[i / options.seeds], i % options.seeds + 1));
-      const std::lock_guard lock(mutex);
-      ++done;
-      if (options.progress) options.progress(done, count);
-    }
+  const auto work = [&](std::size_t i) {
+    results[i].emplace(evaluate_one(options, options.workloads[i / options.seeds], i % options.seeds + 1));
   };
-  std::vector<std::thread> threads;
-  for (unsigned j = 1; j < options.jobs; ++j) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
+  in_parallel(count, options.jobs, work, options.progress);
   std::vector<Evaluation> evaluations;
   for (std::size_t i = 0; i < count; ++i) {
     Result<Evaluation>& result = *results[i];
