@@ -39,10 +39,12 @@ ForecastSet LearnedForecaster::forecast(const RegionSnapshot& snapshot) {
   adapter_.observe(network_, classical_.statistics().roster(), classical_.panel().rows());
   waiting_.tick(classical_.panel());
   learn();
-  barred_[kNetwork] = network_.ready() && sound() ? 0 : 1;
-  barred_[kSwitch] = settings_.network_alone && barred_[kNetwork] == 0 ? 1 : 0;
-  ask_panel(set);
-  for (std::size_t h = 0; h < kCount; ++h) follow(h, set);
+  barred_ = !network_.ready() || !sound();
+  for (std::size_t h = 0; h < kCount; ++h) {
+    share_[h] = share_of_network(h);
+    ask_panel(h);
+    mix(h, set);
+  }
   return set;
 }
 
@@ -51,7 +53,7 @@ void LearnedForecaster::learn() {
   for (std::size_t h = 0; h < kCount; ++h) {
     const Outcomes* const due = waiting_.due(h);
     contests_[h].add(waiting_.of(h), due);
-    if (due != nullptr) spread_[h].add(*due, kNetwork, h, weight);
+    if (due != nullptr) spread_[h].add(*due, kIssued, h, weight);
     if (h == 0 && due != nullptr && due->valid[kNetwork] && due->total > 0) note_error(*due);
   }
 }
@@ -69,40 +71,52 @@ bool LearnedForecaster::sound() const {
   return unsound == 0;
 }
 
-void LearnedForecaster::ask_panel(const ForecastSet& set) {
-  const std::span<const std::uint32_t> rows = classical_.panel().rows();
-  for (std::size_t h = 0; h < kCount; ++h) {
-    Outcomes* const outcomes = waiting_.begin(h, classical_.panel(), classical_.panel_capacity(), issued_[h]);
-    if (outcomes == nullptr) continue;
-    const auto switched = outcomes->of(kSwitch), learned = outcomes->of(kNetwork);
-    outcomes->valid[kSwitch] = true, outcomes->valid[kNetwork] = barred_[kNetwork] == 0;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      switched[i] = set.forecasts[rows[i]].horizons[h].mean;
-      learned[i] = outcomes->valid[kNetwork] ? network_.mean()[rows[i] * kCount + h] : 0.0F;
-    }
-    for (std::size_t c = 0; c < kCandidates; ++c)
-      choose_highest(outcomes->of(c), outcomes->capacity, outcomes->chosen_by(c), scratch_);
+double LearnedForecaster::share_of_network(std::size_t horizon) const {
+  if (barred_) return 0;
+  if (settings_.network_alone) return 1;
+  const Contest& contest = contests_[horizon];
+  const double captured = contest.captured(kSwitch);
+  if (!(captured > 0)) return 0;
+  const double better = (contest.score(kNetwork) - contest.score(kSwitch)) / captured;
+  const double doubt = settings_.trust.doubt[horizon], width = settings_.trust.width[horizon];
+  return std::clamp(0.5 + (better - doubt) / (2 * width), 0.0, 1.0);
+}
+
+void LearnedForecaster::ask_panel(std::size_t horizon) {
+  const Panel& panel = classical_.panel();
+  Outcomes* const outcomes =
+      waiting_.begin(horizon, panel, classical_.panel_capacity(), share_[horizon] > 0 ? kIssued : kSwitch);
+  if (outcomes == nullptr) return;
+  const auto switched = outcomes->of(kSwitch), learned = outcomes->of(kNetwork),
+             issued = outcomes->of(kIssued);
+  const auto share = static_cast<float>(share_[horizon]);
+  outcomes->valid[kSwitch] = outcomes->valid[kIssued] = true, outcomes->valid[kNetwork] = !barred_;
+  for (std::size_t i = 0; i < outcomes->size(); ++i) {
+    const std::uint32_t row = panel.rows()[i];
+    switched[i] = counsel_[horizon][row];
+    learned[i] = barred_ ? 0.0F : network_.mean()[row * kCount + horizon];
+    issued[i] = switched[i] + share * (learned[i] - switched[i]);
+  }
+  for (std::size_t c = 0; c < kCandidates; ++c)
+    choose_highest(outcomes->of(c), outcomes->capacity, outcomes->chosen_by(c), scratch_);
+}
+
+// Where the network has no share the set stays the switch's.
+void LearnedForecaster::mix(std::size_t horizon, ForecastSet& set) {
+  if (share_[horizon] == 0) return;
+  const auto share = static_cast<float>(share_[horizon]);
+  const double weight = classical_.statistics().sample_weight();
+  for (std::size_t row = 0; row < set.forecasts.size(); ++row) {
+    const float switched = counsel_[horizon][row];
+    const float mean = switched + share * (network_.mean()[row * kCount + horizon] - switched);
+    set.forecasts[row].horizons[horizon] = spread_[horizon].about(mean, weight, spread_[0]);
   }
 }
 
-void LearnedForecaster::follow(std::size_t horizon, ForecastSet& set) {
-  contests_[horizon].elect(barred_);
-  std::size_t leader = contests_[horizon].leader();
-  if (settings_.network_alone) leader = kNetwork;
-  if (barred_[kNetwork] != 0) leader = kSwitch;
-  issued_[horizon] = leader;
-  if (leader == kSwitch) return;
-  const double weight = classical_.statistics().sample_weight();
-  for (std::size_t row = 0; row < set.forecasts.size(); ++row)
-    set.forecasts[row].horizons[horizon] =
-        spread_[horizon].about(network_.mean()[row * kCount + horizon], weight, spread_[0]);
-}
-
 LearnedStatus LearnedForecaster::describe() const {
-  LearnedStatus status{classical_.describe(), network_.describe(), adapter_.describe(), {}, {}, {},
-                       barred_[kNetwork] != 0};
+  LearnedStatus status{
+      classical_.describe(), network_.describe(), adapter_.describe(), share_, {}, {}, barred_};
   for (std::size_t h = 0; h < kCount; ++h) {
-    status.leads[h] = issued_[h] == kNetwork;
     status.score[h] = contests_[h].score(kNetwork);
     status.classical_score[h] = contests_[h].score(kSwitch);
   }
@@ -112,7 +126,7 @@ LearnedStatus LearnedForecaster::describe() const {
 std::vector<std::string> LearnedForecaster::leaders() const {
   std::vector<std::string> names = classical_.leaders();
   for (std::size_t h = 0; h < names.size(); ++h)
-    if (issued_[h] == kNetwork) names[h] = "network";
+    if (share_[h] >= 0.5) names[h] = "network";
   return names;
 }
 

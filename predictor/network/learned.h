@@ -1,9 +1,11 @@
-// The learned forecaster: the switch, the network over it, and per horizon whichever of the two foretold the
-// latest ticks better.
+// The learned forecaster: the switch and the network over it, mixed for each horizon by how much better the
+// network foretold the latest ticks.
 //
 // The network takes what the switch says as one of its baselines. It is barred for a tick where it was late
-// or gave what is no demand, and not followed where it scores below the switch; the switch alone is then as
-// if there were no network.
+// or gave what is no demand, and has no share where it scores clearly below the switch; the switch alone is
+// then as if there were no network. A mixture and not the better of the two: scores are of what was sampled
+// of a few horizons' worth of ticks, and where they cannot tell, the mean of two is the safer forecast
+// (docs/benchmarks.md has both).
 #pragma once
 
 #include <functional>
@@ -19,12 +21,20 @@
 
 namespace tier {
 
+// The network's share of a forecast, by horizon: ½ where it scores better than the switch by `doubt`,
+// relative to what the switch captures; all of it from `width` more, none from `width` less. Long horizons
+// come due seldom and are doubted more. Chosen on recordings that the networks had not seen.
+struct NetworkTrust {
+  std::array<double, kHorizons.size()> doubt = {0.015, 0.015, 0.07}, width = {0.05, 0.05, 0.15};
+};
+
 struct LearnedSettings {
   SwitchSettings classical;
   NetworkSettings network;
   AdapterSettings adapter;
   // Slower than among the switch's experts: of two there is less to mistake for luck.
-  ContestSettings contest = {.decay = 0.97, .hysteresis = 0.002, .level_weight = 0.05};
+  ContestSettings contest = {.decay = 0.97, .level_weight = 0.05};
+  NetworkTrust trust;
   bool network_alone = false;  // never the switch: for evaluation
 };
 
@@ -32,7 +42,7 @@ struct LearnedStatus {
   SwitchStatus classical;
   NetworkStatus network;
   AdapterStatus adapter;
-  std::array<bool, kHorizons.size()> leads{};                       // the network, by horizon
+  std::array<double, kHorizons.size()> share{};                     // the network's, 0..1
   std::array<double, kHorizons.size()> score{}, classical_score{};  // see Contest
   bool barred = false;
 };
@@ -53,13 +63,14 @@ class LearnedForecaster final : public Forecaster {
 
  private:
   static constexpr std::size_t kCount = kHorizons.size();
-  static constexpr std::size_t kSwitch = 0, kNetwork = 1, kCandidates = 2;
+  static constexpr std::size_t kSwitch = 0, kNetwork = 1, kIssued = 2, kCandidates = 3;
 
   void learn();
   void note_error(const Outcomes& due);
   bool sound() const;
-  void ask_panel(const ForecastSet& set);
-  void follow(std::size_t horizon, ForecastSet& set);
+  double share_of_network(std::size_t horizon) const;
+  void ask_panel(std::size_t horizon);
+  void mix(std::size_t horizon, ForecastSet& set);
 
   LearnedSettings settings_;
   Switch classical_;
@@ -69,8 +80,8 @@ class LearnedForecaster final : public Forecaster {
   std::vector<Contest> contests_;  // by horizon
   std::array<ErrorSpread, kCount> spread_;
   std::array<std::vector<float>, kCount> counsel_;
-  std::vector<std::uint8_t> barred_ = {0, 1};
-  std::array<std::size_t, kCount> issued_{};
+  bool barred_ = true;  // the network, in this tick
+  std::array<double, kCount> share_{};
   std::vector<float> scratch_;
   std::uint64_t resets_ = 0;
 };

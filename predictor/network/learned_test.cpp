@@ -67,10 +67,30 @@ TEST(Learned, IsTheSwitchAsLongAsTheNetworkIsWorse) {
   const ForecastSet set = run(learned, 80), expected = run(alone, 80);
   const LearnedStatus status = learned.describe();
   for (std::size_t h = 0; h < kHorizons.size(); ++h) {
-    EXPECT_FALSE(status.leads[h]);
+    EXPECT_EQ(status.share[h], 0);
     EXPECT_LT(status.score[h], status.classical_score[h]);
     for (std::size_t i = 0; i < set.forecasts.size(); ++i)
       EXPECT_EQ(set.forecasts[i].horizons[h].mean, expected.forecasts[i].horizons[h].mean);
+  }
+}
+
+TEST(Learned, MixesTheTwoWhereScoresDoNotTell) {
+  LearnedSettings settings;
+  settings.trust.width = {1e9, 1e9, 1e9};
+  LearnedForecaster learned(model_of(), settings);
+  Switch alone;
+  const ForecastSet set = run(learned, 80), expected = run(alone, 80);
+  settings.network_alone = true;
+  LearnedForecaster network(model_of(), settings);
+  const ForecastSet other = run(network, 80);
+  for (std::size_t h = 0; h < kHorizons.size(); ++h) {
+    EXPECT_NEAR(learned.describe().share[h], 0.5, 1e-6);
+    EXPECT_EQ(network.describe().share[h], 1);
+    std::size_t apart = 0;
+    for (std::size_t i = 0; i < set.forecasts.size(); ++i)
+      apart += set.forecasts[i].horizons[h].mean != expected.forecasts[i].horizons[h].mean &&
+               set.forecasts[i].horizons[h].mean != other.forecasts[i].horizons[h].mean;
+    EXPECT_GT(apart, 32U);
   }
 }
 
