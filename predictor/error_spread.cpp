@@ -1,6 +1,7 @@
 #include "predictor/error_spread.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <vector>
 
@@ -57,8 +58,10 @@ double in_high_tail(double count, double mean, double shape) {
 
 std::size_t ErrorSpread::class_of(double samples_per_tick) {
   if (!(samples_per_tick > 0)) return 0;
-  const int power = std::ilogb(samples_per_tick);  // floor of log2; below by pairs
-  return static_cast<std::size_t>(std::clamp((power + 64) / 2 - 32 + 4, 0, static_cast<int>(kClasses) - 1));
+  // Floor of log2 out of the exponent's bits: this is asked for every region. Below by pairs.
+  const int power = static_cast<int>(std::bit_cast<std::uint64_t>(samples_per_tick) >> 52) - 1023;
+  return static_cast<std::size_t>(
+      std::clamp((power + 1024) / 2 - 512 + 4, 0, static_cast<int>(kClasses) - 1));
 }
 
 void ErrorSpread::add(const Outcomes& outcomes, std::size_t candidate, std::size_t horizon, double weight) {

@@ -1,3 +1,4 @@
+#include <array>
 #include <vector>
 
 #include "predictor/experts/experts.h"
@@ -67,11 +68,17 @@ class Seasonal final : public Expert {
 
   static float season_of(const RegionStatistics& statistics, std::size_t row, const Period& period,
                          const SeasonalWindow& window) {
-    float sum = 0;
-    for (std::size_t k = 0; k < window.repeats; ++k)
-      for (std::size_t i = 0; i < window.width; ++i)
-        sum += statistics.past(row, window.back + k * period.ticks - i);
-    return sum / static_cast<float>(window.repeats * window.width);
+    // Several sums, for each addition to one would wait for the one before.
+    std::array<float, 4> sums{};
+    for (std::size_t k = 0; k < window.repeats; ++k) {
+      const std::size_t back = window.back + k * period.ticks;
+      std::size_t i = 0;
+      for (; i + sums.size() <= window.width; i += sums.size())
+        for (std::size_t lane = 0; lane < sums.size(); ++lane)
+          sums[lane] += statistics.past(row, back - i - lane);
+      for (; i < window.width; ++i) sums[0] += statistics.past(row, back - i);
+    }
+    return (sums[0] + sums[1] + sums[2] + sums[3]) / static_cast<float>(window.repeats * window.width);
   }
 
   // Neighbours are joined: what lies together is mostly used together, and has more samples together.

@@ -130,7 +130,7 @@ void FeatureExtractor::observe(const RegionSnapshot& snapshot, const RegionStati
   neighbours_->observe(snapshot, statistics);
   columns_.resize(kFeatures * rows_);
   features_.resize(kFeatures * rows_);
-  gather_baselines(statistics, counsel);
+  find_baselines(statistics, counsel);
   gather_columns(snapshot, statistics, counsel);
   gather_neighbours(statistics);
   for (const RowGroup& group : statistics.groups()) gather_group(snapshot, statistics, group);
@@ -205,32 +205,28 @@ void FeatureExtractor::gather_group(const RegionSnapshot& snapshot, const Region
   fill(kGroupTrend, std::clamp(0.5F * std::log((sum_quick + tiny) / (sum_slow + tiny)), -2.0F, 2.0F));
 }
 
-void FeatureExtractor::gather_baselines(const RegionStatistics& statistics, const Counsel& counsel) {
+void FeatureExtractor::find_baselines(const RegionStatistics& statistics, const Counsel& counsel) {
   const Rows all = Rows::all(rows_);
   around_.resize(rows_);
   neighbours_->forecast(statistics, 0, all, around_);
-  baselines_.resize(rows_ * kHorizons.size() * kBaselines);
   for (std::size_t h = 0; h < kHorizons.size(); ++h) {
     season_[h].resize(rows_);
     seasonal_->forecast(statistics, h, all, season_[h]);
-    const std::array<const float*, kBaselines> from = {statistics.demand().data(),
-                                                       statistics.average(0).data(),
-                                                       statistics.average(1).data(),
-                                                       statistics.average(3).data(),
-                                                       statistics.average(4).data(),
-                                                       around_.data(),
-                                                       season_[h].data(),
-                                                       counsel[h].data()};
-    for (std::size_t row = 0; row < rows_; ++row) {
-      float* const out = baselines_.data() + (row * kHorizons.size() + h) * kBaselines;
-      for (std::size_t k = 0; k < kBaselines; ++k) out[k] = from[k][row];
-    }
+    const std::array<const float*, kBaselines> of = {statistics.demand().data(),
+                                                     statistics.average(0).data(),
+                                                     statistics.average(1).data(),
+                                                     statistics.average(3).data(),
+                                                     statistics.average(4).data(),
+                                                     around_.data(),
+                                                     season_[h].data(),
+                                                     counsel[h].data()};
+    std::copy(of.begin(), of.end(), baselines_.column.begin() + static_cast<std::ptrdiff_t>(h * kBaselines));
   }
 }
 
 std::size_t FeatureExtractor::bytes_used() const {
-  std::size_t floats = columns_.capacity() + features_.capacity() + baselines_.capacity() +
-                       around_.capacity() + run_first_.capacity() + run_last_.capacity();
+  std::size_t floats = columns_.capacity() + features_.capacity() + around_.capacity() +
+                       run_first_.capacity() + run_last_.capacity();
   for (const auto& season : season_) floats += season.capacity();
   return floats * sizeof(float) + seasonal_->bytes_used() + neighbours_->bytes_used();
 }

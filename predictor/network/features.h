@@ -13,7 +13,7 @@
 
 #include "predictor/experts/expert.h"
 #include "predictor/experts/statistics.h"
-#include "predictor/network/shape.h"
+#include "predictor/network/head.h"
 
 namespace tier {
 
@@ -40,9 +40,10 @@ class FeatureExtractor {
   void forget() { seasonal_->forget(); }
 
   std::size_t rows() const { return rows_; }
-  std::span<const float> features() const { return features_; }    // rows x kFeatures
-  std::span<const float> baselines() const { return baselines_; }  // rows x kHorizons x kBaselines
-  float unit() const { return unit_; }                             // accesses per sample
+  std::span<const float> features() const { return features_; }  // rows x kFeatures
+  // Of the last tick, as long as its statistics and counsel lie where they lay.
+  const BaselineColumns& baselines() const { return baselines_; }
+  float unit() const { return unit_; }  // accesses per sample
   std::size_t bytes_used() const;
 
  private:
@@ -51,14 +52,15 @@ class FeatureExtractor {
   void gather_neighbours(const RegionStatistics& statistics);
   void gather_group(const RegionSnapshot& snapshot, const RegionStatistics& statistics,
                     const RowGroup& group);
-  void gather_baselines(const RegionStatistics& statistics, const Counsel& counsel);
+  void find_baselines(const RegionStatistics& statistics, const Counsel& counsel);
   std::span<float> column(std::size_t feature) { return {columns_.data() + feature * rows_, rows_}; }
 
   std::unique_ptr<Expert> seasonal_, neighbours_;
   std::size_t rows_ = 0;
   float unit_ = 0;
-  std::vector<float> columns_;               // by feature, then row
-  std::vector<float> features_, baselines_;  // by row
+  std::vector<float> columns_;   // by feature, then row
+  std::vector<float> features_;  // by row
+  BaselineColumns baselines_;
   std::array<std::vector<float>, kHorizons.size()> season_;
   std::vector<float> around_;
   std::vector<std::uint32_t> run_first_, run_last_;  // by row: of the rows that lie together in memory

@@ -85,12 +85,12 @@ TEST_F(FeaturesTest, AChangeOfPhaseShowsInTheWholeGroup) {
 
 TEST_F(FeaturesTest, BaselinesAreTheExpertsForecasts) {
   for (std::uint64_t t = 0; t < 20; ++t) tick(at_tick(t, {10, t % 2 == 0 ? 0.0 : 6.0}));
-  ASSERT_EQ(extractor_.baselines().size(), 2 * kHorizons.size() * kBaselines);
-  const auto row = extractor_.baselines().subspan(kHorizons.size() * kBaselines);
-  EXPECT_FLOAT_EQ(row[0], 6 * kFixtureWeight);
-  EXPECT_FLOAT_EQ(row[1], statistics_.average(0)[1]);
-  EXPECT_FLOAT_EQ(row[kBaselines + 4], statistics_.average(4)[1]);
-  EXPECT_FLOAT_EQ(row[2 * kBaselines + 7], counsel_[1]);
+  const BaselineColumns& baselines = extractor_.baselines();
+  ASSERT_EQ(baselines.stride, 1U);
+  EXPECT_FLOAT_EQ(baselines.column[0][1], 6 * kFixtureWeight);
+  EXPECT_FLOAT_EQ(baselines.column[1][1], statistics_.average(0)[1]);
+  EXPECT_FLOAT_EQ(baselines.column[kBaselines + 4][1], statistics_.average(4)[1]);
+  EXPECT_FLOAT_EQ(baselines.column[2 * kBaselines + 7][1], counsel_[1]);
 }
 
 TEST(FeatureSchema, ChangesWithTheNames) {

@@ -1,6 +1,7 @@
 #include "predictor/network/head.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "predictor/network/vector_code.h"
 #include "predictor/network/vector_math.h"
@@ -19,6 +20,10 @@ struct Block {
 
 template <typename V>
 TIER_INLINE void load(const float* from, std::size_t stride, std::size_t rows, V& lanes) {
+  if (stride == 1 && rows == sizeof(V) / sizeof(float)) {
+    std::memcpy(&lanes, from, sizeof lanes);
+    return;
+  }
   lanes = V{};
   for (std::size_t r = 0; r < rows; ++r) lanes[r] = from[r * stride];
 }
@@ -31,10 +36,10 @@ template <typename V>
 TIER_INLINE void gather(const HeadInput& in, std::size_t row, std::size_t horizon, std::size_t rows,
                         Block<V>& block) {
   const float* outputs = in.outputs.data() + row * kHeadOutputs + horizon * kHeadPerHorizon;
-  const float* baselines = in.baselines.data() + (row * kCount + horizon) * kBaselines;
   for (std::size_t i = 0; i < kHeadPerHorizon; ++i) load(outputs + i, kHeadOutputs, rows, block.output[i]);
   for (std::size_t k = 0; k < kBaselines; ++k)
-    load(baselines + k, kCount * kBaselines, rows, block.baseline[k]);
+    load(in.baselines.column[horizon * kBaselines + k] + row * in.baselines.stride, in.baselines.stride, rows,
+         block.baseline[k]);
 }
 
 // What the formulas in the header are made of.
@@ -47,7 +52,7 @@ struct Parts {
 };
 
 template <typename V>
-TIER_INLINE void evaluate(const Block<V>& block, Parts<V>& parts) {
+TIER_INLINE void evaluate_mean(const Block<V>& block, Parts<V>& parts) {
   V most = block.output[0], sum{};
   for (std::size_t k = 1; k < kBaselines; ++k) most = block.output[k] > most ? block.output[k] : most;
   parts.mixture = V{};
@@ -57,12 +62,19 @@ TIER_INLINE void evaluate(const Block<V>& block, Parts<V>& parts) {
   }
   for (std::size_t k = 0; k < kBaselines; ++k) parts.gate[k] /= sum;
   parts.mixture /= sum;
-  V residual, spread, odds;
+  V residual;
   vector_tanh(V(block.output[kBaselines] / kMostResidual), residual);
-  vector_tanh(V(block.output[kBaselines + 2] / kMostSpread), spread);
-  parts.residual_slope = 1.0F - residual * residual, parts.spread_slope = 1.0F - spread * spread;
-  vector_exp(V(kMostResidual * residual), parts.factor), vector_exp(V(kMostSpread * spread), parts.spread);
+  parts.residual_slope = 1.0F - residual * residual;
+  vector_exp(V(kMostResidual * residual), parts.factor);
   parts.mean = parts.mixture * parts.factor;
+}
+
+template <typename V>
+TIER_INLINE void evaluate_quantiles(const Block<V>& block, Parts<V>& parts) {
+  V spread, odds;
+  vector_tanh(V(block.output[kBaselines + 2] / kMostSpread), spread);
+  parts.spread_slope = 1.0F - spread * spread;
+  vector_exp(V(kMostSpread * spread), parts.spread);
   vector_exp(V(-block.output[kBaselines + 1]), odds);
   parts.share = 1.0F / (1.0F + odds);
 }
@@ -77,10 +89,12 @@ TIER_INLINE void forward(const HeadInput& in, const HeadOutput& out) {
     for (std::size_t h = 0; h < kCount; ++h) {
       const std::size_t rows = std::min(kLanes<kCode>, all - row), at = row * kCount + h;
       gather(in, row, h, rows, block);
-      evaluate(block, parts);
+      evaluate_mean(block, parts);
+      store(parts.mean, kCount, rows, out.mean.data() + at);
+      if (out.low.empty()) continue;
+      evaluate_quantiles(block, parts);
       const V low = parts.mean * parts.share, high = parts.mean + parts.spread * (parts.mean + in.unit);
       store(low, kCount, rows, out.low.data() + at);
-      store(parts.mean, kCount, rows, out.mean.data() + at);
       store(high, kCount, rows, out.high.data() + at);
     }
 }
@@ -97,7 +111,7 @@ TIER_INLINE void backward(const HeadInput& in, const HeadGradient& gradient) {
     for (std::size_t h = 0; h < kCount; ++h) {
       const std::size_t rows = std::min(kLanes<kCode>, all - row), at = row * kCount + h;
       gather(in, row, h, rows, block);
-      evaluate(block, parts);
+      evaluate_mean(block, parts), evaluate_quantiles(block, parts);
       load(gradient.d_low.data() + at, kCount, rows, d_low);
       load(gradient.d_mean.data() + at, kCount, rows, d_mean);
       load(gradient.d_high.data() + at, kCount, rows, d_high);

@@ -6,6 +6,7 @@
 // best of them. An output that is no number makes forecasts that are none.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -17,14 +18,29 @@ namespace tier {
 inline constexpr float kMostResidual = 2;  // of the log of the factor: 7.4 times up or down
 inline constexpr float kMostSpread = 6;    // of u
 
-// For `rows` regions; all by row, the last index runs fastest.
+// Baseline k of horizon h for a row: column[h * kBaselines + k][row * stride]; accesses per tick, not
+// negative.
+struct BaselineColumns {
+  std::array<const float*, kBaselineFloats> column{};
+  std::size_t stride = 1;
+
+  // Out of rows x kHorizons x kBaselines, the last index running fastest.
+  static BaselineColumns of_rows(std::span<const float> rows) {
+    BaselineColumns all;
+    for (std::size_t i = 0; i < kBaselineFloats; ++i) all.column[i] = rows.data() + i;
+    all.stride = kBaselineFloats;
+    return all;
+  }
+};
+
+// For `rows` regions; the last index runs fastest.
 struct HeadInput {
-  std::span<const float> outputs;    // rows x kHeadOutputs
-  std::span<const float> baselines;  // rows x kHorizons x kBaselines; accesses per tick, not negative
-  float unit = 0;                    // accesses per sample, or any other level below which nothing is told
+  std::span<const float> outputs;  // rows x kHeadOutputs
+  BaselineColumns baselines;
+  float unit = 0;  // accesses per sample, or any other level below which nothing is told
 };
 struct HeadOutput {
-  std::span<float> low, mean, high;  // rows x kHorizons; accesses per tick
+  std::span<float> low, mean, high;  // rows x kHorizons; accesses per tick. low and high empty: not wanted
 };
 void apply_head(const HeadInput& in, const HeadOutput& out, VectorCode code = best_vector_code());
 

@@ -31,7 +31,7 @@ struct Case {
     for (auto* forecast : {&low, &mean, &high}) forecast->resize(kRows * kCount);
   }
   void apply(VectorCode code = best_vector_code()) {
-    apply_head({outputs, baselines, unit}, {low, mean, high}, code);
+    apply_head({outputs, BaselineColumns::of_rows(baselines), unit}, {low, mean, high}, code);
   }
 };
 
@@ -68,6 +68,20 @@ TEST_P(Codes, ForecastsAreThoseOfTheFormulas) {
     }
 }
 
+TEST_P(Codes, TheMeanAloneOutOfColumnsIsTheSame) {
+  Case c;
+  c.apply(GetParam());
+  std::vector<float> columns(c.baselines.size()), mean(c.mean.size());
+  BaselineColumns baselines;
+  for (std::size_t i = 0; i < kBaselineFloats; ++i) {
+    baselines.column[i] = columns.data() + i * kRows;
+    for (std::size_t row = 0; row < kRows; ++row)
+      columns[i * kRows + row] = c.baselines[row * kBaselineFloats + i];
+  }
+  apply_head({c.outputs, baselines, c.unit}, {{}, mean, {}}, GetParam());
+  EXPECT_EQ(mean, c.mean);
+}
+
 TEST(Head, ExtremeOutputsAreHeldAndWhatIsNoNumberShows) {
   Case c;
   for (std::size_t i = 0; i < kHeadPerHorizon; ++i) c.outputs[i] = 1e6F;  // row 0, first horizon
@@ -87,7 +101,8 @@ TEST(Head, ExtremeOutputsAreHeldAndWhatIsNoNumberShows) {
 void check_gradient(bool stop, VectorCode code) {
   Case c;
   std::vector<float> gradient(c.outputs.size());
-  apply_head_backward({c.outputs, c.baselines, c.unit}, {c.d_low, c.d_mean, c.d_high, stop, gradient}, code);
+  apply_head_backward({c.outputs, BaselineColumns::of_rows(c.baselines), c.unit},
+                      {c.d_low, c.d_mean, c.d_high, stop, gradient}, code);
   for (std::size_t row = 0; row < kRows; ++row)
     for (std::size_t h = 0; h < kCount; ++h)
       for (std::size_t i = 0; i < kHeadPerHorizon; ++i) {

@@ -121,9 +121,10 @@ void head(benchmark::State& bench, bool backward) {
   std::vector<float> low(kForecasts, 1), mean(low), high(low), d_outputs(outputs.size());
   for (auto _ : bench) {
     if (backward) {
-      apply_head_backward({outputs, baselines, 1}, {low, mean, high, true, d_outputs});
+      apply_head_backward({outputs, BaselineColumns::of_rows(baselines), 1},
+                          {low, mean, high, true, d_outputs});
     } else {
-      apply_head({outputs, baselines, 1}, {low, mean, high});
+      apply_head({outputs, BaselineColumns::of_rows(baselines), 1}, {low, mean, high});
     }
     benchmark::DoNotOptimize(low.data()), benchmark::DoNotOptimize(d_outputs.data());
   }

@@ -35,7 +35,7 @@ void NetworkExpert::observe(const RegionSnapshot& snapshot, const RegionStatisti
   find_idle(statistics);
   const std::size_t rows = extractor_.rows();
   outputs_.resize(rows * kHeadOutputs);
-  for (auto* each : {&low_, &mean_, &high_}) each->resize(rows * kCount);
+  mean_.resize(rows * kCount);
   std::function<bool()> go_on = [] { return true; };
   if (settings_.clock != nullptr && settings_.budget.count() > 0) {
     const Nanoseconds until = settings_.clock->now() + settings_.budget;
@@ -43,7 +43,7 @@ void NetworkExpert::observe(const RegionSnapshot& snapshot, const RegionStatisti
   }
   reached_all_ = runner_->step(statistics.roster(), {extractor_.features(), idle_}, outputs_, go_on);
   if (!reached_all_) ++status_.late;
-  apply_head({outputs_, extractor_.baselines(), extractor_.unit()}, {low_, mean_, high_});
+  apply_head({outputs_, extractor_.baselines(), extractor_.unit()}, {{}, mean_, {}});
 }
 
 void NetworkExpert::find_idle(const RegionStatistics& statistics) {
@@ -97,8 +97,7 @@ NetworkStatus NetworkExpert::describe() const {
 
 std::size_t NetworkExpert::bytes_used() const {
   return extractor_.bytes_used() + runner_->bytes_used() + idle_.capacity() +
-         (weights_.capacity() + outputs_.capacity() + low_.capacity() + mean_.capacity() + high_.capacity()) *
-             sizeof(float);
+         (weights_.capacity() + outputs_.capacity() + mean_.capacity()) * sizeof(float);
 }
 
 }  // namespace tier

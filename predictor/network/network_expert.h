@@ -50,10 +50,9 @@ class NetworkExpert {
   void observe(const RegionSnapshot& snapshot, const RegionStatistics& statistics, const Counsel& counsel);
   // False: it has no forecast for this tick, for lack of time or because it has only just begun.
   bool ready() const { return reached_all_ && ticks_ > 1; }
-  // Of the last snapshot, by row, then horizon; accesses per tick.
-  std::span<const float> low() const { return low_; }
+  // Of the last snapshot, by row, then horizon; accesses per tick. Its own quantiles are not worked out: on
+  // workloads it has not seen they hold less than what the scatter of its errors tells (docs/benchmarks.md).
   std::span<const float> mean() const { return mean_; }
-  std::span<const float> high() const { return high_; }
   // Adds to the encoder's z from now on, as many numbers as it has; none: nothing is added. Held until
   // forget().
   void set_offset(std::span<const float> offset);
@@ -80,7 +79,7 @@ class NetworkExpert {
   TokenMaker tokens_;
   std::unique_ptr<NetworkRunner> runner_;
   std::vector<float> encoded_, offset_;
-  std::vector<float> weights_, outputs_, low_, mean_, high_;  // the last three by row, then horizon
+  std::vector<float> weights_, outputs_, mean_;  // mean_ by row, then horizon
   std::vector<std::uint8_t> idle_;
   NetworkStatus status_;
   std::uint64_t ticks_ = 0;

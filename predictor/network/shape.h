@@ -21,6 +21,7 @@ inline constexpr std::size_t kBaselines = 8;  // that the head chooses among, se
 // Of the head, per horizon: one gate per baseline, the log of the residual factor, low and high quantile.
 inline constexpr std::size_t kHeadPerHorizon = kBaselines + 3;
 inline constexpr std::size_t kHeadOutputs = kHeadPerHorizon * kHorizons.size();
+inline constexpr std::size_t kBaselineFloats = kHorizons.size() * kBaselines;  // of one region and tick
 
 struct NetworkShape {
   std::uint32_t features = 32;  // multiple of 8

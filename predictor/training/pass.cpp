@@ -7,7 +7,6 @@
 namespace tier {
 namespace {
 constexpr std::size_t kCount = kHorizons.size();
-constexpr std::size_t kBaselineFloats = kCount * kBaselines;
 }  // namespace
 
 Result<std::unique_ptr<Pass>> Pass::make(const NetworkShape& shape, const PassSettings& settings,
@@ -65,7 +64,7 @@ Result<Loss> Pass::forward(std::span<const float> weights, const Window& window)
   for (std::size_t t = 0; t < settings_.ticks; ++t) {
     const std::size_t at = t * rows;
     apply_head({std::span(outputs_).subspan(at * kHeadOutputs, rows * kHeadOutputs),
-                std::span(baselines_).subspan(at * kBaselineFloats, rows * kBaselineFloats), unit_[t]},
+                BaselineColumns::of_rows(std::span(baselines_).subspan(at * kBaselineFloats)), unit_[t]},
                {std::span(low_).subspan(at * kCount, rows * kCount),
                 std::span(mean_).subspan(at * kCount, rows * kCount),
                 std::span(high_).subspan(at * kCount, rows * kCount)});
@@ -83,7 +82,7 @@ Result<void> Pass::backward(float scale, std::span<float> d_weights) {
     // The quantiles' losses do not pull the mean, which has its own.
     apply_head_backward(
         {std::span(outputs_).subspan(at * kHeadOutputs, rows * kHeadOutputs),
-         std::span(baselines_).subspan(at * kBaselineFloats, rows * kBaselineFloats), unit_[t]},
+         BaselineColumns::of_rows(std::span(baselines_).subspan(at * kBaselineFloats)), unit_[t]},
         {part(gradient_.low), part(gradient_.mean), part(gradient_.high), true,
          std::span(d_outputs_).subspan(at * kHeadOutputs, rows * kHeadOutputs)});
   }

@@ -7,7 +7,6 @@ namespace tier {
 namespace {
 
 constexpr std::size_t kCount = kHorizons.size();
-constexpr std::size_t kBaselineFloats = kCount * kBaselines;
 constexpr std::uint32_t kNoPlace = ~0U;
 
 // To the nearest, ties to even.
@@ -72,8 +71,9 @@ void SupportBuffer::add(const FeatureExtractor& extractor, const Roster& roster,
     places_[place].listed = now_;
     const std::size_t at = first + place;
     pack_row(extractor.features().subspan(row * kFeatures, kFeatures), &features_[at * kFeatures]);
-    pack_row(extractor.baselines().subspan(row * kBaselineFloats, kBaselineFloats),
-             &baselines_[at * kBaselineFloats]);
+    std::array<float, kBaselineFloats> baselines;
+    for (std::size_t i = 0; i < kBaselineFloats; ++i) baselines[i] = extractor.baselines().column[i][row];
+    pack_row(baselines, &baselines_[at * kBaselineFloats]);
     listed_[at] = 1;
   }
 }

@@ -3,9 +3,7 @@
 #include <algorithm>
 
 namespace tier {
-namespace {
-constexpr std::size_t kBaselineFloats = kHorizons.size() * kBaselines;
-}
+namespace {}
 
 void TrainingTask::add_tick() {
   ++ticks;
@@ -26,9 +24,9 @@ void copy_row(const FeatureExtractor& from, std::size_t row, TrainingTask& to, s
               std::size_t region) {
   const std::size_t at = tick * to.regions + region;
   const auto features = from.features().subspan(row * kFeatures, kFeatures);
-  const auto baselines = from.baselines().subspan(row * kBaselineFloats, kBaselineFloats);
   std::copy(features.begin(), features.end(), &to.features[at * kFeatures]);
-  std::copy(baselines.begin(), baselines.end(), &to.baselines[at * kBaselineFloats]);
+  for (std::size_t i = 0; i < kBaselineFloats; ++i)
+    to.baselines[at * kBaselineFloats + i] = from.baselines().column[i][row];
   to.listed[at] = 1;
 }
 

@@ -148,6 +148,10 @@ Result<> build_image(const Scenario& scenario, const LabPaths& paths, const std:
     const std::string path = host.starts_with("/") ? host : paths.source_folder + "/" + host;
     if (Result<> added = image.add_file(path, guest); !added) return added;
   }
+  // Where tierd looks for the model of its learned forecaster when it is not installed.
+  const std::string model = paths.source_folder + "/predictor/model/default.safetensors";
+  if (scenario.tool == "tierd")
+    if (Result<> added = image.add_file(model, model); !added) return added;
   for (const char* folder : {"/dev", "/proc", "/sys", "/tmp", "/run", "/var"}) image.add_folder(folder);
   image.add_text("/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
   image.add_text("/etc/group", "root:x:0:\ntierd:x:900:\nnogroup:x:65534:\n");

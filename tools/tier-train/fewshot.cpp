@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t kCount = kHorizons.size(), kHorizon = 1;  // 4 ticks
 constexpr std::size_t kBefore = 32;                             // ticks before a bin that the network sees
-constexpr std::size_t kBaselineFloats = kCount * kBaselines;
 
 bool contains(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();

@@ -6,9 +6,7 @@
 #include "predictor/training/support.h"
 
 namespace tier::sim {
-namespace {
-constexpr std::size_t kBaselineFloats = kHorizons.size() * kBaselines;
-}
+namespace {}
 
 TrainingTask observed_part(const TrainingTask& task, std::size_t begin, std::size_t end) {
   TrainingTask part;

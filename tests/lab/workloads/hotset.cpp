@@ -1,6 +1,6 @@
 // hotset: random updates over many 2 MiB regions, most of them in a hot set at random places; the hot set may
-// move. Prints "ready" after touching everything in address order, waits for SIGUSR1 with --wait, then prints
-// "ops N" (a running total) each second.
+// move, for ever to new places or round a few. Prints "ready" after touching everything in address order,
+// waits for SIGUSR1 with --wait, then prints "ops N" (a running total) each second.
 #include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -25,6 +25,7 @@ struct Options {
   std::size_t hot = 8;        // regions in the hot set
   unsigned hot_percent = 90;  // of the updates
   double move_s = 0;          // seconds between moves of the hot set; 0: never
+  std::size_t places = 0;     // it comes back after so many; 0: never
   std::uint64_t seed = 1;
   bool wait = false;
 };
@@ -63,6 +64,8 @@ Options parse(int argc, char** argv) {
       options.hot_percent = static_cast<unsigned>(value);
     else if (key == "--move")
       options.move_s = value;
+    else if (key == "--places")
+      options.places = static_cast<std::size_t>(value);
     else if (key == "--seed")
       options.seed = static_cast<std::uint64_t>(value);
     else {
@@ -123,16 +126,23 @@ int main(int argc, char** argv) {
   if (options.wait) sigwaitinfo(&go, nullptr);
 
   std::mt19937_64 random(options.seed);
-  std::vector<std::uint32_t> hot = hot_regions(regions, options.hot, random);
+  std::vector<std::vector<std::uint32_t>> places = {hot_regions(regions, options.hot, random)};
+  std::size_t place = 0;  // the hot set's
   std::uint64_t state = options.seed * 0x9e3779b97f4a7c15ULL + 1, operations = 0;
   const double start = now();
   double next_move = options.move_s > 0 ? start + options.move_s : 1e18, next_print = start + kPrintEvery;
   while (true) {
-    update(data, regions, hot, options.hot_percent, state);
+    update(data, regions, places[place], options.hot_percent, state);
     operations += 20'000;
     const double time = now();
     if (time >= next_move) {
-      hot = hot_regions(regions, options.hot, random);
+      if (places.size() == options.places) {
+        place = (place + 1) % places.size();
+      } else {
+        if (options.places == 0) places.clear();
+        places.push_back(hot_regions(regions, options.hot, random));
+        place = places.size() - 1;
+      }
       next_move += options.move_s;
     }
     if (time >= next_print) {
