@@ -27,10 +27,10 @@ Result<std::vector<HeldOutScore>> score_held_out(
     std::span<const TaskRecipe> recipes, std::size_t ticks, const std::vector<Contender>& contenders,
     unsigned jobs, const std::function<void(std::size_t, std::size_t)>& progress) {
   std::vector<std::optional<HeldOutScore>> made(recipes.size());
-  const auto score = [&](std::size_t i) {
+  const auto score_recipe = [&](std::size_t i) {
     if (auto scored = score_one(recipes[i], ticks, contenders)) made[i] = *std::move(scored);
   };
-  in_parallel(recipes.size(), jobs, score, progress);
+  in_parallel(recipes.size(), jobs, score_recipe, progress);
   std::vector<HeldOutScore> scores;
   for (auto& score : made)
     if (score) scores.push_back(*std::move(score));
