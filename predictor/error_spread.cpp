@@ -126,8 +126,10 @@ void ErrorSpread::regress(Class& kind, double scale) {
   kind.regressed = true;
 }
 
-DemandQuantiles ErrorSpread::about(float forecast, double weight, const ErrorSpread& sooner) const {
-  const std::size_t c = weight > 0 ? class_of(forecast / weight) : 0;
+// `samples`: of one access, 1 / weight.
+inline DemandQuantiles ErrorSpread::quantiles(float forecast, double samples, double weight,
+                                              const ErrorSpread& sooner) const {
+  const std::size_t c = class_of(forecast * samples);
   const Class& kind = classes_[c];
   const Class& line = kind.regressed ? kind : sooner.classes_[c];
   const bool within = c > 0 && c + 1 < kClasses;  // the ends are open
@@ -138,6 +140,17 @@ DemandQuantiles ErrorSpread::about(float forecast, double weight, const ErrorSpr
   float low = std::min(mean, mean * kind.low_ratio);
   if (low < kNothing * weight) low = 0;
   return {low, mean, std::max({mean, mean * kind.high_ratio, static_cast<float>(least_high)})};
+}
+
+DemandQuantiles ErrorSpread::about(float forecast, double weight, const ErrorSpread& sooner) const {
+  return quantiles(forecast, weight > 0 ? 1 / weight : 0, weight, sooner);
+}
+
+void ErrorSpread::about(std::span<const float> means, double weight, const ErrorSpread& sooner,
+                        std::size_t horizon, std::span<DemandForecast> set) const {
+  const double samples = weight > 0 ? 1 / weight : 0;
+  for (std::size_t i = 0; i < means.size(); ++i)
+    set[i].horizons[horizon] = quantiles(means[i], samples, weight, sooner);
 }
 
 void ErrorSpread::forget() { *this = ErrorSpread(); }

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "core/forecast.h"
 #include "predictor/outcomes.h"
@@ -30,6 +31,9 @@ class ErrorSpread {
   // `sooner`: of a shorter horizon, whose slope is taken while this one's is not known: how far forecasts of
   // regions that are alike lie apart does not depend on the horizon.
   DemandQuantiles about(float forecast, double weight, const ErrorSpread& sooner) const;
+  // The same for many: means[i] is what is forecast for set[i], whose `horizon` is written.
+  void about(std::span<const float> means, double weight, const ErrorSpread& sooner, std::size_t horizon,
+             std::span<DemandForecast> set) const;
   void forget();
 
  private:
@@ -51,6 +55,7 @@ class ErrorSpread {
     double rows = 0, low = 0, high = 0;
   };
   static std::size_t class_of(double samples_per_tick);
+  DemandQuantiles quantiles(float forecast, double samples, double weight, const ErrorSpread& sooner) const;
   static void settle(Class& kind, const Tally& tally);
   static void regress(Class& kind, double scale);
 

@@ -80,8 +80,7 @@ ForecastSet Switch::forecast(const RegionSnapshot& snapshot) {
   for (std::size_t h = 0; h < kCount; ++h) {
     follow(h);
     const auto& spreads = candidates_[issued_[h]].spread;
-    for (std::size_t row = 0; row < set.forecasts.size(); ++row)
-      set.forecasts[row].horizons[h] = spreads[h].about(means_[h][row], weight, spreads[0]);
+    spreads[h].about(means_[h], weight, spreads[0], h, set.forecasts);
   }
   ask_panel(snapshot);
   return set;

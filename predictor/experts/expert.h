@@ -13,27 +13,28 @@
 
 namespace tier {
 
-// The rows that are asked for: all of a snapshot's, or some, ascending.
+// The rows that are asked for: all of a snapshot's, some that follow each other, or some, ascending.
 class Rows {
  public:
-  static Rows all(std::size_t count) { return Rows(count, nullptr); }
-  static Rows some(std::span<const std::uint32_t> list) { return Rows(list.size(), list.data()); }
+  static Rows all(std::size_t count) { return Rows(0, count, nullptr); }
+  static Rows run(std::size_t first, std::size_t count) { return Rows(first, count, nullptr); }
+  static Rows some(std::span<const std::uint32_t> list) { return Rows(0, list.size(), list.data()); }
   std::size_t size() const { return count_; }
-  bool every() const { return list_ == nullptr; }
 
-  // out[j] = of(row of the j-th). Two loops, so that the one over all rows becomes vector code.
+  // out[j] = of(row of the j-th). Two loops, so that the one over a run of rows becomes vector code.
   template <typename Of>
   void fill(std::span<float> out, Of of) const {
-    if (every()) {
-      for (std::size_t row = 0; row < count_; ++row) out[row] = of(row);
+    if (list_ == nullptr) {
+      for (std::size_t j = 0; j < count_; ++j) out[j] = of(first_ + j);
     } else {
       for (std::size_t j = 0; j < count_; ++j) out[j] = of(static_cast<std::size_t>(list_[j]));
     }
   }
 
  private:
-  Rows(std::size_t count, const std::uint32_t* list) : count_(count), list_(list) {}
-  std::size_t count_;
+  Rows(std::size_t first, std::size_t count, const std::uint32_t* list)
+      : first_(first), count_(count), list_(list) {}
+  std::size_t first_, count_;
   const std::uint32_t* list_;
 };
 

@@ -38,7 +38,8 @@ enum Feature : std::size_t {
 };
 static_assert(kCount == kFeatures);
 
-constexpr float kLongest = 64;  // ticks of idleness and age beyond which more of it tells no more
+constexpr std::size_t kTogether = 64;  // regions, of 256 bytes of past each
+constexpr float kLongest = 64;         // ticks of idleness and age beyond which more of it tells no more
 
 // log(1 + x) / 2 for x >= 0 within 1e-6: exponent and a polynomial of the mantissa. The library's logarithm
 // does not become vector code.
@@ -209,9 +210,15 @@ void FeatureExtractor::find_baselines(const RegionStatistics& statistics, const 
   const Rows all = Rows::all(rows_);
   around_.resize(rows_);
   neighbours_->forecast(statistics, 0, all, around_);
+  for (auto& season : season_) season.resize(rows_);
+  // All horizons of some regions, whose past then lies in the cache.
+  for (std::size_t first = 0; first < rows_; first += kTogether) {
+    const std::size_t count = std::min(kTogether, rows_ - first);
+    for (std::size_t h = 0; h < kHorizons.size(); ++h)
+      seasonal_->forecast(statistics, h, Rows::run(first, count),
+                          std::span(season_[h]).subspan(first, count));
+  }
   for (std::size_t h = 0; h < kHorizons.size(); ++h) {
-    season_[h].resize(rows_);
-    seasonal_->forecast(statistics, h, all, season_[h]);
     const std::array<const float*, kBaselines> of = {statistics.demand().data(),
                                                      statistics.average(0).data(),
                                                      statistics.average(1).data(),

@@ -54,7 +54,9 @@ void LearnedForecaster::learn() {
     const Outcomes* const due = waiting_.due(h);
     contests_[h].add(waiting_.of(h), due);
     if (due != nullptr) spread_[h].add(*due, kIssued, h, weight);
-    if (h == 0 && due != nullptr && due->valid[kNetwork] && due->total > 0) note_error(*due);
+    if (h != 0 || due == nullptr || !due->valid[kNetwork] || !(due->total > 0)) continue;
+    ++scored_;
+    note_error(*due);
   }
 }
 
@@ -79,7 +81,9 @@ double LearnedForecaster::share_of_network(std::size_t horizon) const {
   if (!(captured > 0)) return 0;
   const double better = (contest.score(kNetwork) - contest.score(kSwitch)) / captured;
   const double doubt = settings_.trust.doubt[horizon], width = settings_.trust.width[horizon];
-  return std::clamp(0.5 + (better - doubt) / (2 * width), 0.0, 1.0);
+  const double proved =
+      std::min(1.0, static_cast<double>(scored_) / static_cast<double>(settings_.trust.proving));
+  return proved * std::clamp(0.5 + (better - doubt) / (2 * width), 0.0, 1.0);
 }
 
 void LearnedForecaster::ask_panel(std::size_t horizon) {
@@ -105,12 +109,11 @@ void LearnedForecaster::ask_panel(std::size_t horizon) {
 void LearnedForecaster::mix(std::size_t horizon, ForecastSet& set) {
   if (share_[horizon] == 0) return;
   const auto share = static_cast<float>(share_[horizon]);
-  const double weight = classical_.statistics().sample_weight();
-  for (std::size_t row = 0; row < set.forecasts.size(); ++row) {
-    const float switched = counsel_[horizon][row];
-    const float mean = switched + share * (network_.mean()[row * kCount + horizon] - switched);
-    set.forecasts[row].horizons[horizon] = spread_[horizon].about(mean, weight, spread_[0]);
-  }
+  const auto& switched = counsel_[horizon];
+  mixed_.resize(switched.size());
+  for (std::size_t row = 0; row < mixed_.size(); ++row)
+    mixed_[row] = switched[row] + share * (network_.mean()[row * kCount + horizon] - switched[row]);
+  spread_[horizon].about(mixed_, classical_.statistics().sample_weight(), spread_[0], horizon, set.forecasts);
 }
 
 LearnedStatus LearnedForecaster::describe() const {
@@ -142,7 +145,7 @@ std::vector<Attention> LearnedForecaster::attention() const {
 
 std::size_t LearnedForecaster::bytes_used() const {
   std::size_t bytes = classical_.bytes_used() + network_.bytes_used() + adapter_.bytes_used() +
-                      waiting_.bytes_used() + scratch_.capacity() * sizeof(float);
+                      waiting_.bytes_used() + (scratch_.capacity() + mixed_.capacity()) * sizeof(float);
   for (const auto& counsel : counsel_) bytes += counsel.capacity() * sizeof(float);
   return bytes;
 }

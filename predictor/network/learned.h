@@ -23,9 +23,11 @@ namespace tier {
 
 // The network's share of a forecast, by horizon: ½ where it scores better than the switch by `doubt`,
 // relative to what the switch captures; all of it from `width` more, none from `width` less. Long horizons
-// come due seldom and are doubted more. Chosen on recordings that the networks had not seen.
+// come due seldom and are doubted more. Chosen on recordings that the networks had not seen. A share grows
+// from nothing over the first `proving` ticks that the network has foretold.
 struct NetworkTrust {
   std::array<double, kHorizons.size()> doubt = {0.015, 0.015, 0.07}, width = {0.05, 0.05, 0.15};
+  std::uint64_t proving = 8;
 };
 
 struct LearnedSettings {
@@ -80,9 +82,10 @@ class LearnedForecaster final : public Forecaster {
   std::vector<Contest> contests_;  // by horizon
   std::array<ErrorSpread, kCount> spread_;
   std::array<std::vector<float>, kCount> counsel_;
-  bool barred_ = true;  // the network, in this tick
+  bool barred_ = true;        // the network, in this tick
+  std::uint64_t scored_ = 0;  // ticks that it has foretold
   std::array<double, kCount> share_{};
-  std::vector<float> scratch_;
+  std::vector<float> mixed_, scratch_;
   std::uint64_t resets_ = 0;
 };
 
