@@ -1,0 +1,147 @@
+#include "prefetch/journal/journal_restore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// FNV-1a, 32 bits (Fowler, Noll, Vo; RFC 9923): tells a record that was cut or overwritten.
+uint32_t tier_journal_checksum(const struct TierJournalRecord* record) {
+  struct TierJournalRecord copy = *record;
+  copy.checksum = 0;
+  const unsigned char* bytes = (const unsigned char*)&copy;
+  uint32_t hash = 2166136261U;
+  for (size_t i = 0; i < sizeof copy; ++i) hash = (hash ^ bytes[i]) * 16777619U;
+  return hash;
+}
+
+// A record and its place in the file.
+struct Placed {
+  struct TierJournalRecord record;
+  size_t place;
+};
+
+// By register, the latest first.
+static int compare(const void* left, const void* right) {
+  const struct Placed *a = left, *b = right;
+  if (a->record.cpu != b->record.cpu) return a->record.cpu < b->record.cpu ? -1 : 1;
+  if (a->record.reg != b->record.reg) return a->record.reg < b->record.reg ? -1 : 1;
+  return a->place > b->place ? -1 : a->place < b->place;
+}
+
+// The sound records of this boot; the caller frees them. NULL with *error 0: there are none.
+static struct Placed* load(const char* path, const char* boot_id, size_t* count,
+                           struct TierRestoreSummary* summary, int* error) {
+  *count = 0, *error = 0;
+  FILE* file = fopen(path, "rb");
+  if (file == NULL) {
+    *error = errno == ENOENT ? 0 : errno;
+    return NULL;
+  }
+  struct Placed* all = NULL;
+  size_t room = 0, got;
+  struct TierJournalRecord record;
+  while ((got = fread(&record, 1, sizeof record, file)) == sizeof record) {
+    if (record.magic != kTierJournalMagic || record.checksum != tier_journal_checksum(&record)) {
+      ++summary->damaged;
+      continue;
+    }
+    if (memcmp(record.boot_id, boot_id, kTierBootIdSize) != 0) {
+      ++summary->other_boot;
+      continue;
+    }
+    if (*count == room) {
+      room = room == 0 ? 64 : 2 * room;
+      struct Placed* larger = realloc(all, room * sizeof *all);
+      if (larger == NULL) {
+        *error = ENOMEM;
+        break;
+      }
+      all = larger;
+    }
+    all[*count].record = record, all[*count].place = *count;
+    ++*count;
+  }
+  if (*error == 0 && ferror(file)) *error = EIO;
+  if (*error == 0 && got != 0) ++summary->damaged;
+  fclose(file);
+  return all;
+}
+
+// The CPU through which the register can be reached: the one that wrote it, else one that shares it.
+static int reach(const struct TierRegisters* registers, const struct TierJournalRecord* record, uint32_t* cpu,
+                 uint64_t* value) {
+  *cpu = record->cpu;
+  const int error = registers->read(registers->self, *cpu, record->reg, value);
+  if (error == 0 || record->other_cpu == kTierNoCpu) return error;
+  *cpu = record->other_cpu;
+  return registers->read(registers->self, *cpu, record->reg, value) == 0 ? 0 : error;
+}
+
+static struct TierRestoreEvent restore_one(const struct TierRegisters* registers,
+                                           const struct TierJournalRecord* record) {
+  struct TierRestoreEvent event = {record->cpu, record->reg, record->cpu, kTierFateFailed, 0, 0, 0};
+  event.error = reach(registers, record, &event.via, &event.found);
+  if (event.error != 0) return event;
+  const uint64_t mask = record->mask, wanted = (event.found & ~mask) | (record->original & mask);
+  event.left = event.found;
+  const int ours =
+      (event.found & mask) == (record->after & mask) || (event.found & mask) == (record->before & mask);
+  if (event.found == wanted) {
+    event.fate = kTierFateSame;
+  } else if (!ours) {
+    event.fate = kTierFateForeign;
+  } else {
+    event.error = registers->write(registers->self, event.via, record->reg, wanted);
+    if (event.error == 0) event.error = registers->read(registers->self, event.via, record->reg, &event.left);
+    if (event.error == 0 && (event.left & mask) == (wanted & mask)) event.fate = kTierFateRestored;
+  }
+  return event;
+}
+
+// Without it the next restore would find nothing of ours and say so; the record only saves it the look.
+static void note_restored(FILE* journal, const struct TierJournalRecord* record) {
+  struct TierJournalRecord note = *record;
+  note.kind = kTierRestored;
+  note.before = note.after = note.original;
+  note.checksum = tier_journal_checksum(&note);
+  fwrite(&note, sizeof note, 1, journal);
+}
+
+static void count_fate(enum TierRestoreFate fate, struct TierRestoreSummary* summary) {
+  size_t* const counts[] = {&summary->restored, &summary->same, &summary->foreign, &summary->failed};
+  ++*counts[fate];
+}
+
+int tier_restore(const char* path, const char* boot_id, const struct TierRegisters* registers,
+                 void (*report)(void* self, const struct TierRestoreEvent* event), void* self,
+                 struct TierRestoreSummary* summary) {
+  memset(summary, 0, sizeof *summary);
+  size_t count;
+  int error;
+  struct Placed* all = load(path, boot_id, &count, summary, &error);
+  if (error != 0 || count == 0) {
+    free(all);
+    return error;
+  }
+  qsort(all, count, sizeof *all, compare);
+  // A journal that ends in a part of a record is not written to: what follows would not be read.
+  FILE* journal = summary->damaged == 0 ? fopen(path, "ab") : NULL;
+  for (size_t i = 0; i < count; ++i) {
+    const struct TierJournalRecord* record = &all[i].record;
+    if (i > 0 && record->cpu == all[i - 1].record.cpu && record->reg == all[i - 1].record.reg) continue;
+    ++summary->registers;
+    if (record->kind != kTierIntent) {
+      ++summary->same;
+      continue;
+    }
+    const struct TierRestoreEvent event = restore_one(registers, record);
+    count_fate(event.fate, summary);
+    if (journal != NULL && (event.fate == kTierFateRestored || event.fate == kTierFateSame))
+      note_restored(journal, record);
+    if (report != NULL) report(self, &event);
+  }
+  if (journal != NULL) fclose(journal);
+  free(all);
+  return 0;
+}

@@ -1,0 +1,118 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <map>
+#include <vector>
+
+#include "prefetch/journal/journal_restore.h"
+#include "prefetch/journal/register_journal.h"
+
+namespace tier {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kBoot(kTierBootIdSize, 'b'), kOther(kTierBootIdSize, 'o');
+
+class JournalTest : public ::testing::Test {
+ protected:
+  JournalTest() { fs::remove(path_); }
+  ~JournalTest() override { fs::remove(path_); }
+
+  void append(const JournalEntry& entry, const std::string& boot = kBoot) {
+    auto journal = RegisterJournal::open(path_, boot);
+    ASSERT_TRUE(journal);
+    ASSERT_TRUE(journal->append(entry));
+  }
+  TierRestoreSummary restore(int expected_error = 0) {
+    TierRegisters access{};
+    access.self = this;
+    access.read = [](void* self, std::uint32_t cpu, std::uint32_t, std::uint64_t* value) {
+      *value = static_cast<JournalTest*>(self)->values_[cpu];
+      return 0;
+    };
+    access.write = [](void* self, std::uint32_t cpu, std::uint32_t, std::uint64_t value) {
+      static_cast<JournalTest*>(self)->values_[cpu] = value;
+      return 0;
+    };
+    TierRestoreSummary summary{};
+    EXPECT_EQ(tier_restore(path_.c_str(), kBoot.c_str(), &access, nullptr, nullptr, &summary),
+              expected_error);
+    return summary;
+  }
+
+  const fs::path path_ = fs::temp_directory_path() / ("journal-" + std::to_string(getpid()));
+  std::map<std::uint32_t, std::uint64_t> values_;
+};
+
+TEST_F(JournalTest, OneThatIsNotThereIsEmpty) { EXPECT_EQ(restore().registers, 0U); }
+
+TEST_F(JournalTest, OneThatCannotBeReadIsAnError) {
+  fs::create_directory(path_);
+  EXPECT_EQ(restore(EIO).registers, 0U);
+}
+
+TEST_F(JournalTest, TheLatestRecordOfARegisterCounts) {
+  append({kTierSnapshot, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x50});
+  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x53});
+  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x53, 0x51});
+  values_[3] = 0x51;
+  EXPECT_EQ(restore().restored, 1U);
+  EXPECT_EQ(values_[3], 0x50U);
+}
+
+TEST_F(JournalTest, AWriteThatWasNotReachedIsPutBackFromTheOneBefore) {
+  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x53, 0x51});
+  values_[3] = 0x53;
+  EXPECT_EQ(restore().restored, 1U);
+  EXPECT_EQ(values_[3], 0x50U);
+}
+
+TEST_F(JournalTest, RecordsOfAnotherBootSayNothing) {
+  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x51}, kOther);
+  values_[3] = 0x51;
+  const TierRestoreSummary summary = restore();
+  EXPECT_EQ(summary.other_boot, 1U);
+  EXPECT_EQ(summary.registers, 0U);
+  EXPECT_EQ(values_[3], 0x51U);
+}
+
+// Every byte of a record in turn, and every length of a cut one: the record before it holds then.
+TEST_F(JournalTest, ADamagedRecordIsCountedAndTheOneBeforeHolds) {
+  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x51});
+  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x51, 0x52});
+  std::ifstream in(path_, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  ASSERT_EQ(whole.size(), 2 * sizeof(TierJournalRecord));
+  for (std::size_t i = 0; i < sizeof(TierJournalRecord); ++i) {
+    std::string damaged = whole, cut = whole.substr(0, sizeof(TierJournalRecord) + i);
+    damaged[sizeof(TierJournalRecord) + i] ^= 0x10;
+    for (const std::string& bytes : {damaged, cut}) {
+      std::ofstream(path_, std::ios::binary) << bytes;
+      values_[3] = 0x51;
+      const TierRestoreSummary summary = restore();
+      EXPECT_EQ(summary.damaged, bytes.size() == sizeof(TierJournalRecord) ? 0U : 1U) << i;
+      EXPECT_EQ(values_[3], 0x50U) << i;
+    }
+  }
+}
+
+TEST_F(JournalTest, GoesOnAfterACutRecord) {
+  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x51});
+  std::ofstream(path_, std::ios::binary | std::ios::app) << "part of a record";
+  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x51, 0x52});
+  values_[3] = 0x52;
+  const TierRestoreSummary summary = restore();
+  EXPECT_EQ(summary.damaged, 0U);
+  EXPECT_EQ(summary.restored, 1U);
+}
+
+TEST_F(JournalTest, RefusesWhatIsNoBootIdAndWhatIsNoFile) {
+  EXPECT_EQ(RegisterJournal::open(path_, "short").error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(RegisterJournal::open("/nowhere/journal", kBoot).error().kind, ErrorKind::kFailed);
+}
+
+}  // namespace
+}  // namespace tier
