@@ -1,0 +1,60 @@
+// Which registers hold which prefetchers' switches, by CPU generation (registers.toml).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+
+namespace tier {
+
+enum class CoreKind : std::uint8_t { kOnly, kPerformance, kEfficient };  // kOnly: not a hybrid CPU
+enum class RegisterScope : std::uint8_t { kCore, kModule };
+
+struct CpuidBit {
+  std::uint32_t leaf = 0;
+  std::uint8_t word = 0;  // eax, ebx, ecx, edx
+  std::uint8_t bit = 0;
+};
+
+// A CPU as it describes itself.
+struct CpuIdentity {
+  std::string vendor;  // "GenuineIntel"
+  unsigned family = 0, model = 0;
+  CoreKind core = CoreKind::kOnly;
+  std::function<bool(const CpuidBit&)> has;  // that CPU's CPUID
+};
+
+struct PrefetcherSwitch {
+  std::string name;       // "l2-streamer"
+  std::uint64_t bit = 0;  // as a mask; 1 turns the prefetcher off
+};
+
+struct PrefetchRegister {
+  std::uint32_t address = 0;
+  RegisterScope scope = RegisterScope::kCore;
+  std::vector<PrefetcherSwitch> switches;
+  std::uint64_t mask() const;  // all that may be written
+};
+
+struct CpuGeneration {
+  std::string name, vendor, source;
+  unsigned family = 0;
+  std::vector<int> models;       // none: all of the family
+  std::optional<CoreKind> core;  // none: whatever it is
+  std::optional<CpuidBit> cpuid;
+  std::vector<PrefetchRegister> registers;
+
+  bool is(const CpuIdentity& cpu) const;
+};
+
+// kUsage: what is wrong with the text, `name` and the key named.
+Result<std::vector<CpuGeneration>> read_register_table(std::string_view text, const std::string& name);
+// Null: a CPU that is not known, which is observed only.
+const CpuGeneration* find_generation(const std::vector<CpuGeneration>& table, const CpuIdentity& cpu);
+
+}  // namespace tier
