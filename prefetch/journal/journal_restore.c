@@ -21,11 +21,11 @@ struct Placed {
   size_t place;
 };
 
-// By register, the latest first.
+// By knob, the latest first.
 static int compare(const void* left, const void* right) {
   const struct Placed *a = left, *b = right;
-  if (a->record.cpu != b->record.cpu) return a->record.cpu < b->record.cpu ? -1 : 1;
-  if (a->record.reg != b->record.reg) return a->record.reg < b->record.reg ? -1 : 1;
+  const int order = memcmp(&a->record.knob, &b->record.knob, sizeof a->record.knob);
+  if (order != 0) return order;
   return a->place > b->place ? -1 : a->place < b->place;
 }
 
@@ -68,20 +68,22 @@ static struct Placed* load(const char* path, const char* boot_id, size_t* count,
   return all;
 }
 
-// The CPU through which the register can be reached: the one that wrote it, else one that shares it.
-static int reach(const struct TierRegisters* registers, const struct TierJournalRecord* record, uint32_t* cpu,
-                 uint64_t* value) {
-  *cpu = record->cpu;
-  const int error = registers->read(registers->self, *cpu, record->reg, value);
-  if (error == 0 || record->other_cpu == kTierNoCpu) return error;
-  *cpu = record->other_cpu;
-  return registers->read(registers->self, *cpu, record->reg, value) == 0 ? 0 : error;
+// The knob as it can be reached: through the unit that wrote it, else one that shares it.
+static int reach(const struct TierKnobAccess* access, const struct TierJournalRecord* record,
+                 struct TierKnob* knob, uint64_t* value) {
+  *knob = record->knob;
+  const int error = access->read(access->self, knob, value);
+  if (error == 0 || record->other_unit == kTierNoUnit) return error;
+  knob->unit = record->other_unit;
+  return access->read(access->self, knob, value) == 0 ? 0 : error;
 }
 
-static struct TierRestoreEvent restore_one(const struct TierRegisters* registers,
+static struct TierRestoreEvent restore_one(const struct TierKnobAccess* access,
                                            const struct TierJournalRecord* record) {
-  struct TierRestoreEvent event = {record->cpu, record->reg, record->cpu, kTierFateFailed, 0, 0, 0};
-  event.error = reach(registers, record, &event.via, &event.found);
+  struct TierRestoreEvent event = {record->knob, record->knob.unit, kTierFateFailed, 0, 0, 0};
+  struct TierKnob knob;
+  event.error = reach(access, record, &knob, &event.found);
+  event.via = knob.unit;
   if (event.error != 0) return event;
   const uint64_t mask = record->mask, wanted = (event.found & ~mask) | (record->original & mask);
   event.left = event.found;
@@ -92,8 +94,8 @@ static struct TierRestoreEvent restore_one(const struct TierRegisters* registers
   } else if (!ours) {
     event.fate = kTierFateForeign;
   } else {
-    event.error = registers->write(registers->self, event.via, record->reg, wanted);
-    if (event.error == 0) event.error = registers->read(registers->self, event.via, record->reg, &event.left);
+    event.error = access->write(access->self, &knob, wanted);
+    if (event.error == 0) event.error = access->read(access->self, &knob, &event.left);
     if (event.error == 0 && (event.left & mask) == (wanted & mask)) event.fate = kTierFateRestored;
   }
   return event;
@@ -113,7 +115,7 @@ static void count_fate(enum TierRestoreFate fate, struct TierRestoreSummary* sum
   ++*counts[fate];
 }
 
-int tier_restore(const char* path, const char* boot_id, const struct TierRegisters* registers,
+int tier_restore(const char* path, const char* boot_id, const struct TierKnobAccess* access,
                  void (*report)(void* self, const struct TierRestoreEvent* event), void* self,
                  struct TierRestoreSummary* summary) {
   memset(summary, 0, sizeof *summary);
@@ -129,13 +131,13 @@ int tier_restore(const char* path, const char* boot_id, const struct TierRegiste
   FILE* journal = summary->damaged == 0 ? fopen(path, "ab") : NULL;
   for (size_t i = 0; i < count; ++i) {
     const struct TierJournalRecord* record = &all[i].record;
-    if (i > 0 && record->cpu == all[i - 1].record.cpu && record->reg == all[i - 1].record.reg) continue;
-    ++summary->registers;
+    if (i > 0 && memcmp(&record->knob, &all[i - 1].record.knob, sizeof record->knob) == 0) continue;
+    ++summary->knobs;
     if (record->kind != kTierIntent) {
       ++summary->same;
       continue;
     }
-    const struct TierRestoreEvent event = restore_one(registers, record);
+    const struct TierRestoreEvent event = restore_one(access, record);
     count_fate(event.fate, summary);
     if (journal != NULL && (event.fate == kTierFateRestored || event.fate == kTierFateSame))
       note_restored(journal, record);

@@ -1,4 +1,4 @@
-// Puts registers back to what the journal says they held. The same code in the daemon and in the restore
+// Puts knobs back to what the journal says they held. The same code in the daemon and in the restore
 // program that runs after it was killed.
 #pragma once
 
@@ -8,10 +8,10 @@
 extern "C" {
 #endif
 
-// Access to registers: 0, or an errno value.
-struct TierRegisters {
-  int (*read)(void* self, uint32_t cpu, uint32_t reg, uint64_t* value);
-  int (*write)(void* self, uint32_t cpu, uint32_t reg, uint64_t value);
+// Access to knobs: 0, or an errno value.
+struct TierKnobAccess {
+  int (*read)(void* self, const struct TierKnob* knob, uint64_t* value);
+  int (*write)(void* self, const struct TierKnob* knob, uint64_t value);
   void* self;
 };
 
@@ -23,8 +23,8 @@ enum TierRestoreFate {
 };
 
 struct TierRestoreEvent {
-  uint32_t cpu, reg;  // as in the journal
-  uint32_t via;       // the CPU through which it was reached
+  struct TierKnob knob;  // as in the journal
+  uint32_t via;          // the unit through which it was reached
   enum TierRestoreFate fate;
   int error;       // errno
   uint64_t found;  // value before, where it could be read
@@ -32,17 +32,17 @@ struct TierRestoreEvent {
 };
 
 struct TierRestoreSummary {
-  size_t registers;  // in the journal, of this boot
+  size_t knobs;  // in the journal, of this boot
   size_t restored, same, foreign, failed;
   size_t damaged;     // records whose checksum is wrong, and a cut one at the end
   size_t other_boot;  // records
 };
 
-// Of every register of this boot in the journal at `path` the bits of its mask; other bits stay as they are,
+// Of every knob of this boot in the journal at `path` the bits of its mask; other bits stay as they are,
 // for hardware may have moved them. What is restored is noted in the journal, so that doing it twice does
-// nothing. `report` is called for each register. 0, or an errno value: the journal cannot be read. A journal
+// nothing. `report` is called for each knob. 0, or an errno value: the journal cannot be read. A journal
 // that does not exist is an empty one.
-int tier_restore(const char* path, const char* boot_id, const struct TierRegisters* registers,
+int tier_restore(const char* path, const char* boot_id, const struct TierKnobAccess* access,
                  void (*report)(void* self, const struct TierRestoreEvent* event), void* self,
                  struct TierRestoreSummary* summary);
 

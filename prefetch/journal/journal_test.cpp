@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "prefetch/journal/journal_restore.h"
-#include "prefetch/journal/register_journal.h"
+#include "prefetch/journal/knob_journal.h"
 
 namespace tier {
 namespace {
@@ -22,19 +22,19 @@ class JournalTest : public ::testing::Test {
   ~JournalTest() override { fs::remove(path_); }
 
   void append(const JournalEntry& entry, const std::string& boot = kBoot) {
-    auto journal = RegisterJournal::open(path_, boot);
+    auto journal = KnobJournal::open(path_, boot);
     ASSERT_TRUE(journal);
     ASSERT_TRUE(journal->append(entry));
   }
   TierRestoreSummary restore(int expected_error = 0) {
-    TierRegisters access{};
+    TierKnobAccess access{};
     access.self = this;
-    access.read = [](void* self, std::uint32_t cpu, std::uint32_t, std::uint64_t* value) {
-      *value = static_cast<JournalTest*>(self)->values_[cpu];
+    access.read = [](void* self, const TierKnob* knob, std::uint64_t* value) {
+      *value = static_cast<JournalTest*>(self)->values_[knob->unit];
       return 0;
     };
-    access.write = [](void* self, std::uint32_t cpu, std::uint32_t, std::uint64_t value) {
-      static_cast<JournalTest*>(self)->values_[cpu] = value;
+    access.write = [](void* self, const TierKnob* knob, std::uint64_t value) {
+      static_cast<JournalTest*>(self)->values_[knob->unit] = value;
       return 0;
     };
     TierRestoreSummary summary{};
@@ -47,42 +47,42 @@ class JournalTest : public ::testing::Test {
   std::map<std::uint32_t, std::uint64_t> values_;
 };
 
-TEST_F(JournalTest, OneThatIsNotThereIsEmpty) { EXPECT_EQ(restore().registers, 0U); }
+TEST_F(JournalTest, OneThatIsNotThereIsEmpty) { EXPECT_EQ(restore().knobs, 0U); }
 
 TEST_F(JournalTest, OneThatCannotBeReadIsAnError) {
   fs::create_directory(path_);
-  EXPECT_EQ(restore(EIO).registers, 0U);
+  EXPECT_EQ(restore(EIO).knobs, 0U);
 }
 
-TEST_F(JournalTest, TheLatestRecordOfARegisterCounts) {
-  append({kTierSnapshot, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x50});
-  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x53});
-  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x53, 0x51});
+TEST_F(JournalTest, TheLatestRecordOfAKnobCounts) {
+  append({kTierSnapshot, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x50});
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x53});
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x53, 0x51});
   values_[3] = 0x51;
   EXPECT_EQ(restore().restored, 1U);
   EXPECT_EQ(values_[3], 0x50U);
 }
 
 TEST_F(JournalTest, AWriteThatWasNotReachedIsPutBackFromTheOneBefore) {
-  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x53, 0x51});
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x53, 0x51});
   values_[3] = 0x53;
   EXPECT_EQ(restore().restored, 1U);
   EXPECT_EQ(values_[3], 0x50U);
 }
 
 TEST_F(JournalTest, RecordsOfAnotherBootSayNothing) {
-  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x51}, kOther);
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51}, kOther);
   values_[3] = 0x51;
   const TierRestoreSummary summary = restore();
   EXPECT_EQ(summary.other_boot, 1U);
-  EXPECT_EQ(summary.registers, 0U);
+  EXPECT_EQ(summary.knobs, 0U);
   EXPECT_EQ(values_[3], 0x51U);
 }
 
 // Every byte of a record in turn, and every length of a cut one: the record before it holds then.
 TEST_F(JournalTest, ADamagedRecordIsCountedAndTheOneBeforeHolds) {
-  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x51});
-  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x51, 0x52});
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51});
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x51, 0x52});
   std::ifstream in(path_, std::ios::binary);
   const std::string whole{std::istreambuf_iterator<char>(in), {}};
   ASSERT_EQ(whole.size(), 2 * sizeof(TierJournalRecord));
@@ -100,9 +100,9 @@ TEST_F(JournalTest, ADamagedRecordIsCountedAndTheOneBeforeHolds) {
 }
 
 TEST_F(JournalTest, GoesOnAfterACutRecord) {
-  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x50, 0x51});
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51});
   std::ofstream(path_, std::ios::binary | std::ios::app) << "part of a record";
-  append({kTierIntent, 3, kTierNoCpu, 1, 0xF, 0x50, 0x51, 0x52});
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x51, 0x52});
   values_[3] = 0x52;
   const TierRestoreSummary summary = restore();
   EXPECT_EQ(summary.damaged, 0U);
@@ -110,8 +110,8 @@ TEST_F(JournalTest, GoesOnAfterACutRecord) {
 }
 
 TEST_F(JournalTest, RefusesWhatIsNoBootIdAndWhatIsNoFile) {
-  EXPECT_EQ(RegisterJournal::open(path_, "short").error().kind, ErrorKind::kUsage);
-  EXPECT_EQ(RegisterJournal::open("/nowhere/journal", kBoot).error().kind, ErrorKind::kFailed);
+  EXPECT_EQ(KnobJournal::open(path_, "short").error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(KnobJournal::open("/nowhere/journal", kBoot).error().kind, ErrorKind::kFailed);
 }
 
 }  // namespace

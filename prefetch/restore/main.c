@@ -1,30 +1,38 @@
-// tierd-restore-registers: puts back what tierd wrote into registers and did not live to put back itself.
-// Run by systemd when tierd has ended and at boot. Links nothing but libc.
+// tierd-restore-prefetch: puts back what tierd wrote into registers and read-ahead settings and did not live
+// to put back itself. Run by systemd when tierd has ended and at boot. Links nothing but libc.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "platform/linux/msr_file.h"
+#include "platform/linux/knob_file.h"
 #include "prefetch/journal/journal_restore.h"
 
 static const char* const kUsage =
-    "usage: tierd-restore-registers [--journal FILE] [--devices FOLDER] [--boot-id FILE]\n"
-    "Puts every register of the journal back to what it held before tierd wrote it, unless somebody else "
+    "usage: tierd-restore-prefetch [--journal FILE] [--cpus FOLDER] [--block FOLDER] [--page-cluster FILE]\n"
+    "         [--boot-id FILE]\n"
+    "Puts every setting in the journal back to what it held before tierd wrote it, unless somebody else "
     "has\n"
     "written it since. Exit: 0 done, 1 it failed, 2 wrong usage, 6 somebody else's value was left alone.\n";
 
-static int read_register(void* self, uint32_t cpu, uint32_t reg, uint64_t* value) {
-  return tier_msr_read(self, cpu, reg, value);
+static int read_knob(void* self, const struct TierKnob* knob, uint64_t* value) {
+  return tier_knob_read(self, knob, value);
 }
-static int write_register(void* self, uint32_t cpu, uint32_t reg, uint64_t value) {
-  return tier_msr_write(self, cpu, reg, value);
+static int write_knob(void* self, const struct TierKnob* knob, uint64_t value) {
+  return tier_knob_write(self, knob, value);
+}
+
+static void tell_knob(const struct TierKnob* knob) {
+  if (knob->kind == kTierKnobRegister) printf("CPU %u register 0x%x", knob->unit, knob->index);
+  if (knob->kind == kTierKnobReadahead)
+    printf("block device %u:%u read-ahead", knob->unit >> 20, knob->unit & 0xFFFFF);
+  if (knob->kind == kTierKnobPageCluster) printf("swap read-ahead");
 }
 
 static void tell(void* self, const struct TierRestoreEvent* event) {
   (void)self;
   static const char* const fates[] = {"restored", "as it was", "somebody else's, left alone", "failed"};
-  printf("CPU %u register 0x%x: %s, 0x%llx", event->cpu, event->reg, fates[event->fate],
-         (unsigned long long)event->found);
+  tell_knob(&event->knob);
+  printf(": %s, 0x%llx", fates[event->fate], (unsigned long long)event->found);
   if (event->fate == kTierFateRestored) printf(" to 0x%llx", (unsigned long long)event->left);
   if (event->fate == kTierFateFailed)
     printf(" (%s)", event->error != 0 ? strerror(event->error) : "the write did not hold");
@@ -40,15 +48,19 @@ static int read_boot_id(const char* path, char* boot_id) {
 }
 
 int main(int count, char** arguments) {
-  const char* journal = "/run/tierd/registers.journal";
+  const char* journal = "/run/tierd/prefetch.journal";
   const char* boot_id_file = "/proc/sys/kernel/random/boot_id";
-  char* devices = "/dev/cpu";
+  struct TierKnobFiles files = kTierKnobFiles;
   for (int i = 1; i < count; i += 2) {
     const int last = i + 1 == count;
     if (!last && strcmp(arguments[i], "--journal") == 0) {
       journal = arguments[i + 1];
-    } else if (!last && strcmp(arguments[i], "--devices") == 0) {
-      devices = arguments[i + 1];
+    } else if (!last && strcmp(arguments[i], "--cpus") == 0) {
+      files.cpus = arguments[i + 1];
+    } else if (!last && strcmp(arguments[i], "--block") == 0) {
+      files.block = arguments[i + 1];
+    } else if (!last && strcmp(arguments[i], "--page-cluster") == 0) {
+      files.page_cluster = arguments[i + 1];
     } else if (!last && strcmp(arguments[i], "--boot-id") == 0) {
       boot_id_file = arguments[i + 1];
     } else {
@@ -62,17 +74,17 @@ int main(int count, char** arguments) {
     fprintf(stderr, "cannot read the boot id in %s: %s\n", boot_id_file, strerror(error));
     return 1;
   }
-  const struct TierRegisters registers = {read_register, write_register, devices};
+  const struct TierKnobAccess access = {read_knob, write_knob, &files};
   struct TierRestoreSummary summary;
-  error = tier_restore(journal, boot_id, &registers, tell, NULL, &summary);
+  error = tier_restore(journal, boot_id, &access, tell, NULL, &summary);
   if (error != 0) {
-    fprintf(stderr, "cannot read the register journal %s: %s (fix: run as root)\n", journal, strerror(error));
+    fprintf(stderr, "cannot read the prefetch journal %s: %s (fix: run as root)\n", journal, strerror(error));
     return 1;
   }
   printf(
-      "%zu registers: %zu restored, %zu as they were, %zu somebody else's, %zu failed; %zu damaged records, "
+      "%zu settings: %zu restored, %zu as they were, %zu somebody else's, %zu failed; %zu damaged records, "
       "%zu of another boot\n",
-      summary.registers, summary.restored, summary.same, summary.foreign, summary.failed, summary.damaged,
+      summary.knobs, summary.restored, summary.same, summary.foreign, summary.failed, summary.damaged,
       summary.other_boot);
   return summary.failed != 0 ? 1 : summary.foreign != 0 ? 6 : 0;
 }

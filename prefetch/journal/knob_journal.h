@@ -1,4 +1,4 @@
-// Appends to the register journal (journal_format.h).
+// Appends to the prefetch journal (journal_format.h).
 #pragma once
 
 #include <cstdio>
@@ -6,29 +6,30 @@
 #include <memory>
 #include <string>
 
-#include "core/result.h"
+#include "platform/api/knobs.h"
 #include "prefetch/journal/journal_format.h"
 
 namespace tier {
 
-static_assert(sizeof(TierJournalRecord) == 96, "no padding: the checksum is over every byte");
+static_assert(sizeof(TierJournalRecord) == 104, "no padding: the checksum is over every byte");
 
 // One entry, without what the journal fills in itself.
 struct JournalEntry {
   TierJournalKind kind = kTierSnapshot;
-  std::uint32_t cpu = 0, other_cpu = kTierNoCpu, reg = 0;
+  Knob knob{};
+  std::uint32_t other_unit = kTierNoUnit;
   std::uint64_t mask = 0, original = 0, before = 0, after = 0;
 };
 
 // Not thread-safe.
-class RegisterJournal {
+class KnobJournal {
  public:
   // Goes on with the file that is there; a record that was cut at its end is taken off. `boot_id`: 36
   // characters. kUsage: it is not; kFailed: the file cannot be opened.
-  static Result<RegisterJournal> open(const std::filesystem::path& path, const std::string& boot_id);
+  static Result<KnobJournal> open(const std::filesystem::path& path, const std::string& boot_id);
 
   // In the kernel's hands when it returns, so that it outlives this process. kFailed: it is not, and the
-  // register must not be written.
+  // knob must not be written.
   Result<void> append(const JournalEntry& entry);
   const std::filesystem::path& path() const { return path_; }
   const std::string& boot_id() const { return boot_id_; }
@@ -37,7 +38,7 @@ class RegisterJournal {
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
-  RegisterJournal(std::filesystem::path path, std::string boot_id, std::FILE* file)
+  KnobJournal(std::filesystem::path path, std::string boot_id, std::FILE* file)
       : path_(std::move(path)), boot_id_(std::move(boot_id)), file_(file) {}
 
   std::filesystem::path path_;
