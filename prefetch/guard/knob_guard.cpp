@@ -74,14 +74,14 @@ Result<void> KnobGuard::set(const ControlledKnob& which, std::uint64_t bits) {
   if (!now) return tl::make_unexpected(now.error());
   const auto state = snapshot(which, *now);
   if (!state) return tl::make_unexpected(state.error());
-  if ((*now & which.mask) != ((*state)->written & which.mask)) {
+  if (const std::uint64_t ours = (*state)->written & which.mask; (*now & which.mask) != ours) {
     refused_.insert(key), states_.erase(key);
     // Nothing of ours is in it any more.
     (void)journal_.append(entry_of(kTierSnapshot, which, *now, *now, *now));
-    return fail(ErrorKind::kDiffers,
-                fmt::format("{} holds {:#x} where tierd wrote {:#x}", to_string(which.knob),
-                            *now & which.mask, (*state)->written & which.mask),
-                "look who else writes it; it is left alone from now on");
+    return fail(
+        ErrorKind::kDiffers,
+        fmt::format("{} holds {:#x} where tierd wrote {:#x}", to_string(which.knob), *now & which.mask, ours),
+        "look who else writes it; it is left alone from now on");
   }
   const std::uint64_t after = (*now & ~which.mask) | (bits & which.mask);
   return after == *now ? Result<void>{} : write(**state, *now, after);
