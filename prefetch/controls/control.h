@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "platform/api/knobs.h"
+#include "platform/api/prefetch_machine.h"
 #include "prefetch/guard/knob_guard.h"
 #include "prefetch/registers/register_table.h"
 
@@ -41,24 +42,6 @@ struct PrefetchRefusal {
 struct PrefetchControls {
   std::vector<PrefetchControl> controls;
   std::vector<PrefetchRefusal> refused;
-};
-
-// CPUs that share their registers, as the machine tells it.
-struct CpuGroup {
-  std::uint32_t id = 0;             // of the core or module
-  std::vector<std::uint32_t> cpus;  // online, ascending; at least one
-  CpuIdentity identity;             // of the first
-};
-struct BlockDevice {
-  std::string name;  // "sdb"
-  std::uint32_t major = 0, minor = 0;
-};
-
-// What an actuator needs to know of the machine.
-struct PrefetchMachine {
-  std::vector<CpuGroup> cores, modules;  // modules: none where cores share nothing
-  std::vector<BlockDevice> devices;
-  bool swap = false;  // some is in use
 };
 
 struct ActuatorEntry {

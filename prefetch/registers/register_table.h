@@ -2,32 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/result.h"
+#include "platform/api/prefetch_machine.h"
 
 namespace tier {
 
-enum class CoreKind : std::uint8_t { kOnly, kPerformance, kEfficient };  // kOnly: not a hybrid CPU
 enum class RegisterScope : std::uint8_t { kCore, kModule };
-
-struct CpuidBit {
-  std::uint32_t leaf = 0;
-  std::uint8_t word = 0;  // eax, ebx, ecx, edx
-  std::uint8_t bit = 0;
-};
-
-// A CPU as it describes itself.
-struct CpuIdentity {
-  std::string vendor;  // "GenuineIntel"
-  unsigned family = 0, model = 0;
-  CoreKind core = CoreKind::kOnly;
-  std::function<bool(const CpuidBit&)> has;  // that CPU's CPUID
-};
 
 struct PrefetcherSwitch {
   std::string name;       // "l2-streamer"

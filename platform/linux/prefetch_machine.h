@@ -1,0 +1,15 @@
+// Reads PrefetchMachine from procfs and sysfs.
+#pragma once
+
+#include <string>
+
+#include "core/result.h"
+#include "platform/api/prefetch_machine.h"
+
+namespace tier {
+
+// Below `root` for tests. Memory-backed block devices (ram, zram) have no use for read-ahead and are left
+// out. kFailed: the online CPUs or their descriptions make no sense; what else does not is left out.
+Result<PrefetchMachine> read_prefetch_machine(const std::string& root = "");
+
+}  // namespace tier
