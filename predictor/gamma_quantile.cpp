@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "predictor/log_gamma.h"
+
 namespace tier {
 namespace {
 
@@ -23,7 +25,7 @@ double lower_gamma(double shape, double x) {
     sum += term;
     if (term < sum * 1e-13) break;
   }
-  return std::min(1.0, std::exp(shape * std::log(x) - x - std::lgamma(shape)) * sum);
+  return std::min(1.0, std::exp(shape * std::log(x) - x - log_gamma(shape)) * sum);
 }
 
 double exact_quantile(double shape, double probability) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "predictor/log_gamma.h"
+
 namespace tier {
 namespace {
 
@@ -51,8 +53,8 @@ void RateMixture::learn(const std::vector<RateObservation>& observations, double
 
 void RateMixture::refresh() {
   for (Kind& kind : kinds_)
-    kind.constant = std::log(kind.share) + kind.prior.shape * std::log(kind.prior.exposure) -
-                    std::lgamma(kind.prior.shape);
+    kind.constant =
+        std::log(kind.share) + kind.prior.shape * std::log(kind.prior.exposure) - log_gamma(kind.prior.shape);
 }
 
 RateMixture::Logs RateMixture::log_exposures(double exposure) const {
@@ -66,7 +68,7 @@ std::array<double, RateMixture::kKinds> RateMixture::log_weights(double samples,
   std::array<double, kKinds> weights{};
   for (std::size_t k = 0; k < kKinds; ++k) {
     const double shape = kinds_[k].prior.shape + samples;
-    weights[k] = kinds_[k].constant + std::lgamma(shape) - shape * log_exposure[k];
+    weights[k] = kinds_[k].constant + log_gamma(shape) - shape * log_exposure[k];
   }
   return weights;
 }
