@@ -108,8 +108,13 @@ Result<void> KnobGuard::write(State& state, std::uint64_t before, std::uint64_t 
   }
   // Whatever took of it is taken back; the knob is not for us.
   const std::uint64_t original = (before & ~which.mask) | (state.original & which.mask);
-  const bool undone = knobs_.write(which.knob, original).has_value();
-  if (undone) (void)journal_.append(entry_of(kTierRestored, which, state.original, original, original));
+  const auto undone = knobs_.write(which.knob, original).and_then([&] { return knobs_.read(which.knob); });
+  if (undone) {
+    const bool held = (*undone & which.mask) == (original & which.mask);
+    // What it holds instead is our doing, and still to be put back.
+    (void)journal_.append(
+        entry_of(held ? kTierRestored : kTierIntent, which, state.original, *undone, original));
+  }
   refused_.insert(which.knob), states_.erase(which.knob);
   if (!written) return written;
   if (!back) return tl::make_unexpected(back.error());
@@ -119,24 +124,21 @@ Result<void> KnobGuard::write(State& state, std::uint64_t before, std::uint64_t 
               "hardware or a hypervisor refuses these bits; they are left alone from now on");
 }
 
-std::optional<RestoreReport> KnobGuard::expire(Nanoseconds now) {
-  if (expired_ || now - renewed_ <= lease_) return {};
+// Tried again as long as the journal cannot be read: only then are there states left.
+std::optional<Result<RestoreReport>> KnobGuard::expire(Nanoseconds now) {
+  if (now - renewed_ <= lease_ || (expired_ && states_.empty())) return {};
   expired_ = true;
-  auto report = restore();
-  return report ? std::optional(*std::move(report)) : std::nullopt;
+  return restore();
 }
 
 Result<void> KnobGuard::forget_cpu(std::uint32_t cpu) {
   const auto of_cpu = [&](const Knob& knob) { return knob.kind == kTierKnobRegister && knob.unit == cpu; };
-  for (auto it = states_.begin(); it != states_.end();) {
-    if (!of_cpu(it->first)) {
-      ++it;
-      continue;
-    }
-    const ControlledKnob& which = it->second.which;
-    if (auto kept = journal_.append(entry_of(kTierSnapshot, which, 0, 0, 0)); !kept) return kept;
-    it = states_.erase(it);
-  }
+  std::set<Knob, KnobOrder> all = refused_;
+  for (const auto& [knob, state] : states_) all.insert(knob);
+  for (const Knob& knob : all)
+    if (of_cpu(knob))
+      if (auto kept = journal_.append({.kind = kTierSnapshot, .knob = knob}); !kept) return kept;
+  std::erase_if(states_, [&](const auto& entry) { return of_cpu(entry.first); });
   std::erase_if(refused_, of_cpu);
   return {};
 }

@@ -119,8 +119,8 @@ TEST_F(KnobGuardTest, ALeaseThatIsNotRenewedPutsEverythingBack) {
   ASSERT_TRUE(guard->set(kWhich, 0xF));
   EXPECT_FALSE(guard->expire(10s));
   const auto report = guard->expire(11s);
-  ASSERT_TRUE(report);
-  EXPECT_EQ(report->summary.restored, 1U);
+  ASSERT_TRUE(report && *report);
+  EXPECT_EQ((*report)->summary.restored, 1U);
   EXPECT_EQ(knobs_.at(kKnob), kFound);
   EXPECT_FALSE(guard->set(kWhich, 0xF));
   EXPECT_FALSE(guard->expire(12s)) << "it is told once";
@@ -172,6 +172,42 @@ TEST_F(KnobGuardTest, WhatCannotBePutBackIsRefusedUntilTheCpuComesBack) {
   ASSERT_TRUE(guard->set(kWhich, 0x3));
   ASSERT_TRUE(guard->restore());
   EXPECT_EQ(knobs_.at(kKnob), 0x800U);
+}
+
+TEST_F(KnobGuardTest, ALapsedLeaseIsTriedAgainWhileTheJournalCannotBeRead) {
+  const auto guard = this->guard();
+  ASSERT_TRUE(guard->set(kWhich, 0xF));
+  const fs::path aside = path_.string() + ".aside";
+  fs::rename(path_, aside), fs::create_directory(path_);
+  const auto failed = guard->expire(11s);
+  ASSERT_TRUE(failed);
+  EXPECT_FALSE(*failed);
+  fs::remove(path_), fs::rename(aside, path_);
+  const auto report = guard->expire(12s);
+  ASSERT_TRUE(report && *report);
+  EXPECT_EQ(knobs_.at(kKnob), kFound);
+}
+
+TEST_F(KnobGuardTest, AnUndoneWriteIsNotedAsSuchOnlyWhereItHeld) {
+  const auto guard = this->guard();
+  ASSERT_TRUE(guard->set(kWhich, 0x1));
+  knobs_.stuck = 0x1;  // from now on what was written stays
+  EXPECT_FALSE(guard->set(kWhich, 0xE));
+  knobs_.stuck = 0;
+  ASSERT_TRUE(guard->restore());
+  EXPECT_EQ(knobs_.at(kKnob), kFound);
+}
+
+TEST_F(KnobGuardTest, WhatWasLeftOnACpuThatCameBackIsNotReplayed) {
+  const auto guard = this->guard();
+  ASSERT_TRUE(guard->set(kWhich, 0xF));
+  knobs_.offline = {0, 1};
+  ASSERT_TRUE(guard->restore());
+  knobs_.offline.clear();
+  ASSERT_TRUE(guard->forget_cpu(0));
+  knobs_.at(kKnob) = (kFound & ~0x2FULL) | 0xF;  // as firmware has it now; tierd's by chance
+  ASSERT_TRUE(guard->restore());
+  EXPECT_EQ(knobs_.at(kKnob), (kFound & ~0x2FULL) | 0xF);
 }
 
 TEST_F(KnobGuardTest, ReadAheadIsOneNumberAndPutBackAsAWhole) {

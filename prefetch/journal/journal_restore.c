@@ -40,12 +40,16 @@ static struct Placed* load(const char* path, const char* boot_id, size_t* count,
   }
   struct Placed* all = NULL;
   size_t room = 0, got;
+  int damaged = 0;  // within what is no record
   struct TierJournalRecord record;
-  while ((got = fread(&record, 1, sizeof record, file)) == sizeof record) {
-    if (record.magic != kTierJournalMagic || record.checksum != tier_journal_checksum(&record)) {
-      ++summary->damaged;
-      continue;
-    }
+  for (long begin = 0; (got = fread(&record, 1, sizeof record, file)) == sizeof record;) {
+    const int sound = record.magic == kTierJournalMagic && record.checksum == tier_journal_checksum(&record);
+    summary->damaged += !sound && !damaged;
+    damaged = !sound;
+    // A record that was cut leaves the next one anywhere behind it.
+    begin += sound ? (long)sizeof record : 1;
+    if (!sound && fseek(file, begin, SEEK_SET) != 0) break;
+    if (!sound) continue;
     if (memcmp(record.boot_id, boot_id, kTierBootIdSize) != 0) {
       ++summary->other_boot;
       continue;
@@ -63,7 +67,7 @@ static struct Placed* load(const char* path, const char* boot_id, size_t* count,
     ++*count;
   }
   if (*error == 0 && ferror(file)) *error = EIO;
-  if (*error == 0 && got != 0) ++summary->damaged;
+  if (*error == 0 && got != 0 && !damaged) ++summary->damaged;
   fclose(file);
   return all;
 }
@@ -127,8 +131,7 @@ int tier_restore(const char* path, const char* boot_id, const struct TierKnobAcc
     return error;
   }
   qsort(all, count, sizeof *all, compare);
-  // A journal that ends in a part of a record is not written to: what follows would not be read.
-  FILE* journal = summary->damaged == 0 ? fopen(path, "ab") : NULL;
+  FILE* journal = fopen(path, "ab");
   for (size_t i = 0; i < count; ++i) {
     const struct TierJournalRecord* record = &all[i].record;
     if (i > 0 && memcmp(&record->knob, &all[i - 1].record.knob, sizeof record->knob) == 0) continue;

@@ -34,7 +34,7 @@ struct TierRestoreEvent {
 struct TierRestoreSummary {
   size_t knobs;  // in the journal, of this boot
   size_t restored, same, foreign, failed;
-  size_t damaged;     // records whose checksum is wrong, and a cut one at the end
+  size_t damaged;     // places in the journal where bytes are no record
   size_t other_boot;  // records
 };
 

@@ -99,6 +99,21 @@ TEST_F(JournalTest, ADamagedRecordIsCountedAndTheOneBeforeHolds) {
   }
 }
 
+// As a full file system may leave it, and space that was made since.
+TEST_F(JournalTest, ARecordBehindACutOneIsFound) {
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51});
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x51, 0x52});
+  std::ifstream in(path_, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  for (std::size_t i = 1; i < sizeof(TierJournalRecord); ++i) {
+    std::ofstream(path_, std::ios::binary) << whole.substr(0, i) << whole.substr(sizeof(TierJournalRecord));
+    values_[3] = 0x52;
+    const TierRestoreSummary summary = restore();
+    EXPECT_EQ(summary.damaged, 1U) << i;
+    EXPECT_EQ(values_[3], 0x50U) << i;
+  }
+}
+
 TEST_F(JournalTest, GoesOnAfterACutRecord) {
   append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51});
   std::ofstream(path_, std::ios::binary | std::ios::app) << "part of a record";
