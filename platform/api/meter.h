@@ -1,0 +1,65 @@
+// Feedback for prefetch control: counters of what programs got done, what they waited for and what memory and
+// devices carried.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+
+namespace tier {
+
+// Counters, that rise by the unit given. Each by unit, see CounterReading.
+enum class Signal : std::uint8_t {
+  kInstructions,       // retired in user mode, by CPU
+  kCycles,             // of user mode, by CPU
+  kComputeTime,        // ns that watched programs ran and did not wait for memory, by CPU or of the node
+  kSampledStall,       // ns that watched programs waited for memory, as sampled, alike
+  kMemoryRead,         // bytes, by NUMA node
+  kMemoryWritten,      // bytes, by NUMA node
+  kLocalTraffic,       // bytes between a last-level cache and its own memory, by cache (resctrl)
+  kRemoteTraffic,      // bytes between a last-level cache and all other memory, by cache
+  kFileDemand,         // bytes of files that programs asked for, by block device
+  kFileSequential,     // of them those that followed the last ones of the same file
+  kDeviceRead,         // bytes read from a block device, by it
+  kMemoryStall,        // ns that some task waited for memory (PSI memory some)
+  kIoStall,            // ns that some task waited for I/O (PSI io some)
+  kRefaults,           // pages that came back soon after their eviction
+  kMajorFaults,        // faults that waited for a device
+  kSwapIns,            // pages read from swap
+  kSwapReadahead,      // of them those read ahead of need
+  kSwapReadaheadHits,  // and of these those that were used
+};
+inline constexpr std::size_t kSignals = 18;
+const char* to_string(Signal);
+
+inline constexpr std::uint32_t kWholeNode = UINT32_MAX;
+
+// One counter at one time. It may be wrong: who uses it sees to that (prefetch/meters/rates.h).
+struct CounterReading {
+  Signal signal{};
+  std::uint32_t unit = kWholeNode;  // CPU, NUMA node, cache, or block device (major << 20 | minor)
+  std::uint64_t value = 0;          // since a start that is not known
+  Nanoseconds at{};                 // monotonic; when the counter was read, by whoever read it first
+  // Time that the counter was asked for and that it really counted (multiplexing), since the same start; both
+  // 0: it always counts.
+  Nanoseconds enabled{}, running{};
+};
+
+class Meter {
+ public:
+  virtual ~Meter() = default;
+  virtual const char* name() const = 0;  // "papi", "vmstat"
+  // What there is now; what cannot be read is left out. Bounded in time: it never waits for a network.
+  virtual std::vector<CounterReading> read() = 0;
+};
+
+// Why a meter is used or not, for people.
+struct MeterDecision {
+  std::string name;
+  bool used = false;
+  std::string reason;
+};
+
+}  // namespace tier
