@@ -18,7 +18,7 @@ struct ScopeFeedback {
   AccessPattern pattern = AccessPattern::kUnknown;
   std::optional<double> slow_share;  // of its stall, waited for tiers below the fastest; 0..1
   std::optional<double> progress;  // work per second, in any unit that is constant; not used by tierd's tuner
-  // Share of the node's activity, 0..1; all together at most 1. A scope without any is left on its default.
+  // Share of the node's activity, 0..1; all together at most 1. A scope without any is left as it is.
   double weight = 0;
 };
 
