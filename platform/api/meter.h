@@ -2,6 +2,7 @@
 // devices carried.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,7 +15,7 @@ namespace tier {
 enum class Signal : std::uint8_t {
   kInstructions,       // retired in user mode, by CPU
   kCycles,             // of user mode, by CPU
-  kComputeTime,        // ns that watched programs ran and did not wait for memory, by CPU or of the node
+  kUserTime,        // ns that watched programs ran and did not wait for memory, by CPU or of the node
   kSampledStall,       // ns that watched programs waited for memory, as sampled, alike
   kMemoryRead,         // bytes, by NUMA node
   kMemoryWritten,      // bytes, by NUMA node
@@ -32,7 +33,17 @@ enum class Signal : std::uint8_t {
   kSwapReadaheadHits,  // and of these those that were used
 };
 inline constexpr std::size_t kSignals = 18;
-const char* to_string(Signal);
+
+// "memory-read"; for views and logs.
+inline const char* to_string(Signal signal) {
+  static constexpr std::array<const char*, kSignals> kNames = {
+      "instructions",   "cycles",         "user-time",       "sampled-stall", "memory-read",
+      "memory-written", "local-traffic",  "remote-traffic",     "file-demand",   "file-sequential",
+      "device-read",    "memory-stall",   "io-stall",           "refaults",      "major-faults",
+      "swap-ins",       "swap-readahead", "swap-readahead-hits"};
+  const auto index = static_cast<std::size_t>(signal);
+  return index < kSignals ? kNames[index] : "unknown";
+}
 
 inline constexpr std::uint32_t kWholeNode = UINT32_MAX;
 
