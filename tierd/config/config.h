@@ -2,6 +2,7 @@
 // the commented sample systemd/tierd.toml mirrors them and a test holds the two together.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -83,9 +84,34 @@ struct MigrationConfig {
   std::int64_t batch_pages = 512;
 };
 
+// What can be set of prefetching: the names of prefetch's table, and advice on memory.
+inline constexpr std::array<const char*, 4> kPrefetchActuators = {"hardware", "readahead", "page-cluster",
+                                                                  "advice"};
+
+struct PrefetchConfig {
+  // Actuators that may be set; none: nothing is metered, decided or written.
+  std::vector<std::string> arm;
+  // One decision: long enough that progress is counted to some percent, and that a setting shows.
+  Nanoseconds interval = Nanoseconds{1'000'000'000};
+  // Without a decision for so long everything is put back; at least two intervals, or a late one ends it.
+  Nanoseconds lease = Nanoseconds{10'000'000'000};
+  // Most changes of one control's setting a minute: one try and its end in ten seconds.
+  std::int64_t transitions_per_minute = 12;
+  // Share of the controls that stay on their default, where there are 16 and more: with the smallest such
+  // number one.
+  double holdout = 1.0 / 16;
+  std::vector<std::string> devices;       // block devices whose read-ahead may be set; none named: all
+  Bytes advice_rate_per_second = 64_MiB;  // a quarter of what migration may move: nobody asked for it yet
+  std::string pcm;                        // "HOST:PORT" of an Intel PCM sensor server; empty: none is asked
+  std::string registers;                  // table of registers; empty: the one that came with tierd
+  // What the machine had, for whoever puts it back; gone with a reboot, as the settings are.
+  std::string journal = "/run/tierd/prefetch.journal";
+  bool operator==(const PrefetchConfig&) const = default;
+};
+
 struct ControlConfig {
   std::string socket = "/run/tierd/io.tierd.Control";  // where systemd's RuntimeDirectory=tierd puts it
-  std::string group = "tierd";  // its members see every row and may pause, resume and reload
+  std::string group = "tierd";  // its members see every row and may pause, resume, reload and arm prefetch
 };
 
 struct LogConfig {
@@ -102,6 +128,7 @@ struct Config {
   TiersConfig tiers;
   PolicyConfig policy;
   MigrationConfig migration;
+  PrefetchConfig prefetch;
   ControlConfig control;
   LogConfig log;
 };

@@ -9,162 +9,10 @@
 
 #include "core/forecast.h"
 #include "core/quantity.h"
+#include "tierd/config/values.h"
 
 namespace tier {
 namespace {
-
-using Apply = std::function<Result<void>(const Setting&, Config&)>;
-using Show = std::function<std::string(const Config&)>;
-
-tl::unexpected<Error> refuse(std::string problem, std::string fix) {
-  return fail(ErrorKind::kUsage, std::move(problem), std::move(fix));
-}
-
-// As TOML's basic string.
-std::string quote(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-std::string show_list(const std::vector<std::string>& list) {
-  std::vector<std::string> quoted;
-  quoted.reserve(list.size());
-  for (const auto& text : list) quoted.push_back(quote(text));
-  return fmt::format("[{}]", fmt::join(quoted, ", "));
-}
-std::string show_list(const std::vector<std::int64_t>& list) {
-  return fmt::format("[{}]", fmt::join(list, ", "));
-}
-
-// A number that TOML reads as a float again.
-std::string show_real(double value) {
-  std::string text = fmt::format("{}", value);
-  return text.find_first_of(".enf") == std::string::npos ? text + ".0" : text;
-}
-
-Result<std::string> text_of(const Setting& setting, const std::string& example) {
-  if (const auto* text = std::get_if<std::string>(&setting.value)) return *text;
-  return refuse("must be text in double quotes", "write it like \"" + example + "\"");
-}
-
-// One of a fixed set of words, in the order of the enum.
-template <typename Enum, std::size_t N>
-Result<Enum> choice_of(const Setting& setting, const std::array<Enum, N>& all) {
-  auto text = text_of(setting, to_string(all[0]));
-  if (!text) return tl::make_unexpected(text.error());
-  std::vector<std::string> names;
-  for (const Enum candidate : all) {
-    if (*text == to_string(candidate)) return candidate;
-    names.emplace_back(to_string(candidate));
-  }
-  const std::string nearest = nearest_name(*text, names);
-  return refuse(fmt::format("\"{}\" is not one of {}", *text, fmt::join(names, ", ")),
-                nearest.empty() ? "choose one of them" : fmt::format("did you mean \"{}\"?", nearest));
-}
-
-template <typename T>
-Result<void> within(T value, T low, T high, const std::string& shown, const std::string& low_shown,
-                    const std::string& high_shown) {
-  if (value >= low && value <= high) return {};
-  return refuse(fmt::format("{} is out of range", shown),
-                fmt::format("choose a value from {} to {}", low_shown, high_shown));
-}
-
-Result<double> real_of(const Setting& setting) {
-  if (const auto* real = std::get_if<double>(&setting.value)) return *real;
-  if (const auto* whole = std::get_if<std::int64_t>(&setting.value)) return static_cast<double>(*whole);
-  return refuse("must be a number", "write it without quotes, like 0.5");
-}
-
-Apply real(double& (*member)(Config&), double low, double high) {
-  return [=](const Setting& setting, Config& config) -> Result<void> {
-    return real_of(setting).and_then([&](double value) -> Result<void> {
-      member(config) = value;
-      return within(value, low, high, show_real(value), show_real(low), show_real(high));
-    });
-  };
-}
-
-Apply share(std::function<double&(Config&)> member, double low, double high) {
-  return [=](const Setting& setting, Config& config) -> Result<void> {
-    const auto* text = std::get_if<std::string>(&setting.value);
-    return (text ? parse_share(*text) : real_of(setting)).and_then([&](double value) -> Result<void> {
-      member(config) = value;
-      return within(value, low, high, show_real(value), show_real(low), show_real(high));
-    });
-  };
-}
-
-Apply whole(std::int64_t& (*member)(Config&), std::int64_t low, std::int64_t high) {
-  return [=](const Setting& setting, Config& config) -> Result<void> {
-    const auto* value = std::get_if<std::int64_t>(&setting.value);
-    if (!value) return refuse("must be a whole number", "write it without quotes, like 4");
-    member(config) = *value;
-    return within(*value, low, high, std::to_string(*value), std::to_string(low), std::to_string(high));
-  };
-}
-
-Apply duration(Nanoseconds& (*member)(Config&), Nanoseconds low, Nanoseconds high) {
-  return [=](const Setting& setting, Config& config) -> Result<void> {
-    return text_of(setting, show_duration(member(config)))
-        .and_then([](const std::string& text) { return parse_duration(text); })
-        .and_then([&](Nanoseconds value) -> Result<void> {
-          member(config) = value;
-          return within(value, low, high, show_duration(value), show_duration(low), show_duration(high));
-        });
-  };
-}
-
-Apply size(Bytes& (*member)(Config&), Bytes low, Bytes high, bool rate = false) {
-  return [=](const Setting& setting, Config& config) -> Result<void> {
-    const std::string suffix = rate ? "/s" : "";
-    return text_of(setting, show_size(member(config)) + suffix)
-        .and_then([&](const std::string& text) { return rate ? parse_rate(text) : parse_size(text); })
-        .and_then([&](Bytes value) -> Result<void> {
-          member(config) = value;
-          return within(value, low, high, show_size(value) + suffix, show_size(low) + suffix,
-                        show_size(high) + suffix);
-        });
-  };
-}
-
-Apply numbers(std::vector<std::int64_t>& (*member)(Config&), std::int64_t low, std::int64_t high) {
-  return [=](const Setting& setting, Config& config) -> Result<void> {
-    member(config).clear();
-    if (const auto* none = std::get_if<std::vector<std::string>>(&setting.value); none && none->empty())
-      return {};
-    const auto* list = std::get_if<std::vector<std::int64_t>>(&setting.value);
-    if (!list) return refuse("must be a list of whole numbers", "write it like [1, 2]");
-    for (const std::int64_t value : *list) {
-      auto checked =
-          within(value, low, high, std::to_string(value), std::to_string(low), std::to_string(high));
-      if (!checked) return checked;
-    }
-    member(config) = *list;
-    return {};
-  };
-}
-
-using TextCheck = Result<void> (*)(const std::string&);
-
-Apply texts(std::vector<std::string>& (*member)(Config&), TextCheck check) {
-  return [=](const Setting& setting, Config& config) -> Result<void> {
-    const auto* list = std::get_if<std::vector<std::string>>(&setting.value);
-    if (!list) return refuse("must be a list of texts", "write it like [\"redis-server\"]");
-    for (const std::string& text : *list)
-      if (auto checked = check(text); !checked) return checked;
-    member(config) = *list;
-    return {};
-  };
-}
 
 Result<void> check_executable(const std::string& name) {
   if (name.empty() || name.find('/') != std::string::npos)
@@ -179,6 +27,19 @@ Result<void> check_cgroup(const std::string& path) {
     return refuse(fmt::format("\"{}\" is not a path below the cgroup root", path),
                   "write it like \"system.slice/redis.service\"");
   return {};
+}
+
+// One of a fixed set of words, in the order of the enum.
+template <typename Enum, std::size_t N>
+Result<Enum> choice_of(const Setting& setting, const std::array<Enum, N>& all) {
+  auto text = text_of(setting, to_string(all[0]));
+  if (!text) return tl::make_unexpected(text.error());
+  std::vector<std::string> names;
+  for (const Enum candidate : all) {
+    if (*text == to_string(candidate)) return candidate;
+    names.emplace_back(to_string(candidate));
+  }
+  return check_word(*text, names).map([&] { return all[0]; });
 }
 
 // Applies and shows one enum member.
@@ -252,24 +113,9 @@ constexpr std::array<const char*, 5> kForecasters = {"last-value", "exponential-
 Result<void> apply_forecaster(const Setting& setting, Config& config) {
   auto text = text_of(setting, kForecasters[0]);
   if (!text) return tl::make_unexpected(text.error());
-  const std::vector<std::string> names(kForecasters.begin(), kForecasters.end());
-  if (std::find(names.begin(), names.end(), *text) == names.end()) {
-    const std::string nearest = nearest_name(*text, names);
-    return refuse(fmt::format("\"{}\" is not one of {}", *text, fmt::join(names, ", ")),
-                  nearest.empty() ? "choose one of them" : fmt::format("did you mean \"{}\"?", nearest));
-  }
+  if (auto known = check_word(*text, {kForecasters.begin(), kForecasters.end()}); !known) return known;
   config.policy.forecaster = *text;
   return {};
-}
-
-Result<void> apply_model(const Setting& setting, Config& config) {
-  return text_of(setting, config.policy.model).and_then([&](const std::string& path) -> Result<void> {
-    if (!path.empty() && (path.front() != '/' || path.find('\0') != std::string::npos))
-      return refuse(fmt::format("\"{}\" is not an absolute path", path),
-                    "start it with a slash, or leave it empty");
-    config.policy.model = path;
-    return {};
-  });
 }
 
 Result<void> apply_event_path(const Setting& setting, Config& config) {
@@ -301,14 +147,6 @@ Result<void> apply_group(const Setting& setting, Config& config) {
   });
 }
 
-// Member access and both directions for the plain kinds, written once per key. A member cannot stand in
-// parentheses after the dot.
-// NOLINTBEGIN(bugprone-macro-parentheses)
-#define TIER_MEMBER(member) \
-  [](Config & c) -> auto& { return c.member; }
-#define TIER_SHOW(expression) Show([](const Config& c) -> std::string { return expression; })
-// NOLINTEND(bugprone-macro-parentheses)
-
 void add_first_keys(std::vector<ConfigKey>& keys) {
   keys.push_back(choice<Mode, 2>("mode", TIER_MEMBER(mode), {Mode::kObserve, Mode::kAct}));
   keys.push_back({"interval",
@@ -319,11 +157,13 @@ void add_first_keys(std::vector<ConfigKey>& keys) {
   constexpr std::int64_t kMaxPid = 4'194'304;  // the kernel's PID_MAX_LIMIT on 64 bits
   keys.push_back(
       {"targets.pids", numbers(TIER_MEMBER(targets.pids), 1, kMaxPid), TIER_SHOW(show_list(c.targets.pids))});
-  keys.push_back({"targets.cgroups", texts(TIER_MEMBER(targets.cgroups), check_cgroup),
+  keys.push_back({"targets.cgroups",
+                  texts(TIER_MEMBER(targets.cgroups), check_cgroup, "system.slice/redis.service"),
                   TIER_SHOW(show_list(c.targets.cgroups))});
-  keys.push_back({"targets.executables", texts(TIER_MEMBER(targets.executables), check_executable),
+  keys.push_back({"targets.executables",
+                  texts(TIER_MEMBER(targets.executables), check_executable, "redis-server"),
                   TIER_SHOW(show_list(c.targets.executables))});
-  keys.push_back({"targets.exclude", texts(TIER_MEMBER(targets.exclude), check_executable),
+  keys.push_back({"targets.exclude", texts(TIER_MEMBER(targets.exclude), check_executable, "redis-server"),
                   TIER_SHOW(show_list(c.targets.exclude))});
 
   keys.push_back(choice<SourceChoice, 5>("sampling.source", TIER_MEMBER(sampling.source),
@@ -365,7 +205,8 @@ void add_acting_keys(std::vector<ConfigKey>& keys) {
                   duration(TIER_MEMBER(policy.cooldown), Nanoseconds{0}, Nanoseconds{3'600'000'000'000}),
                   TIER_SHOW(quote(show_duration(c.policy.cooldown)))});
   keys.push_back({"policy.forecaster", apply_forecaster, TIER_SHOW(quote(c.policy.forecaster))});
-  keys.push_back({"policy.model", apply_model, TIER_SHOW(quote(c.policy.model))});
+  keys.push_back({"policy.model", path(TIER_MEMBER(policy.model), Emptiness::kAllowed),
+                  TIER_SHOW(quote(c.policy.model))});
 
   keys.push_back({"policy.control_share", share(TIER_MEMBER(policy.control_share), 0, 0.5),
                   TIER_SHOW(show_real(c.policy.control_share))});
@@ -377,7 +218,9 @@ void add_acting_keys(std::vector<ConfigKey>& keys) {
                   TIER_SHOW(quote(show_size(c.migration.rate_per_second) + "/s"))});
   keys.push_back({"migration.batch", whole(TIER_MEMBER(migration.batch_pages), 1, 65536),
                   TIER_SHOW(std::to_string(c.migration.batch_pages))});
+}
 
+void add_outer_keys(std::vector<ConfigKey>& keys) {
   keys.push_back({"control.socket", apply_socket, TIER_SHOW(quote(c.control.socket))});
   keys.push_back({"control.group", apply_group, TIER_SHOW(quote(c.control.group))});
 
@@ -385,8 +228,6 @@ void add_acting_keys(std::vector<ConfigKey>& keys) {
       choice<LogLevel, 4>("log.level", TIER_MEMBER(log.level),
                           {LogLevel::kInfo, LogLevel::kDebug, LogLevel::kWarning, LogLevel::kError}));
 }
-#undef TIER_MEMBER
-#undef TIER_SHOW
 
 }  // namespace
 
@@ -396,6 +237,8 @@ const std::vector<ConfigKey>& config_keys() {
     add_first_keys(all);
     add_tier_keys(all);
     add_acting_keys(all);
+    add_prefetch_keys(all);
+    add_outer_keys(all);
     return all;
   }();
   return keys;

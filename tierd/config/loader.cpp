@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/quantity.h"
 #include "tierd/config/keys.h"
 
 namespace tier {
@@ -160,6 +161,14 @@ void check_together(LoadedConfig& loaded, std::vector<Error>& problems) {
          fmt::format("{}: policy.bytes_per_tick: less than one region ({} bytes), so nothing could ever move",
                      where("policy.bytes_per_tick"), config.region_size.value),
          "raise it to region_size or more"});
+  if (config.prefetch.lease < 2 * config.prefetch.interval)
+    problems.push_back(
+        {ErrorKind::kUsage,
+         fmt::format("{}: prefetch.lease: {} is less than two of prefetch.interval ({}), so a late decision "
+                     "would put everything back",
+                     where("prefetch.lease"), show_duration(config.prefetch.lease),
+                     show_duration(config.prefetch.interval)),
+         "raise lease or lower interval"});
   const TargetsConfig& targets = config.targets;
   if (targets.pids.empty() && targets.cgroups.empty() && targets.executables.empty())
     loaded.warnings.emplace_back(

@@ -52,6 +52,17 @@ horizon = 4
 bytes_per_tick = "64MiB"
 [migration]
 rate = "100MB/s"
+[prefetch]
+arm = ["readahead", "advice"]
+interval = "100ms"
+lease = "1s"
+transitions_per_minute = 60
+holdout = "50%"
+devices = ["nvme0n1", "cciss!c0d0"]
+advice_rate = "1MiB/s"
+pcm = "[::1]:9738"
+registers = "/etc/tierd/registers.toml"
+journal = "/run/other/journal"
 [control]
 socket = "/tmp/x"
 group = "wheel"
@@ -68,6 +79,17 @@ level = "debug"
   EXPECT_DOUBLE_EQ(config.policy.fast_limits.at("/system.slice/a.service"), 0.25);
   EXPECT_EQ(config.policy.horizon, 4);
   EXPECT_EQ(config.migration.rate_per_second, Bytes{100'000'000});
+  const PrefetchConfig prefetch{.arm = {"readahead", "advice"},
+                                .interval = Nanoseconds{100'000'000},
+                                .lease = Nanoseconds{1'000'000'000},
+                                .transitions_per_minute = 60,
+                                .holdout = 0.5,
+                                .devices = {"nvme0n1", "cciss!c0d0"},
+                                .advice_rate_per_second = 1_MiB,
+                                .pcm = "[::1]:9738",
+                                .registers = "/etc/tierd/registers.toml",
+                                .journal = "/run/other/journal"};
+  EXPECT_EQ(config.prefetch, prefetch);
   EXPECT_EQ(config.control.group, "wheel");
   EXPECT_EQ(config.log.level, LogLevel::kDebug);
   EXPECT_TRUE(loaded->warnings.empty());
@@ -145,6 +167,62 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
        }) {
     EXPECT_EQ(error_of(c.text), c.expected);
   }
+}
+
+TEST(ConfigCheck, RefusesBadPrefetchValuesWithTheFix) {
+  struct Case {
+    const char *text, *expected;
+  };
+  for (const Case& c : {
+           Case{"arm = \"hardware\"", "arm: must be a list of texts (fix: write it like [\"hardware\"])"},
+           Case{"arm = [\"readahed\"]",
+                "arm: \"readahed\" is not one of hardware, readahead, page-cluster, advice (fix: did you "
+                "mean \"readahead\"?)"},
+           Case{"arm = [\"all\"]",
+                "arm: \"all\" is not one of hardware, readahead, page-cluster, advice (fix: choose one of "
+                "them)"},
+           Case{"interval = \"99ms\"",
+                "interval: 99ms is out of range (fix: choose a value from 100ms to 1min)"},
+           Case{"lease = \"11min\"", "lease: 11min is out of range (fix: choose a value from 1s to 10min)"},
+           Case{"lease = \"1500ms\"",
+                "lease: 1500ms is less than two of prefetch.interval (1s), so a late decision would put "
+                "everything back (fix: raise lease or lower interval)"},
+           Case{"transitions_per_minute = 61",
+                "transitions_per_minute: 61 is out of range (fix: choose a value from 1 to 60)"},
+           Case{"holdout = 0.51", "holdout: 0.51 is out of range (fix: choose a value from 0.0 to 0.5)"},
+           Case{"holdout = nan", "holdout: nan is out of range (fix: choose a value from 0.0 to 0.5)"},
+           Case{"advice_rate = \"64MiB\"",
+                "advice_rate: \"64MiB\" is not a rate (fix: write it like \"200MiB/s\")"},
+           Case{"registers = \"registers.toml\"",
+                "registers: \"registers.toml\" is not an absolute path (fix: start it with a slash, or "
+                "leave it empty)"},
+           Case{"journal = \"\"", "journal: \"\" is not an absolute path (fix: start it with a slash)"},
+       }) {
+    EXPECT_EQ(error_of(std::string("[prefetch]\n") + c.text),
+              std::string("t.toml:2: prefetch.") + c.expected);
+  }
+}
+
+TEST(ConfigCheck, ALateIntervalIsNamedToo) {
+  EXPECT_EQ(
+      error_of("[prefetch]\ninterval = \"6s\""),
+      "default: prefetch.lease: 10s is less than two of prefetch.interval (6s), so a late decision would "
+      "put everything back (fix: raise lease or lower interval)");
+  EXPECT_EQ(error_of("[prefetch]\ninterval = \"5s\""), "accepted");
+}
+
+TEST(ConfigCheck, DevicesAreNamesAndServersHavePorts) {
+  for (const char* name : {"", "/dev/sda", "..", "a b", "a-name-that-is-longer-than-the-kernel-has"})
+    EXPECT_NE(error_of(std::string("[prefetch]\ndevices = [\"") + name + "\"]").find("is not a block device"),
+              std::string::npos)
+        << name;
+  for (const char* server : {"", "localhost:9738", "10.0.0.1:1", "[fe80::1]:65535"})
+    EXPECT_EQ(error_of(std::string("[prefetch]\npcm = \"") + server + "\""), "accepted") << server;
+  for (const char* server : {"localhost", ":9738", "localhost:", "localhost:0", "localhost:65536",
+                             "localhost:-1", "localhost:9738x", "http://localhost:9738", "::1:9738", "a b:1"})
+    EXPECT_EQ(error_of(std::string("[prefetch]\npcm = \"") + server + "\""),
+              std::string("t.toml:2: prefetch.pcm: \"") + server +
+                  "\" is not HOST:PORT (fix: write it like \"localhost:9738\", or leave it empty)");
 }
 
 TEST(ConfigCheck, ReportsAllProblemsAtOnce) {
