@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "core/result.h"
 #include "tierd/control/views.h"
@@ -38,6 +39,10 @@ struct ExplainQuery {
   std::uint64_t address = 0;
 };
 
+struct PrefetchExplainQuery {
+  std::string control;  // "core 3"
+};
+
 struct EventsQuery {
   std::uint64_t since = 0;     // sequence; 0 = all that is kept
   std::uint32_t limit = 1000;  // events per reply
@@ -45,8 +50,8 @@ struct EventsQuery {
 
 // All calls come from the event loop's thread, between ticks. Limits of heatmap and top count rows that the
 // caller may see (may_see in redact.h); the server removes by uid whatever a view carries beyond that. pause,
-// resume and reload are called for privileged callers only. Errors come back as Error (kinds map to tierctl's
-// exit codes).
+// resume, reload and the orders to prefetch are called for privileged callers only. Errors come back as Error
+// (kinds map to tierctl's exit codes).
 class ControlBackend {
  public:
   virtual ~ControlBackend() = default;
@@ -66,6 +71,17 @@ class ControlBackend {
   virtual Result<void> resume(const Caller&) = 0;  // idempotent
   // Reads the configuration again; all or nothing: on error the old one stays in force. Returns the new one.
   virtual Result<ConfigView> reload(const Caller&) = 0;
+
+  virtual Result<PrefetchView> prefetch(const Caller&) = 0;
+  // kFailed: no control has that name.
+  virtual Result<PrefetchExplainView> prefetch_explain(const Caller&, const PrefetchExplainQuery&) = 0;
+  // Tuning begins, of what prefetch.arm of the configuration allows; kUnsupported: it allows nothing. A dry
+  // run arms nothing, writes nothing, and tells what each setting of each control would write.
+  virtual Result<PrefetchWritesView> prefetch_arm(const Caller&, bool dry_run) = 0;
+  // Everything is put back and stays so until it is armed again. Idempotent.
+  virtual Result<PrefetchWritesView> prefetch_disarm(const Caller&) = 0;
+  // Everything is put back; where armed, tuning begins anew.
+  virtual Result<PrefetchWritesView> prefetch_restore(const Caller&) = 0;
 };
 
 }  // namespace tier

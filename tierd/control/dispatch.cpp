@@ -69,6 +69,14 @@ std::optional<std::uint64_t> number(const json& parameters, const char* name, st
   return value;
 }
 
+// The same for true and false, and false by default.
+std::optional<bool> truth(const json& parameters, const char* name) {
+  const auto field = parameters.find(name);
+  if (field == parameters.end() || field->is_null()) return false;
+  if (!field->is_boolean()) return std::nullopt;
+  return field->get<bool>();
+}
+
 template <typename View>
 json answer(Result<View> view, const Caller& caller) {
   if (!view) return to_error_reply(view.error());
@@ -155,11 +163,22 @@ json events(const Call& call) {
 }
 
 json snapshot(const Call& call) {
-  const auto held = call.parameters.find("held");
-  const bool given = held != call.parameters.end() && !held->is_null();
-  if (given && !held->is_boolean()) return invalid("held");
-  return answer(call.backend.snapshot(call.caller, {.since = 0, .held = given && held->get<bool>()}),
+  const auto held = truth(call.parameters, "held");
+  if (!held) return invalid("held");
+  return answer(call.backend.snapshot(call.caller, {.since = 0, .held = *held}), call.caller);
+}
+
+json prefetch_explain(const Call& call) {
+  const auto control = call.parameters.find("control");
+  if (control == call.parameters.end() || !control->is_string()) return invalid("control");
+  return answer(call.backend.prefetch_explain(call.caller, {.control = control->get<std::string>()}),
                 call.caller);
+}
+
+json prefetch_arm(const Call& call) {
+  const auto dry_run = truth(call.parameters, "dry_run");
+  if (!dry_run) return invalid("dry_run");
+  return answer(call.backend.prefetch_arm(call.caller, *dry_run), call.caller);
 }
 
 json info(const Call& call) {
@@ -188,7 +207,7 @@ struct Method {
 };
 
 // Every method there is; the interface description lists the same (a test compares).
-constexpr std::array<Method, 15> kMethods = {{
+constexpr std::array<Method, 20> kMethods = {{
     {"org.varlink.service.GetInfo", false, info},
     {"org.varlink.service.GetInterfaceDescription", false, describe},
     {"io.tierd.Control.Status", false,
@@ -210,6 +229,14 @@ constexpr std::array<Method, 15> kMethods = {{
      [](const Call& c) { return answer(c.backend.config_show(c.caller), c.caller); }},
     {"io.tierd.Control.Reload", true,
      [](const Call& c) { return answer(c.backend.reload(c.caller), c.caller); }},
+    {"io.tierd.Control.Prefetch", false,
+     [](const Call& c) { return answer(c.backend.prefetch(c.caller), c.caller); }},
+    {"io.tierd.Control.PrefetchExplain", false, prefetch_explain},
+    {"io.tierd.Control.PrefetchArm", true, prefetch_arm},
+    {"io.tierd.Control.PrefetchDisarm", true,
+     [](const Call& c) { return answer(c.backend.prefetch_disarm(c.caller), c.caller); }},
+    {"io.tierd.Control.PrefetchRestore", true,
+     [](const Call& c) { return answer(c.backend.prefetch_restore(c.caller), c.caller); }},
 }};
 
 json unknown_method(const std::string& name) {

@@ -60,6 +60,42 @@ TEST_F(Dispatch, OnlyThePrivilegedControl) {
   EXPECT_EQ(backend_.control_calls.size(), 1u);
 }
 
+TEST_F(Dispatch, OnlyThePrivilegedOrderPrefetch) {
+  for (const char* method : {"PrefetchArm", "PrefetchDisarm", "PrefetchRestore"}) {
+    for (const bool dry_run : {true, false})
+      EXPECT_EQ(ask(kUser, std::string("io.tierd.Control.") + method, {{"dry_run", dry_run}}).at("error"),
+                kErrorPermission)
+          << method;
+    EXPECT_TRUE(backend_.control_calls.empty());
+  }
+  EXPECT_EQ(ask(kRoot, "io.tierd.Control.PrefetchDisarm").at("parameters").at("state"), "disarmed");
+  const json dry = ask(kRoot, "io.tierd.Control.PrefetchArm", {{"dry_run", true}}).at("parameters");
+  EXPECT_EQ(dry.at("dry_run"), true);
+  EXPECT_EQ(dry.at("state"), "disarmed");
+  EXPECT_EQ(ask(kRoot, "io.tierd.Control.PrefetchArm").at("parameters").at("state"), "armed");
+  EXPECT_EQ(backend_.prefetch_state, "armed");
+}
+
+TEST_F(Dispatch, UsersSeeSettingsButNotWhatProgramsDo) {
+  const json mine = ask(kUser, "io.tierd.Control.Prefetch").at("parameters");
+  EXPECT_TRUE(mine.at("progress").is_null());
+  EXPECT_EQ(mine.at("controls").at(0).at("setting"), "l2-off");
+  EXPECT_EQ(mine.at("controls").at(0).at("context"), "");
+  const json all = ask(kRoot, "io.tierd.Control.Prefetch").at("parameters");
+  EXPECT_EQ(all.at("controls").at(0).at("context"), "random, slow tier busy");
+  const json explained =
+      ask(kUser, "io.tierd.Control.PrefetchExplain", {{"control", "core 3"}}).at("parameters");
+  EXPECT_EQ(explained.at("control").at("context"), "");
+  EXPECT_EQ(explained.at("decisions").at(0).at("to"), "l2-off");
+}
+
+TEST_F(Dispatch, AControlThatIsNotThereIsAFailure) {
+  const Error error =
+      from_error_reply(ask(kRoot, "io.tierd.Control.PrefetchExplain", {{"control", "core 99"}}));
+  EXPECT_EQ(error.kind, ErrorKind::kFailed);
+  EXPECT_EQ(error.text(), "no control is called \"core 99\" (fix: `tierctl prefetch status` lists them)");
+}
+
 TEST_F(Dispatch, OneWayCallsAreDoneButNotAnswered) {
   const Outcome outcome =
       dispatch(backend_, kRoot, {"0.1.0"}, R"({"method": "io.tierd.Control.Pause", "oneway": true})");
@@ -108,6 +144,10 @@ TEST_F(Dispatch, RefusesParametersOfTheWrongKind) {
   EXPECT_EQ(wrong("Top", {{"limit", true}}), "limit");
   EXPECT_EQ(wrong("Events", {{"since", "x"}}), "since");
   EXPECT_EQ(wrong("Snapshot", {{"held", 1}}), "held");
+  EXPECT_EQ(wrong("PrefetchExplain", json::object()), "control");
+  EXPECT_EQ(wrong("PrefetchExplain", {{"control", 3}}), "control");
+  EXPECT_EQ(wrong("PrefetchArm", {{"dry_run", "yes"}}), "dry_run");
+  EXPECT_EQ(wrong("PrefetchArm", {{"dry_run", 1}}), "dry_run");
   EXPECT_EQ(wrong("Top", json::array({1})), "parameters");
 }
 
@@ -211,6 +251,8 @@ TEST_F(Dispatch, SurvivesNoise) {
       R"({"method":"io.tierd.Control.Heatmap","parameters":{"pid":4100,"max_rows":16,"max_ticks":8},"more":true})",
       R"({"method":"io.tierd.Control.Events","parameters":{"since":1,"limit":2},"more":true})",
       R"({"method":"io.tierd.Control.Snapshot","parameters":{"held":true}})",
+      R"({"method":"io.tierd.Control.PrefetchExplain","parameters":{"control":"core 3"}})",
+      R"({"method":"io.tierd.Control.PrefetchArm","parameters":{"dry_run":true}})",
       R"({"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"io.tierd.Control"}})"};
   for (int round = 0; round < 20'000; ++round) {
     std::string message = seeds[random() % seeds.size()];

@@ -27,13 +27,20 @@ class FakeBackend : public ControlBackend {
   Result<void> pause(const Caller&) override;
   Result<void> resume(const Caller&) override;
   Result<ConfigView> reload(const Caller&) override;
+  Result<PrefetchView> prefetch(const Caller&) override;
+  Result<PrefetchExplainView> prefetch_explain(const Caller&, const PrefetchExplainQuery&) override;
+  Result<PrefetchWritesView> prefetch_arm(const Caller&, bool dry_run) override;
+  Result<PrefetchWritesView> prefetch_disarm(const Caller&) override;
+  Result<PrefetchWritesView> prefetch_restore(const Caller&) override;
 
   void add_event(const std::string& kind, std::int32_t pid, std::int64_t uid, const std::string& message);
 
   bool paused = false;
   std::uint64_t tick = 100;           // of the snapshot; a test that counts it up publishes it
   bool nobody_is_there = false;       // in snapshots
-  std::vector<Caller> control_calls;  // pause, resume, reload
+  std::vector<Caller> control_calls;  // pause, resume, reload, orders to prefetch
+  std::string prefetch_state = "armed";
+  bool restore_fails = false;  // of one knob of two
   Result<ConfigView> reload_answer = ConfigView{};
 
  private:

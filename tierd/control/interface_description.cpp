@@ -89,6 +89,29 @@ type Event (
 
 type ConfigValue (key: string, value: string, origin: string)
 
+type PrefetchMeter (name: string, used: bool, reason: string)
+
+type PrefetchSignal (name: string, per_second: ?float, refused: int)
+
+# One prefetch setting that is tuned as one. gain: of the setting against the default, share of the progress, 95 %.
+type PrefetchControl (
+  name: string, actuator: string, scope: string, setting: string, settings: []string, context: string, reason: string,
+  gain: ?float, gain_low: ?float, gain_high: ?float, transitions: int
+)
+
+type PrefetchRefusal (name: string, reason: string)
+
+type PrefetchAdvice (
+  armed: bool, ranges: int, advised_bytes: int, used_bytes: int, judged_bytes: int, useful_share: ?float, state: string
+)
+
+type PrefetchWrite (knob: string, control: string, setting: string, before: string, after: string, fate: string)
+
+# What is known of one setting of a control in its present context.
+type PrefetchChoice (setting: string, gain: ?float, gain_low: ?float, gain_high: ?float, evidence: float)
+
+type PrefetchDecision (tick: int, from: string, to: string, reason: string)
+
 # The daemon at a glance.
 method Status() -> (
   schema: string, version: string, mode: string, paused: bool, uptime_seconds: float, ticks: int,
@@ -149,6 +172,35 @@ method ConfigShow() -> (schema: string, files: []string, values: []ConfigValue, 
 
 # Reads the configuration again, all or nothing. Root and the control group only.
 method Reload() -> (schema: string, files: []string, values: []ConfigValue, toml: string)
+
+# Prefetch control: what is set, why, and what tells what it is worth.
+method Prefetch() -> (
+  schema: string, state: string, armed: []string, note: string, journal: string, decisions: int, undecided: int,
+  writes: int, transitions: int, progress: ?float, progress_signal: string, controls: []PrefetchControl,
+  refused: []PrefetchRefusal, meters: []PrefetchMeter, signals: []PrefetchSignal, advice: PrefetchAdvice
+)
+
+# One control: what is known of each of its settings, and what was decided and written last.
+method PrefetchExplain(control: string) -> (
+  schema: string, control: PrefetchControl, arms: []PrefetchChoice, decisions: []PrefetchDecision,
+  writes: []PrefetchWrite
+)
+
+# Tuning begins, of what the configuration allows; a dry run tells what could be written, and writes nothing. Root and
+# the control group only, as the next two.
+method PrefetchArm(dry_run: ?bool) -> (
+  schema: string, state: string, dry_run: bool, writes: []PrefetchWrite, refused: []PrefetchRefusal
+)
+
+# Everything is put back and stays so until it is armed again.
+method PrefetchDisarm() -> (
+  schema: string, state: string, dry_run: bool, writes: []PrefetchWrite, refused: []PrefetchRefusal
+)
+
+# Everything is put back; where armed, tuning begins anew.
+method PrefetchRestore() -> (
+  schema: string, state: string, dry_run: bool, writes: []PrefetchWrite, refused: []PrefetchRefusal
+)
 
 # kind is one of failed, usage, not-running, permission, unsupported, differs.
 error Failed (kind: string, message: string, fix: string)

@@ -103,13 +103,15 @@ void check_object(const Description& all, const Fields& fields, const json& valu
 
 TEST(InterfaceDescription, MatchesWhatEveryMethodReturns) {
   const Description all = parse_description();
-  ASSERT_EQ(all.outputs.size(), 13u);
-  ASSERT_EQ(all.types.size(), 25u);
+  ASSERT_EQ(all.outputs.size(), 18u);
+  ASSERT_EQ(all.types.size(), 33u);
   FakeBackend backend;
   const Caller root{.privileged = true};
   for (const auto& [method, fields] : all.outputs) {
     json parameters = json::object();
     if (method == "Explain") parameters = {{"pid", 4100}, {"address", 4096}};
+    if (method == "PrefetchExplain") parameters = {{"control", "core 3"}};
+    if (method == "PrefetchArm") parameters = {{"dry_run", true}};
     if (method == "Snapshot") parameters = {{"held", true}};
     const Outcome outcome =
         dispatch(backend, root, {"0.1.0"},

@@ -10,6 +10,11 @@ std::uint64_t drop_foreign(std::vector<Row>& rows, const Caller& caller) {
   return std::erase_if(rows, [&](const Row& row) { return row.uid == kNobody || !may_see(caller, row.uid); });
 }
 
+void drop_patterns(PrefetchControlView& control) {
+  control.context.clear();
+  control.reason.clear();
+}
+
 }  // namespace
 
 bool may_see(const Caller& caller, std::int64_t owner) {
@@ -37,6 +42,19 @@ void redact(EventsView& view, const Caller& caller) {
     // An event about a process without a known owner is nobody's to see.
     return !may_see(caller, event.uid) || (!caller.privileged && event.uid == kNobody && event.pid != 0);
   });
+}
+
+void redact(PrefetchView& view, const Caller& caller) {
+  if (caller.privileged) return;
+  view.progress.reset();
+  for (PrefetchSignalView& signal : view.signals) signal.per_second.reset();
+  for (PrefetchControlView& control : view.controls) drop_patterns(control);
+}
+
+void redact(PrefetchExplainView& view, const Caller& caller) {
+  if (caller.privileged) return;
+  drop_patterns(view.control);
+  for (PrefetchDecisionView& decision : view.decisions) decision.reason.clear();
 }
 
 Result<void> check_owner(const ExplainView& view, const Caller& caller) {

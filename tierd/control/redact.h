@@ -14,10 +14,15 @@ void redact(TopView&, const Caller&);
 void redact(HeatmapView&, const Caller&);
 void redact(SnapshotView&, const Caller&);
 void redact(EventsView&, const Caller&);
+// Settings, gains and writes are the node's; counters and access patterns tell what other users' programs do
+// (the kernel gives the first to the privileged alone: perf_event_paranoid).
+void redact(PrefetchView&, const Caller&);
+void redact(PrefetchExplainView&, const Caller&);
 inline void redact(DoctorView&, const Caller&) {}
 inline void redact(NodesView&, const Caller&) {}
 inline void redact(ForecastView&, const Caller&) {}
 inline void redact(ConfigView&, const Caller&) {}
+inline void redact(PrefetchWritesView&, const Caller&) {}
 
 // For one process as a whole: kPermission when it belongs to somebody else.
 Result<void> check_owner(const ExplainView&, const Caller&);

@@ -54,6 +54,31 @@ TEST(Redact, OthersSeeTheirOwnRowsAndHowManyAreHidden) {
   EXPECT_TRUE(status.last_error.empty());
 }
 
+TEST(Redact, CountersAndPatternsOfPrefetchAreForThePrivileged) {
+  FakeBackend backend(1000);
+  auto view = *backend.prefetch(kMember);
+  redact(view, kMember);
+  EXPECT_TRUE(view.progress);
+  EXPECT_TRUE(view.signals.at(0).per_second);
+  EXPECT_FALSE(view.controls.at(0).context.empty());
+
+  redact(view, kUser);
+  EXPECT_FALSE(view.progress);
+  for (const PrefetchSignalView& signal : view.signals) EXPECT_FALSE(signal.per_second) << signal.name;
+  EXPECT_EQ(view.controls.size(), 3u);
+  for (const PrefetchControlView& control : view.controls) {
+    EXPECT_TRUE(control.context.empty() && control.reason.empty()) << control.name;
+    EXPECT_FALSE(control.setting.empty()) << control.name;
+  }
+  EXPECT_EQ(view.refused.size(), 68u);
+
+  auto explained = *backend.prefetch_explain(kUser, {.control = "core 3"});
+  redact(explained, kUser);
+  EXPECT_TRUE(explained.control.context.empty() && explained.control.reason.empty());
+  for (const PrefetchDecisionView& decision : explained.decisions) EXPECT_TRUE(decision.reason.empty());
+  EXPECT_EQ(explained.arms.size(), 4u);
+}
+
 TEST(Redact, RowsWithoutAnOwnerAreNotShownToUsers) {
   TopView top;
   top.rows.emplace_back().pid = 1;

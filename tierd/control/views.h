@@ -328,7 +328,7 @@ struct Event {
   std::int64_t time_unix_ns = 0;  // wall clock
   std::uint64_t tick = 0;
   std::string kind;  // "promoted" "demoted" "failed" "target-added" "target-gone" "mode" "paused" "resumed"
-                     // "reloaded" "error" "rival" "forecaster"
+                     // "reloaded" "error" "rival" "forecaster" "prefetch"
   std::int32_t pid = 0;            // 0 when about no process
   std::int64_t uid = kNobody;      // owner of that process
   std::string actor;               // who asked for it: "uid 0 pid 12"; empty when tierd decided
@@ -366,9 +366,10 @@ struct PrefetchMeterView {
 };
 
 struct PrefetchSignalView {
-  std::string name;                  // of platform/api/meter.h
-  std::optional<double> per_second;  // over the last interval, all units together; null: no sound reading
-  std::uint64_t refused = 0;         // readings that were stale, went backwards or were multiplexed
+  std::string name;  // of platform/api/meter.h
+  // Over the last interval, all units together; null: no sound reading, or a caller without privilege.
+  std::optional<double> per_second;
+  std::uint64_t refused = 0;  // readings that were stale, went backwards or were multiplexed
 };
 
 // One prefetch setting that is tuned as one.
@@ -378,8 +379,8 @@ struct PrefetchControlView {
   std::string scope;                  // "core", "module", "device", "system"
   std::string setting;                // in force; "default" is what was found
   std::vector<std::string> settings;  // all, the default first
-  std::string context;                // "sequential, slow tier busy", …
-  std::string reason;                 // one sentence: why this setting
+  std::string context;  // "sequential, slow tier busy", …; hidden from callers without privilege
+  std::string reason;   // one sentence: why this setting; likewise
   std::optional<double> gain, gain_low,
       gain_high;  // of the setting against the default, share of the progress; 95 %
   std::uint64_t transitions = 0;
@@ -406,7 +407,8 @@ struct PrefetchView {
   std::string journal;             // file
   std::uint64_t decisions = 0, undecided = 0;  // intervals with and without a sound reading
   std::uint64_t writes = 0, transitions = 0;
-  std::optional<double> progress;  // of the node, in its signal's unit per second
+  // Work of the node's programs; in its signal's unit per second. Hidden from callers without privilege.
+  std::optional<double> progress;
   std::string progress_signal;
   std::vector<PrefetchControlView> controls;
   std::vector<PrefetchRefusalView> refused;  // what is not tuned, and why
@@ -426,7 +428,7 @@ struct PrefetchWriteView {
 // What arm, disarm and restore did, or would do.
 struct PrefetchWritesView {
   std::string schema = "io.tierd.prefetch-writes/1";
-  std::string state;  // afterwards
+  std::string state;  // of PrefetchView, afterwards
   bool dry_run = false;
   std::vector<PrefetchWriteView> writes;
   std::vector<PrefetchRefusalView> refused;
@@ -441,7 +443,8 @@ struct PrefetchArmView {
 
 struct PrefetchDecisionView {
   std::uint64_t tick = 0;
-  std::string from, to, reason;
+  std::string from, to;
+  std::string reason;  // hidden from callers without privilege
 };
 
 struct PrefetchExplainView {

@@ -79,6 +79,19 @@ TIER_VIEW(Event, sequence, time_unix_ns, tick, kind, pid, uid, actor, message, r
 TIER_VIEW(EventsView, schema, events, next)
 TIER_VIEW(ConfigValueView, key, value, origin)
 TIER_VIEW(ConfigView, schema, files, values, toml)
+TIER_VIEW(PrefetchMeterView, name, used, reason)
+TIER_VIEW(PrefetchSignalView, name, per_second, refused)
+TIER_VIEW(PrefetchControlView, name, actuator, scope, setting, settings, context, reason, gain, gain_low,
+          gain_high, transitions)
+TIER_VIEW(PrefetchRefusalView, name, reason)
+TIER_VIEW(PrefetchAdviceView, armed, ranges, advised_bytes, used_bytes, judged_bytes, useful_share, state)
+TIER_VIEW(PrefetchView, schema, state, armed, note, journal, decisions, undecided, writes, transitions,
+          progress, progress_signal, controls, refused, meters, signals, advice)
+TIER_VIEW(PrefetchWriteView, knob, control, setting, before, after, fate)
+TIER_VIEW(PrefetchWritesView, schema, state, dry_run, writes, refused)
+TIER_VIEW(PrefetchArmView, setting, gain, gain_low, gain_high, evidence)
+TIER_VIEW(PrefetchDecisionView, tick, from, to, reason)
+TIER_VIEW(PrefetchExplainView, schema, control, arms, decisions, writes)
 #undef TIER_VIEW
 
 // One line, or indented. Process names are bytes: what is not UTF-8 is replaced, never thrown upon.

@@ -29,6 +29,9 @@ TEST(ViewsJson, EveryViewSurvivesTheRoundTrip) {
   expect_round_trip(*backend.explain(root, {.pid = 4100, .address = 0x7f0000000000}));
   expect_round_trip(*backend.events(root, {}));
   expect_round_trip(*backend.config_show(root));
+  expect_round_trip(*backend.prefetch(root));
+  expect_round_trip(*backend.prefetch_explain(root, {.control = "core 3"}));
+  expect_round_trip(*backend.prefetch_arm(root, /*dry_run=*/true));
 }
 
 TEST(ViewsJson, MissingFactsAreNullAndErrorsKeepTheirName) {
