@@ -18,6 +18,8 @@ enum class WeightMeaning : std::uint8_t {
   kAccesses,  // number of accesses it stands for (frequency, no stall information)
 };
 
+inline constexpr std::uint32_t kNoCpu = UINT32_MAX;
+
 struct AccessSample {
   TargetId target;
   Tid tid;
@@ -28,6 +30,7 @@ struct AccessSample {
   double weight = 0;   // seconds or accesses, see meaning
   Nanoseconds time{};  // monotonic
   SourceKind source = SourceKind::kStall;
+  std::uint32_t cpu = kNoCpu;  // that ran the thread, as the kernel numbers them; kNoCpu when not known
 };
 
 // Every event is accounted for: taken = delivered + undecoded + foreign; lost never reached user space.

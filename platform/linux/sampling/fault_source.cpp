@@ -88,6 +88,7 @@ void FaultSource::Impl::handle(std::span<const std::byte> event) {
   sample.weight = 1;
   sample.time = Nanoseconds(static_cast<std::int64_t>(fault->header.time_ns));
   sample.source = SourceKind::kFault;
+  sample.cpu = fault->header.cpu;
   batch_.samples.push_back(sample);
 }
 

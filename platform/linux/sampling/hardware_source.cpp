@@ -169,6 +169,7 @@ void HardwareSource::Impl::handle(std::span<const std::byte> event) {
                                 : stands_for;
   sample.time = Nanoseconds(static_cast<std::int64_t>(header.time_ns));
   sample.source = SourceKind::kHardware;
+  sample.cpu = header.cpu;
   batch_.samples.push_back(sample);
 }
 

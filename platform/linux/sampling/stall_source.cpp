@@ -257,6 +257,7 @@ void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
   sample.weight = weight_of(*raw.sample, picked->direct);
   sample.time = Nanoseconds(static_cast<std::int64_t>(header.time_ns));
   sample.source = SourceKind::kStall;
+  sample.cpu = header.cpu;
   batch_.samples.push_back(sample);
 }
 

@@ -1,0 +1,151 @@
+#include "prefetch/patterns/access_patterns.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tier {
+namespace {
+
+constexpr double kNominalWait = 100e-9;     // seconds of a counted access: a load from DRAM
+constexpr std::uint32_t kMostCpus = 8192;   // NR_CPUS of the largest kernels; a larger number is wrong
+constexpr Address kUserSpace = 1ULL << 52;  // differences, times 1024, stay within 63 bits
+constexpr double kLeastKnown = 0.25;        // of what is waited, for a verdict on all of it
+constexpr double kForgotten = 1e-9;         // seconds
+
+std::size_t index(AccessPattern pattern) { return static_cast<std::size_t>(pattern); }
+
+}  // namespace
+
+AccessPatterns::AccessPatterns(PatternSettings settings) : settings_(settings) {
+  settings_.instructions = std::max<std::size_t>(settings_.instructions, 1);
+  instructions_.reserve(settings_.instructions);
+}
+
+void AccessPatterns::add(const AccessSample& sample) {
+  const bool of_loads = sample.source == SourceKind::kStall || sample.source == SourceKind::kHardware;
+  if (!of_loads || sample.ip == 0 || sample.time.count() <= 0 || sample.address >= kUserSpace) return;
+  const double waited =
+      sample.meaning == WeightMeaning::kStall ? sample.weight : sample.weight * kNominalWait;
+  if (!(waited > 0) || !std::isfinite(waited)) return;
+  const std::size_t place = place_of(sample, waited);
+  waited_[{place, sample.cpu < kMostCpus ? sample.cpu : kNoCpu}] += waited;
+  step(instructions_[place], sample);
+}
+
+// Space-saving (Metwally, Agrawal, El Abbadi 2005): who is new takes the place of the least, and its weight,
+// so that what is hot stays and what might be hot has its chance.
+std::size_t AccessPatterns::place_of(const AccessSample& sample, double waited) {
+  const auto known = places_.find({sample.target, sample.ip});
+  if (known != places_.end()) {
+    instructions_[known->second].waited += waited;
+    return known->second;
+  }
+  std::size_t place = instructions_.size();
+  double inherited = 0;
+  if (place < settings_.instructions) {
+    instructions_.emplace_back();
+  } else {
+    const auto least = std::min_element(instructions_.begin(), instructions_.end(),
+                                        [](const auto& a, const auto& b) { return a.waited < b.waited; });
+    place = static_cast<std::size_t>(least - instructions_.begin());
+    settle(place);
+    places_.erase({least->target, least->ip});
+    inherited = least->waited;
+    *least = {};
+  }
+  Instruction& fresh = instructions_[place];
+  fresh.target = sample.target;
+  fresh.ip = sample.ip;
+  fresh.waited = inherited + waited;
+  places_[{sample.target, sample.ip}] = place;
+  return place;
+}
+
+void AccessPatterns::step(Instruction& of, const AccessSample& sample) const {
+  Last* last = &of.last.front();
+  for (Last& each : of.last) {
+    if (each.tid == sample.tid && each.time.count() > 0) {
+      last = &each;
+      break;
+    }
+    if (each.time < last->time) last = &each;
+  }
+  const Nanoseconds time = sample.time - last->time;
+  const bool follows = last->tid == sample.tid && last->time.count() > 0 && time.count() > 0;
+  if (follows && time <= settings_.longest_step) {
+    of.steps[of.steps_seen++ % kSteps] = {static_cast<std::int64_t>(sample.address - last->address), time};
+    of.fresh = true;
+  }
+  *last = {sample.tid, sample.address, sample.time};
+}
+
+// What was waited at this place goes to its CPUs, by the pattern that is known of it now.
+void AccessPatterns::settle(std::size_t place) {
+  const auto first = waited_.lower_bound({place, 0});
+  auto last = first;
+  for (; last != waited_.end() && last->first.first == place; ++last)
+    by_cpu_[last->first.second][index(instructions_[place].pattern)] += last->second;
+  waited_.erase(first, last);
+}
+
+void AccessPatterns::close() {
+  for (auto it = by_cpu_.begin(); it != by_cpu_.end();) {
+    double all = 0;
+    for (double& weight : it->second) all += weight *= settings_.keep;
+    it = all < kForgotten ? by_cpu_.erase(it) : std::next(it);
+  }
+  for (std::size_t place = 0; place < instructions_.size(); ++place) {
+    Instruction& each = instructions_[place];
+    if (each.fresh)
+      each.pattern = pattern_of(std::span(each.steps).first(std::min<std::size_t>(each.steps_seen, kSteps)));
+    each.fresh = false;
+    settle(place);
+    each.waited *= settings_.keep;
+  }
+}
+
+void AccessPatterns::forget(TargetId target) {
+  for (std::size_t place = 0; place < instructions_.size(); ++place) settle(place);
+  std::erase_if(instructions_, [&](const Instruction& each) { return each.target == target; });
+  places_.clear();
+  for (std::size_t place = 0; place < instructions_.size(); ++place)
+    places_[{instructions_[place].target, instructions_[place].ip}] = place;
+}
+
+AccessPattern AccessPatterns::pattern(std::span<const std::uint32_t> cpus) const {
+  Weights sum{};
+  const auto take = [&](const Weights& of) {
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += of[i];
+  };
+  if (cpus.empty())
+    for (const auto& [cpu, weights] : by_cpu_) take(weights);
+  for (const std::uint32_t cpu : cpus)
+    if (const auto found = by_cpu_.find(cpu); found != by_cpu_.end()) take(found->second);
+  double known = 0;
+  AccessPattern most = AccessPattern::kUnknown;
+  for (const auto each : {AccessPattern::kSequential, AccessPattern::kStrided, AccessPattern::kRandom}) {
+    known += sum[index(each)];
+    if (most == AccessPattern::kUnknown || sum[index(each)] > sum[index(most)]) most = each;
+  }
+  const double unknown = sum[index(AccessPattern::kUnknown)];
+  const bool told = known > 0 && known >= kLeastKnown * (known + unknown) && 2 * sum[index(most)] >= known;
+  return told ? most : AccessPattern::kUnknown;
+}
+
+std::vector<InstructionPattern> AccessPatterns::instructions() const {
+  std::vector<InstructionPattern> out;
+  for (const Instruction& each : instructions_)
+    out.push_back({each.target, each.ip, each.pattern, each.waited});
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.waited > b.waited; });
+  return out;
+}
+
+std::size_t AccessPatterns::bytes_used() const {
+  constexpr std::size_t kTreeNode = 4 * sizeof(void*);  // of a node's own, in the usual library
+  return instructions_.capacity() * sizeof(Instruction) +
+         places_.size() * (sizeof(decltype(places_)::value_type) + kTreeNode) +
+         waited_.size() * (sizeof(decltype(waited_)::value_type) + kTreeNode) +
+         by_cpu_.size() * (sizeof(decltype(by_cpu_)::value_type) + kTreeNode);
+}
+
+}  // namespace tier
