@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -24,6 +25,8 @@ class FakeKnobs final : public Knobs {
     const auto it = values.find(shared(knob));
     if (offline.contains(knob.unit) || it == values.end() || faulty.contains(knob.index))
       return fail(ErrorKind::kUnsupported, "nobody writes " + to_string(knob));
+    if (writes_left == 0U) return fail(ErrorKind::kUnsupported, "no further write is taken");
+    if (writes_left) --*writes_left;
     it->second = (it->second & stuck) | (value & ~stuck);
     writes.push_back(knob);
     return {};
@@ -33,6 +36,7 @@ class FakeKnobs final : public Knobs {
   std::map<Knob, std::uint64_t, KnobOrder> values;  // by core
   std::set<std::uint32_t> offline, faulty;          // units; indices
   std::uint64_t stuck = 0, moving = 0;              // bits
+  std::optional<unsigned> writes_left;              // then none is taken
   std::vector<Knob> writes;
 
  private:

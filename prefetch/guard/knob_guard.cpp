@@ -108,6 +108,8 @@ Result<void> KnobGuard::write(State& state, std::uint64_t before, std::uint64_t 
   }
   // Whatever took of it is taken back; the knob is not for us.
   const std::uint64_t original = (before & ~which.mask) | (state.original & which.mask);
+  // The write back is announced as every other: bits that took in part are neither `before` nor `after`.
+  if (written && back) (void)journal_.append(entry_of(kTierIntent, which, state.original, *back, original));
   const auto undone = knobs_.write(which.knob, original).and_then([&] { return knobs_.read(which.knob); });
   if (undone) {
     const bool held = (*undone & which.mask) == (original & which.mask);

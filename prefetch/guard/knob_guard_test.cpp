@@ -198,6 +198,22 @@ TEST_F(KnobGuardTest, AnUndoneWriteIsNotedAsSuchOnlyWhereItHeld) {
   EXPECT_EQ(knobs_.at(kKnob), kFound);
 }
 
+// As a kill between a write that took in part and its undoing leaves it.
+TEST_F(KnobGuardTest, AWriteThatTookInPartIsPutBackByTheNextProcess) {
+  constexpr std::uint64_t kPart = (kFound & ~0x2FULL) | 0xD;
+  const auto guard = this->guard();
+  knobs_.stuck = 0x2;
+  knobs_.writes_left = 1;
+  EXPECT_FALSE(guard->set(kWhich, 0xF));
+  EXPECT_EQ(knobs_.at(kKnob), kPart);
+  knobs_.writes_left.reset();
+  KnobGuard next(knobs_, journal(), 10s);
+  const auto report = next.begin(0s);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->summary.restored, 1U);
+  EXPECT_EQ(knobs_.at(kKnob), kFound);
+}
+
 TEST_F(KnobGuardTest, WhatWasLeftOnACpuThatCameBackIsNotReplayed) {
   const auto guard = this->guard();
   ASSERT_TRUE(guard->set(kWhich, 0xF));

@@ -2,10 +2,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <map>
+#include <random>
 #include <vector>
 
+#include "prefetch/journal/journal_latest.h"
 #include "prefetch/journal/journal_restore.h"
 #include "prefetch/journal/knob_journal.h"
 
@@ -122,6 +125,92 @@ TEST_F(JournalTest, GoesOnAfterACutRecord) {
   const TierRestoreSummary summary = restore();
   EXPECT_EQ(summary.damaged, 0U);
   EXPECT_EQ(summary.restored, 1U);
+}
+
+// Forty knobs, thousands of writes: what is put back is the same whether the journal was rewritten or not.
+TEST_F(JournalTest, StaysBoundedAndForgetsNothing) {
+  constexpr std::uint32_t kKnobs = 40;
+  constexpr JournalLimit kLimit{64, 4};
+  const fs::path all_path = path_.string() + ".all";
+  auto journal = KnobJournal::open(path_, kBoot, kLimit), all = KnobJournal::open(all_path, kBoot);
+  ASSERT_TRUE(journal && all);
+  std::mt19937 random(1);
+  std::vector<std::uint64_t> now(kKnobs), first(kKnobs);
+  for (auto& value : first) value = random();
+  now = first;
+  std::size_t rewritten = 0, before = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const std::uint32_t unit = random() % kKnobs;
+    const std::uint64_t after = random();
+    const JournalEntry entry{
+        kTierIntent, {kTierKnobRegister, unit, 1}, kTierNoUnit, ~0ULL, first[unit], now[unit], after};
+    ASSERT_TRUE(journal->append(entry) && all->append(entry));
+    now[unit] = after;
+    const std::size_t records = fs::file_size(path_) / sizeof(TierJournalRecord);
+    ASSERT_LE(records, 4 * kKnobs);
+    rewritten += records < before ? 1 : 0, before = records;
+    if (i % 500 != 499) continue;
+    for (const fs::path& each : {path_, all_path}) {
+      TierJournalLatest latest{};
+      ASSERT_EQ(tier_journal_latest(each.c_str(), kBoot.c_str(), &latest), 0);
+      ASSERT_EQ(latest.count, kKnobs);
+      for (std::size_t k = 0; k < latest.count; ++k) {
+        EXPECT_EQ(latest.records[k].after, now[latest.records[k].knob.unit]);
+        EXPECT_EQ(latest.records[k].original, first[latest.records[k].knob.unit]);
+      }
+      std::free(latest.records);
+    }
+  }
+  fs::remove(all_path);
+  EXPECT_GT(rewritten, 20U);
+  for (std::uint32_t unit = 0; unit < kKnobs; ++unit) values_[unit] = now[unit];
+  EXPECT_EQ(restore().restored, kKnobs);
+  for (std::uint32_t unit = 0; unit < kKnobs; ++unit) EXPECT_EQ(values_[unit], first[unit]);
+}
+
+// The way back appends through a file of its own.
+TEST_F(JournalTest, CountsWhatTheWayBackAppends) {
+  auto journal = KnobJournal::open(path_, kBoot, {16, 1});
+  ASSERT_TRUE(journal);
+  for (int turn = 0; turn < 100; ++turn) {
+    values_[3] = 0x51;
+    ASSERT_TRUE(
+        journal->append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51}));
+    ASSERT_EQ(restore().restored, 1U) << turn;
+    ASSERT_LE(fs::file_size(path_), 17 * sizeof(TierJournalRecord));
+  }
+}
+
+TEST_F(JournalTest, ARewritingDropsOtherBootsAndDamage) {
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51}, kOther);
+  std::ofstream(path_, std::ios::binary | std::ios::app) << std::string(sizeof(TierJournalRecord), 'x');
+  auto journal = KnobJournal::open(path_, kBoot, {2, 1});
+  ASSERT_TRUE(journal);
+  ASSERT_TRUE(journal->append({kTierIntent, {kTierKnobRegister, 4, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51}));
+  EXPECT_EQ(fs::file_size(path_), sizeof(TierJournalRecord));
+  EXPECT_EQ(fs::status(path_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST_F(JournalTest, WhatARewritingThatDidNotEndLeftIsRemoved) {
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51});
+  const fs::path left = path_.string() + ".new";
+  std::ofstream(left) << "half of a journal";
+  append({kTierIntent, {kTierKnobRegister, 4, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51});
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_EQ(fs::file_size(path_), 2 * sizeof(TierJournalRecord));
+}
+
+TEST_F(JournalTest, GrowsOnWhereItCannotBeRewritten) {
+  auto journal = KnobJournal::open(path_, kBoot, {2, 1});
+  ASSERT_TRUE(journal);
+  const fs::path in_the_way = path_.string() + ".new";
+  fs::create_directories(in_the_way / "kept");
+  const JournalEntry entry{kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51};
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(journal->append(entry));
+  EXPECT_EQ(fs::file_size(path_), 5 * sizeof(TierJournalRecord));
+  fs::remove_all(in_the_way);
+  ASSERT_TRUE(journal->append(entry));
+  EXPECT_EQ(fs::file_size(path_), 2 * sizeof(TierJournalRecord));
 }
 
 TEST_F(JournalTest, RefusesWhatIsNoBootIdAndWhatIsNoFile) {

@@ -2,14 +2,35 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+
+#include "prefetch/journal/journal_latest.h"
 
 namespace tier {
 
 namespace fs = std::filesystem;
 
-Result<KnobJournal> KnobJournal::open(const fs::path& path, const std::string& boot_id) {
+namespace {
+
+fs::path beside(const fs::path& path) { return path.string() + ".new"; }
+
+}  // namespace
+
+// NULL with errno: it cannot be opened. What others append (journal_restore.c) is not written over.
+KnobJournal::File KnobJournal::open_file(const fs::path& path) {
+  File file(std::fopen(path.c_str(), "ab"));
+  if (!file) return file;
+  // One fwrite is one write, so that nothing waits in this process when it is killed.
+  std::setvbuf(file.get(), nullptr, _IONBF, 0);
+  std::error_code ignored;
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
+  return file;
+}
+
+Result<KnobJournal> KnobJournal::open(const fs::path& path, const std::string& boot_id, JournalLimit limit) {
   if (boot_id.size() != kTierBootIdSize)
     return fail(ErrorKind::kUsage, fmt::format("'{}' is no boot id of {} characters", boot_id,
                                                static_cast<int>(kTierBootIdSize)));
@@ -23,12 +44,36 @@ Result<KnobJournal> KnobJournal::open(const fs::path& path, const std::string& b
     fs::resize_file(path, size - size % sizeof(TierJournalRecord), error);
     if (error) return cannot(error.message());
   }
-  std::FILE* const file = std::fopen(path.c_str(), "ab");
-  if (file == nullptr) return cannot(std::strerror(errno));
-  // One record is one write, so that nothing waits in this process when it is killed.
-  std::setvbuf(file, nullptr, _IONBF, 0);
-  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, error);
-  return KnobJournal(path, boot_id, file);
+  fs::remove(beside(path), error);
+  File file = open_file(path);
+  if (!file) return cannot(std::strerror(errno));
+  return KnobJournal(path, boot_id, limit, std::move(file));
+}
+
+// By the file's size: the way back appends to it too, here and in the restore program.
+bool KnobJournal::too_long() const {
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path_, error);
+  return !error && size / sizeof(TierJournalRecord) >= std::max(limit_.records, limit_.per_knob * kept_);
+}
+
+void KnobJournal::rewrite() {
+  TierJournalLatest latest{};
+  if (tier_journal_latest(path_.c_str(), boot_id_.c_str(), &latest) != 0) return;
+  const std::unique_ptr<TierJournalRecord, decltype(&std::free)> owned(latest.records, &std::free);
+  std::error_code error;
+  fs::remove(beside(path_), error);
+  File fresh = open_file(beside(path_));
+  if (!fresh) return;
+  const std::size_t count = latest.count;  // none where all records are of another boot
+  const bool whole =
+      count == 0 || std::fwrite(latest.records, sizeof *latest.records, count, fresh.get()) == count;
+  if (whole) fs::rename(beside(path_), path_, error);
+  if (!whole || error) {
+    fs::remove(beside(path_), error);
+    return;
+  }
+  file_ = std::move(fresh), kept_ = count;
 }
 
 Result<void> KnobJournal::append(const JournalEntry& entry) {
@@ -39,6 +84,7 @@ Result<void> KnobJournal::append(const JournalEntry& entry) {
   record.before = entry.before, record.after = entry.after;
   std::memcpy(record.boot_id, boot_id_.data(), kTierBootIdSize);
   record.checksum = tier_journal_checksum(&record);
+  if (file_ && too_long()) rewrite();
   if (file_ && std::fwrite(&record, sizeof record, 1, file_.get()) == 1) return {};
   const std::string why = file_ ? std::strerror(errno) : "an earlier write failed";
   file_.reset();  // a part of a record may be in it, and what followed would not be read

@@ -1,4 +1,6 @@
-// Appends to the prefetch journal (journal_format.h).
+// Appends to the prefetch journal (journal_format.h), and rewrites it before it has grown too long: beside
+// it, in one write, then renamed. Whoever is killed in between leaves the old file or the new one, whole;
+// nothing is synced, for a reboot empties the storage anyway.
 #pragma once
 
 #include <cstdio>
@@ -21,15 +23,24 @@ struct JournalEntry {
   std::uint64_t mask = 0, original = 0, before = 0, after = 0;
 };
 
+// The journal is rewritten, with the latest record of each knob alone, when it has this many records.
+struct JournalLimit {
+  std::size_t records = 4096;  // 416 KiB; at least so many
+  std::size_t per_knob = 8;    // and at least so many for each knob that the last rewriting kept
+};
+
 // Not thread-safe.
 class KnobJournal {
  public:
-  // Goes on with the file that is there; a record that was cut at its end is taken off. `boot_id`: 36
-  // characters. kUsage: it is not; kFailed: the file cannot be opened.
-  static Result<KnobJournal> open(const std::filesystem::path& path, const std::string& boot_id);
+  // Goes on with the file that is there; a record that was cut at its end is taken off, and what a rewriting
+  // that did not end left beside it is removed. `boot_id`: 36 characters. kUsage: it is not; kFailed: the
+  // file cannot be opened.
+  static Result<KnobJournal> open(const std::filesystem::path& path, const std::string& boot_id,
+                                  JournalLimit limit = {});
 
   // In the kernel's hands when it returns, so that it outlives this process. kFailed: it is not, and the
-  // knob must not be written.
+  // knob must not be written. A rewriting that fails is no failure: the journal grows on, and the next
+  // append tries again.
   Result<void> append(const JournalEntry& entry);
   const std::filesystem::path& path() const { return path_; }
   const std::string& boot_id() const { return boot_id_; }
@@ -38,12 +49,18 @@ class KnobJournal {
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
-  KnobJournal(std::filesystem::path path, std::string boot_id, std::FILE* file)
-      : path_(std::move(path)), boot_id_(std::move(boot_id)), file_(file) {}
+  using File = std::unique_ptr<std::FILE, Close>;
+  KnobJournal(std::filesystem::path path, std::string boot_id, JournalLimit limit, File file)
+      : path_(std::move(path)), boot_id_(std::move(boot_id)), limit_(limit), file_(std::move(file)) {}
+  static File open_file(const std::filesystem::path& path);
+  bool too_long() const;
+  void rewrite();
 
   std::filesystem::path path_;
   std::string boot_id_;
-  std::unique_ptr<std::FILE, Close> file_;
+  JournalLimit limit_;
+  File file_;
+  std::size_t kept_ = 0;  // records that the last rewriting kept
 };
 
 }  // namespace tier
