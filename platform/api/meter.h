@@ -15,8 +15,8 @@ namespace tier {
 enum class Signal : std::uint8_t {
   kInstructions,       // retired in user mode, by CPU
   kCycles,             // of user mode, by CPU
-  kUserTime,        // ns that watched programs ran and did not wait for memory, by CPU or of the node
-  kSampledStall,       // ns that watched programs waited for memory, as sampled, alike
+  kUserTime,           // ns that programs ran in user mode, by CPU
+  kSampledStall,       // ns that watched programs waited for memory, as sampled, by CPU
   kMemoryRead,         // bytes, by NUMA node
   kMemoryWritten,      // bytes, by NUMA node
   kLocalTraffic,       // bytes between a last-level cache and its own memory, by cache (resctrl)
@@ -37,7 +37,7 @@ inline constexpr std::size_t kSignals = 18;
 // "memory-read"; for views and logs.
 inline const char* to_string(Signal signal) {
   static constexpr std::array<const char*, kSignals> kNames = {
-      "instructions",   "cycles",         "user-time",       "sampled-stall", "memory-read",
+      "instructions",   "cycles",         "user-time",          "sampled-stall", "memory-read",
       "memory-written", "local-traffic",  "remote-traffic",     "file-demand",   "file-sequential",
       "device-read",    "memory-stall",   "io-stall",           "refaults",      "major-faults",
       "swap-ins",       "swap-readahead", "swap-readahead-hits"};

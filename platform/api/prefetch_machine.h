@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/units.h"
+
 namespace tier {
 
 enum class CoreKind : std::uint8_t { kOnly, kPerformance, kEfficient };  // kOnly: not a hybrid CPU
@@ -40,6 +42,12 @@ struct PrefetchMachine {
   std::vector<CpuGroup> cores, modules;  // modules: none where cores share nothing
   std::vector<BlockDevice> devices;
   bool swap = false;  // some is in use
+};
+
+// What makes registers hold something else than they did. Cheap to read.
+struct MachineState {
+  std::vector<std::uint32_t> cpus;  // online, ascending
+  Nanoseconds slept{};              // in suspend since boot, to within a few microseconds
 };
 
 }  // namespace tier

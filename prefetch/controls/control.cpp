@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <optional>
 
 namespace tier {
@@ -25,7 +26,7 @@ std::uint64_t bits_of(const PrefetchRegister& reg, std::string_view prefix = {})
 std::optional<PrefetchSetting> found(const CpuGroup& group, RegisterScope scope,
                                      const CpuGeneration& generation, Knobs& knobs, PrefetchControls& into,
                                      const std::string& name) {
-  PrefetchSetting setting{kDefault, {}};
+  PrefetchSetting setting{kDefault, {}, 0};
   for (const PrefetchRegister& reg : generation.registers) {
     if (reg.scope != scope) continue;
     const Knob knob{kTierKnobRegister, group.cpus.front(), reg.address};
@@ -50,6 +51,11 @@ PrefetchSetting turned_off(const PrefetchSetting& found, const char* name, Regis
   for (const PrefetchRegister& reg : generation.registers)
     if (reg.scope == scope) setting.values[i++].bits |= bits_of(reg, prefix);
   return setting;
+}
+
+// Of every bit that is 1 a prefetcher is off.
+void count_on(PrefetchSetting& setting) {
+  for (const KnobValue& each : setting.values) setting.amount -= std::popcount(each.bits & each.knob.mask);
 }
 
 bool same(const PrefetchSetting& a, const PrefetchSetting& b) {
@@ -81,6 +87,7 @@ void find_hardware(const std::vector<CpuGroup>& groups, RegisterScope scope,
       for (const PrefetchSetting& each : control.settings) known |= same(each, setting);
       if (!known) control.settings.push_back(std::move(setting));
     }
+    for (PrefetchSetting& setting : control.settings) count_on(setting);
     into.controls.push_back(std::move(control));
   }
 }
@@ -97,9 +104,11 @@ void find_number(PrefetchControl control, const Knob& knob, const Values& values
                  Knobs& knobs, PrefetchControls& into) {
   const auto now = knobs.read(knob);
   if (!now) return into.refused.push_back({control.name, now.error().text()});
-  control.settings.push_back({kDefault, {{{knob}, *now}}});
+  control.settings.push_back({kDefault, {{{knob}, *now}}, static_cast<double>(*now)});
   for (const std::uint64_t value : values)
-    if (value != *now) control.settings.push_back({fmt::format("{}{}", value, unit), {{{knob}, value}}});
+    if (value != *now)
+      control.settings.push_back(
+          {fmt::format("{}{}", value, unit), {{{knob}, value}}, static_cast<double>(value)});
   into.controls.push_back(std::move(control));
 }
 

@@ -23,6 +23,8 @@ struct KnobValue {
 struct PrefetchSetting {
   std::string name;               // "default", "all-off", "512-kib"
   std::vector<KnobValue> values;  // of all knobs of the control, in the same order in every setting
+  // How much it prefetches, in any unit: only the order counts. Prefetchers that are on; KiB; pages.
+  double amount = 0;
 };
 
 // What is tuned as one: the first setting is what was found, and is always kept.

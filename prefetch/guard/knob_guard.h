@@ -60,6 +60,7 @@ class KnobGuard {
   void renew(Nanoseconds now) { renewed_ = now, expired_ = false; }
   // Everything back if the lease has run out; they are free again with the next renew().
   std::optional<Result<RestoreReport>> expire(Nanoseconds now);
+  bool expired() const { return expired_; }
   // The CPU came online, or the machine woke up: its registers are what reset or firmware made them.
   Result<void> forget_cpu(std::uint32_t cpu);
   // Knobs that cannot be put back, or are somebody else's, are refused from then on: what the first held

@@ -1,0 +1,343 @@
+#include "prefetch/loop/prefetch_loop.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace tier {
+namespace {
+
+constexpr std::size_t kWrites = 256;
+// The two clocks are not read at the same time.
+constexpr Nanoseconds kSleepJitter = std::chrono::milliseconds(100);
+
+// Setting numbers from the least prefetching to the most.
+std::vector<std::size_t> order_of(const PrefetchControl& control) {
+  std::vector<std::size_t> order(control.settings.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return control.settings[a].amount < control.settings[b].amount;
+  });
+  return order;
+}
+
+bool alike(const PrefetchControl& a, const PrefetchControl& b) {
+  return std::equal(a.settings.begin(), a.settings.end(), b.settings.begin(), b.settings.end(),
+                    [](const PrefetchSetting& x, const PrefetchSetting& y) {
+                      return x.name == y.name && x.amount == y.amount;
+                    });
+}
+
+// Controls with the same settings learn from each other.
+std::vector<TunedControl> tuned_controls(const std::vector<const PrefetchControl*>& controls) {
+  std::vector<TunedControl> all;
+  for (std::size_t i = 0; i < controls.size(); ++i) {
+    std::size_t kind = 0;
+    while (!alike(*controls[kind], *controls[i])) ++kind;
+    all.push_back({kind, order_of(*controls[i])});
+  }
+  return all;
+}
+
+const char* fate_of(TierRestoreFate fate) {
+  switch (fate) {
+    case kTierFateRestored:
+      return "restored";
+    case kTierFateSame:
+      return "as it was";
+    case kTierFateForeign:
+      return "somebody else's, left alone";
+    case kTierFateFailed:
+      return "failed";
+  }
+  return "?";
+}
+
+std::vector<PrefetchWrite> told(const RestoreReport& report) {
+  std::vector<PrefetchWrite> all;
+  for (const TierRestoreEvent& event : report.events)
+    all.push_back({event.knob, "", "default", event.found, event.left, fate_of(event.fate)});
+  return all;
+}
+
+PrefetchControls find_all(const PrefetchMachine& machine, const PrefetchLoopSettings& settings,
+                          const std::vector<CpuGeneration>& registers, Knobs& knobs) {
+  PrefetchMachine wanted = machine;
+  if (!settings.devices.empty())
+    std::erase_if(wanted.devices, [&](const BlockDevice& d) { return !settings.devices.contains(d.name); });
+  PrefetchControls all;
+  for (const ActuatorEntry& actuator : actuator_table())
+    if (settings.actuators.contains(actuator.name)) actuator.find(wanted, registers, knobs, all);
+  return all;
+}
+
+}  // namespace
+
+const char* to_string(PrefetchState state) {
+  switch (state) {
+    case PrefetchState::kOff:
+      return "off";
+    case PrefetchState::kArmed:
+      return "armed";
+    case PrefetchState::kDisarmed:
+      return "disarmed";
+  }
+  return "?";
+}
+
+struct PrefetchLoop::Tuned {
+  const FeedbackEntry* entry;
+  std::vector<const PrefetchControl*> controls;
+  std::vector<std::size_t> settings;  // in force
+  PrefetchTuner tuner;
+  Nanoseconds decided{};  // when it could last
+  std::optional<double> progress;
+  const char* progress_signal = "";
+};
+
+PrefetchLoop::PrefetchLoop(PrefetchLoopParts parts, PrefetchLoopSettings settings)
+    : parts_(std::move(parts)), settings_(std::move(settings)), rates_({.max_age = 3 * settings_.interval}) {}
+
+// While the log is still there to be told.
+PrefetchLoop::~PrefetchLoop() { guard_.reset(); }
+
+void PrefetchLoop::configure(std::set<std::string> actuators) { settings_.actuators = std::move(actuators); }
+
+PrefetchState PrefetchLoop::state() const {
+  if (guard_) return PrefetchState::kArmed;
+  return settings_.actuators.empty() || !disarmed_ ? PrefetchState::kOff : PrefetchState::kDisarmed;
+}
+
+Result<std::vector<PrefetchWrite>> PrefetchLoop::arm() {
+  if (guard_) return std::vector<PrefetchWrite>{};
+  if (settings_.actuators.empty())
+    return fail(ErrorKind::kUnsupported, "the configuration allows no prefetch setting to be changed",
+                "name actuators in prefetch.arm, then `tierctl config reload`");
+  return begin();
+}
+
+Result<std::vector<PrefetchWrite>> PrefetchLoop::begin() {
+  auto journal = parts_.open_journal();
+  if (!journal) return tl::make_unexpected(journal.error());
+  auto guard = std::make_unique<KnobGuard>(parts_.knobs, *std::move(journal), settings_.lease,
+                                           [this](const KnobWrite& write) {
+                                             const std::scoped_lock lock(fresh_mutex_);
+                                             fresh_.push_back(write);
+                                           });
+  auto report = guard->begin(parts_.clock.now());
+  if (!report) return tl::make_unexpected(report.error());
+  collect("left by an earlier tierd", "default");
+  auto writes = told(*report);
+  if (auto found = find(); !found) return tl::make_unexpected(found.error());
+  guard_ = std::make_unique<LeaseWatch>(std::move(guard), parts_.clock, settings_.lease / 4);
+  disarmed_ = false;
+  say(fmt::format("armed: {} controls, {} things that are not tuned", controls_.size(), refused_.size()));
+  return writes;
+}
+
+Result<void> PrefetchLoop::find() {
+  auto machine = parts_.read_machine();
+  if (!machine) return tl::make_unexpected(machine.error());
+  auto state = parts_.read_state();
+  if (!state) return tl::make_unexpected(state.error());
+  forget_found();
+  machine_ = *std::move(state);
+  auto found = find_all(*machine, settings_, parts_.registers, parts_.knobs);
+  controls_ = std::move(found.controls), refused_ = std::move(found.refused);
+  for (const FeedbackEntry& entry : feedback_table()) {
+    std::vector<const PrefetchControl*> own;
+    for (const PrefetchControl& each : controls_)
+      if (each.actuator == entry.actuator) own.push_back(&each);
+    if (own.empty()) continue;
+    PrefetchTuner tuner(settings_.tuner, tuned_controls(own));
+    tuned_.push_back(
+        {&entry, own, std::vector<std::size_t>(own.size()), std::move(tuner), parts_.clock.now(), {}, ""});
+  }
+  return {};
+}
+
+void PrefetchLoop::forget_found() { tuned_.clear(), controls_.clear(), refused_.clear(), lost_.clear(); }
+
+Result<std::vector<PrefetchWrite>> PrefetchLoop::disarm() {
+  if (!guard_) return std::vector<PrefetchWrite>{};
+  auto report = guard_->with([](KnobGuard& guard) { return guard.restore(); });
+  if (!report) return tl::make_unexpected(report.error());
+  collect("disarmed", "default");
+  auto writes = told(*report);
+  guard_.reset();
+  forget_found();
+  disarmed_ = true;
+  say(fmt::format("disarmed: {} settings put back", report->summary.restored));
+  return writes;
+}
+
+Result<std::vector<PrefetchWrite>> PrefetchLoop::rehearse() {
+  PrefetchControls found{controls_, refused_};
+  if (!guard_) {
+    auto machine = parts_.read_machine();
+    if (!machine) return tl::make_unexpected(machine.error());
+    found = find_all(*machine, settings_, parts_.registers, parts_.knobs);
+    refused_ = found.refused;
+  }
+  std::vector<PrefetchWrite> all;
+  for (const PrefetchControl& control : found.controls)
+    for (std::size_t s = 1; s < control.settings.size(); ++s)
+      for (std::size_t v = 0; v < control.settings[s].values.size(); ++v) {
+        const std::uint64_t before = control.settings[0].values[v].bits;
+        const std::uint64_t after = control.settings[s].values[v].bits;
+        if (before != after)
+          all.push_back({control.settings[s].values[v].knob.knob, control.name, control.settings[s].name,
+                         before, after, "would be written"});
+      }
+  return all;
+}
+
+// CPUs that came back hold what reset or firmware gave them, and so do all after the machine slept. What the
+// others hold is put back before it is taken for the default.
+void PrefetchLoop::look_at_machine() {
+  const auto now = parts_.read_state();
+  if (!now) return;
+  const bool slept = now->slept - machine_.slept > kSleepJitter;
+  if (!slept && now->cpus == machine_.cpus) return;
+  say(slept ? "the machine slept: settings are looked at anew"
+            : "CPUs came or went: settings are looked at anew");
+  const auto put_back = guard_->with([&](KnobGuard& guard) -> Result<void> {
+    if (auto report = guard.restore(); !report) return tl::make_unexpected(report.error());
+    for (const std::uint32_t cpu : now->cpus)
+      if (slept || !std::binary_search(machine_.cpus.begin(), machine_.cpus.end(), cpu))
+        if (auto forgotten = guard.forget_cpu(cpu); !forgotten) return forgotten;
+    return {};
+  });
+  collect("the machine changed", "default");
+  if (!put_back) return say(put_back.error().text());
+  if (auto found = find(); !found) say(found.error().text());
+}
+
+void PrefetchLoop::tick(const PrefetchNode& node) {
+  if (!guard_) return;
+  const Nanoseconds now = parts_.clock.now();
+  look_at_machine();
+  const bool lapsed = guard_->with([&](KnobGuard& guard) {
+    const bool expired = guard.expire(now).has_value() || guard.expired();
+    guard.renew(now);
+    return expired;
+  });
+  collect("the lease has run out", "default");
+  if (lapsed) {
+    say("no decision for longer than the lease: everything was put back");
+    for (Tuned& each : tuned_) {
+      each.tuner.put_back();
+      std::fill(each.settings.begin(), each.settings.end(), 0U);
+    }
+  }
+  rates_.take(read_all(parts_.meters), now, last_tick_ ? now - *last_tick_ : settings_.interval);
+  last_tick_ = now;
+  note_.clear();
+  const std::uint64_t before = decided_;
+  for (Tuned& each : tuned_) decide(each, node);
+  if (decided_ > before)
+    decided_ = before + 1;
+  else
+    ++undecided_;
+}
+
+void PrefetchLoop::decide(Tuned& tuned, const PrefetchNode& node) {
+  const Nanoseconds now = parts_.clock.now();
+  auto [feedback, signal] = tuned.entry->make({rates_, node, tuned.controls, now});
+  tuned.progress = feedback.node.progress, tuned.progress_signal = signal;
+  for (std::size_t i = 0; i < tuned.controls.size(); ++i)
+    if (lost_.contains(tuned.controls[i]->name)) feedback.scopes[i].weight = 0;
+  // One thing at a time on the whole node, or neither could be told from the other.
+  for (const Tuned& other : tuned_)
+    if (&other != &tuned && other.tuner.exploring()) feedback.node.may_explore = false;
+  const std::uint64_t undecided = tuned.tuner.undecided();
+  const auto settings = tuned.tuner.decide(feedback);
+  if (tuned.tuner.undecided() == undecided) {
+    tuned.decided = now;
+    ++decided_;
+    return apply(tuned, settings);
+  }
+  note_ = node.migrating ? "a burst of page moves: frozen"
+                         : fmt::format("no sound reading of {}", tuned.progress_signal);
+  if (now - tuned.decided <= settings_.lease) return;
+  tuned.tuner.put_back();
+  apply(tuned, std::vector<std::size_t>(tuned.controls.size()));
+}
+
+void PrefetchLoop::apply(Tuned& tuned, const std::vector<std::size_t>& settings) {
+  for (std::size_t i = 0; i < settings.size(); ++i)
+    if (settings[i] != tuned.settings[i] && set(*tuned.controls[i], settings[i]))
+      tuned.settings[i] = settings[i];
+}
+
+// All of a control's knobs, or none: what was written of a setting that does not take is put back.
+bool PrefetchLoop::set(const PrefetchControl& control, std::size_t setting) {
+  if (lost_.contains(control.name)) return false;
+  const auto written = guard_->with([&](KnobGuard& guard) -> Result<void> {
+    for (const KnobValue& value : control.settings[setting].values)
+      if (auto done = guard.set(value.knob, value.bits); !done) {
+        for (const KnobValue& found : control.settings[0].values) (void)guard.set(found.knob, found.bits);
+        return done;
+      }
+    return {};
+  });
+  collect(control.name, control.settings[setting].name);
+  if (!written) {
+    lost_.insert(control.name);
+    refused_.push_back({control.name, written.error().text()});
+    say(fmt::format("{} is given up: {}", control.name, written.error().text()));
+  }
+  return written.has_value();
+}
+
+void PrefetchLoop::collect(const std::string& control, const std::string& setting) {
+  std::vector<KnobWrite> fresh;
+  {
+    const std::scoped_lock lock(fresh_mutex_);
+    fresh.swap(fresh_);
+  }
+  for (const KnobWrite& write : fresh) {
+    ++written_;
+    say(fmt::format("{}, {}: {} {:#x} -> {:#x}", control, setting, to_string(write.knob), write.before,
+                    write.after));
+    writes_.push_back({write.knob, control, setting, write.before, write.after, "written"});
+    if (writes_.size() > kWrites) writes_.pop_front();
+  }
+}
+
+void PrefetchLoop::say(const std::string& text) const {
+  if (parts_.log) parts_.log(text);
+}
+
+std::vector<TunedStanding> PrefetchLoop::standings() const {
+  std::vector<TunedStanding> all;
+  for (const Tuned& tuned : tuned_)
+    for (std::size_t i = 0; i < tuned.controls.size(); ++i) {
+      if (lost_.contains(tuned.controls[i]->name)) continue;
+      const TuningContext& context = tuned.tuner.context(i);
+      all.push_back({tuned.controls[i], tuned.settings[i], tuned.tuner.reason(i), context,
+                     tuned.tuner.arms(context), tuned.tuner.transitions(i)});
+    }
+  return all;
+}
+
+std::vector<TuningDecision> PrefetchLoop::decisions(const PrefetchControl& control) const {
+  std::vector<TuningDecision> own;
+  for (const Tuned& tuned : tuned_) {
+    const auto at = std::find(tuned.controls.begin(), tuned.controls.end(), &control);
+    if (at == tuned.controls.end()) continue;
+    const std::size_t kind = tuned.tuner.context(static_cast<std::size_t>(at - tuned.controls.begin())).kind;
+    for (const TuningDecision& each : tuned.tuner.decisions())
+      if (each.context.kind == kind) own.push_back(each);
+  }
+  return own;
+}
+
+std::vector<NamedProgress> PrefetchLoop::progress() const {
+  std::vector<NamedProgress> all;
+  for (const Tuned& each : tuned_) all.push_back({each.entry->actuator, each.progress_signal, each.progress});
+  return all;
+}
+
+}  // namespace tier

@@ -1,0 +1,290 @@
+// The loop over a machine whose programs get on by what its registers and read-ahead hold.
+#include "prefetch/loop/prefetch_loop.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <random>
+
+#include "platform/fake/fake_knobs.h"
+
+namespace tier {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kCores = 4, kDevice = 8 << 20 | 16;
+constexpr std::uint64_t kFound = 0x820;  // bits that are no prefetcher's
+constexpr const char* kRegisters = R"(
+[[generation]]
+name = "test"
+vendor = "GenuineIntel"
+family = 6
+models = "any"
+source = "this test"
+[[generation.register]]
+address = 0x1A4
+scope = "core"
+disable = { l2-streamer = 0, l1-streamer = 2 }
+)";
+
+Knob register_of(std::uint32_t core) { return {kTierKnobRegister, 2 * core, 0x1A4}; }
+constexpr Knob kReadahead{kTierKnobReadahead, kDevice, 0};
+
+// Counts what programs get done, by what the knobs hold.
+class World final : public Meter {
+ public:
+  World(FakeKnobs& knobs, const ManualClock& clock) : knobs_(knobs), clock_(clock) {
+    for (std::uint32_t core = 0; core < kCores; ++core) knobs.at(register_of(core)) = kFound;
+    knobs.at(kReadahead) = 128;
+  }
+  const char* name() const override { return "world"; }
+  std::vector<CounterReading> read() override {
+    if (blind) return {};
+    const double passed = seconds(clock_.now() - last_);
+    last_ = clock_.now();
+    std::vector<CounterReading> all;
+    for (std::uint32_t cpu = 0; cpu < 2 * kCores; ++cpu) {
+      if (offline.contains(cpu)) continue;
+      const bool off = (knobs_.at(register_of(cpu / 2)) & 5) == 5;
+      instructions_[cpu] += passed * 1e9 * (off ? 1 + off_gain : 1) * std::exp(noise_(random_));
+      all.push_back(
+          {Signal::kInstructions, cpu, static_cast<std::uint64_t>(instructions_[cpu]), clock_.now()});
+    }
+    const double kib = static_cast<double>(knobs_.at(kReadahead));
+    demand_ += passed * 100e6 * (readahead_best == kib ? 1.5 : 1) * std::exp(noise_(random_));
+    all.push_back({Signal::kFileDemand, kDevice, static_cast<std::uint64_t>(demand_), clock_.now()});
+    all.push_back({Signal::kDeviceRead, kDevice, static_cast<std::uint64_t>(demand_), clock_.now()});
+    return all;
+  }
+
+  double off_gain = 0, readahead_best = 128;
+  bool blind = false;
+  std::set<std::uint32_t> offline;
+
+ private:
+  FakeKnobs& knobs_;
+  const ManualClock& clock_;
+  Nanoseconds last_{};
+  std::map<std::uint32_t, double> instructions_;
+  double demand_ = 0;
+  std::mt19937_64 random_{3};
+  std::normal_distribution<double> noise_{0, 0.005};
+};
+
+class PrefetchLoopTest : public ::testing::Test {
+ protected:
+  PrefetchLoopTest() { fs::remove(journal_); }
+  ~PrefetchLoopTest() override { fs::remove(journal_); }
+
+  std::unique_ptr<PrefetchLoop> loop(std::set<std::string> actuators) {
+    auto world = std::make_unique<World>(knobs_, clock_);
+    world_ = world.get();
+    return make(std::move(world), std::move(actuators));
+  }
+  std::unique_ptr<PrefetchLoop> make(std::unique_ptr<Meter> meter, std::set<std::string> actuators) {
+    auto registers = read_register_table(kRegisters, "test");
+    EXPECT_TRUE(registers) << (registers ? "" : registers.error().text());
+    PrefetchLoopParts parts{knobs_, clock_};
+    parts.meters.push_back(std::move(meter));
+    parts.registers = *std::move(registers);
+    parts.read_machine = [this]() -> Result<PrefetchMachine> { return machine(); };
+    parts.read_state = [this]() -> Result<MachineState> { return MachineState{cpus(), slept_}; };
+    parts.open_journal = [this] { return KnobJournal::open(journal_, std::string(kTierBootIdSize, 'b')); };
+    parts.log = [this](const std::string& line) { log_.push_back(line); };
+    PrefetchLoopSettings settings;
+    settings.actuators = std::move(actuators);
+    return std::make_unique<PrefetchLoop>(std::move(parts), settings);
+  }
+  std::vector<std::uint32_t> cpus() const {
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t cpu = 0; cpu < 2 * kCores; ++cpu)
+      if (world_ == nullptr || !world_->offline.contains(cpu)) all.push_back(cpu);
+    return all;
+  }
+  PrefetchMachine machine() const {
+    PrefetchMachine made;
+    for (std::uint32_t core = 0; core < kCores; ++core) {
+      CpuGroup group{
+          2 * core, {}, {"GenuineIntel", 6, 1, CoreKind::kOnly, [](const CpuidBit&) { return true; }}};
+      for (const std::uint32_t cpu : cpus())
+        if (cpu / 2 == core) group.cpus.push_back(cpu);
+      if (!group.cpus.empty()) made.cores.push_back(group);
+    }
+    made.devices = {{"sdb", 8, 16}};
+    return made;
+  }
+  void run(PrefetchLoop& loop, unsigned ticks) {
+    for (unsigned i = 0; i < ticks; ++i) {
+      clock_.advance(1s);
+      loop.tick(node_);
+    }
+  }
+  unsigned cores_off() {
+    unsigned count = 0;
+    for (std::uint32_t core = 0; core < kCores; ++core)
+      count += knobs_.at(register_of(core)) == (kFound | 5) ? 1 : 0;
+    return count;
+  }
+  void expect_as_found() {
+    for (std::uint32_t core = 0; core < kCores; ++core) EXPECT_EQ(knobs_.at(register_of(core)), kFound);
+    EXPECT_EQ(knobs_.at(kReadahead), 128U);
+  }
+
+  const fs::path journal_ = fs::temp_directory_path() / ("loop-" + std::to_string(getpid()));
+  FakeKnobs knobs_;
+  ManualClock clock_;
+  World* world_ = nullptr;
+  PrefetchNode node_;
+  Nanoseconds slept_{};
+  std::vector<std::string> log_;
+};
+
+TEST_F(PrefetchLoopTest, IsOffUnlessActuatorsAreNamed) {
+  const auto made = loop({});
+  const auto armed = made->arm();
+  ASSERT_FALSE(armed);
+  EXPECT_EQ(armed.error().kind, ErrorKind::kUnsupported);
+  run(*made, 10);
+  EXPECT_EQ(made->state(), PrefetchState::kOff);
+  EXPECT_TRUE(knobs_.writes.empty());
+}
+
+TEST_F(PrefetchLoopTest, FindsTheBetterSettingAndPutsBackWhatWasFound) {
+  const auto made = loop({"hardware", "readahead"});
+  world_->off_gain = 0.1, world_->readahead_best = 16;
+  ASSERT_TRUE(made->arm());
+  run(*made, 60);
+  EXPECT_EQ(cores_off(), kCores);
+  EXPECT_EQ(knobs_.at(kReadahead), 16U);
+  ASSERT_TRUE(made->disarm());
+  EXPECT_EQ(made->state(), PrefetchState::kDisarmed);
+  expect_as_found();
+  run(*made, 60);
+  expect_as_found();
+}
+
+TEST_F(PrefetchLoopTest, LeavesEverythingAsFoundWhenItEnds) {
+  {
+    const auto made = loop({"hardware"});
+    world_->off_gain = 0.1;
+    ASSERT_TRUE(made->arm());
+    run(*made, 60);
+    ASSERT_EQ(cores_off(), kCores);
+  }
+  expect_as_found();
+}
+
+TEST_F(PrefetchLoopTest, ARehearsalTellsEveryWriteAndDoesNone) {
+  const auto made = loop({"hardware", "readahead"});
+  const auto told = made->rehearse();
+  ASSERT_TRUE(told);
+  // l2-off and all-off of four cores, four other read-aheads.
+  EXPECT_EQ(told->size(), 2 * kCores + 4);
+  for (const PrefetchWrite& each : *told) EXPECT_NE(each.before, each.after);
+  EXPECT_TRUE(knobs_.writes.empty());
+  EXPECT_FALSE(fs::exists(journal_));
+}
+
+TEST_F(PrefetchLoopTest, WithoutReadingsEverythingGoesBackAfterTheLease) {
+  const auto made = loop({"hardware"});
+  world_->off_gain = 0.1;
+  ASSERT_TRUE(made->arm());
+  run(*made, 60);
+  ASSERT_EQ(cores_off(), kCores);
+  world_->blind = true;
+  run(*made, 8);
+  EXPECT_EQ(cores_off(), kCores) << "no reading is no decision";
+  EXPECT_FALSE(made->note().empty());
+  run(*made, 4);
+  expect_as_found();
+  world_->blind = false;
+  run(*made, 4);
+  EXPECT_EQ(cores_off(), kCores) << "what was learnt was kept";
+}
+
+TEST_F(PrefetchLoopTest, ALoopThatHungFindsEverythingPutBack) {
+  const auto made = loop({"hardware"});
+  world_->off_gain = 0.1;
+  ASSERT_TRUE(made->arm());
+  run(*made, 60);
+  ASSERT_EQ(cores_off(), kCores);
+  clock_.advance(11s);
+  made->tick(node_);
+  EXPECT_NE(std::find_if(log_.begin(), log_.end(),
+                         [](const std::string& line) { return line.find("lease") != std::string::npos; }),
+            log_.end());
+}
+
+TEST_F(PrefetchLoopTest, WhatSomebodyElseWritesIsHisFromThenOn) {
+  const auto made = loop({"hardware"});
+  world_->off_gain = 0.1;
+  ASSERT_TRUE(made->arm());
+  run(*made, 60);
+  knobs_.at(register_of(2)) = kFound | 4;
+  world_->off_gain = -0.3;
+  run(*made, 30);
+  EXPECT_EQ(knobs_.at(register_of(2)), kFound | 4);
+  EXPECT_EQ(knobs_.at(register_of(1)), kFound);
+  ASSERT_EQ(made->refused().size(), 1U);
+  EXPECT_EQ(made->refused()[0].name, "core 4");
+  EXPECT_EQ(made->standings().size(), kCores - 1);
+}
+
+TEST_F(PrefetchLoopTest, CpusThatComeAndGoAreLookedAtAnew) {
+  const auto made = loop({"hardware"});
+  world_->off_gain = 0.1;
+  ASSERT_TRUE(made->arm());
+  run(*made, 60);
+  ASSERT_EQ(cores_off(), kCores);
+  // Both threads of the last core go; when they come back firmware has given their register its own value.
+  world_->offline = {6, 7}, knobs_.offline = {6, 7};
+  run(*made, 30);
+  EXPECT_EQ(made->standings().size(), kCores - 1);
+  world_->offline.clear(), knobs_.offline.clear();
+  knobs_.at(register_of(3)) = 0x1000;
+  run(*made, 60);
+  EXPECT_EQ(made->standings().size(), kCores);
+  EXPECT_EQ(knobs_.at(register_of(3)), 0x1005U);
+  ASSERT_TRUE(made->disarm());
+  EXPECT_EQ(knobs_.at(register_of(3)), 0x1000U) << "its own default, not that of before";
+  EXPECT_EQ(knobs_.at(register_of(0)), kFound);
+}
+
+TEST_F(PrefetchLoopTest, AfterSleepRegistersHoldWhatFirmwareGaveThem) {
+  const auto made = loop({"hardware"});
+  world_->off_gain = 0.1;
+  ASSERT_TRUE(made->arm());
+  run(*made, 60);
+  for (std::uint32_t core = 0; core < kCores; ++core) knobs_.at(register_of(core)) = 0x40;
+  slept_ = 1h;
+  run(*made, 60);
+  EXPECT_EQ(knobs_.at(register_of(1)), 0x45U);
+  ASSERT_TRUE(made->disarm());
+  EXPECT_EQ(knobs_.at(register_of(1)), 0x40U);
+}
+
+TEST_F(PrefetchLoopTest, WhatAnEarlierTierdLeftIsPutBackFirst) {
+  {
+    auto journal = KnobJournal::open(journal_, std::string(kTierBootIdSize, 'b'));
+    ASSERT_TRUE(journal);
+    const auto made = loop({});  // fills the knobs
+    ASSERT_TRUE(journal->append({kTierIntent, register_of(1), kTierNoUnit, 5, kFound, kFound, kFound | 5}));
+    knobs_.at(register_of(1)) = kFound | 5;
+  }
+  const std::uint64_t left = knobs_.at(register_of(1));
+  ASSERT_EQ(left, kFound | 5);
+  auto world = std::make_unique<World>(knobs_, clock_);
+  knobs_.at(register_of(1)) = left;
+  const auto made = make(std::move(world), {"hardware"});
+  const auto writes = made->arm();
+  ASSERT_TRUE(writes);
+  ASSERT_EQ(writes->size(), 1U);
+  EXPECT_EQ((*writes)[0].fate, "restored");
+  expect_as_found();
+}
+
+}  // namespace
+}  // namespace tier
