@@ -11,6 +11,12 @@ namespace {
 
 std::string actor_of(const Caller& caller) { return fmt::format("uid {} pid {}", caller.uid, caller.pid); }
 
+// Without a desk nobody could begin to tune.
+bool prefetch_needs_restart(const PrefetchConfig& before, PrefetchConfig after, bool controlled) {
+  if (controlled) after.arm = before.arm;
+  return before != after;
+}
+
 // What only a restart can change: sources, socket and tiers are built once.
 bool needs_restart(const Config& before, const Config& after) {
   return before.control.socket != after.control.socket || before.control.group != after.control.group ||
@@ -18,6 +24,12 @@ bool needs_restart(const Config& before, const Config& after) {
          before.tiers.latencies != after.tiers.latencies || before.tiers.same_tier != after.tiers.same_tier ||
          before.policy.event_path != after.policy.event_path || before.policy.model != after.policy.model ||
          before.sampling.source != after.sampling.source;
+}
+
+PrefetchWritesView nothing_written() {
+  PrefetchWritesView view;
+  view.state = "off";
+  return view;
 }
 
 }  // namespace
@@ -58,19 +70,34 @@ Result<void> DaemonBackend::resume(const Caller& caller) {
   return {};
 }
 
+// Both or none. Prefetch control first: it may refuse for what the machine lacks, and the engine, which would
+// begin its accounts anew, has not been touched then.
+Result<void> DaemonBackend::apply(const LoadedConfig& loaded) {
+  if (prefetch_ != nullptr)
+    if (auto configured = prefetch_->configure(loaded.config.prefetch); !configured) return configured;
+  auto applied = engine_.apply(engine_settings(loaded.config));
+  if (applied || prefetch_ == nullptr) return applied;
+  if (auto back = prefetch_->configure(config_.config.prefetch); !back)
+    applied.error().message += "; and prefetch control refused its old configuration: " + back.error().text();
+  return applied;
+}
+
 Result<void> DaemonBackend::reload_as(const std::string& actor) {
   auto loaded = load_();
   if (!loaded) return tl::make_unexpected(loaded.error());
-  const bool restart = needs_restart(config_.config, loaded->config);
-  if (auto applied = engine_.apply(engine_settings(loaded->config)); !applied) return applied;
+  const bool restart =
+      needs_restart(config_.config, loaded->config) ||
+      prefetch_needs_restart(config_.config.prefetch, loaded->config.prefetch, prefetch_ != nullptr);
+  if (auto applied = apply(*loaded); !applied) return applied;
   config_ = std::move(*loaded);
   Event event;
   event.kind = "reloaded";
   event.actor = actor;
-  event.message =
-      restart ? "configuration read; some of its changes need a restart of the service: [control], [tiers], "
-                "region_size, sampling.source, policy.event_path, policy.model"
-              : "configuration read";
+  event.message = "configuration read";
+  if (restart)
+    event.message +=
+        "; some of its changes need a restart of the service: [control], [tiers], region_size, "
+        "sampling.source, policy.event_path, policy.model, [prefetch] but for prefetch.arm";
   engine_.note(event);
   return {};
 }
@@ -78,6 +105,37 @@ Result<void> DaemonBackend::reload_as(const std::string& actor) {
 Result<ConfigView> DaemonBackend::reload(const Caller& caller) {
   if (const auto done = reload_as(actor_of(caller)); !done) return tl::make_unexpected(done.error());
   return to_view(config_);
+}
+
+Result<PrefetchView> DaemonBackend::prefetch(const Caller&) {
+  if (prefetch_ != nullptr) return prefetch_->prefetch();
+  PrefetchView view;
+  view.state = "off";
+  view.note = prefetch_not_allowed().message;
+  view.journal = config_.config.prefetch.journal;
+  return view;
+}
+
+Result<PrefetchExplainView> DaemonBackend::prefetch_explain(const Caller&,
+                                                            const PrefetchExplainQuery& query) {
+  if (prefetch_ != nullptr) return prefetch_->prefetch_explain(query.control);
+  return fail(ErrorKind::kFailed, fmt::format("no control is called \"{}\"", query.control),
+              prefetch_not_allowed().fix);
+}
+
+Result<PrefetchWritesView> DaemonBackend::prefetch_arm(const Caller& caller, bool dry_run) {
+  if (prefetch_ != nullptr) return prefetch_->prefetch_arm(dry_run, actor_of(caller));
+  return tl::make_unexpected(prefetch_not_allowed());
+}
+
+Result<PrefetchWritesView> DaemonBackend::prefetch_disarm(const Caller& caller) {
+  if (prefetch_ != nullptr) return prefetch_->prefetch_disarm(actor_of(caller));
+  return nothing_written();
+}
+
+Result<PrefetchWritesView> DaemonBackend::prefetch_restore(const Caller& caller) {
+  if (prefetch_ != nullptr) return prefetch_->prefetch_restore(actor_of(caller));
+  return nothing_written();
 }
 
 }  // namespace tier

@@ -7,20 +7,24 @@
 #include "tierd/config/loader.h"
 #include "tierd/control/backend.h"
 #include "tierd/daemon/engine.h"
+#include "tierd/daemon/prefetch_desk.h"
 
 namespace tier {
 
 // Called on the event loop's thread, between ticks.
 class DaemonBackend final : public ControlBackend {
  public:
-  // `load` reads the configuration again, `doctor` looks at the machine again. All must outlive the backend.
+  // `load` reads the configuration again, `doctor` looks at the machine again; `prefetch`: null where
+  // prefetching is not controlled. All must outlive the backend.
   DaemonBackend(Engine& engine, LoadedConfig config, std::function<Result<LoadedConfig>()> load,
-                std::function<DoctorView(const Engine&)> doctor, std::string version)
+                std::function<DoctorView(const Engine&)> doctor, std::string version,
+                PrefetchDesk* prefetch = nullptr)
       : engine_(engine),
         config_(std::move(config)),
         load_(std::move(load)),
         doctor_(std::move(doctor)),
-        version_(std::move(version)) {}
+        version_(std::move(version)),
+        prefetch_(prefetch) {}
 
   Result<StatusView> status(const Caller&) override;
   Result<DoctorView> doctor(const Caller&) override;
@@ -35,16 +39,24 @@ class DaemonBackend final : public ControlBackend {
   Result<void> pause(const Caller&) override;
   Result<void> resume(const Caller&) override;
   Result<ConfigView> reload(const Caller&) override;
+  Result<PrefetchView> prefetch(const Caller&) override;
+  Result<PrefetchExplainView> prefetch_explain(const Caller&, const PrefetchExplainQuery&) override;
+  Result<PrefetchWritesView> prefetch_arm(const Caller&, bool dry_run) override;
+  Result<PrefetchWritesView> prefetch_disarm(const Caller&) override;
+  Result<PrefetchWritesView> prefetch_restore(const Caller&) override;
 
   // What SIGHUP does; `actor` is for the event.
   Result<void> reload_as(const std::string& actor);
 
  private:
+  Result<void> apply(const LoadedConfig& loaded);
+
   Engine& engine_;
   LoadedConfig config_;
   std::function<Result<LoadedConfig>()> load_;
   std::function<DoctorView(const Engine&)> doctor_;
   std::string version_;
+  PrefetchDesk* prefetch_;
 };
 
 }  // namespace tier
