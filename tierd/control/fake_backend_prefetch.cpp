@@ -32,8 +32,9 @@ std::vector<PrefetchRefusalView> fake_refusals() {
   return refused;
 }
 
-PrefetchWriteView fake_write(const std::string& setting, const std::string& after, const std::string& fate) {
-  return {"register 0x1a4 of CPU 3", "core 3", setting, "0x0", after, fate};
+PrefetchWriteView fake_write(const std::string& setting, const std::string& before, const std::string& after,
+                             const std::string& fate) {
+  return {"register 0x1a4 of CPU 3", "core 3", setting, before, after, fate};
 }
 
 }  // namespace
@@ -82,7 +83,8 @@ Result<PrefetchExplainView> FakeBackend::prefetch_explain(const Caller&, const P
                {"l1-off", std::nullopt, std::nullopt, std::nullopt, 0}};
   view.decisions = {{3590, "default", "l2-off", "it gains in this context"},
                     {3400, "all-off", "default", "it lost"}};
-  view.writes = {fake_write("l2-off", "0x3", "written"), fake_write("default", "0x0", "restored")};
+  view.writes = {fake_write("l2-off", "0x0", "0x3", "written"),
+                 fake_write("default", "0xf", "0x0", "restored")};
   return view;
 }
 
@@ -93,8 +95,8 @@ Result<PrefetchWritesView> FakeBackend::prefetch_arm(const Caller& caller, bool 
   view.state = prefetch_state;
   view.dry_run = dry_run;
   if (dry_run)
-    view.writes = {fake_write("l2-off", "0x3", "would be written"),
-                   fake_write("all-off", "0xf", "would be written")};
+    view.writes = {fake_write("l2-off", "0x0", "0x3", "would be written"),
+                   fake_write("all-off", "0x0", "0xf", "would be written")};
   view.refused = fake_refusals();
   return view;
 }

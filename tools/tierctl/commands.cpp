@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "tierd/control/client.h"
 #include "tools/tierctl/reply.h"
 
@@ -168,6 +170,33 @@ Result<void> Commands::config_check(const std::string& file) {
 Result<void> Commands::config_reload() {
   return control("Reload", "reloaded; `tierctl config show` prints what is in force\n");
 }
+
+Result<void> Commands::prefetch_status() { return show<PrefetchView>("Prefetch", "{}"); }
+
+Result<void> Commands::prefetch_explain(const std::string& control) {
+  return show<PrefetchExplainView>("PrefetchExplain", dump_json(json{{"control", control}}));
+}
+
+Result<void> Commands::order_prefetch(const std::string& method, const std::string& parameters_json) {
+  auto reply = ask(options_.socket, method, json::parse(parameters_json));
+  if (!reply) return tl::make_unexpected(reply.error());
+  auto view = as_view<PrefetchWritesView>(*reply);
+  if (!view) return tl::make_unexpected(view.error());
+  auto printed = around_.print(options_.json ? document(*reply, false) : render(*view, options_.style));
+  if (!printed) return printed;
+  const auto failed = std::count_if(view->writes.begin(), view->writes.end(),
+                                    [](const PrefetchWriteView& write) { return write.fate == "failed"; });
+  if (failed == 0) return {};
+  return fail(
+      ErrorKind::kFailed, fmt::format("{} of {} settings could not be written", failed, view->writes.size()),
+      "the table names them, `journalctl -u tierd` has the reasons; what they held is in the journal");
+}
+
+Result<void> Commands::prefetch_arm(bool dry_run) {
+  return order_prefetch("PrefetchArm", dump_json(json{{"dry_run", dry_run}}));
+}
+Result<void> Commands::prefetch_disarm() { return order_prefetch("PrefetchDisarm", "{}"); }
+Result<void> Commands::prefetch_restore() { return order_prefetch("PrefetchRestore", "{}"); }
 
 Result<void> Commands::version() {
   const auto info = ask(options_.socket, "org.varlink.service.GetInfo", json::object());

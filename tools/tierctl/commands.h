@@ -57,6 +57,12 @@ class Commands {
   Result<void> config_check(const std::string& file);  // empty: the installed files
   Result<void> config_show();
   Result<void> config_reload();
+  Result<void> prefetch_status();
+  Result<void> prefetch_explain(const std::string& control);
+  // Once, whatever --watch says. kFailed, with the table printed, where a knob could not be written.
+  Result<void> prefetch_arm(bool dry_run);
+  Result<void> prefetch_disarm();
+  Result<void> prefetch_restore();
   Result<void> version();
 
  private:
@@ -64,6 +70,7 @@ class Commands {
   Result<void> show(const std::string& method, const std::string& parameters_json);
   Result<void> repeat(const std::function<Result<std::string>()>& picture);
   Result<void> control(const std::string& method, const std::string& message);
+  Result<void> order_prefetch(const std::string& method, const std::string& parameters_json);
   Result<void> end_recording(Recording& recording, const std::string& file, const Result<void>& ended);
 
   CommandOptions options_;

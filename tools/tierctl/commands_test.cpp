@@ -48,8 +48,12 @@ TEST_F(CommandsTest, EveryViewPrintsTextAndOneJsonDocument) {
            [](Commands& c) { return c.nodes(); }, [](Commands& c) { return c.top(0); },
            [](Commands& c) { return c.heatmap(0, 10, 8); }, [](Commands& c) { return c.forecast(); },
            [](Commands& c) { return c.explain(4100, 0x7f0000000000); },
-           [](Commands& c) { return c.policy_show(); }, [](Commands& c) { return c.config_show(); },
-           [](Commands& c) { return c.version(); }}) {
+           [](Commands& c) { return c.prefetch_status(); },
+           [](Commands& c) { return c.prefetch_explain("core 3"); },
+           [](Commands& c) { return c.prefetch_arm(true); }, [](Commands& c) { return c.prefetch_disarm(); },
+           [](Commands& c) { return c.prefetch_restore(); },
+           [](Commands& c) { return c.prefetch_arm(false); }, [](Commands& c) { return c.policy_show(); },
+           [](Commands& c) { return c.config_show(); }, [](Commands& c) { return c.version(); }}) {
     printed_.clear();
     Commands text = commands();
     auto done = view(text);
@@ -97,6 +101,48 @@ TEST_F(CommandsTest, PauseAndResumeReachTheDaemon) {
   server_.run_inside([](FakeBackend& backend, ControlServer&) { EXPECT_TRUE(backend.paused); });
   ASSERT_TRUE(c.policy_resume());
   server_.run_inside([](FakeBackend& backend, ControlServer&) { EXPECT_FALSE(backend.paused); });
+}
+
+TEST_F(CommandsTest, OrdersToPrefetchReachTheDaemonOnceEvenWhenWatching) {
+  CommandOptions options;
+  options.watch_seconds = 1;
+  options.watch_count = 3;
+  Commands c = commands(options);
+  ASSERT_TRUE(c.prefetch_disarm());
+  server_.run_inside([](FakeBackend& backend, ControlServer&) {
+    EXPECT_EQ(backend.prefetch_state, "disarmed");
+    EXPECT_EQ(backend.control_calls.size(), 1u);
+  });
+  ASSERT_TRUE(c.prefetch_arm(/*dry_run=*/true));
+  server_.run_inside(
+      [](FakeBackend& backend, ControlServer&) { EXPECT_EQ(backend.prefetch_state, "disarmed"); });
+  ASSERT_TRUE(c.prefetch_arm(/*dry_run=*/false));
+  server_.run_inside(
+      [](FakeBackend& backend, ControlServer&) { EXPECT_EQ(backend.prefetch_state, "armed"); });
+}
+
+TEST_F(CommandsTest, WhatCouldNotBePutBackIsShownAndAFailure) {
+  server_.run_inside([](FakeBackend& backend, ControlServer&) { backend.restore_fails = true; });
+  for (const bool as_json : {false, true}) {
+    printed_.clear();
+    CommandOptions options;
+    options.json = as_json;
+    Commands c = commands(options);
+    const auto done = c.prefetch_restore();
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().kind, ErrorKind::kFailed);
+    EXPECT_EQ(done.error().message, "1 of 2 settings could not be written");
+    EXPECT_NE(printed_.find("read-ahead of block device 8:0"), std::string::npos);
+    EXPECT_EQ(json::accept(printed_), as_json);
+  }
+}
+
+TEST_F(CommandsTest, AControlThatIsNotThereIsNamed) {
+  Commands c = commands();
+  const auto done = c.prefetch_explain("core 99");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::kFailed);
+  EXPECT_NE(done.error().message.find("\"core 99\""), std::string::npos);
 }
 
 TEST_F(CommandsTest, ARefusedReloadTellsWhy) {

@@ -1,5 +1,6 @@
 // tierctl: the command line of tierd.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -63,7 +64,8 @@ struct Arguments {
   std::int32_t pid = 0;
   std::string address, file, duration;
   std::uint64_t since = 0;
-  bool follow = false;
+  bool follow = false, dry_run = false;
+  std::vector<std::string> control;  // the words of its name
 };
 
 void settle_style(Arguments& arguments) {
@@ -176,6 +178,29 @@ void add_control(CLI::App& app, Arguments& arguments, Action& action) {
   });
 }
 
+void add_prefetch(CLI::App& app, Arguments& arguments, Action& action) {
+  auto* prefetch = app.add_subcommand("prefetch", "What prefetch control sets and why, and its orders")
+                       ->require_subcommand(1);
+  prefetch->add_subcommand("status", "State, progress, meters, controls with their gains, advice")
+      ->callback([&] { action = [](Commands& c) { return c.prefetch_status(); }; });
+  auto* arm = prefetch->add_subcommand(
+      "arm", "Begin to tune what prefetch.arm of the configuration allows (root or group tierd)");
+  arm->add_flag("--dry-run", arguments.dry_run, "Only tell what could be written");
+  arm->callback([&] { action = [&](Commands& c) { return c.prefetch_arm(arguments.dry_run); }; });
+  prefetch->add_subcommand("disarm", "Put everything back, until armed again (root or group tierd)")
+      ->callback([&] { action = [](Commands& c) { return c.prefetch_disarm(); }; });
+  auto* explain = prefetch->add_subcommand("explain", "What is known of each setting of one control");
+  explain->add_option("CONTROL", arguments.control, "As `prefetch status` names it, like core 3")->required();
+  explain->callback([&] {
+    action = [&](Commands& c) {
+      return c.prefetch_explain(fmt::format("{}", fmt::join(arguments.control, " ")));
+    };
+  });
+  prefetch
+      ->add_subcommand("restore", "Put everything back and, where armed, begin anew (root or group tierd)")
+      ->callback([&] { action = [](Commands& c) { return c.prefetch_restore(); }; });
+}
+
 void add_global(CLI::App& app, Arguments& arguments) {
   app.fallthrough();
   app.require_subcommand(1);
@@ -220,6 +245,7 @@ int run(int argc, char** argv) {
   add_views(app, arguments, action);
   add_record(app, arguments, action);
   add_control(app, arguments, action);
+  add_prefetch(app, arguments, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -108,6 +108,13 @@ TEST(Tierctl, PrintsThroughAPipeWithoutColour) {
                                              {"explain", "4100", "0x7f0000000000"},
                                              {"events"},
                                              {"policy", "show"},
+                                             {"prefetch", "status"},
+                                             {"prefetch", "explain", "core", "3"},
+                                             {"prefetch", "explain", "core 3"},
+                                             {"prefetch", "arm", "--dry-run"},
+                                             {"prefetch", "arm"},
+                                             {"prefetch", "disarm"},
+                                             {"prefetch", "restore"},
                                              {"config", "show"},
                                              {"version"}}) {
     auto arguments = command;
@@ -145,6 +152,10 @@ TEST(Tierctl, ExitCodesTellTheKindOfFailure) {
   EXPECT_EQ(run({"status", "--count", "2"}).code, 2);
   EXPECT_EQ(run({"explain", "4100"}).code, 2);
   EXPECT_EQ(run({"record", at}).code, 2);
+  EXPECT_EQ(run({"prefetch", at}).code, 2);
+  EXPECT_EQ(run({"prefetch", "explain", at}).code, 2);
+  EXPECT_EQ(run({"prefetch", "disarm", "--dry-run", at}).code, 2);
+  EXPECT_EQ(run({"prefetch", "explain", "core", "99", at}).code, 1);
   EXPECT_EQ(run({"record", "-o", "x.trace", "--duration", "30", at}).code, 2);
   EXPECT_EQ(run({"explain", "4100", "0x7fzz", at}).code, 2);
   EXPECT_EQ(run({"explain", "99", "0x7f00", at}).code, 1);
@@ -158,6 +169,18 @@ TEST(Tierctl, SecondTierdIsNotNeededToCheckAFile) {
   const Ended bad = run({"config", "check", "/nonexistent/tierd.toml"});
   EXPECT_EQ(bad.code, 1);
   EXPECT_NE(bad.errors.find("no such file"), std::string::npos) << bad.errors;
+}
+
+TEST(Tierctl, WatchesPrefetch) {
+  FakeServer server;
+  const Ended ended =
+      run({"prefetch", "status", "--json", "--watch", "0.1", "--count", "2", "--socket", server.socket()});
+  EXPECT_EQ(ended.code, 0) << ended.errors;
+  std::istringstream lines(ended.output);
+  int documents = 0;
+  for (std::string line; std::getline(lines, line); ++documents)
+    EXPECT_EQ(json::parse(line).at("schema"), "io.tierd.prefetch/1");
+  EXPECT_EQ(documents, 2);
 }
 
 TEST(Tierctl, AnInterruptLeavesCompleteDocuments) {

@@ -20,6 +20,9 @@ std::string render(const HeatmapView&, const Style&);
 std::string render(const ForecastView&, const Style&);
 std::string render(const ExplainView&, const Style&);
 std::string render(const ConfigView&, const Style&);
+std::string render(const PrefetchView&, const Style&);
+std::string render(const PrefetchExplainView&, const Style&);
+std::string render(const PrefetchWritesView&, const Style&);
 std::string render_event(const Event&);  // one line
 std::string render_policy(const StatusView&, const ConfigView&, const Style&);
 

@@ -2,8 +2,10 @@
 // read the diff.
 #include "tools/tierctl/render.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -49,6 +51,13 @@ TEST(Golden, Forecast) { expect_both("forecast", *FakeBackend().forecast(kRoot))
 TEST(Golden, Explain) { expect_both("explain", *FakeBackend().explain(kRoot, {4100, 0x7f0000123456})); }
 TEST(Golden, Config) { expect_both("config", *FakeBackend().config_show(kRoot)); }
 
+TEST(Golden, Prefetch) { expect_both("prefetch", *FakeBackend().prefetch(kRoot)); }
+TEST(Golden, PrefetchExplain) {
+  expect_both("prefetch-explain", *FakeBackend().prefetch_explain(kRoot, {"core 3"}));
+}
+TEST(Golden, PrefetchDryRun) { expect_both("prefetch-dry-run", *FakeBackend().prefetch_arm(kRoot, true)); }
+TEST(Golden, PrefetchDisarm) { expect_both("prefetch-disarm", *FakeBackend().prefetch_disarm(kRoot)); }
+
 TEST(Golden, Policy) {
   FakeBackend backend;
   expect_golden("policy.txt", render_policy(*backend.status(kRoot), *backend.config_show(kRoot), {}));
@@ -70,6 +79,42 @@ TEST(Golden, EmptyDaemon) {
   expect_golden("empty.txt", render(StatusView{}, {}) + render(DoctorView{}, {}) + render(NodesView{}, {}) +
                                  render(TopView{}, {}) + render(HeatmapView{}, {}) +
                                  render(ForecastView{}, {}) + render(ExplainView{}, {}));
+}
+
+TEST(Golden, PrefetchIsOff) {
+  PrefetchView view;
+  view.state = "off";
+  view.note = "prefetch control is off: prefetch.arm names no actuator";
+  PrefetchWritesView writes;
+  writes.state = "off";
+  expect_golden("prefetch-off.txt",
+                render(view, {}) + render(writes, {}) + render(PrefetchExplainView{}, {}));
+}
+
+TEST(Render, PrefetchBarsKeepWithinTheirColumn) {
+  PrefetchExplainView view;
+  view.arms = {
+      {"far", 50, -40, 60, 1}, {"none", NAN, NAN, NAN, 1}, {"turned", 0.5, 1, -1, 1}, {"half", 1, {}, {}, 1}};
+  const std::string text = render(view, {.color = false, .legend = false});
+  EXPECT_NE(text.find("  ---------------|--------------*\n"), std::string::npos) << text;  // at both ends
+  EXPECT_NE(text.find("  " + std::string(15, ' ') + "*\n"), std::string::npos) << text;  // what is no number
+  EXPECT_NE(text.find("|       *\n"), std::string::npos) << text;  // no interval to draw
+  EXPECT_NE(text.find("1  -\n"), std::string::npos) << text;
+}
+
+TEST(Render, PrefetchRefusalsThatDifferByTheCpuAloneAreOneLine) {
+  PrefetchView view;
+  for (int core = 0; core < 64; ++core)
+    view.refused.push_back(
+        {fmt::format("core {}", core), fmt::format("register 0x1a4 of CPU {}: no", 2 * core)});
+  view.refused.push_back({"module 0", "register 0x1320 of CPU 0: no"});
+  for (const char* device : {"sda", "sdb", "sdc", "sdd", "sde", "sdf", "sdg"})
+    view.refused.push_back({device, "not named"});
+  const std::string text = render(view, {});
+  EXPECT_NE(text.find("not tuned: 64 cores: register 0x1a4 of CPU N: no\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("not tuned: module 0: register 0x1320 of CPU 0: no\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("not tuned: sda, sdb, sdc, sdd, sde and 2 more: not named\n"), std::string::npos)
+      << text;
 }
 
 TEST(Golden, HeatmapInColour) {

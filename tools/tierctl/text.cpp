@@ -97,6 +97,12 @@ std::string share_text(std::optional<double> share) {
          " %";
 }
 
+std::string change_text(std::optional<double> share) {
+  if (!share) return "-";
+  const std::string size = share_text(std::fabs(*share));
+  return (*share < 0 ? "-" : *share > 0 ? "+" : "") + size;
+}
+
 std::string count_text(double count) {
   static constexpr std::array<const char*, 5> kUnits = {"", " k", " M", " G", " T"};
   std::size_t unit = 0;

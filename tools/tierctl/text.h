@@ -21,8 +21,10 @@ std::string bytes_text(std::uint64_t bytes);               // "1.5 GiB"
 std::string seconds_text(double seconds);                  // "412 ms", "52.3 s", "1 h 2 min"
 std::string latency_text(std::optional<std::int64_t> ns);  // "90 ns", "-" when not known
 std::string share_text(std::optional<double> share);       // "91 %", "-" when not known
-std::string count_text(double count);                      // "4.6 M"
-std::string time_text(std::int64_t unix_ns);               // local, "2026-11-21 08:00:00"
+// "+3.2 %", "-25 %", "-" when not known; for differences.
+std::string change_text(std::optional<double> share);
+std::string count_text(double count);         // "4.6 M"
+std::string time_text(std::int64_t unix_ns);  // local, "2026-11-21 08:00:00"
 std::string plural(std::uint64_t count, std::string_view singular, std::string_view plural);
 
 }  // namespace tier

@@ -41,6 +41,13 @@ TEST(Text, ShowsWhatIsNotKnownAsADash) {
   EXPECT_EQ(share_text(0.91), "91 %");
   EXPECT_EQ(share_text(0.0), "0 %");
   EXPECT_EQ(count_text(4.6e6), "4.6 M");
+  EXPECT_EQ(change_text(std::nullopt), "-");
+}
+
+TEST(Text, ChangesHaveASign) {
+  EXPECT_EQ(change_text(0.032), "+3.2 %");
+  EXPECT_EQ(change_text(-0.25), "-25 %");
+  EXPECT_EQ(change_text(0.0), "0 %");
 }
 
 TEST(Table, AlignsAndTrims) {
