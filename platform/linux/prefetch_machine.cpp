@@ -4,6 +4,7 @@
 #include <cpuid.h>
 #endif
 #include <fmt/format.h>
+#include <time.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -102,13 +103,32 @@ std::vector<BlockDevice> read_devices(const std::string& root) {
   return devices;
 }
 
-}  // namespace
-
-Result<PrefetchMachine> read_prefetch_machine(const std::string& root) {
+Result<std::set<int>> read_online(const std::string& root) {
   const std::string path = under(root, std::string(kCpus) + "/online");
-  const auto online = read_list(path);
+  auto online = read_list(path);
   if (!online || online->empty())
     return fail(ErrorKind::kFailed, path + " names no CPUs", "sysfs must be mounted");
+  return *std::move(online);
+}
+
+Nanoseconds read_clock(clockid_t clock) {
+  timespec t{};
+  ::clock_gettime(clock, &t);
+  return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
+}
+
+}  // namespace
+
+Result<MachineState> read_machine_state(const std::string& root) {
+  const auto online = read_online(root);
+  if (!online) return tl::make_unexpected(online.error());
+  return MachineState{{online->begin(), online->end()},
+                      read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC)};
+}
+
+Result<PrefetchMachine> read_prefetch_machine(const std::string& root) {
+  const auto online = read_online(root);
+  if (!online) return tl::make_unexpected(online.error());
   const auto cpuinfo = read_file(under(root, "/proc/cpuinfo"));
   if (!cpuinfo) return tl::make_unexpected(cpuinfo.error());
   auto identities = read_identities(*cpuinfo);

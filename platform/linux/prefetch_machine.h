@@ -12,4 +12,8 @@ namespace tier {
 // out. kFailed: the online CPUs or their descriptions make no sense; what else does not is left out.
 Result<PrefetchMachine> read_prefetch_machine(const std::string& root = "");
 
+// Time asleep is what CLOCK_BOOTTIME counts and CLOCK_MONOTONIC does not (clock_gettime(2)). kFailed as
+// above.
+Result<MachineState> read_machine_state(const std::string& root = "");
+
 }  // namespace tier

@@ -96,5 +96,14 @@ TEST(PrefetchMachine, ReadsThisOne) {
   EXPECT_FALSE(machine->cores[0].identity.has({0, 4, 0})) << "no fifth word";
 }
 
+TEST_F(PrefetchMachineTest, TellsWhichCpusAreOnlineNow) {
+  const auto state = read_machine_state(root_);
+  ASSERT_TRUE(state) << (state ? "" : state.error().text());
+  EXPECT_THAT(state->cpus, ElementsAre(0, 1, 2, 3, 5));
+  EXPECT_GE(state->slept, std::chrono::milliseconds(-1));
+  write("/sys/devices/system/cpu/online", "none\n");
+  EXPECT_FALSE(read_machine_state(root_));
+}
+
 }  // namespace
 }  // namespace tier

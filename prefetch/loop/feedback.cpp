@@ -33,9 +33,10 @@ void sum_up(PrefetchFeedback& feedback) {
 // waited for memory left out (kUserTime counts them as running).
 std::optional<double> work_of(const SignalRates& rates, std::uint32_t cpu, bool instructions) {
   if (instructions) return rates.rate(Signal::kInstructions, cpu);
-  const auto ran = rates.rate(Signal::kUserTime, cpu), waited = rates.rate(Signal::kSampledStall, cpu);
-  if (!ran || !waited) return {};
-  return std::max(*ran - *waited, 0.0);
+  const auto ran = rates.rate(Signal::kUserTime, cpu);
+  if (!ran) return {};
+  // A CPU that was never sampled has no such counter: nobody waited there.
+  return std::max(*ran - rates.rate(Signal::kSampledStall, cpu).value_or(0), 0.0) / 1e9;
 }
 
 void see_cpus(const FeedbackInput& input, const PrefetchControl& control, ScopeFeedback& scope) {

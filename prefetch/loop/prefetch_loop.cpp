@@ -97,7 +97,7 @@ struct PrefetchLoop::Tuned {
 };
 
 PrefetchLoop::PrefetchLoop(PrefetchLoopParts parts, PrefetchLoopSettings settings)
-    : parts_(std::move(parts)), settings_(std::move(settings)), rates_({.max_age = 3 * settings_.interval}) {}
+    : parts_(std::move(parts)), settings_(std::move(settings)), rates_(rate_settings()) {}
 
 // While the log is still there to be told.
 PrefetchLoop::~PrefetchLoop() { guard_.reset(); }
@@ -132,6 +132,7 @@ Result<std::vector<PrefetchWrite>> PrefetchLoop::begin() {
   if (auto found = find(); !found) return tl::make_unexpected(found.error());
   guard_ = std::make_unique<LeaseWatch>(std::move(guard), parts_.clock, settings_.lease / 4);
   disarmed_ = false;
+  meters_ = parts_.start_meters(), rates_ = SignalRates(rate_settings()), last_tick_.reset();
   say(fmt::format("armed: {} controls, {} things that are not tuned", controls_.size(), refused_.size()));
   return writes;
 }
@@ -157,6 +158,13 @@ Result<void> PrefetchLoop::find() {
   return {};
 }
 
+RateSettings PrefetchLoop::rate_settings() const {
+  RateSettings rates;
+  rates.cpus = static_cast<std::uint32_t>(std::max<std::size_t>(machine_.cpus.size(), 1));
+  rates.max_age = 3 * settings_.interval;
+  return rates;
+}
+
 void PrefetchLoop::forget_found() { tuned_.clear(), controls_.clear(), refused_.clear(), lost_.clear(); }
 
 Result<std::vector<PrefetchWrite>> PrefetchLoop::disarm() {
@@ -165,7 +173,7 @@ Result<std::vector<PrefetchWrite>> PrefetchLoop::disarm() {
   if (!report) return tl::make_unexpected(report.error());
   collect("disarmed", "default");
   auto writes = told(*report);
-  guard_.reset();
+  guard_.reset(), meters_.clear();
   forget_found();
   disarmed_ = true;
   say(fmt::format("disarmed: {} settings put back", report->summary.restored));
@@ -231,7 +239,7 @@ void PrefetchLoop::tick(const PrefetchNode& node) {
       std::fill(each.settings.begin(), each.settings.end(), 0U);
     }
   }
-  rates_.take(read_all(parts_.meters), now, last_tick_ ? now - *last_tick_ : settings_.interval);
+  rates_.take(read_all(meters_), now, last_tick_ ? now - *last_tick_ : settings_.interval);
   last_tick_ = now;
   note_.clear();
   const std::uint64_t before = decided_;
@@ -317,7 +325,7 @@ std::vector<TunedStanding> PrefetchLoop::standings() const {
       if (lost_.contains(tuned.controls[i]->name)) continue;
       const TuningContext& context = tuned.tuner.context(i);
       all.push_back({tuned.controls[i], tuned.settings[i], tuned.tuner.reason(i), context,
-                     tuned.tuner.arms(context), tuned.tuner.transitions(i)});
+                     tuned.tuner.arms(context), tuned.tuner.transitions(i), tuned.tuner.noise()});
     }
   return all;
 }

@@ -34,7 +34,8 @@ struct PrefetchLoopSettings {
 struct PrefetchLoopParts {
   Knobs& knobs;
   const Clock& clock;  // thread-safe
-  std::vector<std::unique_ptr<Meter>> meters = {};
+  // When it is armed: until then nothing is metered.
+  std::function<std::vector<std::unique_ptr<Meter>>()> start_meters = {};
   std::vector<CpuGeneration> registers = {};
   std::function<Result<PrefetchMachine>()> read_machine = {};
   std::function<Result<MachineState>()> read_state = {};
@@ -61,6 +62,7 @@ struct TunedStanding {
   TuningContext context;
   const Arms* arms = nullptr;  // of its context; null: none yet
   std::uint64_t transitions = 0;
+  double noise = 0;  // standard deviation of one interval's log progress
 };
 
 // What an actuator's settings are judged by.
@@ -115,6 +117,7 @@ class PrefetchLoop {
   void collect(const std::string& control, const std::string& setting);
   void say(const std::string& text) const;
   void forget_found();
+  RateSettings rate_settings() const;
 
   PrefetchLoopParts parts_;
   PrefetchLoopSettings settings_;
@@ -123,6 +126,7 @@ class PrefetchLoop {
   std::vector<Tuned> tuned_;
   std::vector<PrefetchRefusal> refused_;
   std::set<std::string> lost_;  // controls that somebody else owns, or that did not take what was written
+  std::vector<std::unique_ptr<Meter>> meters_;
   SignalRates rates_;
   std::mutex fresh_mutex_;  // the lease's thread writes, too
   std::vector<KnobWrite> fresh_;

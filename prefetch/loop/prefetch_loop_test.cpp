@@ -88,7 +88,12 @@ class PrefetchLoopTest : public ::testing::Test {
     auto registers = read_register_table(kRegisters, "test");
     EXPECT_TRUE(registers) << (registers ? "" : registers.error().text());
     PrefetchLoopParts parts{knobs_, clock_};
-    parts.meters.push_back(std::move(meter));
+    auto shared = std::make_shared<std::unique_ptr<Meter>>(std::move(meter));
+    parts.start_meters = [shared] {
+      std::vector<std::unique_ptr<Meter>> all;
+      all.push_back(std::move(*shared));
+      return all;
+    };
     parts.registers = *std::move(registers);
     parts.read_machine = [this]() -> Result<PrefetchMachine> { return machine(); };
     parts.read_state = [this]() -> Result<MachineState> { return MachineState{cpus(), slept_}; };

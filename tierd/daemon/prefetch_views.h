@@ -1,0 +1,21 @@
+// What prefetch control shows on the control socket.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "prefetch/advice/advice_loop.h"
+#include "prefetch/loop/prefetch_loop.h"
+#include "tierd/control/views.h"
+
+namespace tier {
+
+// All but state, armed, journal and advice.
+PrefetchView prefetch_view(const PrefetchLoop& loop, const std::vector<MeterDecision>& meters);
+// kFailed: no control has that name.
+Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, const std::string& control);
+PrefetchAdviceView advice_view(const AdviceState& state);
+PrefetchWriteView write_view(const PrefetchWrite& write);
+
+}  // namespace tier
