@@ -32,6 +32,7 @@ static void tell(void* self, const struct TierRestoreEvent* event) {
   (void)self;
   static const char* const fates[] = {"restored", "as it was", "somebody else's, left alone", "failed"};
   tell_knob(&event->knob);
+  if (event->via != event->knob.unit) printf(" through CPU %u", event->via);
   printf(": %s, 0x%llx", fates[event->fate], (unsigned long long)event->found);
   if (event->fate == kTierFateRestored) printf(" to 0x%llx", (unsigned long long)event->left);
   if (event->fate == kTierFateFailed)
