@@ -9,6 +9,7 @@
 #include <fstream>
 #include <limits>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "platform/linux/linux_knobs.h"
@@ -78,8 +79,11 @@ class Run {
     counts_.left_written += changed.empty() ? 0 : 1;
     // At every third point somebody else has written one of them since.
     const Knob* taken = point % 3 == 0 && !changed.empty() ? &changed[random() % changed.size()] : nullptr;
+    const auto other = taken != nullptr ? somebody_elses(*taken, random) : std::nullopt;
+    if (taken != nullptr && !other)
+      return fault(to_string(*taken) + " was written and is not in the journal");
     if (taken != nullptr) {
-      rig_.set(*taken, somebody_elses(*taken, random));
+      rig_.set(*taken, *other);
       expected[*taken] = rig_.get(*taken);
       ++counts_.foreign;
     }
@@ -111,10 +115,12 @@ class Run {
     const auto access =
         way == Way::kAtAccess ? static_cast<unsigned>(random() % 120) : std::numeric_limits<unsigned>::max();
     const std::chrono::microseconds delay(random() % 12'000);
+    const bool in_rewriting = random() % 2 == 0;
     const pid_t child = fork();
     if (child == 0) write_until_killed(random, access);
     if (way == Way::kAnyTime) {
       std::this_thread::sleep_for(delay);
+      if (in_rewriting) wait_for_rewriting();
       kill(child, SIGKILL);
     }
     int status = 0;
@@ -129,6 +135,14 @@ class Run {
     counts_.rewritten += fs::equivalent(journal(), first()) ? 0 : 1;
     counts_.in_rewriting += fs::exists(beside()) ? 1 : 0;
     return true;
+  }
+
+  // Until the rewritten journal lies beside the old one; not for ever, for the writer may have none to
+  // rewrite.
+  void wait_for_rewriting() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+    while (!fs::exists(beside()) && std::chrono::steady_clock::now() < end) {
+    }
   }
 
   [[noreturn]] void write_until_killed(std::mt19937_64& random, unsigned access) const {
@@ -146,19 +160,21 @@ class Run {
     }
   }
 
-  // A value of the knob that tierd neither found nor wrote last, nor was about to write.
-  std::uint64_t somebody_elses(const Knob& knob, std::mt19937_64& random) const {
+  // A value of the knob that tierd neither found nor wrote last, nor was about to write. None: the journal
+  // says nothing of it.
+  std::optional<std::uint64_t> somebody_elses(const Knob& knob, std::mt19937_64& random) const {
     TierJournalRecord record{}, last{};
     std::ifstream in(journal(), std::ios::binary);
     while (in.read(reinterpret_cast<char*>(&record), sizeof record))
       if (same(record.knob, knob)) last = record;
-    for (;;) {
+    while (last.mask != 0) {
       const std::uint64_t other = (last.after & ~last.mask) | (any_value(knob, random) & last.mask);
       bool known = false;
       for (const std::uint64_t value : {last.original, last.before, last.after})
         known |= (value & last.mask) == (other & last.mask);
       if (!known) return other;
     }
+    return {};
   }
 
   int restore() {
