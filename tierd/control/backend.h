@@ -76,7 +76,8 @@ class ControlBackend {
   // kFailed: no control has that name.
   virtual Result<PrefetchExplainView> prefetch_explain(const Caller&, const PrefetchExplainQuery&) = 0;
   // Tuning begins, of what prefetch.arm of the configuration allows; kUnsupported: it allows nothing. A dry
-  // run arms nothing, writes nothing, and tells what each setting of each control would write.
+  // run arms nothing, writes nothing, and tells what each setting of each control would write; where nothing
+  // is allowed, of all actuators.
   virtual Result<PrefetchWritesView> prefetch_arm(const Caller&, bool dry_run) = 0;
   // Everything is put back and stays so until it is armed again. Idempotent.
   virtual Result<PrefetchWritesView> prefetch_disarm(const Caller&) = 0;

@@ -19,7 +19,7 @@ class PrefetchDesk {
   virtual Result<PrefetchExplainView> prefetch_explain(const std::string& control) = 0;
   // Tuning begins, of what prefetch.arm allows. kUnsupported: it allows nothing (prefetch_not_allowed()). A
   // dry run arms and writes nothing and tells, for every knob, what it holds and what each setting would
-  // write.
+  // write; where nothing is allowed, of all actuators, since one looks before one allows.
   virtual Result<PrefetchWritesView> prefetch_arm(bool dry_run, const std::string& actor) = 0;
   // Everything is put back and stays so until armed again. Knobs that cannot be put back are told as
   // "failed".
