@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "platform/api/advice.h"
 #include "platform/api/machine.h"
 #include "platform/api/pages.h"
 #include "platform/api/process_table.h"
@@ -60,6 +61,7 @@ struct FakeSpec {
 class FakeMachine final : public ProcessTable,
                           public PageLocator,
                           public PageMover,
+                          public PageAdvisor,
                           public TopologyReader,
                           public LatencyProbe,
                           public PressureReader,
@@ -85,6 +87,10 @@ class FakeMachine final : public ProcessTable,
   void set_usage(SelfUsage usage);
   void set_rivals(std::vector<Rival> rivals);
 
+  // A program reads every page of the range; those that were not resident come to `node`. Faults that waited
+  // for a device: of file pages that were not in the page cache, of others that were not in the swap cache.
+  std::uint64_t use(Pid pid, AddressRange range, int node);
+
   // What goes wrong. `times` < 0: for ever.
   void deny(Pid pid, bool denied);  // EPERM for every call about it, kPermission from describe()
   void refuse_pages(Pid pid, AddressRange range, int error_number, int times = -1);  // page status
@@ -98,6 +104,7 @@ class FakeMachine final : public ProcessTable,
 
   // What the machine looks like.
   std::optional<NodeId> node_of(Pid pid, Address address) const;  // none: not resident
+  Bytes cached(Pid pid, AddressRange range) const;                // advised, and not resident yet
   Bytes resident_on(Pid pid, NodeId node) const;
   Bytes free_on(NodeId node) const;
   std::uint64_t move_calls() const;
@@ -114,6 +121,8 @@ class FakeMachine final : public ProcessTable,
   // PageLocator, PageMover
   PageCall locate(Pid pid, std::span<const Address> pages) const override;
   PageCall move(Pid pid, std::span<const Address> pages, NodeId to) override;
+  // PageAdvisor: evicted pages go to the cache.
+  Result<Bytes> will_need(Pid pid, std::uint64_t start_time, std::span<const AddressRange> ranges) override;
   // TopologyReader, LatencyProbe, PressureReader, MetricReader, SelfMeter, RivalFinder
   Result<std::vector<NumaNode>> nodes() const override;
   Result<Nanoseconds> measure(NodeId node) override;

@@ -15,6 +15,7 @@ namespace fake {
 
 constexpr int kEvicted = -1;    // mapped, not resident
 constexpr int kNotMapped = -2;  // unmapped since
+constexpr int kCached = -3;     // as evicted, but what it held is in memory
 
 struct Area {
   FakeMapping mapping;
@@ -132,7 +133,7 @@ struct FakeMachine::State {
   int status_of(Process& process, Address address) const {
     const auto [area, index] = find(process, address);
     if (area == nullptr || area->node[index] == kNotMapped) return -EFAULT;
-    return area->node[index] == kEvicted ? -ENOENT : area->node[index];
+    return area->node[index] < 0 ? -ENOENT : area->node[index];
   }
 
   // The pages that move together with one.
