@@ -51,10 +51,10 @@ std::optional<double> CounterRate::next(std::optional<std::uint64_t> value, Nano
   return static_cast<double>(wraps_at - *before + *value) / passed;
 }
 
-LinuxMetrics::LinuxMetrics(const Clock& clock, std::string root) : clock_(clock), root_(std::move(root)) {
+LinuxMetrics::LinuxMetrics(const Clock& clock, std::string root)
+    : clock_(clock), root_(std::move(root)), traffic_(root_) {
   find_power();
   find_temperature();
-  find_monitors();
 }
 
 // "intel-rapl:0" is a package, AMD's too; "intel-rapl:0:1" a part of one.
@@ -86,14 +86,6 @@ void LinuxMetrics::find_temperature() {
       thermometers_.push_back(zones + "/" + zone + "/temp");
 }
 
-void LinuxMetrics::find_monitors() {
-  const std::string folder = under(root_, "/sys/fs/resctrl/mon_data");
-  for (const std::string& domain : names_in(folder))
-    if (domain.starts_with("mon_L3_"))
-      monitors_.push_back(
-          {folder + "/" + domain + "/mbm_total_bytes", folder + "/" + domain + "/mbm_local_bytes", {}, {}});
-}
-
 // Of all packages or of none: a part of the power would look like less work.
 std::optional<double> LinuxMetrics::power(Nanoseconds now) {
   double watts = 0;
@@ -117,22 +109,19 @@ std::optional<double> LinuxMetrics::temperature() const {
   return hottest;
 }
 
-// Linux 5.9 counts anonymous and file pages apart, older kernels both together.
 std::optional<std::uint64_t> LinuxMetrics::refaults() const {
   const auto text = read_file(under(root_, "/proc/vmstat"), 1 << 20);
-  if (!text) return std::nullopt;
-  std::optional<std::uint64_t> sum;
-  for (const char* key : {"workingset_refault_anon", "workingset_refault_file", "workingset_refault"})
-    if (const auto pages = parse_counter(*text, key)) sum = sum.value_or(0) + *pages;
-  return sum;
+  return text ? parse_refaults(*text) : std::nullopt;
 }
 
 void LinuxMetrics::bandwidth(Nanoseconds now, MachineReadings& out) {
+  const std::vector<CacheTraffic> caches = traffic_.read();
+  traffic_rates_.resize(caches.size());
   double total = 0, local = 0;
-  bool all = !monitors_.empty();
-  for (Monitor& monitor : monitors_) {
-    const auto both = monitor.total_rate.next(number_in(monitor.total), now);
-    const auto own = monitor.local_rate.next(number_in(monitor.local), now);
+  bool all = !caches.empty();
+  for (std::size_t i = 0; i < caches.size(); ++i) {
+    const auto both = traffic_rates_[i].total.next(caches[i].total, now);
+    const auto own = traffic_rates_[i].local.next(caches[i].local, now);
     if (!both || !own) all = false;
     total += both.value_or(0), local += own.value_or(0);
   }

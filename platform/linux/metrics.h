@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "platform/api/machine.h"
+#include "platform/linux/resctrl.h"
 
 namespace tier {
 
@@ -33,13 +34,11 @@ class LinuxMetrics final : public MetricReader {
     std::uint64_t wraps_at = 0;
     CounterRate rate;
   };
-  struct Monitor {
-    std::string total, local;  // files: bytes
-    CounterRate total_rate, local_rate;
+  struct TrafficRate {
+    CounterRate total, local;
   };
   void find_power();
   void find_temperature();
-  void find_monitors();
   std::optional<double> power(Nanoseconds now);
   std::optional<double> temperature() const;
   std::optional<std::uint64_t> refaults() const;
@@ -49,7 +48,8 @@ class LinuxMetrics final : public MetricReader {
   std::string root_;
   std::vector<Package> packages_;
   std::vector<std::string> thermometers_;  // files: thousandths of a degree Celsius
-  std::vector<Monitor> monitors_;
+  ResctrlTraffic traffic_;
+  std::vector<TrafficRate> traffic_rates_;  // of each cache
   CounterRate refaults_;
 };
 

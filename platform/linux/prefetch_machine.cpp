@@ -82,7 +82,23 @@ std::vector<CpuGroup> read_groups(const std::string& root, const std::set<int>& 
   return groups;
 }
 
-std::vector<BlockDevice> read_devices(const std::string& root) {
+Result<std::set<int>> read_online(const std::string& root) {
+  const std::string path = under(root, std::string(kCpus) + "/online");
+  auto online = read_list(path);
+  if (!online || online->empty())
+    return fail(ErrorKind::kFailed, path + " names no CPUs", "sysfs must be mounted");
+  return *std::move(online);
+}
+
+Nanoseconds read_clock(clockid_t clock) {
+  timespec t{};
+  ::clock_gettime(clock, &t);
+  return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
+}
+
+}  // namespace
+
+std::vector<BlockDevice> read_block_devices(const std::string& root) {
   std::vector<BlockDevice> devices;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(under(root, "/sys/block"), failed)) {
@@ -102,22 +118,6 @@ std::vector<BlockDevice> read_devices(const std::string& root) {
             [](const BlockDevice& a, const BlockDevice& b) { return a.name < b.name; });
   return devices;
 }
-
-Result<std::set<int>> read_online(const std::string& root) {
-  const std::string path = under(root, std::string(kCpus) + "/online");
-  auto online = read_list(path);
-  if (!online || online->empty())
-    return fail(ErrorKind::kFailed, path + " names no CPUs", "sysfs must be mounted");
-  return *std::move(online);
-}
-
-Nanoseconds read_clock(clockid_t clock) {
-  timespec t{};
-  ::clock_gettime(clock, &t);
-  return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
-}
-
-}  // namespace
 
 Result<MachineState> read_machine_state(const std::string& root) {
   const auto online = read_online(root);
@@ -142,7 +142,7 @@ Result<PrefetchMachine> read_prefetch_machine(const std::string& root) {
   PrefetchMachine machine;
   machine.cores = read_groups(root, *online, "core_cpus_list", identities);
   machine.modules = read_groups(root, *online, "cluster_cpus_list", identities);
-  machine.devices = read_devices(root);
+  machine.devices = read_block_devices(root);
   const auto swaps = read_file(under(root, "/proc/swaps"));  // a line of headings, one for each area
   machine.swap = swaps && std::count(swaps->begin(), swaps->end(), '\n') > 1;
   return machine;

@@ -2,14 +2,18 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/result.h"
 #include "platform/api/prefetch_machine.h"
 
 namespace tier {
 
-// Below `root` for tests. Memory-backed block devices (ram, zram) have no use for read-ahead and are left
-// out. kFailed: the online CPUs or their descriptions make no sense; what else does not is left out.
+// Whole block devices by name, those that are memory (ram, zram) left out: they have no use for read-ahead.
+std::vector<BlockDevice> read_block_devices(const std::string& root = "");
+
+// Below `root` for tests. kFailed: the online CPUs or their descriptions make no sense; what else does not is
+// left out.
 Result<PrefetchMachine> read_prefetch_machine(const std::string& root = "");
 
 // Time asleep is what CLOCK_BOOTTIME counts and CLOCK_MONOTONIC does not (clock_gettime(2)). kFailed as

@@ -266,4 +266,42 @@ std::optional<double> parse_pressure(std::string_view text, std::string_view wan
   return std::nullopt;
 }
 
+std::optional<Nanoseconds> parse_pressure_total(std::string_view text, std::string_view wanted) {
+  while (!text.empty()) {
+    std::string_view line = next_line(text);
+    if (next_word(line) != wanted) continue;
+    for (std::string_view field = next_word(line); !field.empty(); field = next_word(line)) {
+      if (!field.starts_with("total=")) continue;
+      const auto total = parse_number(field.substr(6));
+      if (!total || *total > static_cast<std::uint64_t>(Nanoseconds::max().count()) / 1000) return {};
+      return std::chrono::microseconds(*total);
+    }
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> parse_refaults(std::string_view text) {
+  std::optional<std::uint64_t> sum;
+  for (const char* key : {"workingset_refault_anon", "workingset_refault_file", "workingset_refault"})
+    if (const auto pages = parse_counter(text, key)) sum = sum.value_or(0) + *pages;
+  return sum;
+}
+
+std::vector<DiskStat> parse_diskstats(std::string_view text) {
+  constexpr std::uint64_t kSector = 512;  // whatever the device's own are (Documentation/block/stat.rst)
+  std::vector<DiskStat> all;
+  while (!text.empty()) {
+    std::string_view line = next_line(text);
+    const auto major = parse_number(next_word(line)), minor = parse_number(next_word(line));
+    for (const char* passed : {"name", "reads", "merged"}) (void)passed, (void)next_word(line);
+    const auto sectors = parse_number(next_word(line));
+    if (!major || !minor || !sectors || *major >= 1U << 12 || *minor >= 1U << 20) continue;
+    if (*sectors > UINT64_MAX / kSector) continue;
+    all.push_back(
+        {static_cast<std::uint32_t>(*major), static_cast<std::uint32_t>(*minor), *sectors * kSector});
+  }
+  return all;
+}
+
 }  // namespace tier

@@ -10,6 +10,7 @@
 
 #include "core/result.h"
 #include "core/target.h"
+#include "core/units.h"
 
 namespace tier {
 
@@ -59,7 +60,22 @@ std::optional<Bytes> parse_node_meminfo(std::string_view text, std::string_view 
 // "some avg10=1.23 …" of a pressure file; percent, 0 to 100. `line`: "some" or "full".
 std::optional<double> parse_pressure(std::string_view text, std::string_view line);
 
+// "some avg10=1.23 … total=456" of a pressure file: the time in all, which it gives in microseconds.
+std::optional<Nanoseconds> parse_pressure_total(std::string_view text, std::string_view line);
+
 // "KEY NUMBER", a line of /proc/vmstat.
 std::optional<std::uint64_t> parse_counter(std::string_view text, std::string_view key);
+
+// Pages that came back soon after their eviction, of /proc/vmstat. Linux 5.9 counts anonymous and file pages
+// apart, older kernels both together.
+std::optional<std::uint64_t> parse_refaults(std::string_view text);
+
+// A whole line of /proc/diskstats (Documentation/admin-guide/iostats.rst): the device and what was read.
+struct DiskStat {
+  std::uint32_t major = 0, minor = 0;  // below 2^12 and 2^20, as include/linux/kdev_t.h has them
+  std::uint64_t read_bytes = 0;
+};
+// In the file's order; lines that make no sense are left out.
+std::vector<DiskStat> parse_diskstats(std::string_view text);
 
 }  // namespace tier
