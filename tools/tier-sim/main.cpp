@@ -10,6 +10,7 @@
 #include "tools/tier-sim/calibrate.h"
 #include "tools/tier-sim/compare.h"
 #include "tools/tier-sim/plot.h"
+#include "tools/tier-sim/prefetch.h"
 #include "tools/tier-sim/progress.h"
 #include "tools/tier-sim/speed.h"
 #include "tools/tier-sim/summary.h"
@@ -193,6 +194,8 @@ int program(int argc, char** argv) {
   auto* calibrate_command = add_calibrate(app, calibrate_arguments);
   SpeedArguments speed_arguments;
   auto* speed_command = add_speed(app, speed_arguments);
+  PrefetchArguments prefetch_arguments;
+  auto* prefetch_command = add_prefetch(app, prefetch_arguments);
   auto* list_command = app.add_subcommand("list", "workloads, machines, policies");
   try {
     app.parse(argc, argv);
@@ -204,6 +207,7 @@ int program(int argc, char** argv) {
   if (report_command->parsed()) return report(report_arguments);
   if (calibrate_command->parsed()) return calibrate(calibrate_arguments);
   if (speed_command->parsed()) return speed(speed_arguments);
+  if (prefetch_command->parsed()) return prefetch(prefetch_arguments);
   return list_command->parsed() ? list() : 2;
 }
 
