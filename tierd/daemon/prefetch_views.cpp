@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/names.h"
+#include "tierd/config/keys.h"
 
 namespace tier {
 namespace {
