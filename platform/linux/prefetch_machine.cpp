@@ -126,6 +126,12 @@ Result<MachineState> read_machine_state(const std::string& root) {
                       read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC)};
 }
 
+Result<std::string> read_boot_id(const std::string& root) {
+  return read_file(under(root, "/proc/sys/kernel/random/boot_id")).map([](const std::string& text) {
+    return std::string(trimmed(text));
+  });
+}
+
 Result<PrefetchMachine> read_prefetch_machine(const std::string& root) {
   const auto online = read_online(root);
   if (!online) return tl::make_unexpected(online.error());

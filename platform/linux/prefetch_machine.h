@@ -20,4 +20,7 @@ Result<PrefetchMachine> read_prefetch_machine(const std::string& root = "");
 // above.
 Result<MachineState> read_machine_state(const std::string& root = "");
 
+// 36 characters that are other ones after each boot. kFailed: procfs has none.
+Result<std::string> read_boot_id(const std::string& root = "");
+
 }  // namespace tier

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 #include "core/toml_reader.h"
@@ -125,6 +127,21 @@ Result<std::vector<CpuGeneration>> read_register_table(std::string_view text, co
   }
   if (!error.empty()) return wrong(error);
   return table;
+}
+
+Result<std::vector<CpuGeneration>> load_register_table(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (in.bad() || !in.is_open())
+    return fail(ErrorKind::kFailed, fmt::format("the register table {} cannot be read", path.string()),
+                "prefetch.registers names it; empty takes the one that came with tierd");
+  return read_register_table(text, path.string());
+}
+
+std::filesystem::path default_register_table() {
+  const std::filesystem::path installed = TIERD_REGISTERS_INSTALLED;
+  std::error_code missing;
+  return std::filesystem::exists(installed, missing) ? installed : TIERD_REGISTERS_SOURCE;
 }
 
 const CpuGeneration* find_generation(const std::vector<CpuGeneration>& table, const CpuIdentity& cpu) {

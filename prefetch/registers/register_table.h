@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,10 @@ struct CpuGeneration {
 
 // kUsage: what is wrong with the text, `name` and the key named.
 Result<std::vector<CpuGeneration>> read_register_table(std::string_view text, const std::string& name);
+// kFailed: the file cannot be read.
+Result<std::vector<CpuGeneration>> load_register_table(const std::filesystem::path& path);
+// Where tierd's own table was installed, else where it was built.
+std::filesystem::path default_register_table();
 // Null: a CPU that is not known, which is observed only.
 const CpuGeneration* find_generation(const std::vector<CpuGeneration>& table, const CpuIdentity& cpu);
 

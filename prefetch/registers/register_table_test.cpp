@@ -107,6 +107,15 @@ disable = { a = 0 }
   EXPECT_NE(refused("family = 6", "family = [").find("t: line"), std::string::npos);
 }
 
+TEST(RegisterTable, TheFileThatIsInstalledIsFound) {
+  const auto table = load_register_table(default_register_table());
+  ASSERT_TRUE(table) << (table ? "" : table.error().text());
+  EXPECT_FALSE(table->empty());
+  const auto none = load_register_table("/nowhere/registers.toml");
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().text().find("prefetch.registers"), std::string::npos);
+}
+
 // No prefix of the file, and no file with one byte changed, does anything but read or be refused.
 TEST(RegisterTable, ADamagedFileIsReadOrRefused) {
   const std::string whole = shipped_text();

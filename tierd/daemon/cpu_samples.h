@@ -21,7 +21,6 @@ class CpuSamples {
   void add(const SampleBatch& batch, const RegionSnapshot& last, const TierTopology& topology,
            Bytes region_size);
   void close();  // the tick is over
-  void forget(TargetId target) { patterns_.forget(target); }
 
   // By CPU number; what was waited fades over a few ticks, so that few samples do not tell too much.
   std::vector<CpuActivity> activity() const;

@@ -70,8 +70,8 @@ struct EngineParts {
   std::unique_ptr<Forecaster> forecaster{};  // none: the one that the settings name; compared with none
   std::function<std::unique_ptr<Forecaster>(const std::string&)> make_forecaster = tier::make_forecaster;
   MetricReader* metrics = nullptr;  // none: no such sensors
-  // Called with every batch of samples and the last tick's snapshot.
-  std::function<void(const SampleBatch&, const RegionSnapshot&)> on_samples{};
+  // Called with every batch of samples, the last tick's snapshot and the tiers.
+  std::function<void(const SampleBatch&, const RegionSnapshot&, const TierTopology&)> on_samples{};
 };
 
 // Per target, since it was added.

@@ -104,7 +104,7 @@ void Engine::collect() {
     const auto folded = tracker_.fold(*batch);
     state_.unfolded += folded.outside + folded.foreign;
     sampled_ += folded.folded;
-    if (parts_.on_samples) parts_.on_samples(*batch, state_.snapshot);
+    if (parts_.on_samples) parts_.on_samples(*batch, state_.snapshot, topology_);
     if (settings_.event_path) feel(*batch);
     stale_mappings_.insert(stale_mappings_.end(), folded.stale_mappings.begin(), folded.stale_mappings.end());
   }

@@ -9,9 +9,13 @@
 #include <cstdio>
 
 #include "platform/linux/latency_probe.h"
+#include "platform/linux/linux_knobs.h"
 #include "platform/linux/machine.h"
+#include "platform/linux/meters/meters.h"
 #include "platform/linux/metrics.h"
+#include "platform/linux/page_advisor.h"
 #include "platform/linux/pages.h"
+#include "platform/linux/prefetch_machine.h"
 #include "platform/linux/process_table.h"
 #include "platform/linux/topology_reader.h"
 #include "predictor/network/learned.h"
@@ -21,6 +25,7 @@
 #include "tierd/control/service_loop.h"
 #include "tierd/daemon/backend.h"
 #include "tierd/daemon/doctor.h"
+#include "tierd/daemon/prefetch_service.h"
 #include "tierd/daemon/settings.h"
 #include "tierd/daemon/signature_file.h"
 #include "tierd/daemon/version.h"
@@ -102,6 +107,9 @@ struct Machine {
   LinuxRivalFinder rivals;
   MonotonicClock clock;
   LinuxMetrics metrics{clock};
+  LinuxKnobs knobs;
+  LinuxPageAdvisor advisor;
+  CpuSamples cpu_samples;
 };
 
 struct Options {
@@ -130,6 +138,44 @@ std::shared_ptr<const NamedModel> load_network(const Config& config) {
   return nullptr;
 }
 
+// Without a table of registers those are left alone, and everything else goes on.
+std::vector<CpuGeneration> load_registers(const PrefetchConfig& config) {
+  auto table = load_register_table(config.registers.empty() ? default_register_table()
+                                                            : std::filesystem::path(config.registers));
+  if (table) return *std::move(table);
+  spdlog::log(config.arm.empty() ? spdlog::level::debug : spdlog::level::err,
+              "hardware prefetchers are left alone: {}", table.error().text());
+  return {};
+}
+
+std::unique_ptr<PrefetchService> make_prefetch(Machine& machine, Engine& engine,
+                                               const PrefetchConfig& config) {
+  auto decisions = std::make_shared<std::vector<MeterDecision>>();
+  PrefetchLoopParts parts{machine.knobs, machine.clock};
+  parts.start_meters = [&machine, decisions, pcm = config.pcm] {
+    decisions->clear();
+    auto meters = start_meters(machine.clock, {.root = "", .pcm_address = pcm}, *decisions);
+    meters.push_back(std::make_unique<SampledStallMeter>(machine.cpu_samples, machine.clock));
+    return meters;
+  };
+  parts.registers = load_registers(config);
+  parts.read_machine = [] { return read_prefetch_machine(); };
+  parts.read_state = [] { return read_machine_state(); };
+  parts.open_journal = [path = config.journal] {
+    return read_boot_id().and_then([&](const std::string& boot) { return KnobJournal::open(path, boot); });
+  };
+  parts.log = [](const std::string& line) { spdlog::info("prefetch: {}", line); };
+  AdviceSettings advice;
+  advice.rate = config.advice_rate_per_second;
+  PrefetchServiceParts service{
+      engine, machine.cpu_samples,
+      std::make_unique<PrefetchLoop>(std::move(parts), prefetch_loop_settings(config)),
+      std::make_unique<AdviceLoop>(machine.pages, machine.advisor, machine.processes.base_page_size(),
+                                   advice)};
+  service.meters = [decisions] { return *decisions; };
+  return std::make_unique<PrefetchService>(std::move(service), config);
+}
+
 int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
   const Config& config = loaded.config;
   // First of all, so that a second tierd is refused before it samples or measures anything.
@@ -151,6 +197,9 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
       machine.pressure,  machine.self,  machine.rivals, machine.clock,    std::move(selection.sources),
       Pid{::getpid()},   unix_now};
   parts.metrics = &machine.metrics;
+  parts.on_samples = [&](const SampleBatch& batch, const RegionSnapshot& last, const TierTopology& topology) {
+    machine.cpu_samples.add(batch, last, topology, config.region_size);
+  };
   LearnedSettings learned;
   learned.network.clock = &machine.clock;
   learned.network.budget = config.interval / 20;
@@ -170,9 +219,12 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   if (!(*engine)->topology().tiered())
     spdlog::warn("one memory tier only: tierd samples and reports, there is nowhere to move to");
 
+  const auto prefetch = make_prefetch(machine, **engine, config.prefetch);
+  if (const auto armed = prefetch->start(); !armed)
+    spdlog::error("prefetch control is not armed: {}", armed.error().text());
   DaemonBackend backend(
       **engine, loaded, [&] { return load(options); },
-      [&](const Engine& e) { return running_doctor(e, selection); }, kVersion);
+      [&](const Engine& e) { return running_doctor(e, selection); }, kVersion, prefetch.get());
   ControlOptions control;
   control.socket_path = config.control.socket;
   control.version = kVersion;
@@ -183,6 +235,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   std::uint64_t logged = 0;
   loop.add_timer(config.interval, [&] {
     (*engine)->tick();
+    prefetch->after_engine_tick();
     log_phases(**engine);
     log_events(**engine, logged);
     (*server)->publish();
@@ -194,6 +247,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
     // Ten looks a tick; each drains what the samplers' buffers hold, which the tick would do anyway.
     loop.add_timer(config.interval / 10, [&] { (*engine)->between_ticks(); });
   }
+  loop.add_timer(config.prefetch.interval, [&] { prefetch->tick(); });
   loop.on_idle([&] { return (*engine)->idle_work(); });
   loop.on_reload([&] {
     loop.notify_reloading();
