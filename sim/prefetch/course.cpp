@@ -8,7 +8,7 @@
 namespace tier::sim {
 namespace {
 
-constexpr int kDraws = 2000;
+constexpr int kDraws = 200;
 // Of the scopes, how many change places with others at a phase's end.
 constexpr double kMoving = 0.25;
 // The load's drift: an autoregression whose standard deviation is 2 %, with one step in ten intervals [A].

@@ -49,20 +49,20 @@ Kind random_access(double share, Range wait, Range slow) {
           share,
           wait,
           slow,
-          {5, 9},
+          {8, 14},
           {0.05, 0.3},
           {1, 2},
           {{0.01, 0.03}, {0.01, 0.04}, {0, 0.01}},
           {{0.02, 0.08}, {0.1, 0.3}, {0.01, 0.05}}};
 }
 
-// Two machines of sim/machine/presets.cpp, sources there; queueing fits their load curves. Bandwidth by a
-// tenth up or down: other memory, other mixes of reads and writes.
+// Two machines of sim/machine/presets.cpp, sources there; queueing fits their load curves. From half of the
+// memory channels in use to all.
 using Tiers = std::array<PrefetchTier, 2>;
 Tiers draw_tiers(std::mt19937_64& random) {
-  const double by = Range{0.9, 1.1}.draw(random);
-  if (draw_uniform(random) < 0.5) return {{{130e-9, by * 590e9, 0.15}, {112e-9, by * 245e9, 0.15}}};
-  return {{{110e-9, by * 245e9, 0.15}, {245e-9, by * 48e9, 0.22}}};
+  const double by = Range{0.5, 1.05}.draw(random);
+  if (draw_uniform(random) < 0.5) return {{{130e-9, 590e9, 0.15}, {112e-9, by * 245e9, 0.15}}};
+  return {{{110e-9, 245e9, 0.15}, {245e-9, by * 48e9, 0.22}}};
 }
 
 PrefetchWorkload draw_workload(const Kind& kind, std::mt19937_64& random) {
@@ -86,9 +86,10 @@ struct Stage {
 
 double busiest(const PrefetchState& state) { return std::max(*state.fast_use, *state.slow_use); }
 
-// How many times more misses bring the busiest tier to that use under the defaults.
+// How many times more misses bring the busiest tier to that use under the defaults; at most ten, where it
+// stays below.
 double scale_to(const PrefetchModel& model, double use) {
-  double low = 1e-3, high = 1e3;
+  double low = 0.1, high = 10;
   while (high > 1.001 * low) {
     const double middle = std::sqrt(low * high);
     (busiest(model.solve(uniform_settings(model, 0), middle)) < use ? low : high) = middle;
@@ -140,39 +141,48 @@ bool within(double value, double low, double high) { return value >= low && valu
 
 // --- the scenarios -------------------------------------------------------------------------------------
 
+constexpr int kMachines = 20;       // drawn until one can keep the promise
 constexpr Range kSteady{200, 400};  // intervals of a phase where nothing in particular is to change
 
 Result<PrefetchCourse> hardware(const char* name, std::uint64_t seed, std::size_t intervals, Range length,
                                 const std::vector<Stage>& stages, const Promise& promise) {
   std::mt19937_64 of_machine(~seed);
-  const Tiers tiers = draw_tiers(of_machine);
-  const DrawModel draw = [&](std::mt19937_64& random, std::size_t phase, const auto& places) {
-    return draw_hardware(stages[phase % stages.size()], tiers, random, places);
-  };
-  return draw_course(name, seed, intervals, kPrefetchScopes, length, draw, promise);
+  Result<PrefetchCourse> course;
+  for (int i = 0; i < kMachines; ++i) {
+    const Tiers tiers = draw_tiers(of_machine);
+    const DrawModel draw = [&](std::mt19937_64& random, std::size_t phase, const auto& places) {
+      return draw_hardware(stages[phase % stages.size()], tiers, random, places);
+    };
+    course = draw_course(name, seed, intervals, kPrefetchScopes, length, draw, promise);
+    if (course) break;
+  }
+  return course;
 }
 
 const Stage& rich_stage() {
   static const Stage stage{{sequential(1, {0.3, 0.6}, {0, 0.1})}, {}};
   return stage;
 }
+constexpr double kFull = 0.84;  // use of a tier that counts as saturated
+
 bool is_rich(const PrefetchModel& model) {
   return within(progress_under(model, 0) / progress_under(model, 2), 1.2, 1.4) &&
          busiest_under(model, 0) < 0.75;
 }
 const Stage& saturated_stage() {
-  static const Stage stage{{random_access(1, {1, 3}, {0.7, 1})}, {0.93, 0.97}};
+  static const Stage stage{{random_access(1, {1, 3}, {0.7, 1})}, {0.86, 0.94}};
   return stage;
 }
 bool is_saturated(const PrefetchModel& model) {
-  return within(progress_under(model, 2) / progress_under(model, 0), 1.06, 1.16);
+  return within(progress_under(model, 2) / progress_under(model, 0), 1.06, 1.16) &&
+         busiest_under(model, 0) > kFull;
 }
 
 const Stage& mixed_stage() {
   static const Stage stage = [] {
     Kind scattered = random_access(0.5, {0.6, 1.5}, {0.85, 1});
     scattered.l2.waste = {0.3, 0.6};
-    return Stage{{sequential(0.5, {0.4, 0.8}, {0, 0.05}), scattered}, {0.93, 0.97}};
+    return Stage{{sequential(0.5, {0.4, 0.8}, {0, 0.05}), scattered}, {0.86, 0.94}};
   }();
   return stage;
 }
@@ -180,8 +190,9 @@ const Stage& mixed_stage() {
 const Stage& knee_stage() {
   static const Stage stage = [] {
     Kind kind = sequential(1, {0.3, 0.6}, {0.6, 0.9});
-    kind.l2.waste = {0.3, 0.6};
-    return Stage{{kind}, {0.84, 0.9}};
+    kind.l1 = {{0.15, 0.3}, {0.01, 0.04}, {0, 0.01}};
+    kind.l2 = {{0.35, 0.55}, {0.4, 0.8}, {0, 0.02}};
+    return Stage{{kind}, {0.85, 0.9}};
   }();
   return stage;
 }
@@ -192,14 +203,21 @@ const Stage& selfish_stage() {
     kind.lead = {3, 5};
     kind.l1 = {{0.02, 0.06}, {0.02, 0.06}, {0, 0.01}};
     kind.l2 = {{0.4, 0.6}, {0.6, 1}, {0, 0.02}};
-    return Stage{{kind}, {0.93, 0.97}};
+    return Stage{{kind}, {0.86, 0.94}};
   }();
   return stage;
 }
 // Strides of some lines: the prefetcher of L1 knows them by their instruction, those of L2 see no stream.
 const Stage& strided_stage() {
-  static const Stage stage{{{AccessPattern::kStrided, 1, {0.6, 1.2}, {0.6, 1}, {3, 6}, {0.1, 0.4}, {2, 4},
-                             {{0.5, 0.7}, {0.02, 0.08}, {0, 0.01}}, {{0.03, 0.1}, {0.25, 0.6}, {0.01, 0.05}}}},
+  static const Stage stage{{{AccessPattern::kStrided,
+                             1,
+                             {0.6, 1.2},
+                             {0.6, 1},
+                             {3, 6},
+                             {0.1, 0.4},
+                             {2, 4},
+                             {{0.5, 0.7}, {0.02, 0.08}, {0, 0.01}},
+                             {{0.03, 0.1}, {0.25, 0.6}, {0.01, 0.05}}}},
                            {0.85, 0.95}};
   return stage;
 }
@@ -217,15 +235,15 @@ Result<PrefetchCourse> saturated(std::uint64_t seed, std::size_t intervals) {
 Result<PrefetchCourse> mixed(std::uint64_t seed, std::size_t intervals) {
   return hardware("mixed", seed, intervals, kSteady, {mixed_stage()},
                   [](const PrefetchModel& model, std::size_t) {
-                    return best_mix(model) > 1.04 * best_uniform(model);
+                    return best_mix(model) > 1.04 * best_uniform(model) && busiest_under(model, 0) > kFull;
                   });
 }
 
 Result<PrefetchCourse> knee(std::uint64_t seed, std::size_t intervals) {
   return hardware("knee", seed, intervals, kSteady, {knee_stage()},
                   [](const PrefetchModel& model, std::size_t) {
-                    return progress_under(model, 0) > 1.05 * progress_under(model, 2) &&
-                           busiest_under(model, 2) < 0.57;
+                    return within(progress_under(model, 0) / progress_under(model, 2), 1.05, 1.4) &&
+                           busiest_under(model, 0) > kFull && busiest_under(model, 2) < 0.57;
                   });
 }
 
@@ -238,11 +256,12 @@ Result<PrefetchCourse> alternating(std::uint64_t seed, std::size_t intervals) {
 
 Result<PrefetchCourse> indifferent(std::uint64_t seed, std::size_t intervals) {
   const Stage stage{{sequential(0.5, {0, 0.004}, {0, 0.5}), random_access(0.5, {0, 0.02}, {0, 0.5})}, {}};
-  return hardware("indifferent", seed, intervals, kSteady, {stage}, [](const PrefetchModel& model, std::size_t) {
-    const double usual = progress_under(model, 0);
-    return within(progress_under(model, 1) / usual, 0.996, 1.004) &&
-           within(progress_under(model, 2) / usual, 0.996, 1.004) && best_mix(model) < 1.004 * usual;
-  });
+  return hardware(
+      "indifferent", seed, intervals, kSteady, {stage}, [](const PrefetchModel& model, std::size_t) {
+        const double usual = progress_under(model, 0);
+        return within(progress_under(model, 1) / usual, 0.996, 1.004) &&
+               within(progress_under(model, 2) / usual, 0.996, 1.004) && best_mix(model) < 1.004 * usual;
+      });
 }
 
 // Whether each scope by itself gains by prefetching, whatever the others do.
@@ -258,18 +277,17 @@ bool tempts(const PrefetchModel& model) {
 }
 
 Result<PrefetchCourse> selfish(std::uint64_t seed, std::size_t intervals) {
-  return hardware("selfish", seed, intervals, kSteady, {selfish_stage()},
-                  [](const PrefetchModel& model, std::size_t) {
-                    return progress_under(model, 2) > 1.06 * progress_under(model, 0) && tempts(model);
-                  });
+  return hardware(
+      "selfish", seed, intervals, kSteady, {selfish_stage()}, [](const PrefetchModel& model, std::size_t) {
+        return within(progress_under(model, 2) / progress_under(model, 0), 1.06, 1.35) && tempts(model);
+      });
 }
 
 Result<PrefetchCourse> strided(std::uint64_t seed, std::size_t intervals) {
-  return hardware("strided", seed, intervals, kSteady, {strided_stage()},
-                  [](const PrefetchModel& model, std::size_t) {
-                    return progress_under(model, 1) >
-                           1.04 * std::max(progress_under(model, 0), progress_under(model, 2));
-                  });
+  return hardware(
+      "strided", seed, intervals, kSteady, {strided_stage()}, [](const PrefetchModel& model, std::size_t) {
+        return progress_under(model, 1) > 1.04 * std::max(progress_under(model, 0), progress_under(model, 2));
+      });
 }
 
 // Latency and bandwidth of a SATA disk of flash, an NVMe disk, a volume over the network: orders of
@@ -320,11 +338,10 @@ constexpr PrefetchScenario kScenarios[] = {
     {"saturated", "random accesses fill the slow tier: all off is worth 6 to 16 %", saturated},
     {"mixed", "half of the cores streams in the fast tier, half random in the full slow one: a mix is best",
      mixed},
-    {"knee", "on is better by 5 % or more, yet over 80 % of a tier are in use; off, less than 60 %", knee},
+    {"knee", "on is better by 5 to 40 %, yet over 80 % of a tier are in use; off, less than 60 %", knee},
     {"alternating", "rich and saturated in turn, each for 40 to 100 intervals", alternating},
     {"indifferent", "little waits for memory: all settings within 0.5 %", indifferent},
-    {"selfish", "each core gains by prefetching whatever the others do; all together lose 6 % or more",
-     selfish},
+    {"selfish", "each core gains by prefetching whatever the others do; all off is worth 6 to 35 %", selfish},
     {"strided", "the prefetchers of L1 are right, those of L2 wrong: best is the setting between", strided},
     {"readahead", "six block devices, five sizes: sequential readers want much, random ones none", readahead},
 };
