@@ -272,8 +272,8 @@ bool tempts(const PrefetchModel& model) {
   while (with_off.scopes[one].progress == 0) ++one;
   auto first = off, last = on;
   first[one] = 0, last[one] = 2;
-  return model.solve(first, 1).scopes[one].progress > 1.05 * with_off.scopes[one].progress &&
-         model.solve(last, 1).scopes[one].progress < 0.97 * with_on.scopes[one].progress;
+  return model.solve(first, 1).scopes[one].progress > 1.1 * with_off.scopes[one].progress &&
+         model.solve(last, 1).scopes[one].progress < 0.95 * with_on.scopes[one].progress;
 }
 
 Result<PrefetchCourse> selfish(std::uint64_t seed, std::size_t intervals) {
