@@ -26,6 +26,13 @@ bool needs_restart(const Config& before, const Config& after) {
          before.sampling.source != after.sampling.source;
 }
 
+// Why there is nobody to ask.
+Error uncontrolled(const PrefetchConfig& config) {
+  if (config.arm.empty()) return prefetch_not_allowed();
+  return {ErrorKind::kUnsupported, "prefetch control was not begun when tierd started",
+          "`systemctl restart tierd`; `journalctl -u tierd` says why if that does not help"};
+}
+
 PrefetchWritesView nothing_written() {
   PrefetchWritesView view;
   view.state = "off";
@@ -95,9 +102,10 @@ Result<void> DaemonBackend::reload_as(const std::string& actor) {
   event.actor = actor;
   event.message = "configuration read";
   if (restart)
-    event.message +=
+    event.message += fmt::format(
         "; some of its changes need a restart of the service: [control], [tiers], region_size, "
-        "sampling.source, policy.event_path, policy.model, [prefetch] but for prefetch.arm";
+        "sampling.source, policy.event_path, policy.model, [prefetch]{}",
+        prefetch_ != nullptr ? " but for prefetch.arm" : "");
   engine_.note(event);
   return {};
 }
@@ -111,7 +119,7 @@ Result<PrefetchView> DaemonBackend::prefetch(const Caller&) {
   if (prefetch_ != nullptr) return prefetch_->prefetch();
   PrefetchView view;
   view.state = "off";
-  view.note = prefetch_not_allowed().message;
+  view.note = uncontrolled(config_.config.prefetch).message;
   view.journal = config_.config.prefetch.journal;
   return view;
 }
@@ -120,12 +128,12 @@ Result<PrefetchExplainView> DaemonBackend::prefetch_explain(const Caller&,
                                                             const PrefetchExplainQuery& query) {
   if (prefetch_ != nullptr) return prefetch_->prefetch_explain(query.control);
   return fail(ErrorKind::kFailed, fmt::format("no control is called \"{}\"", query.control),
-              prefetch_not_allowed().fix);
+              uncontrolled(config_.config.prefetch).fix);
 }
 
 Result<PrefetchWritesView> DaemonBackend::prefetch_arm(const Caller& caller, bool dry_run) {
   if (prefetch_ != nullptr) return prefetch_->prefetch_arm(dry_run, actor_of(caller));
-  return tl::make_unexpected(prefetch_not_allowed());
+  return tl::make_unexpected(uncontrolled(config_.config.prefetch));
 }
 
 Result<PrefetchWritesView> DaemonBackend::prefetch_disarm(const Caller& caller) {

@@ -126,7 +126,10 @@ TEST_F(Backend, WithoutADeskArmingNeedsARestart) {
   EXPECT_EQ(last_event(), "reloaded: configuration read");
   next_->config.prefetch.arm = {"readahead"};
   ASSERT_TRUE(off.reload(kRoot));
-  EXPECT_NE(last_event().find("restart of the service"), std::string::npos);
+  EXPECT_TRUE(last_event().ends_with("policy.model, [prefetch]")) << last_event();
+  EXPECT_EQ(off.prefetch_arm(kRoot, false).error().message,
+            "prefetch control was not begun when tierd started");
+  EXPECT_EQ(off.prefetch(kRoot)->note, "prefetch control was not begun when tierd started");
 }
 
 TEST_F(Backend, AReloadThatPrefetchRefusesChangesNothing) {
