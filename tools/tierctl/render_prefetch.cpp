@@ -209,6 +209,7 @@ std::string render(const PrefetchWritesView& v, const Style& style) {
   std::map<std::string, std::uint64_t> fates;
   for (const PrefetchWriteView& write : v.writes) ++fates[write.fate];
   std::vector<std::string> counts;
+  counts.reserve(fates.size());
   for (const auto& [fate, count] : fates) counts.push_back(fmt::format("{} {}", count, fate));
   Table facts({{"", kLeft}, {"", kLeft}});
   facts.add({"prefetch", v.state + (v.dry_run ? "; dry run: nothing was written" : "")});
