@@ -21,4 +21,6 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 find_package(zydis REQUIRED)
 pkg_check_modules(FUSE3 REQUIRED IMPORTED_TARGET fuse3)  # of tests alone
+# Of these two the headers alone: they are loaded when they are needed.
 find_path(TIERD_PAPI_INCLUDE papi.h REQUIRED)
+find_path(TIERD_CURL_INCLUDE curl/curl.h REQUIRED)

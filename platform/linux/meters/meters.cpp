@@ -1,0 +1,56 @@
+#include "platform/linux/meters/meters.h"
+
+#include "platform/linux/meters/papi_meter.h"
+#include "platform/linux/meters/pcm_meter.h"
+#include "platform/linux/meters/uncore_meter.h"
+
+namespace tier {
+namespace {
+
+// A new meter is one file and one row here. What the kernel counts itself comes before what another program
+// tells.
+constexpr struct {
+  const char* name;
+  const char* gives;
+  MeterResult (*make)(const Clock&, const MeterSettings&);
+} kTable[] = {
+    {"papi", "instructions and cycles in user mode, by CPU",
+     [](const Clock& clock, const MeterSettings& settings) { return make_papi_meter(clock, settings.root); }},
+    {"uncore", "memory bandwidth by node, from the memory controllers",
+     [](const Clock& clock, const MeterSettings& settings) {
+       return make_uncore_meter(clock, settings.root);
+     }},
+    {"pcm", "memory bandwidth by node, as pcm-sensor-server tells it",
+     [](const Clock& clock, const MeterSettings& settings) {
+       return make_pcm_meter(clock, settings.root, settings.pcm_address);
+     }},
+    {"resctrl", "local and remote traffic of last-level caches, of the default group",
+     [](const Clock& clock, const MeterSettings& settings) {
+       return make_resctrl_meter(clock, settings.root);
+     }},
+    {"psi", "time that some task waited for memory and for I/O",
+     [](const Clock& clock, const MeterSettings& settings) { return make_psi_meter(clock, settings.root); }},
+    {"vmstat", "refaults, major faults, swap-ins and swap read-ahead",
+     [](const Clock& clock, const MeterSettings& settings) {
+       return make_vmstat_meter(clock, settings.root);
+     }},
+    {"block", "bytes read, by block device",
+     [](const Clock& clock, const MeterSettings& settings) {
+       return make_block_meter(clock, settings.root);
+     }},
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<Meter>> start_meters(const Clock& clock, const MeterSettings& settings,
+                                                 std::vector<MeterDecision>& decisions) {
+  std::vector<std::unique_ptr<Meter>> meters;
+  for (const auto& row : kTable) {
+    auto made = row.make(clock, settings);
+    decisions.push_back({row.name, made.has_value(), made ? row.gives : made.error().text()});
+    if (made) meters.push_back(*std::move(made));
+  }
+  return meters;
+}
+
+}  // namespace tier

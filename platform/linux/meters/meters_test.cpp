@@ -1,0 +1,45 @@
+#include "platform/linux/meters/meters.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "platform/fake/tree.h"
+
+namespace tier {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(StartMeters, DecidesEachRowAndSaysWhy) {
+  const TemporaryTree tree({{"proc/vmstat", "pgmajfault 1\n"},
+                            {"proc/pressure/io", "some total=1\n"},
+                            {"sys/devices/system/cpu/online", "0\n"}});
+  ManualClock clock;
+  std::vector<MeterDecision> decisions;
+  const auto meters = start_meters(clock, {.root = tree.root(), .pcm_address = "no address"}, decisions);
+  std::vector<std::string> names, used;
+  for (const MeterDecision& decision : decisions) {
+    names.push_back(decision.name);
+    if (decision.used) used.push_back(decision.name);
+    EXPECT_FALSE(decision.reason.empty()) << decision.name;
+  }
+  EXPECT_THAT(names, ElementsAre("papi", "uncore", "pcm", "resctrl", "psi", "vmstat", "block"));
+  EXPECT_THAT(used, ::testing::IsSupersetOf({"psi", "vmstat"}));
+  EXPECT_THAT(used, ::testing::Not(::testing::Contains("block")));
+  EXPECT_THAT(decisions[1].reason, HasSubstr("no counter of a memory controller"));
+  EXPECT_THAT(decisions[2].reason, HasSubstr("\"no address\" is no address"));
+  EXPECT_THAT(decisions[3].reason, HasSubstr("fix: "));
+  ASSERT_EQ(meters.size(), used.size());
+  for (std::size_t i = 0; i < used.size(); ++i) EXPECT_EQ(meters[i]->name(), used[i]);
+}
+
+TEST(StartMeters, WithoutAnAddressPcmIsNotAsked) {
+  ManualClock clock;
+  std::vector<MeterDecision> decisions;
+  EXPECT_TRUE(start_meters(clock, {.root = "/no/such/root", .pcm_address = ""}, decisions).empty());
+  EXPECT_THAT(decisions[2].reason, HasSubstr("no address of a pcm-sensor-server is configured"));
+}
+
+}  // namespace
+}  // namespace tier
