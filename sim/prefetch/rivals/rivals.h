@@ -25,6 +25,7 @@ std::unique_ptr<PrefetchPolicy> make_two_threshold(std::size_t scopes, std::size
                                                    std::uint64_t seed);
 std::unique_ptr<PrefetchPolicy> make_epsilon_greedy(std::size_t scopes, std::size_t settings,
                                                     std::uint64_t seed);
+std::unique_ptr<PrefetchPolicy> make_tierd(std::size_t scopes, std::size_t settings, std::uint64_t seed);
 
 std::span<const PrefetchRivalEntry> prefetch_rivals();
 

@@ -14,7 +14,7 @@ constexpr PrefetchRivalEntry kRivals[] = {
     {"default", "every scope as it was found", make_default},
     {"two-threshold", "all off above 80 % use of a tier, on below 60 %, as Limoncello", make_two_threshold},
     {"epsilon-greedy", "a selfish bandit for each scope, as dPF's", make_epsilon_greedy},
-    // tierd's own: {"tierd", "the daemon's tuner", make_tierd},
+    {"tierd", "the daemon's tuner", make_tierd},
     {"oracle", "knows the model: the best static settings of each phase, by kind of work", nullptr},
 };
 
