@@ -17,6 +17,7 @@ constexpr double kOddDeviations = 5, kOddLevel = 0.05;
 constexpr double kRecomposed = 0.1;  // share of the activity in another context: nothing before compares
 constexpr unsigned kMostBlind = 3;   // intervals without a reading that a test outlives
 constexpr unsigned kMostDoublings = 5;
+constexpr double kDoubt = 0.1;  // what evidence is worth after a change of the load
 constexpr std::size_t kDecisions = 256;
 constexpr Nanoseconds kMinute = std::chrono::minutes(1);
 
@@ -69,8 +70,9 @@ PrefetchTuner::PrefetchTuner(TunerSettings settings, std::vector<TunedControl> c
 std::vector<std::size_t> PrefetchTuner::decide(const PrefetchFeedback& feedback) {
   ++interval_;
   const double changed = contexts_.see(feedback, all_default());
+  const auto before = std::exchange(live_, {});
   weigh(feedback);
-  if (changed > kRecomposed) window_.clear(), test_.reset();
+  if (changed > kRecomposed) window_.clear(), test_.reset(), doubt(before);
   const auto& progress = feedback.node.progress;
   if (!progress || !std::isfinite(*progress) || *progress <= 0 || feedback.node.migrating) {
     ++undecided_;
@@ -96,7 +98,6 @@ void PrefetchTuner::put_back() {
 }
 
 void PrefetchTuner::weigh(const PrefetchFeedback& feedback) {
-  live_.clear();
   for (std::size_t i = 0; i < controls_.size(); ++i) {
     controls_[i].weight = feedback.scopes[i].weight;
     if (controls_[i].weight > 0) live_[contexts_.of(i)] += controls_[i].weight;
@@ -118,9 +119,8 @@ void PrefetchTuner::steady(double level) {
     odd_ = odd ? odd_ + 1 : 0;
     if (odd_ == 1) return;
     if (odd_ > 1) {
-      // The load has changed: whatever is in force must prove itself again.
       odd_ = 0, window_.clear();
-      for (auto& [context, arms] : known_) arms.check_at = std::min(arms.check_at, arms.seen + 2);
+      doubt(live_);
     } else {
       const double step = level - window_.back();
       const double variance = kNoiseMemory * noise_ * noise_ + (1 - kNoiseMemory) * step * step / 2;
@@ -129,6 +129,18 @@ void PrefetchTuner::steady(double level) {
   }
   window_.push_back(level);
   if (window_.size() > kWindow) window_.pop_front();
+}
+
+// The load has changed. Where the context looks as before what is in force must prove itself again, and what
+// did not win may.
+void PrefetchTuner::doubt(const std::map<TuningContext, double>& before) {
+  for (const auto& [context, weight] : live_) {
+    if (!before.contains(context)) continue;
+    Arms& arms = known_[context];
+    arms.check_at = std::min(arms.check_at, arms.seen + rules_.baseline);
+    arms.fade(kDoubt);
+    for (Arm& arm : arms.arms) arm.due = std::min(arm.due, interval_ + rules_.first_check);
+  }
 }
 
 void PrefetchTuner::run_test(double level) {
@@ -173,8 +185,11 @@ void PrefetchTuner::end_slice(const Test& test, TrialState state) {
   }
   arm.observe(-test.trial.gain() / test.weight, test.trial.variance() / (test.weight * test.weight));
   if (state == TrialState::kWon || arm.gain < rules_.keep) {
+    // Against what was known of it, or with a load that changed just then: it is as if it had never been
+    // tried.
+    arm.gain = arm.precision = 0;
     arms.rest_until = interval_ + rules_.dwell;
-    arm.due = interval_ + (std::uint64_t{rules_.retry} << std::min(arm.failures++, kMostDoublings));
+    arm.due = interval_ + (std::uint64_t{rules_.first_check} << std::min(arm.failures++, kMostDoublings));
     return take(test.context, 0,
                 fmt::format("the default won its slice of time by {}", percent(test.trial, test.weight)));
   }
@@ -261,6 +276,8 @@ void PrefetchTuner::apply(Nanoseconds now) {
     moved += control.weight;
   }
   if (moved < rules_.least_weight) return;
+  // An odd interval in which contexts changed as well: nothing under the old settings will tell more.
+  if (odd_ > 0 && !test_) doubt(live_);
   window_.clear(), odd_ = 0;
   settling_ = rules_.settle;
 }

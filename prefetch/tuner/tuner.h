@@ -100,6 +100,7 @@ class PrefetchTuner final : public PrefetchPolicy {
   void weigh(const PrefetchFeedback& feedback);
   void learn_noise(double log_progress);
   void steady(double log_progress);
+  void doubt(const std::map<TuningContext, double>& before);
   void run_test(double log_progress);
   void end_trial(const Test& test, TrialState state);
   void end_slice(const Test& test, TrialState state);
