@@ -34,7 +34,7 @@ Result<UniqueFd> open_process(Pid pid, std::uint64_t start_time) {
   const std::string name = "process " + std::to_string(pid.value);
   // First the descriptor, then the identity: it is of whom it was opened for, whoever has the number later.
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
-  if (!pidfd.valid()) return fail_errno(name, errno, errno == ENOSYS ? "Linux 5.10 or later" : "");
+  if (!pidfd.valid()) return fail_errno(name, errno, errno == ENOSYS ? "Linux 5.15 or later" : "");
   const auto text = read_file("/proc/" + std::to_string(pid.value) + "/stat");
   const auto stat = text ? parse_stat(*text) : std::nullopt;
   if (!stat) return fail(ErrorKind::kFailed, name + " does not exist any more");
@@ -47,13 +47,13 @@ tl::unexpected<Error> refused(Pid pid, int error_number) {
   const std::string what = "advice about process " + std::to_string(pid.value);
   switch (error_number) {
     case ENOSYS:
-      return fail_errno(what, error_number, "Linux 5.10 or later");
+      return fail_errno(what, error_number, "Linux 5.15 or later");
     case EPERM:
     case EACCES:
       return fail_errno(what, error_number, "give tierd CAP_SYS_NICE and CAP_SYS_PTRACE");
-    case EINVAL:  // the one way that advice and ranges like these are invalid
+    case EINVAL:  // the one way that advice and ranges like these are invalid: it came with Linux 5.15
       return fail(ErrorKind::kUnsupported, what + ": this kernel takes no MADV_WILLNEED for another process",
-                  "a newer kernel");
+                  "Linux 5.15 or later");
     default:
       return fail_errno(what, error_number);
   }

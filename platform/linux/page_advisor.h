@@ -5,7 +5,8 @@
 
 namespace tier {
 
-// Linux 5.10; CAP_SYS_NICE and PTRACE_MODE_READ where the process is another one's.
+// Linux 5.15 (5.10 has the call, not this advice); CAP_SYS_NICE and PTRACE_MODE_READ where the process is
+// another one's.
 class LinuxPageAdvisor final : public PageAdvisor {
  public:
   Result<Bytes> will_need(Pid pid, std::uint64_t start_time, std::span<const AddressRange> ranges) override;

@@ -45,9 +45,11 @@ bool AdviceLoop::advise(const AdviceWish& wish, std::uint64_t due, const FindTar
   if (!advised) {
     ++state_.failed;
     const ErrorKind kind = advised.error().kind;
-    if (kind != ErrorKind::kPermission && kind != ErrorKind::kUnsupported) return true;
-    refused_ = advised.error().text();
-    return false;
+    if (kind == ErrorKind::kPermission || kind == ErrorKind::kUnsupported) {
+      refused_ = advised.error().text();
+      return false;
+    }
+    advised = Advised{wish.key, {}, {}};
   }
   if (advised->bytes.value > 0) {
     ++state_.ranges;
@@ -55,7 +57,7 @@ bool AdviceLoop::advise(const AdviceWish& wish, std::uint64_t due, const FindTar
     tokens_ -= static_cast<double>(advised->bytes.value);
     score_.given(advised->bytes);
   }
-  // Also where all was there: it is not asked for again at once.
+  // Also where all was there, or it failed: it is not asked for again at once.
   taken_.insert(wish.key);
   pending_.push_back({std::move(*advised), due});
   return true;
