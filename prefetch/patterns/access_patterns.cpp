@@ -28,7 +28,7 @@ void AccessPatterns::add(const AccessSample& sample) {
       sample.meaning == WeightMeaning::kStall ? sample.weight : sample.weight * kNominalWait;
   if (!(waited > 0) || !std::isfinite(waited)) return;
   const std::size_t place = place_of(sample, waited);
-  waited_[{place, sample.cpu < kMostCpus ? sample.cpu : kNoCpu}] += waited;
+  wait(instructions_[place], sample.cpu < kMostCpus ? sample.cpu : kNoCpu, waited);
   step(instructions_[place], sample);
 }
 
@@ -48,16 +48,15 @@ std::size_t AccessPatterns::place_of(const AccessSample& sample, double waited) 
     const auto least = std::min_element(instructions_.begin(), instructions_.end(),
                                         [](const auto& a, const auto& b) { return a.waited < b.waited; });
     place = static_cast<std::size_t>(least - instructions_.begin());
-    settle(place);
-    places_.erase({least->target, least->ip});
+    settle(*least);
+    places_.erase(least->code);
     inherited = least->waited;
     *least = {};
   }
   Instruction& fresh = instructions_[place];
-  fresh.target = sample.target;
-  fresh.ip = sample.ip;
+  fresh.code = {sample.target, sample.ip};
   fresh.waited = inherited + waited;
-  places_[{sample.target, sample.ip}] = place;
+  places_[fresh.code] = place;
   return place;
 }
 
@@ -79,13 +78,25 @@ void AccessPatterns::step(Instruction& of, const AccessSample& sample) const {
   *last = {sample.tid, sample.address, sample.time};
 }
 
-// What was waited at this place goes to its CPUs, by the pattern that is known of it now.
-void AccessPatterns::settle(std::size_t place) {
-  const auto first = waited_.lower_bound({place, 0});
-  auto last = first;
-  for (; last != waited_.end() && last->first.first == place; ++last)
-    by_cpu_[last->first.second][index(instructions_[place].pattern)] += last->second;
-  waited_.erase(first, last);
+void AccessPatterns::wait(Instruction& of, std::uint32_t cpu, double waited) {
+  const auto find = [&] {
+    return std::find_if(of.on_cpu.begin(), of.on_cpu.end(),
+                        [&](const OnCpu& each) { return each.waited == 0 || each.cpu == cpu; });
+  };
+  auto found = find();
+  if (found == of.on_cpu.end()) {
+    settle(of);
+    found = find();
+  }
+  found->cpu = cpu;
+  found->waited += waited;
+}
+
+// What was waited at it goes to its CPUs, by the pattern that is known of it now.
+void AccessPatterns::settle(Instruction& of) {
+  for (OnCpu& each : of.on_cpu)
+    if (each.waited > 0) by_cpu_[each.cpu][index(of.pattern)] += each.waited;
+  of.on_cpu = {};
 }
 
 void AccessPatterns::close() {
@@ -94,22 +105,22 @@ void AccessPatterns::close() {
     for (double& weight : it->second) all += weight *= settings_.keep;
     it = all < kForgotten ? by_cpu_.erase(it) : std::next(it);
   }
-  for (std::size_t place = 0; place < instructions_.size(); ++place) {
-    Instruction& each = instructions_[place];
+  for (Instruction& each : instructions_) {
     if (each.fresh)
       each.pattern = pattern_of(std::span(each.steps).first(std::min<std::size_t>(each.steps_seen, kSteps)));
     each.fresh = false;
-    settle(place);
+    settle(each);
     each.waited *= settings_.keep;
   }
 }
 
 void AccessPatterns::forget(TargetId target) {
-  for (std::size_t place = 0; place < instructions_.size(); ++place) settle(place);
-  std::erase_if(instructions_, [&](const Instruction& each) { return each.target == target; });
+  for (Instruction& each : instructions_)
+    if (each.code.target == target) settle(each);
+  std::erase_if(instructions_, [&](const Instruction& each) { return each.code.target == target; });
   places_.clear();
   for (std::size_t place = 0; place < instructions_.size(); ++place)
-    places_[{instructions_[place].target, instructions_[place].ip}] = place;
+    places_[instructions_[place].code] = place;
 }
 
 AccessPattern AccessPatterns::pattern(std::span<const std::uint32_t> cpus) const {
@@ -135,17 +146,16 @@ AccessPattern AccessPatterns::pattern(std::span<const std::uint32_t> cpus) const
 std::vector<InstructionPattern> AccessPatterns::instructions() const {
   std::vector<InstructionPattern> out;
   for (const Instruction& each : instructions_)
-    out.push_back({each.target, each.ip, each.pattern, each.waited});
+    out.push_back({each.code.target, each.code.ip, each.pattern, each.waited});
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.waited > b.waited; });
   return out;
 }
 
 std::size_t AccessPatterns::bytes_used() const {
-  constexpr std::size_t kTreeNode = 4 * sizeof(void*);  // of a node's own, in the usual library
+  constexpr std::size_t kNode = 4 * sizeof(void*);  // of a container's own, in the usual library
   return instructions_.capacity() * sizeof(Instruction) +
-         places_.size() * (sizeof(decltype(places_)::value_type) + kTreeNode) +
-         waited_.size() * (sizeof(decltype(waited_)::value_type) + kTreeNode) +
-         by_cpu_.size() * (sizeof(decltype(by_cpu_)::value_type) + kTreeNode);
+         places_.size() * (sizeof(decltype(places_)::value_type) + kNode) +
+         by_cpu_.size() * (sizeof(decltype(by_cpu_)::value_type) + kNode);
 }
 
 }  // namespace tier

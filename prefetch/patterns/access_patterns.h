@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <span>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
 #include "core/access_sample.h"
@@ -28,7 +28,7 @@ struct InstructionPattern {
   double waited = 0;  // seconds, with what was before it fading
 };
 
-// Bounded: half a KiB per instruction. Not thread-safe.
+// Bounded: 900 bytes per instruction. Not thread-safe.
 class AccessPatterns {
  public:
   explicit AccessPatterns(PatternSettings settings = {});
@@ -48,33 +48,47 @@ class AccessPatterns {
   std::size_t bytes_used() const;
 
  private:
-  static constexpr std::size_t kSteps = 32, kThreads = 8, kPatterns = 4;
+  static constexpr std::size_t kSteps = 32, kThreads = 8, kCpus = 4, kPatterns = 4;
   struct Last {
     Tid tid;
     Address address = 0;
     Nanoseconds time{};  // 0: free
   };
-  // One instruction of one program. Its threads run the same code, so their steps are looked at together.
-  struct Instruction {
+  struct OnCpu {
+    std::uint32_t cpu = kNoCpu;
+    double waited = 0;  // 0: free
+  };
+  struct Code {
     TargetId target;
     Address ip = 0;
+    bool operator==(const Code&) const = default;
+  };
+  struct CodeHash {
+    std::size_t operator()(const Code& code) const noexcept {
+      return (code.ip ^ static_cast<Address>(code.target.value) << 40) * 0x9E3779B97F4A7C15ULL >> 16;
+    }
+  };
+  // One instruction of one program. Its threads run the same code, so their steps are looked at together.
+  struct Instruction {
+    Code code;
     double waited = 0;
     AccessPattern pattern = AccessPattern::kUnknown;
     bool fresh = false;  // has new steps
     std::uint64_t steps_seen = 0;
     std::array<Step, kSteps> steps{};
     std::array<Last, kThreads> last{};  // of the threads that were seen last
+    std::array<OnCpu, kCpus> on_cpu{};  // in this interval, not settled yet
   };
   using Weights = std::array<double, kPatterns>;
 
   std::size_t place_of(const AccessSample& sample, double waited);
   void step(Instruction& of, const AccessSample& sample) const;
-  void settle(std::size_t place);
+  void wait(Instruction& of, std::uint32_t cpu, double waited);
+  void settle(Instruction& of);
 
   PatternSettings settings_;
   std::vector<Instruction> instructions_;
-  std::map<std::pair<TargetId, Address>, std::size_t> places_;
-  std::map<std::pair<std::size_t, std::uint32_t>, double> waited_;  // of the interval, by place and CPU
+  std::unordered_map<Code, std::size_t, CodeHash> places_;
   std::map<std::uint32_t, Weights> by_cpu_;
 };
 

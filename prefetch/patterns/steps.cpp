@@ -15,6 +15,9 @@ constexpr double kJumpsOfWalks = 0.25;  // most that a walk jumps: from array to
 constexpr Nanoseconds kLongestJump = std::chrono::milliseconds(20);
 constexpr std::size_t kFewest = 5;  // steps that a stride is believed by
 
+// Bytes per 1024 ns, whatever the direction.
+std::int64_t speed(const Step& step) { return std::abs(step.bytes) * 1024 / step.time.count(); }
+
 // Probability that of n events of probability p at least k come.
 double tail(std::size_t n, std::size_t k, double p) {
   double sum = 0;
@@ -26,31 +29,30 @@ double tail(std::size_t n, std::size_t k, double p) {
   return sum;
 }
 
-// The steps of one direction with the most speeds within [v, 4v]. The speeds are in bytes per 1024 ns.
-std::vector<Step> steady(std::span<const Step> steps, bool forward) {
-  struct Timed {
-    std::int64_t speed;
-    Step step;
-  };
-  std::vector<Timed> sorted;
-  for (const Step& step : steps)
-    if (step.bytes != 0 && (step.bytes > 0) == forward)
-      sorted.push_back({std::abs(step.bytes) * 1024 / step.time.count(), step});
-  std::sort(sorted.begin(), sorted.end(), [](const Timed& a, const Timed& b) { return a.speed < b.speed; });
-  std::size_t best = 0, best_count = 0;
-  for (std::size_t first = 0, last = 0; first < sorted.size(); ++first) {
-    while (last < sorted.size() && sorted[last].speed / 4 <= sorted[first].speed) ++last;
-    if (last - first > best_count) best = first, best_count = last - first;
-  }
-  std::vector<Step> out;
-  for (std::size_t i = best; i < best + best_count; ++i) out.push_back(sorted[i].step);
-  return out;
+// Told from chance: so many of n where at most a share of p is to be expected.
+bool told(std::size_t n, std::size_t k, double p) {
+  return static_cast<double>(k) > p * static_cast<double>(n) && tail(n, k, p) <= kError;
 }
 
-AccessPattern walk(std::span<const Step> steps) {
+// The steps of one direction with the most speeds within [v, 4v]. By speed on the way in.
+std::vector<Step> steady(std::span<const Step> by_speed, bool forward, Nanoseconds longest) {
+  std::vector<Step> one_way;
+  for (const Step& step : by_speed)
+    if ((step.bytes > 0) == forward && step.time <= longest) one_way.push_back(step);
+  std::size_t best = 0, best_count = 0;
+  for (std::size_t first = 0, last = 0; first < one_way.size(); ++first) {
+    while (last < one_way.size() && speed(one_way[last]) / 4 <= speed(one_way[first])) ++last;
+    if (last - first > best_count) best = first, best_count = last - first;
+  }
+  return {one_way.begin() + static_cast<std::ptrdiff_t>(best),
+          one_way.begin() + static_cast<std::ptrdiff_t>(best + best_count)};
+}
+
+// `steps`: how many of by_speed are not longer than `longest`.
+AccessPattern walk(std::span<const Step> by_speed, std::size_t steps, Nanoseconds longest) {
   for (const bool forward : {true, false}) {
-    const std::vector<Step> along = steady(steps, forward);
-    if (tail(steps.size(), along.size(), 0.5) > kError) continue;
+    const std::vector<Step> along = steady(by_speed, forward, longest);
+    if (!told(steps, along.size(), 0.5)) continue;
     const bool strided = along.size() >= kFewest && common_divisor(along) >= kLeastStride;
     return strided ? AccessPattern::kStrided : AccessPattern::kSequential;
   }
@@ -66,8 +68,8 @@ bool jumps_about(std::span<const Step> steps) {
     ++(step.bytes > 0 ? forward : back);
   }
   // Large objects and a stride that was not followed are alike in this.
-  return tail(steps.size(), forward + back, kJumpsOfWalks) <= kError &&
-         4 * std::min(forward, back) >= forward + back && common_divisor(steps) < kLeastStride;
+  return told(steps.size(), forward + back, kJumpsOfWalks) && 4 * std::min(forward, back) >= forward + back &&
+         common_divisor(steps) < kLeastStride;
 }
 
 }  // namespace
@@ -80,15 +82,23 @@ std::uint64_t common_divisor(std::span<const Step> steps) {
 }
 
 AccessPattern pattern_of(std::span<const Step> steps) {
-  std::vector<Step> shortest(steps.begin(), steps.end());
+  std::vector<Step> by_time;
   // A step of no length says that a thing is used again, not where it goes.
-  std::erase_if(shortest, [](const Step& step) { return step.bytes == 0 || step.time.count() <= 0; });
-  std::sort(shortest.begin(), shortest.end(), [](const Step& a, const Step& b) { return a.time < b.time; });
-  const std::span<const Step> all(shortest), half = all.first((all.size() + 1) / 2);
-  for (const auto& each : {all, half})
-    if (const AccessPattern found = walk(each); found != AccessPattern::kUnknown) return found;
-  for (const auto& each : {all, half})
-    if (jumps_about(each)) return AccessPattern::kRandom;
+  for (const Step& step : steps)
+    if (step.bytes != 0 && step.time.count() > 0) by_time.push_back(step);
+  if (by_time.empty()) return AccessPattern::kUnknown;
+  std::vector<Step> by_speed = by_time;
+  std::sort(by_time.begin(), by_time.end(), [](const Step& a, const Step& b) { return a.time < b.time; });
+  std::sort(by_speed.begin(), by_speed.end(),
+            [](const Step& a, const Step& b) { return speed(a) < speed(b); });
+  const std::span<const Step> all(by_time);
+  std::size_t half = (all.size() + 1) / 2;
+  while (half < all.size() && all[half].time == all[half - 1].time) ++half;
+  for (const std::size_t count : {all.size(), half})
+    if (const auto found = walk(by_speed, count, all[count - 1].time); found != AccessPattern::kUnknown)
+      return found;
+  for (const std::size_t count : {all.size(), half})
+    if (jumps_about(all.first(count))) return AccessPattern::kRandom;
   return AccessPattern::kUnknown;
 }
 
