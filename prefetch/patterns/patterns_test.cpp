@@ -138,12 +138,12 @@ std::array<double, 4> verdicts(const Case& of, double rate, int runs) {
     std::mt19937_64 random(static_cast<std::uint64_t>(run) + 1);
     const auto program = of.program();
     AccessPatterns patterns;
-    Nanoseconds last{};
-    for (Nanoseconds now = 1ms; now < 2s; now += 1ms) {
-      if (std::bernoulli_distribution(std::min(rate / 1000, 1.0))(random)) {
-        patterns.add(sample(now, program->next(now - last, random)));
-        last = now;
-      }
+    std::geometric_distribution<int> missed(std::min(rate / 1000, 0.999));  // ticks that find it elsewhere
+    Nanoseconds now{};
+    for (;;) {
+      const Nanoseconds gap = (1 + missed(random)) * 1ms;
+      if ((now += gap) >= 2s) break;
+      patterns.add(sample(now, program->next(gap, random)));
     }
     patterns.close();
     share[static_cast<std::size_t>(patterns.pattern())] += 1.0 / runs;
