@@ -49,6 +49,48 @@ struct damon_region {
   unsigned int age;
 };
 
+struct super_block {
+  __u32 s_dev; /* major << 20 | minor */
+};
+
+struct inode {
+  unsigned short i_mode;
+  __u32 i_rdev;
+  struct super_block *i_sb;
+  long long i_size;
+};
+
+struct address_space {
+  struct inode *host;
+};
+
+struct file {
+  struct address_space *f_mapping;
+};
+
+struct folio {
+  struct address_space *mapping;
+  unsigned int _nr_pages; /* of a large one; Linux 6.15 */
+};
+
+enum pageflags { PG_head };
+
+struct kiocb {
+  struct file *ki_filp;
+  long long ki_pos;
+};
+
+struct vm_area_struct {
+  struct file *vm_file;
+};
+
+struct vm_fault {
+  struct { /* without a name in the kernel, too */
+    struct vm_area_struct *vma;
+    unsigned long pgoff;
+  };
+};
+
 union perf_sample_weight {
   __u64 full;
 };

@@ -23,6 +23,7 @@ enum class Signal : std::uint8_t {
   kRemoteTraffic,      // bytes between a last-level cache and all other memory, by cache
   kFileDemand,         // bytes of files that programs asked for, by block device
   kFileSequential,     // of them those that followed the last ones of the same file
+  kFileStrided,        // of them those at the distance from the last ones that these had from those before
   kDeviceRead,         // bytes read from a block device, by it
   kMemoryStall,        // ns that some task waited for memory (PSI memory some)
   kIoStall,            // ns that some task waited for I/O (PSI io some)
@@ -32,15 +33,15 @@ enum class Signal : std::uint8_t {
   kSwapReadahead,      // of them those read ahead of need
   kSwapReadaheadHits,  // and of these those that were used
 };
-inline constexpr std::size_t kSignals = 18;
+inline constexpr std::size_t kSignals = 19;
 
 // "memory-read"; for views and logs.
 inline const char* to_string(Signal signal) {
   static constexpr std::array<const char*, kSignals> kNames = {
-      "instructions",   "cycles",         "user-time",          "sampled-stall", "memory-read",
-      "memory-written", "local-traffic",  "remote-traffic",     "file-demand",   "file-sequential",
-      "device-read",    "memory-stall",   "io-stall",           "refaults",      "major-faults",
-      "swap-ins",       "swap-readahead", "swap-readahead-hits"};
+      "instructions",   "cycles",        "user-time",      "sampled-stall",      "memory-read",
+      "memory-written", "local-traffic", "remote-traffic", "file-demand",        "file-sequential",
+      "file-strided",   "device-read",   "memory-stall",   "io-stall",           "refaults",
+      "major-faults",   "swap-ins",      "swap-readahead", "swap-readahead-hits"};
   const auto index = static_cast<std::size_t>(signal);
   return index < kSignals ? kNames[index] : "unknown";
 }

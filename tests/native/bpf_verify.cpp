@@ -16,6 +16,7 @@
 
 #include "damon.skel.h"
 #include "faults.skel.h"
+#include "file_demand.skel.h"
 #include "hardware.skel.h"
 #include "stall.skel.h"
 
@@ -28,10 +29,11 @@ struct Object {
   Bytes bytes;
 };
 
-const std::array<Object, 4> kObjects = {{{"stall", stall_bpf__elf_bytes},
+const std::array<Object, 5> kObjects = {{{"stall", stall_bpf__elf_bytes},
                                          {"hardware", hardware_bpf__elf_bytes},
                                          {"faults", faults_bpf__elf_bytes},
-                                         {"damon", damon_bpf__elf_bytes}}};
+                                         {"damon", damon_bpf__elf_bytes},
+                                         {"file_demand", file_demand_bpf__elf_bytes}}};
 
 struct ObjectCloser {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
@@ -72,6 +74,9 @@ std::string missing_hook(const btf* kernel, const std::string& section, const st
     if (btf__find_by_name_kind(kernel, ("btf_trace_" + hook).c_str(), BTF_KIND_TYPEDEF) < 0)
       return "no such tracepoint in BTF: " + hook;
   }
+  if (section.find("/filemap_") != std::string::npos &&
+      btf__find_by_name_kind(kernel, "btf_trace_mm_filemap_get_pages", BTF_KIND_TYPEDEF) >= 0)
+    return "not used where the page cache has tracepoints";
   if (program == "on_tick" && !kernel_symbol("__irq_regs"))
     return "no symbol __irq_regs (CONFIG_KALLSYMS_ALL); on_tick_by_runqueue stands in";
   if (program == "on_address_with_latency" &&
