@@ -14,6 +14,7 @@ find_path(TIERD_DNNL_INCLUDE dnnl.hpp REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)  # oneDNN's threads; we only tell it to use none
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
 pkg_check_modules(LIBSYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(FUSE3 REQUIRED IMPORTED_TARGET fuse3)
 pkg_check_modules(NUMA REQUIRED IMPORTED_TARGET numa)
 find_package(MPI COMPONENTS C)  # optional: tier-train search on several machines
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
