@@ -22,6 +22,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Bytes that a fault may map without more evidence: a folio as the default read-ahead makes it. */
 #define TIER_BELIEVED_FOLIO (128ULL << 10)
 
+/* Jiffies (1 to 10 ms each) after which a file is passed anew, rather than on. */
+#define TIER_SAME_PASS 128
+
 /* Streams whose last request is known; of more, those unused longest begin anew. */
 #define TIER_DEMAND_STREAMS 16384
 
@@ -37,6 +40,7 @@ struct request {
   __u64 from, to; /* of a read: the same and its end; of a fault: what fault-around may map with it */
   __s64 stride;   /* from the begin of the one before; 0: none yet */
   __u64 run;      /* bytes passed in sequence up to `begin` */
+  __u64 jiffies;  /* when; of faults */
   __u64 rough;    /* of a fault: only `from` and `to` are known so far */
 };
 
@@ -141,7 +145,7 @@ static __always_inline int reached(struct address_space *file, const struct requ
   if (at <= last->to) return 1;
   __u64 *folio = bpf_map_lookup_elem(&folios, &file);
   __u64 step = at - last->begin;
-  if (!folio || step > *folio) return 0;
+  if (!folio || step > *folio || bpf_jiffies64() - last->jiffies > TIER_SAME_PASS) return 0;
   return step <= TIER_BELIEVED_FOLIO || step / 2 <= last->run || (__s64)step == last->stride;
 }
 
@@ -160,6 +164,7 @@ static __always_inline void count_fault(struct address_space *file, __u32 device
   }
   count(device, bytes, order);
   move_to(last, at, from, to, order, rough);
+  last->jiffies = bpf_jiffies64();
 }
 
 /* Pages of `from` to `to` are mapped for a fault at one of them, as far as they are in memory. Beside the last such span

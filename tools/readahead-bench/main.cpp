@@ -8,6 +8,7 @@
 
 #include "platform/linux/linux_knobs.h"
 #include "platform/linux/meters/file_demand.h"
+#include "tools/readahead-bench/cost.h"
 #include "tools/readahead-bench/readers.h"
 
 namespace tier {
@@ -25,7 +26,7 @@ struct Options {
   unsigned rounds = 1, readers = 1;
   double latency_us = 500, mib_per_s = 190;
   std::string where;
-  bool json = false, no_meter = false;
+  bool json = false, no_meter = false, cost = false;
 };
 
 // Of one pattern under one setting.
@@ -119,6 +120,8 @@ void print_json(const Options& options, const std::vector<ReadPattern>& patterns
 }
 
 Result<void> run(const Options& options) {
+  const SteadyClock clock;
+  if (options.cost) return print_cost(options.where, clock);
   const auto patterns = patterns_of(options);
   if (!patterns) return tl::make_unexpected(patterns.error());
   RigSettings settings;
@@ -127,7 +130,6 @@ Result<void> run(const Options& options) {
   settings.where = options.where;
   const auto rig = Rig::make(settings);
   if (!rig) return tl::make_unexpected(rig.error());
-  const SteadyClock clock;
   std::unique_ptr<FileDemandMeter> meter;
   if (!options.no_meter) {
     auto started = FileDemandMeter::start(clock);
@@ -163,6 +165,7 @@ int main(int argc, char** argv) {
   app.add_option("--folder", options.where, "for the disk's image (430 MiB, twice that while it is made)");
   app.add_flag("--json", options.json, "results as JSON");
   app.add_flag("--no-meter", options.no_meter, "do not count file demand beside it");
+  app.add_flag("--cost", options.cost, "what the meter takes of a read and of a fault, and nothing else");
   CLI11_PARSE(app, argc, argv);
   if (const auto done = tier::run(options); !done) {
     fmt::print(stderr, "readahead-bench: {}\n", done.error().text());
