@@ -90,9 +90,11 @@ Result<UniqueFd> cached_file(const std::string& folder) {
   UniqueFd file(mkostemp(path.data(), O_CLOEXEC));
   if (!file.valid()) return fail_errno(path, errno);
   unlink(path.c_str());
-  const std::vector<char> bytes(kBytes, 1);
-  if (write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(kBytes) || fsync(file.get()) != 0)
-    return fail_errno(path, errno, "see that there is room for 64 MiB");
+  const std::array<char, kRead> bytes{};
+  for (std::size_t at = 0; at < kBytes;
+       at += kRead)  // page by page: large writes make large folios, which fault once
+    if (write(file.get(), bytes.data(), kRead) != static_cast<ssize_t>(kRead))
+      return fail_errno(path, errno, "see that there is room for 64 MiB");
   return file;
 }
 
