@@ -9,8 +9,8 @@ namespace {
 constexpr double kActiveShare = 0.01;       // of one CPU, in user mode
 constexpr double kActiveRead = 256 * 1024;  // bytes a second from a block device
 constexpr double kActiveSwap = 100;         // pages a second that programs ask of swap
-// Share of the bytes asked for that followed the last ones of the same file.
-constexpr double kSequentialFrom = 0.6, kRandomUntil = 0.25;
+// Shares of the bytes asked for that went on in a file as those before.
+constexpr double kMostOfIt = 0.6, kLittleOfIt = 0.25;
 
 PrefetchFeedback node_feedback(const FeedbackInput& input) {
   PrefetchFeedback feedback;
@@ -76,11 +76,13 @@ ActuatorFeedback hardware(const FeedbackInput& input) {
   return {std::move(feedback), instructions ? "instructions" : "seconds of computing"};
 }
 
-AccessPattern file_pattern(std::optional<double> sequential, double demand) {
+AccessPattern file_pattern(const SignalRates& rates, std::uint32_t device, double demand) {
+  const auto sequential = rates.rate(Signal::kFileSequential, device);
   if (!sequential) return AccessPattern::kUnknown;
-  const double share = *sequential / demand;
-  if (share >= kSequentialFrom) return AccessPattern::kSequential;
-  return share <= kRandomUntil ? AccessPattern::kRandom : AccessPattern::kUnknown;
+  if (*sequential >= kMostOfIt * demand) return AccessPattern::kSequential;
+  const double strided = rates.rate(Signal::kFileStrided, device).value_or(0);
+  if (strided >= kMostOfIt * demand) return AccessPattern::kStrided;
+  return *sequential + strided <= kLittleOfIt * demand ? AccessPattern::kRandom : AccessPattern::kUnknown;
 }
 
 // Bytes of files that programs ask for, by devices that have something to read: of what comes from the page
@@ -93,7 +95,7 @@ ActuatorFeedback readahead(const FeedbackInput& input) {
     const auto read = input.rates.rate(Signal::kDeviceRead, device);
     if (!demand || !read || *read < kActiveRead || !(*demand > 0)) continue;
     feedback.scopes[i].progress = demand;
-    feedback.scopes[i].pattern = file_pattern(input.rates.rate(Signal::kFileSequential, device), *demand);
+    feedback.scopes[i].pattern = file_pattern(input.rates, device, *demand);
   }
   sum_up(feedback);
   return {std::move(feedback), "bytes of files asked for"};

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -92,6 +93,23 @@ TEST_F(FileMeters, AKernelWithoutPressureIsRefused) {
   const auto meter = make_psi_meter(clock_, tree_.root());
   ASSERT_FALSE(meter);
   EXPECT_THAT(meter.error().fix, HasSubstr("psi=1"));
+}
+
+TEST_F(FileMeters, CpuTimeIsOfUserModeInNanoseconds) {
+  tree_.write("proc/stat",
+              "cpu  300 40 50 6000 1 0 0 0 0 0\ncpu0 100 10 9 3000 0 0 0 0 0 0\n"
+              "cpu3 200 30 41 3000 1 0 0 0 0 0\ncpux 1 1 1\ncpu4 99999999999999999999 0\nintr 5 6\n");
+  const auto meter = make_cpu_time_meter(clock_, tree_.root());
+  ASSERT_TRUE(meter) << (meter ? "" : meter.error().text());
+  const auto read = (*meter)->read();
+  const std::uint64_t tick = 1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+  ASSERT_EQ(read.size(), 2U);
+  EXPECT_EQ(read[0].unit, 0U);
+  EXPECT_EQ(read[0].value, 110 * tick);
+  EXPECT_EQ(read[1].unit, 3U);
+  EXPECT_EQ(read[1].value, 230 * tick);
+  tree_.write("proc/stat", "intr 5\n");
+  EXPECT_FALSE(make_cpu_time_meter(clock_, tree_.root()));
 }
 
 TEST_F(FileMeters, BlockCountsWholeDevicesInBytes) {

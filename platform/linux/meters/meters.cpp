@@ -1,5 +1,6 @@
 #include "platform/linux/meters/meters.h"
 
+#include "platform/linux/meters/file_demand.h"
 #include "platform/linux/meters/papi_meter.h"
 #include "platform/linux/meters/pcm_meter.h"
 #include "platform/linux/meters/uncore_meter.h"
@@ -28,6 +29,12 @@ constexpr struct {
      [](const Clock& clock, const MeterSettings& settings) {
        return make_resctrl_meter(clock, settings.root);
      }},
+    {"cpu-time", "time in user mode, by CPU",
+     [](const Clock& clock, const MeterSettings& settings) {
+       return make_cpu_time_meter(clock, settings.root);
+     }},
+    {"file-demand", "bytes of files that programs ask for, by block device",
+     [](const Clock& clock, const MeterSettings&) -> MeterResult { return FileDemandMeter::start(clock); }},
     {"psi", "time that some task waited for memory and for I/O",
      [](const Clock& clock, const MeterSettings& settings) { return make_psi_meter(clock, settings.root); }},
     {"vmstat", "refaults, major faults, swap-ins and swap read-ahead",
