@@ -115,6 +115,7 @@ class FuseDevice final : public RegisterDevice {
     fuse_args args = FUSE_ARGS_INIT(1, arguments);
     const fuse_operations all = operations();
     fuse_ = fuse_new(&args, &all, sizeof all, &registers);
+    fuse_opt_free_args(&args);
     if (fuse_ == nullptr || fuse_mount(fuse_, path_.c_str()) != 0)
       return fail(ErrorKind::kUnsupported, "cannot mount a FUSE file system on " + path_.string(),
                   "modprobe fuse; run as root");
