@@ -5,6 +5,8 @@
 namespace tier {
 namespace {
 
+using namespace std::chrono_literals;
+
 // Below these a scope does too little to tell anything.
 constexpr double kActiveShare = 0.01;       // of one CPU, in user mode
 constexpr double kActiveRead = 256 * 1024;  // bytes a second from a block device
@@ -118,7 +120,11 @@ ActuatorFeedback page_cluster(const FeedbackInput& input) {
 
 const std::vector<FeedbackEntry>& feedback_table() {
   static const std::vector<FeedbackEntry> table = {
-      {"hardware", hardware}, {"readahead", readahead}, {"page-cluster", page_cluster}};
+      {"hardware", 0ms, 500ms, 3, hardware},
+      // A file takes its read-ahead when it is opened (mm/readahead.c, file_ra_state_init): what is open
+      // keeps it.
+      {"readahead", 500ms, 500ms, 1, readahead},
+      {"page-cluster", 0ms, 500ms, 1, page_cluster}};
   return table;
 }
 

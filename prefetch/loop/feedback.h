@@ -38,7 +38,10 @@ struct ActuatorFeedback {
 };
 
 struct FeedbackEntry {
-  const char* actuator;  // of actuator_table()
+  const char* actuator;   // of actuator_table()
+  Nanoseconds settle{};   // until a setting shows
+  Nanoseconds measure{};  // shortest time over which progress is compared
+  unsigned sustain = 1;   // intervals until a context is believed; more where it comes from few samples
   ActuatorFeedback (*make)(const FeedbackInput& input);
 };
 

@@ -40,6 +40,10 @@ std::vector<TunedControl> tuned_controls(const std::vector<const PrefetchControl
   return all;
 }
 
+unsigned intervals_of(Nanoseconds time, Nanoseconds interval) {
+  return static_cast<unsigned>((time + interval - Nanoseconds(1)) / interval);
+}
+
 const char* fate_of(TierRestoreFate fate) {
   switch (fate) {
     case kTierFateRestored:
@@ -151,7 +155,11 @@ Result<void> PrefetchLoop::find() {
     for (const PrefetchControl& each : controls_)
       if (each.actuator == entry.actuator) own.push_back(&each);
     if (own.empty()) continue;
-    PrefetchTuner tuner(settings_.tuner, tuned_controls(own));
+    TunerSettings rules = settings_.tuner;
+    rules.settle = intervals_of(entry.settle, settings_.interval),
+    rules.block = std::max(intervals_of(entry.measure, settings_.interval), 1U);
+    rules.sustain = entry.sustain;
+    PrefetchTuner tuner(rules, tuned_controls(own));
     tuned_.push_back(
         {&entry, own, std::vector<std::size_t>(own.size()), std::move(tuner), parts_.clock.now(), {}, ""});
   }
@@ -239,7 +247,9 @@ void PrefetchLoop::tick(const PrefetchNode& node) {
       std::fill(each.settings.begin(), each.settings.end(), 0U);
     }
   }
-  rates_.take(read_all(meters_), now, last_tick_ ? now - *last_tick_ : settings_.interval);
+  const auto readings = read_all(meters_);
+  // The time after them, or they would lie in the future.
+  rates_.take(readings, parts_.clock.now(), last_tick_ ? now - *last_tick_ : settings_.interval);
   last_tick_ = now;
   note_.clear();
   const std::uint64_t before = decided_;
@@ -325,7 +335,7 @@ std::vector<TunedStanding> PrefetchLoop::standings() const {
       if (lost_.contains(tuned.controls[i]->name)) continue;
       const TuningContext& context = tuned.tuner.context(i);
       all.push_back({tuned.controls[i], tuned.settings[i], tuned.tuner.reason(i), context,
-                     tuned.tuner.arms(context), tuned.tuner.transitions(i), tuned.tuner.noise()});
+                     tuned.tuner.arms(context), tuned.tuner.transitions(i)});
     }
   return all;
 }

@@ -62,7 +62,6 @@ struct TunedStanding {
   TuningContext context;
   const Arms* arms = nullptr;  // of its context; null: none yet
   std::uint64_t transitions = 0;
-  double noise = 0;  // standard deviation of one interval's log progress
 };
 
 // What an actuator's settings are judged by.

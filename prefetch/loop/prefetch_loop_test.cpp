@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cmath>
 #include <random>
 
@@ -30,33 +31,43 @@ scope = "core"
 disable = { l2-streamer = 0, l1-streamer = 2 }
 )";
 
+// Goes on by itself, as a real one does: what is read after a look at it is later.
+class RunningClock final : public Clock {
+ public:
+  Nanoseconds now() const override { return Nanoseconds(now_.fetch_add(1000)); }
+  void advance(Nanoseconds by) { now_ += by.count(); }
+
+ private:
+  mutable std::atomic<std::int64_t> now_{0};  // the lease's thread looks, too
+};
+
 Knob register_of(std::uint32_t core) { return {kTierKnobRegister, 2 * core, 0x1A4}; }
 constexpr Knob kReadahead{kTierKnobReadahead, kDevice, 0};
 
 // Counts what programs get done, by what the knobs hold.
 class World final : public Meter {
  public:
-  World(FakeKnobs& knobs, const ManualClock& clock) : knobs_(knobs), clock_(clock) {
+  World(FakeKnobs& knobs, const RunningClock& clock) : knobs_(knobs), clock_(clock) {
     for (std::uint32_t core = 0; core < kCores; ++core) knobs.at(register_of(core)) = kFound;
     knobs.at(kReadahead) = 128;
   }
   const char* name() const override { return "world"; }
   std::vector<CounterReading> read() override {
     if (blind) return {};
-    const double passed = seconds(clock_.now() - last_);
-    last_ = clock_.now();
+    const Nanoseconds now = clock_.now();
+    const double passed = seconds(now - last_);
+    last_ = now;
     std::vector<CounterReading> all;
     for (std::uint32_t cpu = 0; cpu < 2 * kCores; ++cpu) {
       if (offline.contains(cpu)) continue;
       const bool off = (knobs_.at(register_of(cpu / 2)) & 5) == 5;
       instructions_[cpu] += passed * 1e9 * (off ? 1 + off_gain : 1) * std::exp(noise_(random_));
-      all.push_back(
-          {Signal::kInstructions, cpu, static_cast<std::uint64_t>(instructions_[cpu]), clock_.now()});
+      all.push_back({Signal::kInstructions, cpu, static_cast<std::uint64_t>(instructions_[cpu]), now});
     }
     const double kib = static_cast<double>(knobs_.at(kReadahead));
     demand_ += passed * 100e6 * (readahead_best == kib ? 1.5 : 1) * std::exp(noise_(random_));
-    all.push_back({Signal::kFileDemand, kDevice, static_cast<std::uint64_t>(demand_), clock_.now()});
-    all.push_back({Signal::kDeviceRead, kDevice, static_cast<std::uint64_t>(demand_), clock_.now()});
+    all.push_back({Signal::kFileDemand, kDevice, static_cast<std::uint64_t>(demand_), now});
+    all.push_back({Signal::kDeviceRead, kDevice, static_cast<std::uint64_t>(demand_), now});
     return all;
   }
 
@@ -66,7 +77,7 @@ class World final : public Meter {
 
  private:
   FakeKnobs& knobs_;
-  const ManualClock& clock_;
+  const RunningClock& clock_;
   Nanoseconds last_{};
   std::map<std::uint32_t, double> instructions_;
   double demand_ = 0;
@@ -140,7 +151,7 @@ class PrefetchLoopTest : public ::testing::Test {
 
   const fs::path journal_ = fs::temp_directory_path() / ("loop-" + std::to_string(getpid()));
   FakeKnobs knobs_;
-  ManualClock clock_;
+  RunningClock clock_;
   World* world_ = nullptr;
   PrefetchNode node_;
   Nanoseconds slept_{};

@@ -28,6 +28,7 @@ struct Arms {
   std::uint64_t check_at = 0;    // of `seen`: the default is given a slice of time then
   unsigned checks = 0;           // slices that the incumbent has won
   std::uint64_t rest_until = 0;  // interval
+  double noise = 0;              // standard deviation of one interval's log progress; 0: not known yet
 
   // Evidence counts for less by `discount` each interval.
   void fade(double discount);

@@ -48,7 +48,9 @@ double ContextTracker::see(const PrefetchFeedback& feedback, bool all_default) {
     const ScopeFeedback& seen = feedback.scopes[i];
     Scope& scope = scopes_[i];
     if (!(seen.weight > 0)) continue;  // nothing runs there that could tell
-    TuningContext looks{scope.now.kind, seen.pattern, scope.now.slow};
+    // A pattern that cannot be told is no other pattern.
+    const bool told = seen.pattern != AccessPattern::kUnknown;
+    TuningContext looks{scope.now.kind, told ? seen.pattern : scope.now.pattern, scope.now.slow};
     if (seen.slow_share) looks.slow = *seen.slow_share > (scope.now.slow ? kSlowUntil : kSlowFrom);
     looks.busy = looks.slow ? slow_.busy() : fast_.busy();
     scope.seen = looks == scope.next ? scope.seen + 1 : 1;

@@ -63,41 +63,54 @@ const char* to_string(TuningReason reason) {
 }
 
 PrefetchTuner::PrefetchTuner(TunerSettings settings, std::vector<TunedControl> controls)
-    : rules_(settings), contexts_(kinds_of(controls), settings.sustain), noise_(kFirstNoise) {
+    : rules_(settings), contexts_(kinds_of(controls), settings.sustain) {
   for (TunedControl& each : controls) controls_.emplace_back().is = std::move(each);
 }
 
 std::vector<std::size_t> PrefetchTuner::decide(const PrefetchFeedback& feedback) {
-  ++interval_;
   const double changed = contexts_.see(feedback, all_default());
-  const auto before = std::exchange(live_, {});
   weigh(feedback);
-  if (changed > kRecomposed) window_.clear(), test_.reset(), doubt(before);
+  if (changed > kRecomposed) window_.clear(), block_ = {}, test_.reset(), doubt();
   const auto& progress = feedback.node.progress;
-  if (!progress || !std::isfinite(*progress) || *progress <= 0 || feedback.node.migrating) {
+  const bool sound = progress && std::isfinite(*progress) && *progress > 0 && !live_.empty();
+  if (!sound || feedback.node.migrating) {
     ++undecided_;
     if (test_ && ++test_->blind > kMostBlind) test_.reset();
     return settings();
   }
+  // What a context is known to want it gets at once; what was just measured was under something else.
+  if (apply(feedback.node.time)) return settings();
   if (settling_ > 0) {
     --settling_;
     return settings();
   }
-  const double level = std::log(*progress);
-  steady(level);
-  if (test_) run_test(level);
-  if (!test_) start_something(feedback.node);
+  block_.add(std::log(*progress));
+  if (block_.count < rules_.block) return settings();
+  learn(std::exchange(block_, {}).mean(), feedback.node);
   apply(feedback.node.time);
   return settings();
 }
 
+void PrefetchTuner::learn(double level, const NodeFeedback& node) {
+  ++interval_;
+  for (const auto& [context, weight] : live_) {
+    Arms& arms = known_[context];
+    ++arms.seen;
+    arms.fade(rules_.discount);
+  }
+  steady(level);
+  if (test_) run_test(level);
+  if (!test_) start_something(node);
+}
+
 void PrefetchTuner::put_back() {
-  test_.reset(), window_.clear();
+  test_.reset(), window_.clear(), block_ = {};
   settling_ = odd_ = 0;
   for (Control& each : controls_) each.setting = 0;
 }
 
 void PrefetchTuner::weigh(const PrefetchFeedback& feedback) {
+  before_ = std::exchange(live_, {});
   for (std::size_t i = 0; i < controls_.size(); ++i) {
     controls_[i].weight = feedback.scopes[i].weight;
     if (controls_[i].weight > 0) live_[contexts_.of(i)] += controls_[i].weight;
@@ -105,9 +118,15 @@ void PrefetchTuner::weigh(const PrefetchFeedback& feedback) {
   for (const auto& [context, weight] : live_) {
     Arms& arms = known_[context];
     arms.arms.resize(order_of(context.kind).size());
-    ++arms.seen;
-    arms.fade(rules_.discount);
+    if (!(arms.noise > 0)) arms.noise = kFirstNoise;
   }
+}
+
+// Of the context that the node's progress is most of all: others may be far noisier.
+double& PrefetchTuner::noise() {
+  const auto most = std::max_element(live_.begin(), live_.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  return known_[most->first].noise;
 }
 
 // Keeps the window of what was seen under the present settings.
@@ -115,16 +134,17 @@ void PrefetchTuner::steady(double level) {
   if (!window_.empty()) {
     double mean = 0;
     for (const double each : window_) mean += each / static_cast<double>(window_.size());
-    const bool odd = std::abs(level - mean) > std::max(kOddDeviations * noise_, kOddLevel);
+    double& noise = this->noise();
+    const bool odd = std::abs(level - mean) > std::max(kOddDeviations * noise, kOddLevel);
     odd_ = odd ? odd_ + 1 : 0;
     if (odd_ == 1) return;
     if (odd_ > 1) {
       odd_ = 0, window_.clear();
-      doubt(live_);
+      doubt();
     } else {
       const double step = level - window_.back();
-      const double variance = kNoiseMemory * noise_ * noise_ + (1 - kNoiseMemory) * step * step / 2;
-      noise_ = std::max(std::sqrt(variance), kLeastNoise);
+      const double variance = kNoiseMemory * noise * noise + (1 - kNoiseMemory) * step * step / 2;
+      noise = std::max(std::sqrt(variance), kLeastNoise);
     }
   }
   window_.push_back(level);
@@ -133,9 +153,9 @@ void PrefetchTuner::steady(double level) {
 
 // The load has changed. Where the context looks as before what is in force must prove itself again, and what
 // did not win may.
-void PrefetchTuner::doubt(const std::map<TuningContext, double>& before) {
+void PrefetchTuner::doubt() {
   for (const auto& [context, weight] : live_) {
-    if (!before.contains(context)) continue;
+    if (!before_.contains(context)) continue;
     Arms& arms = known_[context];
     arms.check_at = std::min(arms.check_at, arms.seen + rules_.baseline);
     arms.fade(kDoubt);
@@ -232,7 +252,7 @@ void PrefetchTuner::start(const TuningContext& context, std::size_t to, bool sli
   for (const double each : window_) before.add(each);
   const std::size_t from = known_[context].incumbent;
   test_.emplace(Test{context, from, to, slice, live_[context], 0,
-                     Trial(slice ? slice_rules(rules_) : rules_.trial, before, noise_)});
+                     Trial(slice ? slice_rules(rules_) : rules_.trial, before, noise())});
   note(context, from, to, std::move(reason));
 }
 
@@ -261,7 +281,7 @@ std::size_t PrefetchTuner::wanted(std::size_t i) const {
   return known_.at(context).incumbent;
 }
 
-void PrefetchTuner::apply(Nanoseconds now) {
+bool PrefetchTuner::apply(Nanoseconds now) {
   double moved = 0;
   for (std::size_t i = 0; i < controls_.size(); ++i) {
     Control& control = controls_[i];
@@ -275,11 +295,12 @@ void PrefetchTuner::apply(Nanoseconds now) {
     control.changed.push_back(now);
     moved += control.weight;
   }
-  if (moved < rules_.least_weight) return;
+  if (moved < rules_.least_weight) return false;
   // An odd interval in which contexts changed as well: nothing under the old settings will tell more.
-  if (odd_ > 0 && !test_) doubt(live_);
-  window_.clear(), odd_ = 0;
+  if (odd_ > 0 && !test_) doubt();
+  window_.clear(), block_ = {}, odd_ = 0;
   settling_ = rules_.settle;
+  return true;
 }
 
 std::vector<std::size_t> PrefetchTuner::settings() const {

@@ -23,10 +23,13 @@ namespace tier {
 
 struct TunerSettings {
   TrialRules trial;
-  unsigned settle = 0;       // intervals after a change that tell nothing yet
+  unsigned sustain = 3;  // intervals that a control's context must have looked different
+  unsigned settle = 0;   // intervals after a change that tell nothing yet
+  // Intervals that are measured as one: contexts are followed every interval, what settings are worth needs
+  // longer where intervals are short. All numbers of intervals that follow count those.
+  unsigned block = 1;
   double keep = 0.005;       // gain below which the default takes over, in logarithm
   double discount = 0.99;    // of evidence, each interval
-  unsigned sustain = 3;      // intervals that a control's context must have looked different
   unsigned dwell = 3;        // intervals after a decision in which its context tries nothing
   unsigned baseline = 2;     // intervals of the setting in force that a trial is compared with, at least
   unsigned first_check = 8;  // intervals until the default's first slice; each later one comes twice as late
@@ -76,7 +79,6 @@ class PrefetchTuner final : public PrefetchPolicy {
   // Null: the context was never live.
   const Arms* arms(const TuningContext& context) const;
   const std::deque<TuningDecision>& decisions() const { return decisions_; }  // latest last; at most 256
-  double noise() const { return noise_; }  // standard deviation of one interval's log progress
 
  private:
   struct Control {
@@ -99,8 +101,10 @@ class PrefetchTuner final : public PrefetchPolicy {
   bool all_default() const;
   void weigh(const PrefetchFeedback& feedback);
   void learn_noise(double log_progress);
+  void learn(double log_progress, const NodeFeedback& node);
+  double& noise();
   void steady(double log_progress);
-  void doubt(const std::map<TuningContext, double>& before);
+  void doubt();
   void run_test(double log_progress);
   void end_trial(const Test& test, TrialState state);
   void end_slice(const Test& test, TrialState state);
@@ -109,7 +113,7 @@ class PrefetchTuner final : public PrefetchPolicy {
   void try_something(Nanoseconds now);
   void start(const TuningContext& context, std::size_t to, bool slice, std::string reason);
   void take(const TuningContext& context, std::size_t setting, std::string reason);
-  void apply(Nanoseconds now);
+  bool apply(Nanoseconds now);  // true: what is measured from now on is under other settings
   bool may_change(const TuningContext& context, Nanoseconds now);
   std::size_t wanted(std::size_t control) const;
   const std::vector<std::size_t>& order_of(std::size_t kind) const;
@@ -119,12 +123,13 @@ class PrefetchTuner final : public PrefetchPolicy {
   std::vector<Control> controls_;
   ContextTracker contexts_;
   std::map<TuningContext, Arms> known_;
-  std::map<TuningContext, double> live_;  // context -> share of the activity
-  std::deque<double> window_;             // log progress under the present settings, latest last
+  std::map<TuningContext, double> live_, before_;  // context -> share of the activity; in the interval before
+  Level block_;                                    // log progress of intervals that are measured as one
+  std::deque<double> window_;                      // log progress under the present settings, latest last
   std::optional<Test> test_;
-  double noise_, spent_ = 0;  // spent: intervals' worth of progress that trying has cost
-  unsigned odd_ = 0;          // intervals in a row far off the window
-  unsigned settling_ = 0;     // intervals still to be passed over
+  double spent_ = 0;       // intervals' worth of progress that trying has cost
+  unsigned odd_ = 0;       // intervals in a row far off the window
+  unsigned settling_ = 0;  // intervals still to be passed over
   std::uint64_t interval_ = 0, undecided_ = 0;
   std::deque<TuningDecision> decisions_;
 };

@@ -143,7 +143,10 @@ TEST(PrefetchTuner, NoReadingIsNoDecision) {
     node.feedback().node.progress = wrong;
     EXPECT_EQ(node.tuner().decide(node.feedback()), std::vector<std::size_t>(4, 0));
   }
-  EXPECT_EQ(node.tuner().undecided(), 54U);
+  node.feedback().node.progress = 1e9;
+  for (ScopeFeedback& each : node.feedback().scopes) each.weight = 0;  // nobody whose it could be
+  EXPECT_EQ(node.tuner().decide(node.feedback()), std::vector<std::size_t>(4, 0));
+  EXPECT_EQ(node.tuner().undecided(), 55U);
 }
 
 TEST(PrefetchTuner, IsFrozenWhilePagesMove) {
@@ -177,6 +180,34 @@ TEST(PrefetchTuner, ChangesNoControlMoreOftenThanAllowed) {
     while (!changed.empty() && second - changed.front() >= 60) changed.pop_front();
     // Back to the default is always open.
     ASSERT_LE(changed.size(), 5U);
+  }
+}
+
+TEST(PrefetchTuner, FollowsAContextAtOnceAlsoWhileItMeasuresLonger) {
+  TunerSettings rules;
+  rules.block = 5, rules.settle = 5, rules.sustain = 1;
+  AccessPattern pattern = AccessPattern::kSequential;
+  Node node(
+      1, 2,
+      [&](const std::vector<std::size_t>& s) {
+        return s[0] == 0 ? 0.0 : pattern == AccessPattern::kSequential ? -0.5 : 0.5;
+      },
+      rules);
+  const auto phase = [&](AccessPattern next, unsigned intervals) {
+    pattern = next;
+    node.look(next);
+    return node.run(intervals);
+  };
+  phase(AccessPattern::kSequential, 200);
+  phase(AccessPattern::kRandom, 200);
+  ASSERT_EQ(node.settings()[0], 1U);
+  for (int turn = 0; turn < 4; ++turn) {
+    phase(AccessPattern::kSequential, 1);
+    EXPECT_EQ(node.settings()[0], 0U);
+    phase(AccessPattern::kSequential, 40);
+    phase(AccessPattern::kRandom, 1);
+    EXPECT_EQ(node.settings()[0], 1U);
+    phase(AccessPattern::kRandom, 40);
   }
 }
 
@@ -221,6 +252,16 @@ TEST(ContextTracker, HeedsNoSingleOddInterval) {
   EXPECT_EQ(contexts.of(0).pattern, AccessPattern::kRandom);
   EXPECT_EQ(contexts.see(feedback, true), 1);
   EXPECT_EQ(contexts.of(0).pattern, AccessPattern::kSequential);
+}
+
+TEST(ContextTracker, APatternThatCannotBeToldIsNoOtherPattern) {
+  ContextTracker contexts({0}, 1);
+  PrefetchFeedback feedback;
+  feedback.scopes = {{AccessPattern::kRandom, {}, {}, 1}};
+  contexts.see(feedback, true);
+  feedback.scopes[0].pattern = AccessPattern::kUnknown;
+  EXPECT_EQ(contexts.see(feedback, true), 0);
+  EXPECT_EQ(contexts.of(0).pattern, AccessPattern::kRandom);
 }
 
 TEST(ContextTracker, BandwidthIsJudgedOnTheDefaultAlone) {

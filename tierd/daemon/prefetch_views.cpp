@@ -101,7 +101,7 @@ Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, cons
   const auto& settings = found->control->settings;
   for (std::size_t s = 0; s < settings.size(); ++s)
     view.arms.push_back(
-        arm_view(settings[s].name, found->arms != nullptr ? found->arms->arms[s] : Arm{}, found->noise));
+        arm_view(settings[s].name, found->arms != nullptr ? found->arms->arms[s] : Arm{}, found->arms != nullptr ? found->arms->noise : 0));
   const auto decisions = loop.decisions(*found->control);
   for (auto each = decisions.rbegin(); each != decisions.rend(); ++each)
     view.decisions.push_back({each->interval, settings[each->from].name, settings[each->to].name,

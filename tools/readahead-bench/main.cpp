@@ -10,6 +10,7 @@
 #include "platform/linux/meters/file_demand.h"
 #include "tools/readahead-bench/cost.h"
 #include "tools/readahead-bench/readers.h"
+#include "tools/readahead-bench/tuned.h"
 
 namespace tier {
 namespace {
@@ -27,6 +28,8 @@ struct Options {
   double latency_us = 500, mib_per_s = 190;
   std::string where;
   bool json = false, no_meter = false, cost = false;
+  unsigned tuned = 0;  // turns; 0: no control
+  double interval_s = 0.1;
 };
 
 // Of one pattern under one setting.
@@ -130,6 +133,11 @@ Result<void> run(const Options& options) {
   settings.where = options.where;
   const auto rig = Rig::make(settings);
   if (!rig) return tl::make_unexpected(rig.error());
+  if (options.tuned > 0)
+    return compare_tuned((*rig)->device(),
+                         {options.settings, *patterns, options.phase_s, options.tuned, options.rounds,
+                          options.interval_s, options.json},
+                         clock);
   std::unique_ptr<FileDemandMeter> meter;
   if (!options.no_meter) {
     auto started = FileDemandMeter::start(clock);
@@ -165,6 +173,11 @@ int main(int argc, char** argv) {
   app.add_option("--folder", options.where, "for the disk's image (430 MiB, twice that while it is made)");
   app.add_flag("--json", options.json, "results as JSON");
   app.add_flag("--no-meter", options.no_meter, "do not count file demand beside it");
+  app.add_option("--tuned", options.tuned,
+                 "compare with prefetch control: so often all phases, under it and under each setting")
+      ->check(CLI::Range(1U, 10000U));
+  app.add_option("--interval", options.interval_s, "between two decisions, seconds")
+      ->check(CLI::Range(0.05, 60.0));
   app.add_flag("--cost", options.cost, "what the meter takes of a read and of a fault, and nothing else");
   CLI11_PARSE(app, argc, argv);
   if (const auto done = tier::run(options); !done) {
