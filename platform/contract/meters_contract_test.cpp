@@ -80,6 +80,7 @@ const Case kCases[] = {
     {"Fake", [] { return std::make_unique<FakeRig>(); }},
     {"HostVmstat", [] { return std::make_unique<HostRig>(make_vmstat_meter); }},
     {"HostPsi", [] { return std::make_unique<HostRig>(make_psi_meter); }},
+    {"HostCpu", [] { return std::make_unique<HostRig>(make_cpu_meter); }},
     {"HostBlock", [] { return std::make_unique<HostRig>(make_block_meter); }},
     {"Vmstat",
      [] {
@@ -87,6 +88,12 @@ const Case kCases[] = {
            make_vmstat_meter, "proc/vmstat",
            [](int n) { return "pswpin " + std::to_string(n) + "\npgmajfault " + std::to_string(n) + "\n"; },
            Signal::kSwapIns, "pswpin many\npgmajfault 100\n");
+     }},
+    {"Cpu",
+     [] {
+       return std::make_unique<TreeRig>(
+           make_cpu_meter, "proc/stat", [](int n) { return "cpu0 " + std::to_string(n) + " 0\n"; },
+           Signal::kUserTime, "cpu0 many 0\n");
      }},
     {"Psi",
      [] {

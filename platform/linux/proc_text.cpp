@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 namespace tier {
 namespace {
@@ -286,6 +287,19 @@ std::optional<std::uint64_t> parse_refaults(std::string_view text) {
   for (const char* key : {"workingset_refault_anon", "workingset_refault_file", "workingset_refault"})
     if (const auto pages = parse_counter(text, key)) sum = sum.value_or(0) + *pages;
   return sum;
+}
+
+std::vector<CpuTime> parse_cpu_times(std::string_view text) {
+  std::vector<CpuTime> all;
+  std::set<std::uint64_t> seen;
+  while (text.starts_with("cpu")) {  // they come first
+    std::string_view line = next_line(text);
+    const auto cpu = parse_number(next_word(line).substr(3));
+    const auto user = parse_number(next_word(line)), nice = parse_number(next_word(line));
+    if (!cpu || *cpu > kMostIds || !user || !nice || *user > UINT64_MAX - *nice) continue;
+    if (seen.insert(*cpu).second) all.push_back({static_cast<std::uint32_t>(*cpu), *user + *nice});
+  }
+  return all;
 }
 
 std::vector<DiskStat> parse_diskstats(std::string_view text) {

@@ -70,6 +70,14 @@ std::optional<std::uint64_t> parse_counter(std::string_view text, std::string_vi
 // apart, older kernels both together.
 std::optional<std::uint64_t> parse_refaults(std::string_view text);
 
+// A line "cpu3 USER NICE …" of /proc/stat. Clock ticks (sysconf _SC_CLK_TCK); guests' time is in them.
+struct CpuTime {
+  std::uint32_t cpu = 0;
+  std::uint64_t user_ticks = 0;  // niced or not
+};
+// Each CPU once; lines that make no sense are left out.
+std::vector<CpuTime> parse_cpu_times(std::string_view text);
+
 // A whole line of /proc/diskstats (Documentation/admin-guide/iostats.rst): the device and what was read.
 struct DiskStat {
   std::uint32_t major = 0, minor = 0;  // below 2^12 and 2^20, as include/linux/kdev_t.h has them

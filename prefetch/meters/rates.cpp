@@ -89,11 +89,11 @@ void SignalRates::take(std::span<const MeterReadings> all, Nanoseconds now, Nano
                          [signal](const CounterReading& reading) { return reading.signal == signal; });
     };
     const auto from = std::find_if(all.begin(), all.end(), gives);
-    take_signal(signal, from == all.end() ? kNone : *from, now, max_age);
+    take_signal(signal, from == all.end() ? kNone : *from, now, interval, max_age);
   }
 }
 
-void SignalRates::take_signal(Signal signal, const MeterReadings& from, Nanoseconds now,
+void SignalRates::take_signal(Signal signal, const MeterReadings& from, Nanoseconds now, Nanoseconds interval,
                               Nanoseconds max_age) {
   State& state = states_[static_cast<std::size_t>(signal)];
   if (std::strcmp(state.meter, from.meter) != 0 && from.meter[0] != '\0') state.last.clear();
@@ -109,17 +109,18 @@ void SignalRates::take_signal(Signal signal, const MeterReadings& from, Nanoseco
     it = gone ? state.last.erase(it) : std::next(it);
   }
   state.refused[static_cast<std::size_t>(RateRefusal::kMissing)] += missing;
-  for (const auto& [unit, reading] : given) take_reading(state, reading, now, max_age);
+  for (const auto& [unit, reading] : given) take_reading(state, reading, now, interval, max_age);
   if (missing > 0 || given.empty() || state.rates.size() < given.size()) return;
   state.sum = 0;
   for (const auto& [unit, rate] : state.rates) *state.sum += rate;
 }
 
 void SignalRates::take_reading(State& state, const CounterReading& reading, Nanoseconds now,
-                               Nanoseconds max_age) {
+                               Nanoseconds interval, Nanoseconds max_age) {
   const auto refuse = [&state](RateRefusal reason) { ++state.refused[static_cast<std::size_t>(reason)]; };
-  // Not kept: until that time came every sound reading would look old beside it.
-  if (reading.at > now || reading.at.count() < 0) return refuse(RateRefusal::kAbsurd);
+  // Who notes the time of a tick before it reads has readings a little ahead of it. What is far ahead is not
+  // kept: until that time came every sound reading would look old beside it.
+  if (reading.at > now + interval || reading.at.count() < 0) return refuse(RateRefusal::kAbsurd);
   const auto before = state.last.find(reading.unit);
   if (before != state.last.end() && reading.at <= before->second.at) return refuse(RateRefusal::kStale);
   if (before == state.last.end()) {

@@ -15,10 +15,10 @@ namespace tier {
 
 // Why a counter gives no rate in this interval.
 enum class RateRefusal : std::uint8_t {
-  kFirst,        // there is nothing to compare it with yet
-  kStale,        // not read anew, too old, or the time since the reading before it is too long
-  kBackwards,    // wrapped or reset
-  kAbsurd,       // more than the signal can be, or read in the future or before time began
+  kFirst,      // there is nothing to compare it with yet
+  kStale,      // not read anew, too old, or the time since the reading before it is too long
+  kBackwards,  // wrapped or reset
+  kAbsurd,  // more than the signal can be, or read more than an interval ahead of now, or before time began
   kMultiplexed,  // counted for too little of the interval
   kMissing,      // was there the last time
 };
@@ -75,8 +75,10 @@ class SignalRates {
     std::array<std::uint64_t, kRateRefusals> refused{};
   };
   const State& of(Signal signal) const { return states_[static_cast<std::size_t>(signal)]; }
-  void take_signal(Signal signal, const MeterReadings& from, Nanoseconds now, Nanoseconds max_age);
-  void take_reading(State& state, const CounterReading& reading, Nanoseconds now, Nanoseconds max_age);
+  void take_signal(Signal signal, const MeterReadings& from, Nanoseconds now, Nanoseconds interval,
+                   Nanoseconds max_age);
+  void take_reading(State& state, const CounterReading& reading, Nanoseconds now, Nanoseconds interval,
+                    Nanoseconds max_age);
 
   RateSettings settings_;
   std::array<State, kSignals> states_;

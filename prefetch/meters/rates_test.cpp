@@ -144,7 +144,7 @@ TEST_F(SignalRatesTest, ExtremeValuesAreAbsurd) {
 TEST_F(SignalRatesTest, ReadingsOfAnotherTimeAreAbsurdAndNotKept) {
   take({reading(0)});
   for (const Nanoseconds at :
-       {now_ + Nanoseconds{1}, Nanoseconds::max(), Nanoseconds{-1}, Nanoseconds::min()}) {
+       {now_ + kSecond + Nanoseconds{1}, Nanoseconds::max(), Nanoseconds{-1}, Nanoseconds::min()}) {
     CounterReading odd = reading(100);
     odd.at = at;
     rates_.take(std::vector<MeterReadings>{{"one", {odd}}}, now_, kSecond);
@@ -153,6 +153,15 @@ TEST_F(SignalRatesTest, ReadingsOfAnotherTimeAreAbsurdAndNotKept) {
   EXPECT_EQ(refused(RateRefusal::kAbsurd), 4U);
   take({reading(200)});
   EXPECT_THAT(rate(), Optional(DoubleEq(200)));
+}
+
+TEST_F(SignalRatesTest, ReadingsMayBeOfJustAfterTheTicksTime) {
+  for (const std::uint64_t value : {0U, 500U}) {
+    CounterReading later = reading(value);
+    later.at += milliseconds(3);
+    take({later});
+  }
+  EXPECT_THAT(rate(), Optional(DoubleEq(500)));
 }
 
 TEST_F(SignalRatesTest, TimeHasTheNodesCpusAsItsBound) {

@@ -95,23 +95,6 @@ TEST_F(FileMeters, AKernelWithoutPressureIsRefused) {
   EXPECT_THAT(meter.error().fix, HasSubstr("psi=1"));
 }
 
-TEST_F(FileMeters, CpuTimeIsOfUserModeInNanoseconds) {
-  tree_.write("proc/stat",
-              "cpu  300 40 50 6000 1 0 0 0 0 0\ncpu0 100 10 9 3000 0 0 0 0 0 0\n"
-              "cpu3 200 30 41 3000 1 0 0 0 0 0\ncpux 1 1 1\ncpu4 99999999999999999999 0\nintr 5 6\n");
-  const auto meter = make_cpu_time_meter(clock_, tree_.root());
-  ASSERT_TRUE(meter) << (meter ? "" : meter.error().text());
-  const auto read = (*meter)->read();
-  const std::uint64_t tick = 1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
-  ASSERT_EQ(read.size(), 2U);
-  EXPECT_EQ(read[0].unit, 0U);
-  EXPECT_EQ(read[0].value, 110 * tick);
-  EXPECT_EQ(read[1].unit, 3U);
-  EXPECT_EQ(read[1].value, 230 * tick);
-  tree_.write("proc/stat", "intr 5\n");
-  EXPECT_FALSE(make_cpu_time_meter(clock_, tree_.root()));
-}
-
 TEST_F(FileMeters, BlockCountsWholeDevicesInBytes) {
   tree_.write("sys/block/sda/dev", "8:0\n");
   tree_.write("sys/block/zram0/dev", "253:0\n");
@@ -145,6 +128,21 @@ TEST_F(FileMeters, BlockLeavesOutWhatMakesNoSense) {
 }
 
 TEST_F(FileMeters, AMachineWithoutDisksIsRefused) { EXPECT_FALSE(make_block_meter(clock_, tree_.root())); }
+
+TEST_F(FileMeters, UserTimeOfEachCpu) {
+  tree_.write("proc/stat", "cpu  70 5 1 1\ncpu0 40 5 9 9 9\ncpu3 30 0 9 9\nintr 5 6\ncpu4 1 1\n");
+  const auto meter = make_cpu_meter(clock_, tree_.root());
+  ASSERT_TRUE(meter) << meter.error().text();
+  const std::uint64_t tick = 1'000'000'000U / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+  EXPECT_THAT(seen(**meter),
+              ElementsAre(Seen{Signal::kUserTime, 0, 45 * tick}, Seen{Signal::kUserTime, 3, 30 * tick}));
+  tree_.write("proc/stat",
+              "cpu0 18446744073709551615 1\ncpu1 18446744073709551615 0\ncpu2 -1 0\n"
+              "cpu70000 1 1\ncpux 1 1\ncpu5\ncpu6 1 1\ncpu6 2 2\n");
+  EXPECT_THAT(seen(**meter), ElementsAre(Seen{Signal::kUserTime, 6, 2 * tick}));
+  tree_.write("proc/stat", "");
+  EXPECT_FALSE(make_cpu_meter(clock_, tree_.root()));
+}
 
 class ResctrlMeterTest : public FileMeters {
  protected:

@@ -29,10 +29,8 @@ constexpr struct {
      [](const Clock& clock, const MeterSettings& settings) {
        return make_resctrl_meter(clock, settings.root);
      }},
-    {"cpu-time", "time in user mode, by CPU",
-     [](const Clock& clock, const MeterSettings& settings) {
-       return make_cpu_time_meter(clock, settings.root);
-     }},
+    {"cpu", "time that programs ran in user mode, by CPU",
+     [](const Clock& clock, const MeterSettings& settings) { return make_cpu_meter(clock, settings.root); }},
     {"file-demand", "bytes of files that programs ask for, by block device",
      [](const Clock& clock, const MeterSettings&) -> MeterResult { return FileDemandMeter::start(clock); }},
     {"psi", "time that some task waited for memory and for I/O",

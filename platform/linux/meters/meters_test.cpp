@@ -24,7 +24,7 @@ TEST(StartMeters, DecidesEachRowAndSaysWhy) {
     if (decision.used) used.push_back(decision.name);
     EXPECT_FALSE(decision.reason.empty()) << decision.name;
   }
-  EXPECT_THAT(names, ElementsAre("papi", "uncore", "pcm", "resctrl", "psi", "vmstat", "block"));
+  EXPECT_THAT(names, ElementsAre("papi", "uncore", "pcm", "resctrl", "cpu", "psi", "vmstat", "block"));
   EXPECT_THAT(used, ::testing::IsSupersetOf({"psi", "vmstat"}));
   EXPECT_THAT(used, ::testing::Not(::testing::Contains("block")));
   EXPECT_THAT(decisions[1].reason, HasSubstr("no counter of a memory controller"));
@@ -38,7 +38,7 @@ TEST(StartMeters, WithoutAnAddressPcmIsNotAsked) {
   ManualClock clock;
   std::vector<MeterDecision> decisions;
   EXPECT_TRUE(start_meters(clock, {.root = "/no/such/root", .pcm_address = ""}, decisions).empty());
-  EXPECT_THAT(decisions[2].reason, HasSubstr("no address of a pcm-sensor-server is configured"));
+  EXPECT_THAT(decisions[2].reason, HasSubstr("prefetch.pcm names no server"));
 }
 
 }  // namespace

@@ -108,8 +108,7 @@ std::unique_ptr<Meter> make_pcm_meter(const Clock& clock, const std::string& roo
 }
 
 MeterResult make_pcm_meter(const Clock& clock, const std::string& root, const std::string& address) {
-  if (address.empty())
-    return fail(ErrorKind::kUnsupported, "no address of a pcm-sensor-server is configured");
+  if (address.empty()) return fail(ErrorKind::kUnsupported, "prefetch.pcm names no server");
   const bool has_port = address.find_last_of(':') != std::string::npos && !address.ends_with(']');
   const std::string full = has_port ? address : address + kDefaultPort;
   if (!is_address(full))
