@@ -27,7 +27,7 @@ Result<CurlFunctions> load() {
   auto library = SharedLibrary::open("libcurl.so.4", "libcurl4");
   if (!library) return tl::make_unexpected(library.error());
   // Never unloaded: libraries that it brings along register what runs when the program ends.
-  const auto* const kept = new SharedLibrary(*std::move(library));
+  static const auto* const kept = new SharedLibrary(*std::move(library));
   CurlFunctions curl;
   const bool all =
       kept->find("curl_global_init", curl.global_init) && kept->find("curl_easy_init", curl.init) &&
