@@ -97,9 +97,6 @@ struct PrefetchConfig {
   Nanoseconds lease = Nanoseconds{10'000'000'000};
   // Most changes of one control's setting a minute: one try and its end in ten seconds.
   std::int64_t transitions_per_minute = 12;
-  // Share of the controls that stay on their default, where there are 16 and more: with the smallest such
-  // number one.
-  double holdout = 1.0 / 16;
   std::vector<std::string> devices;       // block devices whose read-ahead may be set; none named: all
   Bytes advice_rate_per_second = 64_MiB;  // a quarter of what migration may move: nobody asked for it yet
   std::string pcm;                        // "HOST:PORT" of an Intel PCM sensor server; empty: none is asked

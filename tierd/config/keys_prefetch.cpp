@@ -63,8 +63,6 @@ void add_prefetch_keys(std::vector<ConfigKey>& keys) {
   keys.push_back({"prefetch.transitions_per_minute",
                   whole(TIER_MEMBER(prefetch.transitions_per_minute), 1, 60),
                   TIER_SHOW(std::to_string(c.prefetch.transitions_per_minute))});
-  keys.push_back({"prefetch.holdout", share(TIER_MEMBER(prefetch.holdout), 0, 0.5),
-                  TIER_SHOW(show_real(c.prefetch.holdout))});
   keys.push_back({"prefetch.devices", texts(TIER_MEMBER(prefetch.devices), check_device, "nvme0n1"),
                   TIER_SHOW(show_list(c.prefetch.devices))});
   keys.push_back({"prefetch.advice_rate",

@@ -57,7 +57,6 @@ arm = ["readahead", "advice"]
 interval = "100ms"
 lease = "1s"
 transitions_per_minute = 60
-holdout = "50%"
 devices = ["nvme0n1", "cciss!c0d0"]
 advice_rate = "1MiB/s"
 pcm = "[::1]:9738"
@@ -83,7 +82,6 @@ level = "debug"
                                 .interval = Nanoseconds{100'000'000},
                                 .lease = Nanoseconds{1'000'000'000},
                                 .transitions_per_minute = 60,
-                                .holdout = 0.5,
                                 .devices = {"nvme0n1", "cciss!c0d0"},
                                 .advice_rate_per_second = 1_MiB,
                                 .pcm = "[::1]:9738",
@@ -189,8 +187,6 @@ TEST(ConfigCheck, RefusesBadPrefetchValuesWithTheFix) {
                 "everything back (fix: raise lease or lower interval)"},
            Case{"transitions_per_minute = 61",
                 "transitions_per_minute: 61 is out of range (fix: choose a value from 1 to 60)"},
-           Case{"holdout = 0.51", "holdout: 0.51 is out of range (fix: choose a value from 0.0 to 0.5)"},
-           Case{"holdout = nan", "holdout: nan is out of range (fix: choose a value from 0.0 to 0.5)"},
            Case{"advice_rate = \"64MiB\"",
                 "advice_rate: \"64MiB\" is not a rate (fix: write it like \"200MiB/s\")"},
            Case{"registers = \"registers.toml\"",

@@ -29,6 +29,8 @@ struct Options {
   std::string where;
   bool json = false, no_meter = false, cost = false;
   unsigned tuned = 0;  // turns; 0: no control
+  unsigned files = RigSettings{}.files;
+  double file_mib = 16;
   double interval_s = 0.1;
 };
 
@@ -131,6 +133,8 @@ Result<void> run(const Options& options) {
   settings.disk.latency = Nanoseconds(static_cast<std::int64_t>(options.latency_us * 1e3));
   settings.disk.bytes_per_second = options.mib_per_s * (1 << 20);
   settings.where = options.where;
+  settings.files = options.files;
+  settings.file_bytes = static_cast<std::size_t>(options.file_mib * (1 << 20));
   const auto rig = Rig::make(settings);
   if (!rig) return tl::make_unexpected(rig.error());
   if (options.tuned > 0)
@@ -171,6 +175,8 @@ int main(int argc, char** argv) {
   app.add_option("--latency-us", options.latency_us, "of a request to the disk")->check(CLI::Range(0.0, 1e6));
   app.add_option("--mib-per-s", options.mib_per_s, "of the disk")->check(CLI::Range(0.1, 1e5));
   app.add_option("--folder", options.where, "for the disk's image (430 MiB, twice that while it is made)");
+  app.add_option("--files", options.files, "how many")->check(CLI::Range(1U, 4096U));
+  app.add_option("--file-mib", options.file_mib, "size of each")->check(CLI::Range(0.25, 64.0));
   app.add_flag("--json", options.json, "results as JSON");
   app.add_flag("--no-meter", options.no_meter, "do not count file demand beside it");
   app.add_option("--tuned", options.tuned,
