@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "platform/linux/file.h"
 #include "platform/linux/meters/file_demand.h"
 #include "platform/linux/meters/papi_meter.h"
 #include "platform/linux/meters/pcm_meter.h"
@@ -43,7 +44,10 @@ constexpr struct {
     {"cpu", "time that programs ran in user mode, by CPU",
      [](const Clock& clock, const MeterSettings& settings) { return make_cpu_meter(clock, settings.root); }},
     {"file-demand", "bytes of files that programs ask for, by block device",
-     [](const Clock& clock, const MeterSettings&) -> MeterResult { return FileDemandMeter::start(clock); }},
+     // Counted by the kernel that runs, whatever lies below `root`: so it needs the type information there.
+     [](const Clock& clock, const MeterSettings& settings) -> MeterResult {
+       return FileDemandMeter::start(clock, under(settings.root, kKernelBtf));
+     }},
     {"psi", "time that some task waited for memory and for I/O",
      [](const Clock& clock, const MeterSettings& settings) { return make_psi_meter(clock, settings.root); }},
     {"vmstat", "refaults, major faults, swap-ins and swap read-ahead",

@@ -11,7 +11,7 @@
 namespace tier {
 
 struct MeterSettings {
-  std::string root;         // "" but in tests: what /proc and /sys are below
+  std::string root;         // "" but in tests: what /proc, /sys and the kernel's type information are below
   std::string pcm_address;  // "127.0.0.1:9738", of Intel PCM's sensor server; empty: not asked
 };
 

@@ -31,12 +31,17 @@ TEST(StartMeters, DecidesEachRowAndSaysWhy) {
     if (decision.used) used.push_back(decision.name);
     EXPECT_FALSE(decision.reason.empty()) << decision.name;
   }
-  EXPECT_THAT(names, ElementsAre("papi", "uncore", "pcm", "resctrl", "cpu", "psi", "vmstat", "block"));
+  EXPECT_THAT(names, ElementsAre("papi", "uncore", "pcm", "resctrl", "cpu", "file-demand", "psi",
+                                 "vmstat", "block"));
   EXPECT_THAT(used, ::testing::IsSupersetOf({"psi", "vmstat"}));
+  EXPECT_THAT(used, ::testing::Not(::testing::Contains("file-demand")));
   EXPECT_THAT(used, ::testing::Not(::testing::Contains("block")));
   EXPECT_THAT(decisions[1].reason, HasSubstr("no counter of a memory controller"));
   EXPECT_THAT(decisions[2].reason, HasSubstr("\"no address\" is no address"));
   EXPECT_THAT(decisions[3].reason, HasSubstr("fix: "));
+  EXPECT_THAT(decisions[4].reason, HasSubstr("/proc/stat"));
+  // Nothing is loaded into this machine's kernel for another root.
+  EXPECT_THAT(decisions[5].reason, HasSubstr(tree.root() + "/sys/kernel/btf/vmlinux"));
   ASSERT_EQ(meters.size(), used.size());
   for (std::size_t i = 0; i < used.size(); ++i) EXPECT_EQ(meters[i]->name(), used[i]);
 }
