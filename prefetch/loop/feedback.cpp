@@ -37,6 +37,8 @@ std::optional<double> work_of(const SignalRates& rates, std::uint32_t cpu, bool 
   if (instructions) return rates.rate(Signal::kInstructions, cpu);
   const auto ran = rates.rate(Signal::kUserTime, cpu);
   if (!ran) return {};
+  // Between two ticks of sampling nothing is known.
+  if (rates.meter(Signal::kSampledStall)[0] != '\0' && !rates.rate(Signal::kSampledStall)) return {};
   // A CPU that was never sampled has no such counter: nobody waited there.
   return std::max(*ran - rates.rate(Signal::kSampledStall, cpu).value_or(0), 0.0) / 1e9;
 }

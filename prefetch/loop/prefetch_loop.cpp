@@ -9,6 +9,8 @@ namespace tier {
 namespace {
 
 constexpr std::size_t kWrites = 256;
+constexpr const char* kReadahead = "readahead";  // of actuator_table()
+constexpr const char* kNothingFound = "nothing was found here that may be set";
 // The two clocks are not read at the same time.
 constexpr Nanoseconds kSleepJitter = std::chrono::milliseconds(100);
 
@@ -58,21 +60,21 @@ const char* fate_of(TierRestoreFate fate) {
   return "?";
 }
 
-std::vector<PrefetchWrite> told(const RestoreReport& report) {
-  std::vector<PrefetchWrite> all;
-  for (const TierRestoreEvent& event : report.events)
-    all.push_back({event.knob, "", "default", event.found, event.left, fate_of(event.fate)});
-  return all;
-}
-
-PrefetchControls find_all(const PrefetchMachine& machine, const PrefetchLoopSettings& settings,
-                          const std::vector<CpuGeneration>& registers, Knobs& knobs) {
+PrefetchControls find_all(const PrefetchMachine& machine, const std::set<std::string>& actuators,
+                          const PrefetchLoopSettings& settings, const std::vector<CpuGeneration>& registers,
+                          Knobs& knobs) {
   PrefetchMachine wanted = machine;
   if (!settings.devices.empty())
     std::erase_if(wanted.devices, [&](const BlockDevice& d) { return !settings.devices.contains(d.name); });
   PrefetchControls all;
   for (const ActuatorEntry& actuator : actuator_table())
-    if (settings.actuators.contains(actuator.name)) actuator.find(wanted, registers, knobs, all);
+    if (actuators.contains(actuator.name)) actuator.find(wanted, registers, knobs, all);
+  if (settings.devices.empty() || !actuators.contains(kReadahead)) return all;
+  std::set<std::string> absent = settings.devices;
+  for (const BlockDevice& each : machine.devices)
+    if (absent.erase(each.name) == 0) all.refused.push_back({each.name, "not named in prefetch.devices"});
+  for (const std::string& each : absent)
+    all.refused.push_back({each, "prefetch.devices names it: there is no such block device"});
   return all;
 }
 
@@ -104,7 +106,10 @@ PrefetchLoop::PrefetchLoop(PrefetchLoopParts parts, PrefetchLoopSettings setting
     : parts_(std::move(parts)), settings_(std::move(settings)), rates_(rate_settings()) {}
 
 // While the log is still there to be told.
-PrefetchLoop::~PrefetchLoop() { guard_.reset(); }
+PrefetchLoop::~PrefetchLoop() {
+  guard_.reset();
+  collect("default", "tierd ends");
+}
 
 void PrefetchLoop::configure(std::set<std::string> actuators) { settings_.actuators = std::move(actuators); }
 
@@ -121,21 +126,27 @@ Result<std::vector<PrefetchWrite>> PrefetchLoop::arm() {
   return begin();
 }
 
-Result<std::vector<PrefetchWrite>> PrefetchLoop::begin() {
+Result<std::unique_ptr<KnobGuard>> PrefetchLoop::make_guard() {
   auto journal = parts_.open_journal();
   if (!journal) return tl::make_unexpected(journal.error());
-  auto guard = std::make_unique<KnobGuard>(parts_.knobs, *std::move(journal), settings_.lease,
-                                           [this](const KnobWrite& write) {
-                                             const std::scoped_lock lock(fresh_mutex_);
-                                             fresh_.push_back(write);
-                                           });
-  auto report = guard->begin(parts_.clock.now());
+  return std::make_unique<KnobGuard>(parts_.knobs, *std::move(journal), settings_.lease,
+                                     [this](const KnobWrite& write) {
+                                       const std::scoped_lock lock(fresh_mutex_);
+                                       fresh_.push_back(write);
+                                     });
+}
+
+Result<std::vector<PrefetchWrite>> PrefetchLoop::begin() {
+  auto guard = make_guard();
+  if (!guard) return tl::make_unexpected(guard.error());
+  auto report = (*guard)->begin(parts_.clock.now());
   if (!report) return tl::make_unexpected(report.error());
-  collect("left by an earlier tierd", "default");
+  collect("default", "left by an earlier tierd");
   auto writes = told(*report);
   if (auto found = find(); !found) return tl::make_unexpected(found.error());
-  guard_ = std::make_unique<LeaseWatch>(std::move(guard), parts_.clock, settings_.lease / 4);
-  disarmed_ = false;
+  guard_ = std::make_unique<LeaseWatch>(*std::move(guard), parts_.clock, settings_.lease / 4);
+  disarmed_ = left_ = false;
+  note_ = tuned_.empty() ? kNothingFound : "armed just now: nothing is metered yet";
   meters_ = parts_.start_meters(), rates_ = SignalRates(rate_settings()), last_tick_.reset();
   say(fmt::format("armed: {} controls, {} things that are not tuned", controls_.size(), refused_.size()));
   return writes;
@@ -148,7 +159,7 @@ Result<void> PrefetchLoop::find() {
   if (!state) return tl::make_unexpected(state.error());
   forget_found();
   machine_ = *std::move(state);
-  auto found = find_all(*machine, settings_, parts_.registers, parts_.knobs);
+  auto found = find_all(*machine, settings_.actuators, settings_, parts_.registers, parts_.knobs);
   controls_ = std::move(found.controls), refused_ = std::move(found.refused);
   for (const FeedbackEntry& entry : feedback_table()) {
     std::vector<const PrefetchControl*> own;
@@ -176,35 +187,46 @@ RateSettings PrefetchLoop::rate_settings() const {
 void PrefetchLoop::forget_found() { tuned_.clear(), controls_.clear(), refused_.clear(), lost_.clear(); }
 
 Result<std::vector<PrefetchWrite>> PrefetchLoop::disarm() {
-  if (!guard_) return std::vector<PrefetchWrite>{};
+  if (!guard_) return left_ ? put_back_left() : std::vector<PrefetchWrite>{};
   auto report = guard_->with([](KnobGuard& guard) { return guard.restore(); });
   if (!report) return tl::make_unexpected(report.error());
-  collect("disarmed", "default");
-  auto writes = told(*report);
   guard_.reset(), meters_.clear();
+  collect("default", "disarmed");
+  auto writes = told(*report);
   forget_found();
-  disarmed_ = true;
+  note_.clear(), rates_ = SignalRates(rate_settings());
+  disarmed_ = true, left_ = report->summary.failed > 0;
   say(fmt::format("disarmed: {} settings put back", report->summary.restored));
   return writes;
 }
 
-Result<std::vector<PrefetchWrite>> PrefetchLoop::rehearse() {
+Result<std::vector<PrefetchWrite>> PrefetchLoop::put_back_left() {
+  auto guard = make_guard();
+  if (!guard) return tl::make_unexpected(guard.error());
+  const auto report = (*guard)->restore();
+  if (!report) return tl::make_unexpected(report.error());
+  collect("default", "left the last time");
+  left_ = report->summary.failed > 0;
+  return told(*report);
+}
+
+Result<PrefetchRehearsal> PrefetchLoop::rehearse(const std::set<std::string>& actuators) const {
   PrefetchControls found{controls_, refused_};
   if (!guard_) {
     auto machine = parts_.read_machine();
     if (!machine) return tl::make_unexpected(machine.error());
-    found = find_all(*machine, settings_, parts_.registers, parts_.knobs);
-    refused_ = found.refused;
+    found = find_all(*machine, actuators, settings_, parts_.registers, parts_.knobs);
   }
-  std::vector<PrefetchWrite> all;
+  PrefetchRehearsal all{{}, std::move(found.refused)};
   for (const PrefetchControl& control : found.controls)
-    for (std::size_t s = 1; s < control.settings.size(); ++s)
-      for (std::size_t v = 0; v < control.settings[s].values.size(); ++v) {
-        const std::uint64_t before = control.settings[0].values[v].bits;
-        const std::uint64_t after = control.settings[s].values[v].bits;
-        if (before != after)
-          all.push_back({control.settings[s].values[v].knob.knob, control.name, control.settings[s].name,
-                         before, after, "would be written"});
+    for (const PrefetchSetting& setting : control.settings)
+      for (const KnobValue& value : setting.values) {
+        const auto before = parts_.knobs.read(value.knob.knob);
+        if (!before) continue;  // it has gone meanwhile
+        const std::uint64_t after = (*before & ~value.knob.mask) | (value.bits & value.knob.mask);
+        if (*before != after)
+          all.writes.push_back(
+              {value.knob.knob, control.name, setting.name, *before, after, "would be written"});
       }
   return all;
 }
@@ -225,8 +247,9 @@ void PrefetchLoop::look_at_machine() {
         if (auto forgotten = guard.forget_cpu(cpu); !forgotten) return forgotten;
     return {};
   });
-  collect("the machine changed", "default");
+  collect("default", "the machine changed");
   if (!put_back) return say(put_back.error().text());
+  forget_settings();
   if (auto found = find(); !found) say(found.error().text());
 }
 
@@ -239,28 +262,32 @@ void PrefetchLoop::tick(const PrefetchNode& node) {
     guard.renew(now);
     return expired;
   });
-  collect("the lease has run out", "default");
+  collect("default", "the lease has run out");
   if (lapsed) {
     say("no decision for longer than the lease: everything was put back");
-    for (Tuned& each : tuned_) {
-      each.tuner.put_back();
-      std::fill(each.settings.begin(), each.settings.end(), 0U);
-    }
+    forget_settings();
   }
   const auto readings = read_all(meters_);
   // The time after them, or they would lie in the future.
   rates_.take(readings, parts_.clock.now(), last_tick_ ? now - *last_tick_ : settings_.interval);
   last_tick_ = now;
-  note_.clear();
-  const std::uint64_t before = decided_;
-  for (Tuned& each : tuned_) decide(each, node);
-  if (decided_ > before)
-    decided_ = before + 1;
-  else
-    ++undecided_;
+  note_ = tuned_.empty() ? kNothingFound : "";
+  if (tuned_.empty()) return;
+  bool any = false;
+  for (Tuned& each : tuned_) any |= decide(each, node);
+  ++(any ? decided_ : undecided_);
+  if (any) note_.clear();
 }
 
-void PrefetchLoop::decide(Tuned& tuned, const PrefetchNode& node) {
+void PrefetchLoop::forget_settings() {
+  for (Tuned& each : tuned_) {
+    each.tuner.put_back();
+    std::fill(each.settings.begin(), each.settings.end(), 0U);
+  }
+}
+
+// False: nothing could be decided; the note says why.
+bool PrefetchLoop::decide(Tuned& tuned, const PrefetchNode& node) {
   const Nanoseconds now = parts_.clock.now();
   auto [feedback, signal] = tuned.entry->make({rates_, node, tuned.controls, now});
   tuned.progress = feedback.node.progress, tuned.progress_signal = signal;
@@ -273,14 +300,17 @@ void PrefetchLoop::decide(Tuned& tuned, const PrefetchNode& node) {
   const auto settings = tuned.tuner.decide(feedback);
   if (tuned.tuner.undecided() == undecided) {
     tuned.decided = now;
-    ++decided_;
-    return apply(tuned, settings);
+    apply(tuned, settings);
+    return true;
   }
-  note_ = node.migrating ? "a burst of page moves: frozen"
-                         : fmt::format("no sound reading of {}", tuned.progress_signal);
-  if (now - tuned.decided <= settings_.lease) return;
+  if (node.migrating)
+    note_ = "a burst of page moves: frozen";
+  else
+    note_ += fmt::format("{}no sound reading of {}", note_.empty() ? "" : "; ", tuned.progress_signal);
+  if (now - tuned.decided <= settings_.lease) return false;
   tuned.tuner.put_back();
   apply(tuned, std::vector<std::size_t>(tuned.controls.size()));
+  return false;
 }
 
 void PrefetchLoop::apply(Tuned& tuned, const std::vector<std::size_t>& settings) {
@@ -292,16 +322,19 @@ void PrefetchLoop::apply(Tuned& tuned, const std::vector<std::size_t>& settings)
 // All of a control's knobs, or none: what was written of a setting that does not take is put back.
 bool PrefetchLoop::set(const PrefetchControl& control, std::size_t setting) {
   if (lost_.contains(control.name)) return false;
+  bool lapsed = false;
   const auto written = guard_->with([&](KnobGuard& guard) -> Result<void> {
     for (const KnobValue& value : control.settings[setting].values)
       if (auto done = guard.set(value.knob, value.bits); !done) {
+        lapsed = guard.expired();
         for (const KnobValue& found : control.settings[0].values) (void)guard.set(found.knob, found.bits);
         return done;
       }
     return {};
   });
-  collect(control.name, control.settings[setting].name);
-  if (!written) {
+  collect(control.settings[setting].name);
+  // A tick that took longer than the lease is no fault of the control's: the next one begins anew.
+  if (!written && !lapsed) {
     lost_.insert(control.name);
     refused_.push_back({control.name, written.error().text()});
     say(fmt::format("{} is given up: {}", control.name, written.error().text()));
@@ -309,7 +342,22 @@ bool PrefetchLoop::set(const PrefetchControl& control, std::size_t setting) {
   return written.has_value();
 }
 
-void PrefetchLoop::collect(const std::string& control, const std::string& setting) {
+std::string PrefetchLoop::control_of(const Knob& knob) const {
+  for (const PrefetchControl& control : controls_)
+    for (const KnobValue& value : control.settings.front().values)
+      if (!KnobOrder{}(value.knob.knob, knob) && !KnobOrder{}(knob, value.knob.knob)) return control.name;
+  return {};
+}
+
+std::vector<PrefetchWrite> PrefetchLoop::told(const RestoreReport& report) const {
+  std::vector<PrefetchWrite> all;
+  for (const TierRestoreEvent& event : report.events)
+    all.push_back(
+        {event.knob, control_of(event.knob), "default", event.found, event.left, fate_of(event.fate)});
+  return all;
+}
+
+void PrefetchLoop::collect(const std::string& setting, const char* put_back) {
   std::vector<KnobWrite> fresh;
   {
     const std::scoped_lock lock(fresh_mutex_);
@@ -317,9 +365,12 @@ void PrefetchLoop::collect(const std::string& control, const std::string& settin
   }
   for (const KnobWrite& write : fresh) {
     ++written_;
-    say(fmt::format("{}, {}: {} {:#x} -> {:#x}", control, setting, to_string(write.knob), write.before,
-                    write.after));
-    writes_.push_back({write.knob, control, setting, write.before, write.after, "written"});
+    const std::string control = control_of(write.knob);
+    say(fmt::format("{}{}, {}: {} {:#x} -> {:#x}", put_back != nullptr ? put_back : "",
+                    put_back != nullptr && !control.empty() ? ", " + control : control, setting,
+                    to_string(write.knob), write.before, write.after));
+    writes_.push_back({write.knob, control, setting, write.before, write.after,
+                       put_back != nullptr ? fate_of(kTierFateRestored) : "written"});
     if (writes_.size() > kWrites) writes_.pop_front();
   }
 }

@@ -54,6 +54,12 @@ struct PrefetchWrite {
   std::string fate;  // "written", "would be written", "restored", …
 };
 
+// What arming could do.
+struct PrefetchRehearsal {
+  std::vector<PrefetchWrite> writes;
+  std::vector<PrefetchRefusal> refused;
+};
+
 // One control as it stands, for views.
 struct TunedStanding {
   const PrefetchControl* control = nullptr;
@@ -79,12 +85,15 @@ class PrefetchLoop {
   PrefetchLoop& operator=(const PrefetchLoop&) = delete;
 
   // Finds what can be set and begins; what an earlier process left is put back first. kUnsupported: nothing
-  // may be set by the settings, or there is nothing that could be. Idempotent.
+  // may be set by the settings. That there is nothing which could be set is no error: CPUs come later.
+  // Idempotent.
   Result<std::vector<PrefetchWrite>> arm();
-  // Everything is put back.
+  // Everything is put back; what could not be, the last time, is tried again. On an error, which is that the
+  // journal cannot be read, it stays armed.
   Result<std::vector<PrefetchWrite>> disarm();
-  // What arm() could write: of every knob each setting's value. Writes nothing.
-  Result<std::vector<PrefetchWrite>> rehearse();
+  // What arm() could write, with these actuators allowed: what each knob holds now, and what each setting
+  // would make of it. Writes and changes nothing.
+  Result<PrefetchRehearsal> rehearse(const std::set<std::string>& actuators) const;
   void configure(std::set<std::string> actuators);  // those that may be set, from the next arm() on
 
   // One decision. `node` is as fresh as the last interval.
@@ -106,14 +115,19 @@ class PrefetchLoop {
 
  private:
   struct Tuned;  // one actuator's controls and their tuner
+  Result<std::unique_ptr<KnobGuard>> make_guard();
   Result<std::vector<PrefetchWrite>> begin();
+  Result<std::vector<PrefetchWrite>> put_back_left();
   Result<void> find();
   void look_at_machine();
-  void decide(Tuned& tuned, const PrefetchNode& node);
+  bool decide(Tuned& tuned, const PrefetchNode& node);
   void apply(Tuned& tuned, const std::vector<std::size_t>& settings);
   bool set(const PrefetchControl& control, std::size_t setting);
-  // The guard's writes since the last call, which were for this.
-  void collect(const std::string& control, const std::string& setting);
+  void forget_settings();  // everything has been put back
+  // The guard's writes since the last call, which gave controls this setting; or put them back, and why.
+  void collect(const std::string& setting, const char* put_back = nullptr);
+  std::vector<PrefetchWrite> told(const RestoreReport& report) const;
+  std::string control_of(const Knob& knob) const;  // its name; empty: none that is known
   void say(const std::string& text) const;
   void forget_found();
   RateSettings rate_settings() const;
@@ -134,6 +148,7 @@ class PrefetchLoop {
   std::string note_;
   std::optional<Nanoseconds> last_tick_;
   bool disarmed_ = false;
+  bool left_ = false;  // something could not be put back
   std::uint64_t decided_ = 0, undecided_ = 0, written_ = 0;
 };
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace tier {
 namespace {
 
 constexpr double kFade = 0.7;  // of what was waited, each tick: as AccessPatterns
+// More than any kernel is built for (NR_CPUS): a number beyond is wrong, and a list by it would not fit.
+constexpr std::uint32_t kMostCpus = 1 << 16;
 
 // On a tier below the fastest; not known counts as fast, which nothing is concluded from.
 bool slow(const AccessSample& sample, const RegionSnapshot& last, const NodeRanks& ranks, Bytes region_size) {
@@ -21,7 +24,9 @@ bool slow(const AccessSample& sample, const RegionSnapshot& last, const NodeRank
 void CpuSamples::add(const SampleBatch& batch, const RegionSnapshot& last, const TierTopology& topology,
                      Bytes region_size) {
   const NodeRanks ranks(topology);
-  for (const AccessSample& sample : batch.samples) {
+  for (AccessSample sample : batch.samples) {
+    if (sample.cpu >= kMostCpus) sample.cpu = kNoCpu;
+    if (!std::isfinite(sample.weight) || sample.weight < 0) continue;
     patterns_.add(sample);
     if (sample.cpu == kNoCpu || sample.meaning != WeightMeaning::kStall) continue;
     Cpu& cpu = cpus_[sample.cpu];
@@ -30,8 +35,9 @@ void CpuSamples::add(const SampleBatch& batch, const RegionSnapshot& last, const
   }
 }
 
-void CpuSamples::close() {
+void CpuSamples::close(Nanoseconds now) {
   patterns_.close();
+  closed_ = now;
   for (auto& [number, cpu] : cpus_) {
     cpu.stall = kFade * cpu.stall + cpu.fresh, cpu.slow = kFade * cpu.slow + cpu.fresh_slow;
     cpu.counted += cpu.fresh;
@@ -49,10 +55,10 @@ std::vector<CpuActivity> CpuSamples::activity() const {
   return all;
 }
 
-std::vector<CounterReading> CpuSamples::stall(Nanoseconds now) const {
+std::vector<CounterReading> CpuSamples::stall() const {
   std::vector<CounterReading> all;
   for (const auto& [number, cpu] : cpus_)
-    all.push_back({Signal::kSampledStall, number, static_cast<std::uint64_t>(cpu.counted * 1e9), now});
+    all.push_back({Signal::kSampledStall, number, static_cast<std::uint64_t>(cpu.counted * 1e9), closed_});
   return all;
 }
 

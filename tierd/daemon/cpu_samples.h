@@ -20,12 +20,13 @@ class CpuSamples {
   // `last`: the snapshot of the tick before, which knows where regions lie; `region_size` a power of two.
   void add(const SampleBatch& batch, const RegionSnapshot& last, const TierTopology& topology,
            Bytes region_size);
-  void close();  // the tick is over
+  void close(Nanoseconds now);  // the tick is over
 
   // By CPU number; what was waited fades over a few ticks, so that few samples do not tell too much.
   std::vector<CpuActivity> activity() const;
-  // kSampledStall of every CPU that was sampled, as of the tick that ended last.
-  std::vector<CounterReading> stall(Nanoseconds now) const;
+  // kSampledStall of every CPU that was sampled, as of the tick that ended last and read at its end: who
+  // reads twice in one tick has nothing new.
+  std::vector<CounterReading> stall() const;
 
  private:
   struct Cpu {
@@ -34,19 +35,19 @@ class CpuSamples {
     double fresh = 0, fresh_slow = 0;
   };
   std::map<std::uint32_t, Cpu> cpus_;
+  Nanoseconds closed_{};
   AccessPatterns patterns_;
 };
 
 // The stall as one signal among the others. `samples` must outlive it.
 class SampledStallMeter final : public Meter {
  public:
-  SampledStallMeter(const CpuSamples& samples, const Clock& clock) : samples_(samples), clock_(clock) {}
+  explicit SampledStallMeter(const CpuSamples& samples) : samples_(samples) {}
   const char* name() const override { return "samples"; }
-  std::vector<CounterReading> read() override { return samples_.stall(clock_.now()); }
+  std::vector<CounterReading> read() override { return samples_.stall(); }
 
  private:
   const CpuSamples& samples_;
-  const Clock& clock_;
 };
 
 }  // namespace tier

@@ -155,7 +155,7 @@ std::unique_ptr<PrefetchService> make_prefetch(Machine& machine, Engine& engine,
   parts.start_meters = [&machine, decisions, pcm = config.pcm] {
     decisions->clear();
     auto meters = start_meters(machine.clock, {.root = "", .pcm_address = pcm}, *decisions);
-    meters.push_back(std::make_unique<SampledStallMeter>(machine.cpu_samples, machine.clock));
+    meters.push_back(std::make_unique<SampledStallMeter>(machine.cpu_samples));
     return meters;
   };
   parts.registers = load_registers(config);

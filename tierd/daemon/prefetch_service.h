@@ -2,8 +2,10 @@
 // control socket.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "prefetch/advice/advice_loop.h"
@@ -43,19 +45,25 @@ class PrefetchService final : public PrefetchDesk {
  private:
   Result<std::vector<PrefetchWrite>> arm_all();
   Result<std::vector<PrefetchWrite>> disarm_all();
-  PrefetchWritesView told(const std::vector<PrefetchWrite>& writes) const;
-  std::string state() const;
+  Result<PrefetchWritesView> rehearse() const;
+  PrefetchWritesView told(const std::vector<PrefetchWrite>& writes,
+                          const std::vector<PrefetchRefusal>& refused) const;
+  void set_advice(bool armed);
+  std::string_view state() const;
+  std::string why() const;  // nothing is decided just now; or empty
   void note(const std::string& message, const std::string& actor) const;
 
   PrefetchServiceParts parts_;
   PrefetchConfig config_;
   bool disarmed_ = false;  // by an order
+  std::string failed_;     // why it could not be armed the last time; or empty
 };
 
 // Of the loop's settings what the configuration says; `advice` is no actuator of the loop.
 PrefetchLoopSettings prefetch_loop_settings(const PrefetchConfig& config);
-// How busy the tiers are: of their bandwidth where it is known and metered, else by how far their latency has
-// risen, 1 where it has doubled.
+// How busy the tiers are, 0..1: of their bandwidth where it is known and metered, else by how far their
+// latency has risen, 1 where it has doubled. All tiers below the fastest are one, as their traffic is metered
+// as one.
 PrefetchNode prefetch_node(const EngineState& state, const TierTopology& topology, const CpuSamples& samples);
 
 }  // namespace tier

@@ -63,7 +63,6 @@ PrefetchAdviceView advice_view(const AdviceState& state) {
 
 PrefetchView prefetch_view(const PrefetchLoop& loop, const std::vector<MeterDecision>& meters) {
   PrefetchView view;
-  view.note = loop.note();
   view.decisions = loop.decided(), view.undecided = loop.undecided(), view.writes = loop.written();
   for (const TunedStanding& each : loop.standings()) {
     view.controls.push_back(control_view(each));
@@ -71,9 +70,8 @@ PrefetchView prefetch_view(const PrefetchLoop& loop, const std::vector<MeterDeci
   }
   for (const PrefetchRefusal& each : loop.refused()) view.refused.push_back({each.name, each.reason});
   for (const NamedProgress& each : loop.progress()) {
-    if (!view.progress_signal.empty()) view.progress_signal += ", ";
-    view.progress_signal += each.actuator + ": " + each.signal;
-    if (!view.progress) view.progress = each.per_second;
+    if (view.progress || (!each.per_second && !view.progress_signal.empty())) continue;
+    view.progress_signal = each.signal, view.progress = each.per_second;
   }
   for (const MeterDecision& each : meters) view.meters.push_back({each.name, each.used, each.reason});
   for (std::size_t s = 0; s < kSignals; ++s) {
@@ -89,6 +87,9 @@ Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, cons
   const auto found = std::find_if(all.begin(), all.end(),
                                   [&](const TunedStanding& each) { return each.control->name == name; });
   if (found == all.end()) {
+    for (const PrefetchRefusal& each : loop.refused())
+      if (each.name == name)
+        return fail(ErrorKind::kFailed, fmt::format("\"{}\" is not tuned: {}", name, each.reason));
     std::vector<std::string> names;
     for (const TunedStanding& each : all) names.push_back(each.control->name);
     const std::string nearest = nearest_name(name, names);
@@ -100,8 +101,11 @@ Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, cons
   view.control = control_view(*found);
   const auto& settings = found->control->settings;
   for (std::size_t s = 0; s < settings.size(); ++s)
-    view.arms.push_back(
-        arm_view(settings[s].name, found->arms != nullptr ? found->arms->arms[s] : Arm{}, found->arms != nullptr ? found->arms->noise : 0));
+    view.arms.push_back(arm_view(settings[s].name, found->arms != nullptr ? found->arms->arms[s] : Arm{},
+                                 found->arms != nullptr ? found->arms->noise : 0));
+  // What the others are measured against.
+  PrefetchArmView& standard = view.arms.front();
+  standard.gain = standard.gain_low = standard.gain_high = 0.0;
   const auto decisions = loop.decisions(*found->control);
   for (auto each = decisions.rbegin(); each != decisions.rend(); ++each)
     view.decisions.push_back({each->interval, settings[each->from].name, settings[each->to].name,

@@ -11,9 +11,9 @@
 
 namespace tier {
 
-// All but state, armed, journal and advice.
+// All but state, armed, note, journal and advice. Its progress is that of the first actuator that has one.
 PrefetchView prefetch_view(const PrefetchLoop& loop, const std::vector<MeterDecision>& meters);
-// kFailed: no control has that name.
+// kFailed: no control has that name; of what is not tuned the reason.
 Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, const std::string& control);
 PrefetchAdviceView advice_view(const AdviceState& state);
 PrefetchWriteView write_view(const PrefetchWrite& write);
