@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -67,11 +68,13 @@ class World final : public Meter {
     demand_ += passed * 100e6 * (readahead_best == kib ? 1.5 : 1) * std::exp(noise_(random_));
     all.push_back({Signal::kFileDemand, kDevice, static_cast<std::uint64_t>(demand_), now});
     all.push_back({Signal::kDeviceRead, kDevice, static_cast<std::uint64_t>(demand_), now});
+    if (meanwhile) meanwhile();
     return all;
   }
 
   double off_gain = 0, readahead_best = 128;
   bool blind = false;
+  std::function<void()> meanwhile;  // happens while it is read
   std::set<std::uint32_t> offline;
 
  private:

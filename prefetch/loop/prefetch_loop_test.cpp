@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <thread>
+
+#include "platform/fake/fake_meter.h"
 #include "prefetch/loop/fake_world.h"
 
 namespace tier {
@@ -27,8 +30,8 @@ class PrefetchLoopTest : public ::testing::Test {
     EXPECT_TRUE(registers) << (registers ? "" : registers.error().text());
     PrefetchLoopParts parts{knobs_, clock_};
     auto shared = std::make_shared<std::unique_ptr<Meter>>(std::move(meter));
-    parts.start_meters = [shared] {
-      std::vector<std::unique_ptr<Meter>> all;
+    parts.start_meters = [this, shared] {
+      std::vector<std::unique_ptr<Meter>> all = std::move(more_);
       all.push_back(std::move(*shared));
       return all;
     };
@@ -39,6 +42,7 @@ class PrefetchLoopTest : public ::testing::Test {
     parts.log = [this](const std::string& line) { log_.push_back(line); };
     PrefetchLoopSettings settings;
     settings.actuators = std::move(actuators);
+    settings.lease = lease_, settings.devices = devices_;
     return std::make_unique<PrefetchLoop>(std::move(parts), settings);
   }
   std::vector<std::uint32_t> cpus() const {
@@ -70,7 +74,9 @@ class PrefetchLoopTest : public ::testing::Test {
   RunningClock clock_;
   World* world_ = nullptr;
   PrefetchNode node_;
-  Nanoseconds slept_{};
+  Nanoseconds slept_{}, lease_ = 10s;
+  std::set<std::string> devices_;
+  std::vector<std::unique_ptr<Meter>> more_;
   std::vector<std::string> log_;
 };
 
@@ -150,6 +156,88 @@ TEST_F(PrefetchLoopTest, ALoopThatHungFindsEverythingPutBack) {
   EXPECT_NE(std::find_if(log_.begin(), log_.end(),
                          [](const std::string& line) { return line.find("lease") != std::string::npos; }),
             log_.end());
+}
+
+TEST_F(PrefetchLoopTest, ATickThatOutlastsTheLeaseGivesNoControlUp) {
+  const auto step = [this](PrefetchLoop& loop) {
+    clock_.advance(100ms);
+    loop.tick(node_);
+  };
+  lease_ = 200ms;  // looked after every 50 ms of real time
+  unsigned until = 0;
+  {
+    const auto made = loop({"hardware"});
+    ASSERT_TRUE(made->arm());
+    for (; made->written() == 0 && until < 100; ++until) step(*made);
+    ASSERT_LT(until, 100U);
+  }
+  const auto made = loop({"hardware"});
+  world_->off_gain = 0.1;
+  ASSERT_TRUE(made->arm());
+  for (unsigned i = 1; i < until; ++i) step(*made);
+  world_->meanwhile = [this] {
+    clock_.advance(300ms);
+    std::this_thread::sleep_for(200ms);
+  };
+  step(*made);  // the first that writes
+  world_->meanwhile = {};
+  EXPECT_TRUE(made->refused().empty());
+  for (unsigned i = 0; i < 200; ++i) step(*made);
+  EXPECT_EQ(made->standings().size(), kCores);
+  EXPECT_EQ(cores_off(), kCores);
+}
+
+TEST_F(PrefetchLoopTest, NamesTheDevicesThatAreNotTuned) {
+  devices_ = {"sdc"};
+  const auto made = loop({"readahead"});
+  ASSERT_TRUE(made->arm());
+  ASSERT_EQ(made->refused().size(), 2U);
+  EXPECT_EQ(made->refused()[0].name, "sdb");
+  EXPECT_EQ(made->refused()[1].name, "sdc");
+  run(*made, 3);
+  EXPECT_EQ(made->note(), "nothing was found here that may be set");
+}
+
+TEST_F(PrefetchLoopTest, WhatItPutsBackAtItsEndIsLogged) {
+  {
+    const auto made = loop({"hardware"});
+    world_->off_gain = 0.1;
+    ASSERT_TRUE(made->arm());
+    run(*made, 60);
+    log_.clear();
+  }
+  EXPECT_EQ(log_.size(), kCores);
+  EXPECT_EQ(log_.front(), "tierd ends, core 0, default: register 0x1a4 of CPU 0 0x825 -> 0x820");
+}
+
+// Without counters of instructions it is the seconds of computing, and what samples say of the waiting is
+// told a tick at a time.
+TEST_F(PrefetchLoopTest, BetweenTwoTicksOfSamplingNothingIsDecided) {
+  auto meter = std::make_unique<FakeMeter>(clock_);
+  FakeMeter& counts = *meter;
+  auto stalls = std::make_unique<FakeMeter>(clock_, "samples");
+  FakeMeter& sampled = *stalls;
+  auto world = std::make_unique<World>(knobs_, clock_);  // fills the knobs
+  more_.push_back(std::move(stalls));
+  const auto made = make(std::move(meter), {"hardware"});
+  ASSERT_TRUE(made->arm());
+  const auto step = [&](bool ticked) {
+    sampled.frozen = !ticked;
+    for (const std::uint32_t cpu : cpus()) {
+      counts.add(Signal::kUserTime, 900'000'000, cpu);
+      if (ticked) sampled.add(Signal::kSampledStall, 400'000'000, cpu);
+    }
+    run(*made, 1);
+  };
+  step(true), step(true), step(true);
+  ASSERT_EQ(made->progress().size(), 1U);
+  ASSERT_TRUE(made->progress()[0].per_second);
+  EXPECT_NEAR(*made->progress()[0].per_second, 0.5 * 2 * kCores, 1e-6);
+  step(false);
+  EXPECT_FALSE(made->progress()[0].per_second);
+  EXPECT_EQ(made->note(), "no sound reading of seconds of computing");
+  step(true);
+  EXPECT_TRUE(made->progress()[0].per_second);
 }
 
 TEST_F(PrefetchLoopTest, WhatSomebodyElseWritesIsHisFromThenOn) {
