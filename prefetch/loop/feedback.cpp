@@ -122,11 +122,11 @@ ActuatorFeedback page_cluster(const FeedbackInput& input) {
 
 const std::vector<FeedbackEntry>& feedback_table() {
   static const std::vector<FeedbackEntry> table = {
-      {"hardware", 0ms, 500ms, 3, hardware},
+      {"hardware", 0ms, 500ms, 0.01, 3, hardware},
       // A file takes its read-ahead when it is opened (mm/readahead.c, file_ra_state_init): what is open
       // keeps it.
-      {"readahead", 500ms, 500ms, 1, readahead},
-      {"page-cluster", 0ms, 500ms, 1, page_cluster}};
+      {"readahead", 500ms, 500ms, 0.05, 1, readahead},
+      {"page-cluster", 0ms, 500ms, 0.05, 1, page_cluster}};
   return table;
 }
 

@@ -41,6 +41,7 @@ struct FeedbackEntry {
   const char* actuator;   // of actuator_table()
   Nanoseconds settle{};   // until a setting shows
   Nanoseconds measure{};  // shortest time over which progress is compared
+  double noise = 0.01;    // of such a time's log progress, until it has been seen
   unsigned sustain = 1;   // intervals until a context is believed; more where it comes from few samples
   ActuatorFeedback (*make)(const FeedbackInput& input);
 };

@@ -119,7 +119,7 @@ class Bench {
   std::vector<std::unique_ptr<Meter>> meters() {
     std::vector<std::unique_ptr<Meter>> all;
     all.push_back(std::make_unique<Instructions>(knobs_, clock_));
-    for (auto* make : {make_cpu_time_meter, make_psi_meter, make_vmstat_meter, make_block_meter})
+    for (auto* make : {make_cpu_meter, make_psi_meter, make_vmstat_meter, make_block_meter})
       if (auto meter = make(clock_, "")) all.push_back(*std::move(meter));
     return all;
   }

@@ -169,7 +169,7 @@ Result<void> PrefetchLoop::find() {
     TunerSettings rules = settings_.tuner;
     rules.settle = intervals_of(entry.settle, settings_.interval),
     rules.block = std::max(intervals_of(entry.measure, settings_.interval), 1U);
-    rules.sustain = entry.sustain;
+    rules.sustain = entry.sustain, rules.noise = entry.noise;
     PrefetchTuner tuner(rules, tuned_controls(own));
     tuned_.push_back(
         {&entry, own, std::vector<std::size_t>(own.size()), std::move(tuner), parts_.clock.now(), {}, ""});

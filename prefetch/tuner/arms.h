@@ -29,6 +29,7 @@ struct Arms {
   unsigned checks = 0;           // slices that the incumbent has won
   std::uint64_t rest_until = 0;  // interval
   double noise = 0;              // standard deviation of one interval's log progress; 0: not known yet
+  unsigned noise_seen = 0;       // differences that it was learnt from
 
   // Evidence counts for less by `discount` each interval.
   void fade(double discount);

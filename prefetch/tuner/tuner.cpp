@@ -9,9 +9,9 @@
 namespace tier {
 namespace {
 
-constexpr double kFirstNoise = 0.01, kLeastNoise = 0.002;
-constexpr double kNoiseMemory = 0.95;
-constexpr std::size_t kWindow = 6;  // intervals: long enough for a mean, short enough to follow a load
+constexpr double kLeastNoise = 0.002;
+constexpr unsigned kNoiseMemory = 20;  // intervals
+constexpr std::size_t kWindow = 6;     // intervals: long enough for a mean, short enough to follow a load
 // So far off the window, in standard deviations and in logarithm, is no noise.
 constexpr double kOddDeviations = 5, kOddLevel = 0.05;
 constexpr double kRecomposed = 0.1;  // share of the activity in another context: nothing before compares
@@ -118,15 +118,15 @@ void PrefetchTuner::weigh(const PrefetchFeedback& feedback) {
   for (const auto& [context, weight] : live_) {
     Arms& arms = known_[context];
     arms.arms.resize(order_of(context.kind).size());
-    if (!(arms.noise > 0)) arms.noise = kFirstNoise;
+    if (!(arms.noise > 0)) arms.noise = rules_.noise;
   }
 }
 
-// Of the context that the node's progress is most of all: others may be far noisier.
-double& PrefetchTuner::noise() {
+// The context that the node's progress is most of all: others may be far noisier.
+Arms& PrefetchTuner::dominant() {
   const auto most = std::max_element(live_.begin(), live_.end(),
                                      [](const auto& a, const auto& b) { return a.second < b.second; });
-  return known_[most->first].noise;
+  return known_[most->first];
 }
 
 // Keeps the window of what was seen under the present settings.
@@ -134,8 +134,8 @@ void PrefetchTuner::steady(double level) {
   if (!window_.empty()) {
     double mean = 0;
     for (const double each : window_) mean += each / static_cast<double>(window_.size());
-    double& noise = this->noise();
-    const bool odd = std::abs(level - mean) > std::max(kOddDeviations * noise, kOddLevel);
+    Arms& arms = dominant();
+    const bool odd = std::abs(level - mean) > std::max(kOddDeviations * arms.noise, kOddLevel);
     odd_ = odd ? odd_ + 1 : 0;
     if (odd_ == 1) return;
     if (odd_ > 1) {
@@ -143,8 +143,11 @@ void PrefetchTuner::steady(double level) {
       doubt();
     } else {
       const double step = level - window_.back();
-      const double variance = kNoiseMemory * noise * noise + (1 - kNoiseMemory) * step * step / 2;
-      noise = std::max(std::sqrt(variance), kLeastNoise);
+      // The first guess counts as much as two differences.
+      arms.noise_seen = std::min(arms.noise_seen + 1, kNoiseMemory);
+      const double fresh = 1.0 / (arms.noise_seen + 2);
+      const double variance = (1 - fresh) * arms.noise * arms.noise + fresh * step * step / 2;
+      arms.noise = std::max(std::sqrt(variance), kLeastNoise);
     }
   }
   window_.push_back(level);
@@ -252,7 +255,7 @@ void PrefetchTuner::start(const TuningContext& context, std::size_t to, bool sli
   for (const double each : window_) before.add(each);
   const std::size_t from = known_[context].incumbent;
   test_.emplace(Test{context, from, to, slice, live_[context], 0,
-                     Trial(slice ? slice_rules(rules_) : rules_.trial, before, noise())});
+                     Trial(slice ? slice_rules(rules_) : rules_.trial, before, dominant().noise)});
   note(context, from, to, std::move(reason));
 }
 

@@ -28,6 +28,7 @@ struct TunerSettings {
   // Intervals that are measured as one: contexts are followed every interval, what settings are worth needs
   // longer where intervals are short. All numbers of intervals that follow count those.
   unsigned block = 1;
+  double noise = 0.01;       // of one interval's log progress, standard deviation, until it has been seen
   double keep = 0.005;       // gain below which the default takes over, in logarithm
   double discount = 0.99;    // of evidence, each interval
   unsigned dwell = 3;        // intervals after a decision in which its context tries nothing
@@ -102,7 +103,7 @@ class PrefetchTuner final : public PrefetchPolicy {
   void weigh(const PrefetchFeedback& feedback);
   void learn_noise(double log_progress);
   void learn(double log_progress, const NodeFeedback& node);
-  double& noise();
+  Arms& dominant();
   void steady(double log_progress);
   void doubt();
   void run_test(double log_progress);
