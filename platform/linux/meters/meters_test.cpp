@@ -31,8 +31,8 @@ TEST(StartMeters, DecidesEachRowAndSaysWhy) {
     if (decision.used) used.push_back(decision.name);
     EXPECT_FALSE(decision.reason.empty()) << decision.name;
   }
-  EXPECT_THAT(names, ElementsAre("papi", "uncore", "pcm", "resctrl", "cpu", "file-demand", "psi",
-                                 "vmstat", "block"));
+  EXPECT_THAT(
+      names, ElementsAre("papi", "uncore", "pcm", "resctrl", "cpu", "file-demand", "psi", "vmstat", "block"));
   EXPECT_THAT(used, ::testing::IsSupersetOf({"psi", "vmstat"}));
   EXPECT_THAT(used, ::testing::Not(::testing::Contains("file-demand")));
   EXPECT_THAT(used, ::testing::Not(::testing::Contains("block")));
