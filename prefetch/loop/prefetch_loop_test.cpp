@@ -292,7 +292,7 @@ TEST_F(PrefetchLoopTest, WhatAnEarlierTierdLeftIsPutBackFirst) {
   {
     auto journal = KnobJournal::open(journal_, std::string(kTierBootIdSize, 'b'));
     ASSERT_TRUE(journal);
-    const auto made = loop({});  // fills the knobs
+    const World filled(knobs_, clock_);
     ASSERT_TRUE(journal->append({kTierIntent, register_of(1), kTierNoUnit, 5, kFound, kFound, kFound | 5}));
     knobs_.at(register_of(1)) = kFound | 5;
   }

@@ -59,7 +59,8 @@ class PrefetchServiceTest : public EngineTest {
     };
     parts.read_state = [this]() -> Result<MachineState> { return MachineState{cpus(), {}}; };
     parts.open_journal = [this]() -> Result<KnobJournal> {
-      if (no_journal_) return fail(ErrorKind::kFailed, "no journal can be opened", "make its folder");
+      if (unopened_ > 0 && unopened_-- > 0)
+        return fail(ErrorKind::kFailed, "no journal can be opened", "make its folder");
       return KnobJournal::open(journal_, std::string(kTierBootIdSize, 'b'));
     };
     PrefetchServiceParts made{
@@ -117,7 +118,8 @@ class PrefetchServiceTest : public EngineTest {
   FakeKnobs knobs_;
   std::unique_ptr<World> world_;
   CpuSamples samples_;
-  bool no_machine_ = false, no_journal_ = false;
+  bool no_machine_ = false;
+  unsigned unopened_ = 0;  // times that the journal cannot be opened
 };
 
 TEST_F(PrefetchServiceTest, IsOffUnlessTheConfigurationNamesActuators) {
@@ -242,7 +244,7 @@ TEST_F(PrefetchServiceTest, WhatCouldNotBePutBackIsToldAndTriedAgain) {
 TEST_F(PrefetchServiceTest, AMachineThatRefusesIsToldAndCanBeArmedLater) {
   const auto made = service({"hardware", "advice"});
   world_->off_gain = 0.1;
-  no_journal_ = true;
+  unopened_ = 2;
   const auto refused = made->start();
   ASSERT_FALSE(refused);
   run(*made, 10);
@@ -252,7 +254,6 @@ TEST_F(PrefetchServiceTest, AMachineThatRefusesIsToldAndCanBeArmedLater) {
   EXPECT_FALSE(view->advice.armed) << "all of it or nothing";
   EXPECT_TRUE(knobs_.writes.empty());
   EXPECT_FALSE(made->prefetch_arm(false, kActor));
-  no_journal_ = false;
   EXPECT_EQ(made->prefetch_arm(false, kActor)->state, "armed");
   run(*made, 60);
   EXPECT_EQ(cores_off(), kCores);
@@ -304,12 +305,21 @@ TEST_F(PrefetchServiceTest, AReloadThatFailsHalfWayLeavesTheOldOneInForce) {
   EXPECT_EQ(knobs_.at(kReadahead), 128U) << "what was refused is not tuned";
 }
 
+TEST_F(PrefetchServiceTest, AReloadThatFailsTakesUpTheOldListAgain) {
+  const auto made = tuned({"advice", "hardware"});
+  unopened_ = 1;
+  ASSERT_FALSE(made->configure(arming({"readahead"})));
+  EXPECT_EQ(made->prefetch()->state, "armed");
+  EXPECT_TRUE(made->prefetch()->advice.armed);
+  run(*made, 60);
+  EXPECT_EQ(cores_off(), kCores);
+}
+
 TEST_F(PrefetchServiceTest, AReloadThatFailsDoesNotArmWhatWasDisarmed) {
   const auto made = tuned({"advice", "hardware"});
   ASSERT_TRUE(made->prefetch_disarm(kActor));
-  no_journal_ = true;
+  unopened_ = 1;  // the old list could be armed
   ASSERT_FALSE(made->configure(arming({"hardware", "readahead"})));
-  no_journal_ = false;
   EXPECT_EQ(made->prefetch()->state, "disarmed");
   EXPECT_FALSE(made->prefetch()->advice.armed);
   run(*made, 30);
