@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace tier {
+namespace {
+
+constexpr double kHopeless = 0.288, kHopelessDeviations = 10;  // 0.288: the logarithm of 4/3
+
+}  // namespace
 
 Trial::Trial(TrialRules rules, Level before, double noise) : rules_(rules), before_(before), noise_(noise) {}
 
@@ -20,6 +25,16 @@ double Trial::gain() const {
 double Trial::variance() const {
   const double noise = noise_of(before_.count + after_.count, during_.count);
   return noise * noise;
+}
+
+bool Trial::hopeless(double log_progress) const {
+  return state_ == TrialState::kDuring &&
+         log_progress < before_.mean() - std::max(kHopeless, kHopelessDeviations * noise_);
+}
+
+void Trial::give_up(double log_progress) {
+  during_.add(log_progress);
+  state_ = TrialState::kAfter;
 }
 
 TrialState Trial::judge_during() const {

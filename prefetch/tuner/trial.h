@@ -41,6 +41,11 @@ class Trial {
 
   // An interval has passed under the setting that state() asks for: kDuring the other one, kAfter the first.
   TrialState see(double log_progress);
+  // One short interval of the other setting, of which see() is told in longer ones, that leaves no hope: a
+  // quarter less, and far beyond the noise.
+  bool hopeless(double log_progress) const;
+  // Breaks the trial off, with this as what the other setting gave.
+  void give_up(double log_progress);
   TrialState state() const { return state_; }
   // Of the other setting against the first, with its variance.
   double gain() const;

@@ -78,17 +78,34 @@ std::vector<std::size_t> PrefetchTuner::decide(const PrefetchFeedback& feedback)
     if (test_ && ++test_->blind > kMostBlind) test_.reset();
     return settings();
   }
+  const double level = std::log(*progress);
+  const bool strange = odd_ > 0 || odd(level);
   // What a context is known to want it gets at once; what was just measured was under something else.
-  if (apply(feedback.node.time)) return settings();
+  if (apply(feedback.node.time)) {
+    // Contexts changed and with them the load: nothing under the old settings will tell more.
+    if (strange) doubt();
+    return settings();
+  }
+  if (give_up(level)) apply(feedback.node.time);
   if (settling_ > 0) {
     --settling_;
     return settings();
   }
-  block_.add(std::log(*progress));
+  block_.add(level);
   if (block_.count < rules_.block) return settings();
   learn(std::exchange(block_, {}).mean(), feedback.node);
   apply(feedback.node.time);
   return settings();
+}
+
+// What costs a quarter of the progress and more is not measured to the end. Two in a row: in one the load may
+// have paused.
+bool PrefetchTuner::give_up(double level) {
+  if (!test_ || rules_.block == 1) return false;
+  test_->hopeless = test_->trial.hopeless(level) ? test_->hopeless + 1 : 0;
+  if (test_->hopeless < 2) return false;
+  test_->trial.give_up(level);
+  return true;
 }
 
 void PrefetchTuner::learn(double level, const NodeFeedback& node) {
@@ -123,20 +140,25 @@ void PrefetchTuner::weigh(const PrefetchFeedback& feedback) {
 }
 
 // The context that the node's progress is most of all: others may be far noisier.
-Arms& PrefetchTuner::dominant() {
+const TuningContext& PrefetchTuner::dominant() const {
   const auto most = std::max_element(live_.begin(), live_.end(),
                                      [](const auto& a, const auto& b) { return a.second < b.second; });
-  return known_[most->first];
+  return most->first;
+}
+
+// Far off what was seen under the present settings.
+bool PrefetchTuner::odd(double level) const {
+  if (window_.empty()) return false;
+  double mean = 0;
+  for (const double each : window_) mean += each / static_cast<double>(window_.size());
+  return std::abs(level - mean) > std::max(kOddDeviations * known_.at(dominant()).noise, kOddLevel);
 }
 
 // Keeps the window of what was seen under the present settings.
 void PrefetchTuner::steady(double level) {
   if (!window_.empty()) {
-    double mean = 0;
-    for (const double each : window_) mean += each / static_cast<double>(window_.size());
-    Arms& arms = dominant();
-    const bool odd = std::abs(level - mean) > std::max(kOddDeviations * arms.noise, kOddLevel);
-    odd_ = odd ? odd_ + 1 : 0;
+    Arms& arms = known_.at(dominant());
+    odd_ = odd(level) ? odd_ + 1 : 0;
     if (odd_ == 1) return;
     if (odd_ > 1) {
       odd_ = 0, window_.clear();
@@ -254,8 +276,8 @@ void PrefetchTuner::start(const TuningContext& context, std::size_t to, bool sli
   Level before;
   for (const double each : window_) before.add(each);
   const std::size_t from = known_[context].incumbent;
-  test_.emplace(Test{context, from, to, slice, live_[context], 0,
-                     Trial(slice ? slice_rules(rules_) : rules_.trial, before, dominant().noise)});
+  test_.emplace(Test{context, from, to, slice, live_[context], 0, 0,
+                     Trial(slice ? slice_rules(rules_) : rules_.trial, before, known_.at(dominant()).noise)});
   note(context, from, to, std::move(reason));
 }
 
@@ -299,8 +321,6 @@ bool PrefetchTuner::apply(Nanoseconds now) {
     moved += control.weight;
   }
   if (moved < rules_.least_weight) return false;
-  // An odd interval in which contexts changed as well: nothing under the old settings will tell more.
-  if (odd_ > 0 && !test_) doubt();
   window_.clear(), block_ = {}, odd_ = 0;
   settling_ = rules_.settle;
   return true;

@@ -92,9 +92,10 @@ class PrefetchTuner final : public PrefetchPolicy {
   struct Test {
     TuningContext context;
     std::size_t from = 0, to = 0;
-    bool slice = false;  // `to` is the default, given a slice of time
-    double weight = 0;   // share of the activity
-    unsigned blind = 0;  // intervals without a reading
+    bool slice = false;     // `to` is the default, given a slice of time
+    double weight = 0;      // share of the activity
+    unsigned blind = 0;     // intervals without a reading
+    unsigned hopeless = 0;  // short intervals in a row
     Trial trial;
   };
 
@@ -102,8 +103,10 @@ class PrefetchTuner final : public PrefetchPolicy {
   bool all_default() const;
   void weigh(const PrefetchFeedback& feedback);
   void learn_noise(double log_progress);
+  bool give_up(double log_progress);
   void learn(double log_progress, const NodeFeedback& node);
-  Arms& dominant();
+  const TuningContext& dominant() const;
+  bool odd(double log_progress) const;
   void steady(double log_progress);
   void doubt();
   void run_test(double log_progress);

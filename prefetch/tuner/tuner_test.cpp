@@ -230,6 +230,22 @@ TEST(Trial, ALoadThatChangesMeanwhileVoidsIt) {
   EXPECT_EQ(trial.see(0.5), TrialState::kVoid) << "and it is no better afterwards: it was not the setting";
 }
 
+TEST(PrefetchTuner, BreaksOffAtOnceWhatLeavesNoHope) {
+  TunerSettings rules;
+  rules.block = 10, rules.settle = 10;
+  Node node(1, 2, by_share({0, -1.5}), rules);
+  unsigned bad = 0;
+  for (unsigned i = 0; i < 100; ++i) {
+    bad += node.settings()[0] == 1 ? 1 : 0;
+    node.run(1);
+  }
+  EXPECT_GE(bad, 2U) << "it must have been tried";
+  EXPECT_LE(bad, 3U) << "and not for a whole measurement, nor while it settles";
+  const Arms* arms = node.tuner().arms(node.tuner().context(0));
+  ASSERT_NE(arms, nullptr);
+  EXPECT_LT(arms->arms[1].gain, -1) << "what it cost is known";
+}
+
 TEST(Trial, OneIntervalAloneMustStandOut) {
   Level before;
   for (int i = 0; i < 4; ++i) before.add(1);
