@@ -30,7 +30,7 @@ struct Options {
   bool json = false, no_meter = false, cost = false;
   unsigned tuned = 0;  // turns; 0: no control
   unsigned files = RigSettings{}.files;
-  double file_mib = 16;
+  double file_mib = 16, pass_mib = 0;
   double interval_s = 0.1;
 };
 
@@ -54,6 +54,7 @@ Result<std::vector<ReadPattern>> patterns_of(const Options& options) {
     const auto pattern = parse_pattern(text);
     if (!pattern) return tl::make_unexpected(pattern.error());
     patterns.push_back(*pattern);
+    patterns.back().pass_bytes = static_cast<std::size_t>(options.pass_mib * (1 << 20));
   }
   return patterns;
 }
@@ -177,6 +178,9 @@ int main(int argc, char** argv) {
   app.add_option("--folder", options.where, "for the disk's image (430 MiB, twice that while it is made)");
   app.add_option("--files", options.files, "how many")->check(CLI::Range(1U, 4096U));
   app.add_option("--file-mib", options.file_mib, "size of each")->check(CLI::Range(0.25, 64.0));
+  app.add_option("--pass-mib", options.pass_mib,
+                 "what --phases sequential- reads of a file before it opens the next; 0: all")
+      ->check(CLI::Range(0.0, 64.0));
   app.add_flag("--json", options.json, "results as JSON");
   app.add_flag("--no-meter", options.no_meter, "do not count file demand beside it");
   app.add_option("--tuned", options.tuned,

@@ -29,8 +29,13 @@ std::uint64_t sum_of(const void* bytes, std::size_t size) {
 }
 
 // Numbers of the pieces of a file in the order in which they are read.
-std::vector<std::size_t> pieces_of(std::size_t count, ReadOrder order, std::uint64_t seed) {
+std::vector<std::size_t> pieces_of(std::size_t count, ReadOrder order, std::uint64_t seed, std::size_t part) {
   std::vector<std::size_t> pieces;
+  if (order == ReadOrder::kSequential && part > 0 && part < count) {
+    const std::size_t first = seed % (count / part) * part;
+    for (std::size_t i = 0; i < part; ++i) pieces.push_back(first + i);
+    return pieces;
+  }
   if (order == ReadOrder::kRandom) {
     std::mt19937_64 random(seed);
     for (std::size_t i = 0; i < kRandomPieces; ++i) pieces.push_back(random() % count);
@@ -94,7 +99,7 @@ Result<std::uint64_t> read_pass(const std::string& file, const ReadPattern& patt
   if (mapped && !mapping.emplace(fd.get(), size).valid()) return fail_errno("mapping " + file, errno);
   std::vector<char> buffer(piece);
   std::uint64_t sum = 0;
-  for (const std::size_t number : pieces_of(size / piece, pattern.order, seed)) {
+  for (const std::size_t number : pieces_of(size / piece, pattern.order, seed, pattern.pass_bytes / piece)) {
     if (!mapped && pread(fd.get(), buffer.data(), piece, static_cast<off_t>(number * piece)) !=
                        static_cast<ssize_t>(piece))
       return fail_errno("reading " + file, errno);

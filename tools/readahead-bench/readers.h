@@ -19,16 +19,17 @@ enum class ReadCall : std::uint8_t { kRead, kMmap };
 struct ReadPattern {
   ReadOrder order = ReadOrder::kSequential;
   ReadCall call = ReadCall::kRead;
+  std::size_t pass_bytes = 0;  // that a sequential pass reads, a part of the file in turn; 0: all of it
 };
 std::string to_string(const ReadPattern& pattern);  // "sequential-read", "random-mmap"
 Result<ReadPattern> parse_pattern(const std::string& text);
 std::vector<ReadPattern> all_patterns();
 
 // One pass over one file that is not in memory: opens it anew, as jobs do (a read-ahead setting counts from
-// the next open on), and uses every byte that it asks for. Sequential: all of it; strided: one piece of every
-// eight; random: sixteen pieces. Pieces are 16 KiB by read(2) and one page by mmap. `asked` is told of the
-// bytes of each piece that was read; the pass ends early when it says false. Returns the sum of all 64-bit
-// words read: it is the same for the same pass.
+// the next open on), and uses every byte that it asks for. Sequential: all of it, or a part; strided: one
+// piece of every eight; random: sixteen pieces. Pieces are 16 KiB by read(2) and one page by mmap. `asked` is
+// told of the bytes of each piece that was read; the pass ends early when it says false. Returns the sum of
+// all 64-bit words read: it is the same for the same pass.
 Result<std::uint64_t> read_pass(const std::string& file, const ReadPattern& pattern, std::uint64_t seed,
                                 const std::function<bool(std::size_t bytes)>& asked);
 
