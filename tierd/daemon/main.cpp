@@ -197,8 +197,9 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
       machine.pressure,  machine.self,  machine.rivals, machine.clock,    std::move(selection.sources),
       Pid{::getpid()},   unix_now};
   parts.metrics = &machine.metrics;
+  std::unique_ptr<PrefetchService> prefetch;
   parts.on_samples = [&](const SampleBatch& batch, const RegionSnapshot& last, const TierTopology& topology) {
-    machine.cpu_samples.add(batch, last, topology, config.region_size);
+    if (prefetch && prefetch->armed()) machine.cpu_samples.add(batch, last, topology, config.region_size);
   };
   LearnedSettings learned;
   learned.network.clock = &machine.clock;
@@ -219,7 +220,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   if (!(*engine)->topology().tiered())
     spdlog::warn("one memory tier only: tierd samples and reports, there is nowhere to move to");
 
-  const auto prefetch = make_prefetch(machine, **engine, config.prefetch);
+  prefetch = make_prefetch(machine, **engine, config.prefetch);
   if (const auto armed = prefetch->start(); !armed)
     spdlog::error("prefetch control is not armed: {}", armed.error().text());
   DaemonBackend backend(

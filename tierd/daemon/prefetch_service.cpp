@@ -95,7 +95,10 @@ void PrefetchService::after_engine_tick() {
       state.last_tick);
 }
 
+bool PrefetchService::armed() const { return state() == kArmed; }
+
 void PrefetchService::tick() {
+  if (!armed()) return;
   parts_.loop->tick(prefetch_node(parts_.engine.state(), parts_.engine.topology(), parts_.samples));
 }
 

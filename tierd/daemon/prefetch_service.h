@@ -33,6 +33,7 @@ class PrefetchService final : public PrefetchDesk {
   // start: it is told in the log and in the view.
   Result<void> start();
   void after_engine_tick();  // samples are folded, advice is given
+  bool armed() const;        // false: nothing need be told it
   void tick();               // one decision, every prefetch.interval
 
   Result<PrefetchView> prefetch() override;
