@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "core/normal.h"
+
 namespace tier {
 namespace {
 
@@ -31,7 +33,7 @@ std::string percent(double log_gain) { return fmt::format("{:+.1f} %", 100 * std
 
 std::string percent(const Trial& trial, double weight) {
   return fmt::format("{} ± {:.1f}", percent(trial.gain() / weight),
-                     100 * 1.96 * std::sqrt(trial.variance()) / weight);
+                     100 * kNormal95 * std::sqrt(trial.variance()) / weight);
 }
 
 // Where prefetching is likely to be in the way less of it is looked at first.
@@ -86,7 +88,10 @@ std::vector<std::size_t> PrefetchTuner::decide(const PrefetchFeedback& feedback)
     if (strange) doubt();
     return settings();
   }
-  if (give_up(level)) apply(feedback.node.time);
+  if (give_up(level)) {
+    apply(feedback.node.time);
+    return settings();
+  }
   if (settling_ > 0) {
     --settling_;
     return settings();
@@ -249,7 +254,7 @@ void PrefetchTuner::start_something(const NodeFeedback& node) {
 bool PrefetchTuner::check_due(Nanoseconds now) {
   for (const auto& [context, weight] : live_) {
     const Arms& arms = known_[context];
-    if (arms.incumbent == 0 || arms.seen < arms.check_at || !may_change(context, now)) continue;
+    if (arms.incumbent == 0 || arms.seen < arms.check_at || !may_test(context, now)) continue;
     start(context, 0, true, "a slice of time for the default");
     return true;
   }
@@ -266,7 +271,7 @@ void PrefetchTuner::try_something(Nanoseconds now) {
     if (weight < most || interval_ < arms.rest_until) continue;
     const auto candidate =
         next_candidate(arms, order_of(context.kind), less_first(context), interval_, rules_.trial.up);
-    if (!candidate || !may_change(context, now)) continue;
+    if (!candidate || !may_test(context, now)) continue;
     most = weight, best = &context, setting = *candidate;
   }
   if (best != nullptr) start(*best, setting, false, "tried");
@@ -287,13 +292,17 @@ void PrefetchTuner::take(const TuningContext& context, std::size_t setting, std:
   incumbent = setting;
 }
 
-// At most so many changes a minute of each; a slice or a trial is two.
-bool PrefetchTuner::may_change(const TuningContext& context, Nanoseconds now) {
-  for (std::size_t i = 0; i < controls_.size(); ++i) {
-    auto& changed = controls_[i].changed;
-    while (!changed.empty() && now - changed.front() >= kMinute) changed.pop_front();
-    if (contexts_.of(i) == context && changed.size() + 2 > rules_.transitions_per_minute) return false;
-  }
+// Whether so many more changes of the control are within what a minute may have.
+bool PrefetchTuner::may_change(Control& control, unsigned changes, Nanoseconds now) const {
+  auto& changed = control.changed;
+  while (!changed.empty() && now - changed.front() >= kMinute) changed.pop_front();
+  return changed.size() + changes <= rules_.transitions_per_minute;
+}
+
+// A slice or a trial is two changes.
+bool PrefetchTuner::may_test(const TuningContext& context, Nanoseconds now) {
+  for (std::size_t i = 0; i < controls_.size(); ++i)
+    if (contexts_.of(i) == context && !may_change(controls_[i], 2, now)) return false;
   return true;
 }
 
@@ -312,8 +321,7 @@ bool PrefetchTuner::apply(Nanoseconds now) {
     Control& control = controls_[i];
     std::size_t setting = wanted(i);
     // The default is always open.
-    if (setting != control.setting && setting != 0 && control.changed.size() >= rules_.transitions_per_minute)
-      setting = 0;
+    if (setting != control.setting && setting != 0 && !may_change(control, 1, now)) setting = 0;
     if (setting == control.setting) continue;
     control.setting = setting;
     ++control.transitions;

@@ -72,7 +72,6 @@ class PrefetchTuner final : public PrefetchPolicy {
   void put_back();
 
   bool exploring() const { return test_.has_value(); }
-  std::uint64_t intervals() const { return interval_; }
   std::uint64_t undecided() const { return undecided_; }
   std::uint64_t transitions(std::size_t control) const { return controls_[control].transitions; }
   TuningReason reason(std::size_t control) const;
@@ -102,7 +101,6 @@ class PrefetchTuner final : public PrefetchPolicy {
   std::vector<std::size_t> settings() const;
   bool all_default() const;
   void weigh(const PrefetchFeedback& feedback);
-  void learn_noise(double log_progress);
   bool give_up(double log_progress);
   void learn(double log_progress, const NodeFeedback& node);
   const TuningContext& dominant() const;
@@ -118,7 +116,8 @@ class PrefetchTuner final : public PrefetchPolicy {
   void start(const TuningContext& context, std::size_t to, bool slice, std::string reason);
   void take(const TuningContext& context, std::size_t setting, std::string reason);
   bool apply(Nanoseconds now);  // true: what is measured from now on is under other settings
-  bool may_change(const TuningContext& context, Nanoseconds now);
+  bool may_change(Control& control, unsigned changes, Nanoseconds now) const;
+  bool may_test(const TuningContext& context, Nanoseconds now);
   std::size_t wanted(std::size_t control) const;
   const std::vector<std::size_t>& order_of(std::size_t kind) const;
   void note(const TuningContext& context, std::size_t from, std::size_t to, std::string reason);

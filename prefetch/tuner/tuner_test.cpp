@@ -211,6 +211,40 @@ TEST(PrefetchTuner, FollowsAContextAtOnceAlsoWhileItMeasuresLonger) {
   }
 }
 
+TEST(PrefetchTuner, ChangesOfMoreThanAMinuteAgoHinderNothing) {
+  TunerSettings rules;
+  rules.transitions_per_minute = 6, rules.sustain = 1;
+  AccessPattern pattern = AccessPattern::kSequential;
+  Node node(
+      1, 2,
+      [&](const std::vector<std::size_t>& s) {
+        return s[0] == 0 ? 0.0 : pattern == AccessPattern::kSequential ? -0.5 : 0.5;
+      },
+      rules);
+  const auto phase = [&](AccessPattern next) {
+    pattern = next;
+    node.look(next);
+    node.run(40);
+  };
+  for (int turn = 0; turn < 20; ++turn) {
+    phase(AccessPattern::kSequential);
+    EXPECT_EQ(node.settings()[0], 0U) << turn;
+    phase(AccessPattern::kRandom);
+    EXPECT_EQ(node.settings()[0], 1U) << turn;
+  }
+}
+
+TEST(PrefetchTuner, WhatWasBrokenOffIsNotMeasuredAsTheOther) {
+  TunerSettings rules;
+  rules.block = 10;  // and nothing settles: the next interval counts
+  Node node(1, 2, by_share({0, -1.5}), rules);
+  node.run(60);
+  const Arms* arms = node.tuner().arms(node.tuner().context(0));
+  ASSERT_NE(arms, nullptr);
+  ASSERT_TRUE(arms->arms[1].tried());
+  EXPECT_NEAR(arms->arms[1].gain, -1.5, 0.05);
+}
+
 TEST(PrefetchTuner, AControlThatSomebodyPutBackIsNotBelievedToBeSet) {
   Node node(4, 2, by_share({0, 0.2}));
   node.run(20);

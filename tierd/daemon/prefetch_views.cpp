@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/normal.h"
 #include "tierd/config/keys.h"
 
 namespace tier {
 namespace {
-
-// Of the normal distribution, both ends together 5 %.
-constexpr double kNormal95 = 1.96;
 
 std::string number(const Knob& knob, std::uint64_t value) {
   return knob.kind == kTierKnobRegister ? fmt::format("{:#x}", value) : std::to_string(value);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/control_group.h"
+#include "core/normal.h"  // the quantiles that half() is asked with
 #include "core/units.h"
 
 namespace tier {
@@ -47,8 +48,6 @@ struct Estimate {
   double half(double normal_quantile) const;        // half the interval: error times Student's t
   double saved() const { return share * slowest; }  // seconds
 };
-
-inline constexpr double kNormal95 = 1.959964, kNormal99 = 2.575829;  // quantiles, both sides
 
 // Of the control group against the rest. `trial`: it is the control group that follows the chosen forecast.
 //
