@@ -80,18 +80,6 @@ PrefetchControls find_all(const PrefetchMachine& machine, const std::set<std::st
 
 }  // namespace
 
-const char* to_string(PrefetchState state) {
-  switch (state) {
-    case PrefetchState::kOff:
-      return "off";
-    case PrefetchState::kArmed:
-      return "armed";
-    case PrefetchState::kDisarmed:
-      return "disarmed";
-  }
-  return "?";
-}
-
 struct PrefetchLoop::Tuned {
   const FeedbackEntry* entry;
   std::vector<const PrefetchControl*> controls;
@@ -187,7 +175,7 @@ RateSettings PrefetchLoop::rate_settings() const {
 void PrefetchLoop::forget_found() { tuned_.clear(), controls_.clear(), refused_.clear(), lost_.clear(); }
 
 Result<std::vector<PrefetchWrite>> PrefetchLoop::disarm() {
-  if (!guard_) return left_ ? put_back_left() : std::vector<PrefetchWrite>{};
+  if (!guard_) return left_ ? recover() : std::vector<PrefetchWrite>{};
   auto report = guard_->with([](KnobGuard& guard) { return guard.restore(); });
   if (!report) return tl::make_unexpected(report.error());
   guard_.reset(), meters_.clear();
@@ -200,7 +188,7 @@ Result<std::vector<PrefetchWrite>> PrefetchLoop::disarm() {
   return writes;
 }
 
-Result<std::vector<PrefetchWrite>> PrefetchLoop::put_back_left() {
+Result<std::vector<PrefetchWrite>> PrefetchLoop::recover() {
   auto guard = make_guard();
   if (!guard) return tl::make_unexpected(guard.error());
   const auto report = (*guard)->restore();

@@ -44,7 +44,6 @@ struct PrefetchLoopParts {
 };
 
 enum class PrefetchState : std::uint8_t { kOff, kArmed, kDisarmed };
-const char* to_string(PrefetchState state);
 
 // A write that was made, or would be.
 struct PrefetchWrite {
@@ -91,6 +90,9 @@ class PrefetchLoop {
   // Everything is put back; what could not be, the last time, is tried again. On an error, which is that the
   // journal cannot be read, it stays armed.
   Result<std::vector<PrefetchWrite>> disarm();
+  // Where it is not armed: puts back what the journal tells of, left by an earlier process or by a disarm()
+  // that could not. Makes the journal where there is none.
+  Result<std::vector<PrefetchWrite>> recover();
   // What arm() could write, with these actuators allowed: what each knob holds now, and what each setting
   // would make of it. Writes and changes nothing.
   Result<PrefetchRehearsal> rehearse(const std::set<std::string>& actuators) const;
@@ -117,7 +119,6 @@ class PrefetchLoop {
   struct Tuned;  // one actuator's controls and their tuner
   Result<std::unique_ptr<KnobGuard>> make_guard();
   Result<std::vector<PrefetchWrite>> begin();
-  Result<std::vector<PrefetchWrite>> put_back_left();
   Result<void> find();
   void look_at_machine();
   bool decide(Tuned& tuned, const PrefetchNode& node);

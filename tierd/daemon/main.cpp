@@ -222,7 +222,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
 
   prefetch = make_prefetch(machine, **engine, config.prefetch);
   if (const auto armed = prefetch->start(); !armed)
-    spdlog::error("prefetch control is not armed: {}", armed.error().text());
+    spdlog::error("prefetch control: {}", armed.error().text());
   DaemonBackend backend(
       **engine, loaded, [&] { return load(options); },
       [&](const Engine& e) { return running_doctor(e, selection); }, kVersion, prefetch.get());

@@ -29,8 +29,9 @@ class PrefetchService final : public PrefetchDesk {
  public:
   PrefetchService(PrefetchServiceParts parts, const PrefetchConfig& config);
 
-  // What the configuration arms, at the start of the daemon. A machine that refuses is no reason not to
-  // start: it is told in the log and in the view.
+  // What an earlier tierd left is put back, whatever is armed now; then what the configuration arms, at the
+  // start of the daemon. A machine that refuses is no reason not to start: it is told in the log and in the
+  // view.
   Result<void> start();
   void after_engine_tick();  // samples are folded, advice is given
   bool armed() const;        // false: nothing need be told it

@@ -241,6 +241,21 @@ TEST_F(PrefetchServiceTest, WhatCouldNotBePutBackIsToldAndTriedAgain) {
   EXPECT_TRUE(as_found());
 }
 
+TEST_F(PrefetchServiceTest, WhatAKilledTierdLeftIsPutBackWhateverIsArmedNow) {
+  for (const std::vector<std::string>& arm : {std::vector<std::string>{}, {"advice"}, {"readahead"}}) {
+    auto journal = KnobJournal::open(journal_, std::string(kTierBootIdSize, 'b'));
+    ASSERT_TRUE(journal);
+    ASSERT_TRUE(journal->append({kTierIntent, register_of(1), kTierNoUnit, 5, kFound, kFound, kFound | 5}));
+    knobs_.at(register_of(1)) = kFound | 5;
+    ASSERT_TRUE(service(arm)->start());
+    EXPECT_TRUE(as_found());
+    fs::remove(journal_);
+  }
+  const auto off = service({});
+  ASSERT_TRUE(off->start());
+  EXPECT_FALSE(fs::exists(journal_)) << "off writes nothing, no journal either";
+}
+
 TEST_F(PrefetchServiceTest, AMachineThatRefusesIsToldAndCanBeArmedLater) {
   const auto made = service({"hardware", "advice"});
   world_->off_gain = 0.1;
