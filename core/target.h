@@ -19,6 +19,7 @@ struct Target {
   std::string cgroup;  // path below the hierarchy root
   std::uint32_t uid = 0;
   Bytes resident;                     // when last described
+  Nanoseconds user_time{};            // CPU time of all its threads in user mode, when last described
   std::vector<NodeId> allowed_nodes;  // cpuset.mems; never place pages outside
 };
 

@@ -128,12 +128,16 @@ std::optional<ProcStat> parse_stat(std::string_view text) {
   const std::string_view state = next_word(rest);
   if (state.size() != 1) return std::nullopt;
   stat.state = state[0];
-  constexpr int kStartTimeField = 22, kFieldAfterState = 4;  // proc(5) counts from 1
-  std::string_view word;
-  for (int field = kFieldAfterState; field <= kStartTimeField; ++field) word = next_word(rest);
-  const auto start_time = parse_number(word);
-  if (!start_time) return std::nullopt;
-  stat.start_time = *start_time;
+  constexpr int kUserTimeField = 14, kStartTimeField = 22, kFieldAfterState = 4;  // proc(5) counts from 1
+  std::string_view user_time, start_time;
+  for (int field = kFieldAfterState; field <= kStartTimeField; ++field) {
+    start_time = next_word(rest);
+    if (field == kUserTimeField) user_time = start_time;
+  }
+  const auto used = parse_number(user_time), started = parse_number(start_time);
+  if (!used || !started) return std::nullopt;
+  stat.user_time = *used;
+  stat.start_time = *started;
   return stat;
 }
 

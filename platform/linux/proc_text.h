@@ -29,6 +29,7 @@ struct ProcStat {
   int pid = 0;
   std::string comm;  // may hold spaces, parentheses and newlines
   char state = '?';
+  std::uint64_t user_time = 0;   // clock ticks (USER_HZ) in user mode, of all threads, ended ones included
   std::uint64_t start_time = 0;  // clock ticks after boot
 };
 std::optional<ProcStat> parse_stat(std::string_view text);

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "platform/linux/confinement.h"
 #include "platform/linux/file.h"
 #include "platform/linux/machine.h"
 #include "platform/linux/proc_text.h"
@@ -117,6 +118,7 @@ Result<Target> LinuxProcessTable::describe(Pid pid) const {
   Target target;
   target.pid = pid;
   target.start_time = stat->start_time;
+  target.user_time = Nanoseconds(std::chrono::seconds(1)) / ::sysconf(_SC_CLK_TCK) * stat->user_time;
   target.name = program_name(proc(pid, "exe"), stat->comm);
   const auto uids = status_field(*status, "Uid").value_or("");
   const auto uid = parse_number(uids.substr(0, uids.find_first_of(" \t")));
@@ -125,10 +127,25 @@ Result<Target> LinuxProcessTable::describe(Pid pid) const {
     return fail(ErrorKind::kFailed, proc(pid, "status") + " lacks Uid or Mems_allowed_list");
   target.uid = static_cast<std::uint32_t>(*uid);
   target.resident = status_bytes(*status, "VmRSS").value_or(Bytes{});  // none for kernel threads
-  for (const int node : *allowed) target.allowed_nodes.push_back({node});
+  const std::vector<NodeId> own = own_nodes();
+  for (const int node : *allowed)
+    if (own.empty() || std::find(own.begin(), own.end(), NodeId{node}) != own.end())
+      target.allowed_nodes.push_back({node});
   if (const auto cgroups = read_file(proc(pid, "cgroup")))
     target.cgroup = parse_cgroup(*cgroups).value_or("/");
   return target;
+}
+
+std::vector<NodeId> LinuxProcessTable::own_nodes() const {
+  const Nanoseconds now = MonotonicClock().now();
+  {
+    std::lock_guard lock(mutex_);
+    if (own_nodes_read_ && now - *own_nodes_read_ < kOwnNodesKept) return own_nodes_;
+  }
+  auto nodes = own_memory_nodes(root_);
+  std::lock_guard lock(mutex_);
+  own_nodes_ = nodes, own_nodes_read_ = now;
+  return nodes;
 }
 
 Result<std::vector<Pid>> LinuxProcessTable::in_cgroup(const std::string& path) const {

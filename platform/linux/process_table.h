@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ class LinuxProcessTable final : public ProcessTable {
   explicit LinuxProcessTable(std::string root = "/");
 
   Result<std::vector<Pid>> list() const override;
+  // Nodes that this daemon's own cpuset lacks are left out of allowed_nodes: the kernel allocates in the name
+  // of the caller of move_pages(2), and its ENOMEM would look like a full node.
   Result<Target> describe(Pid pid) const override;
   Result<std::vector<Pid>> in_cgroup(const std::string& path) const override;
 
@@ -38,6 +41,7 @@ class LinuxProcessTable final : public ProcessTable {
   std::string proc(Pid pid, const char* file) const;
 
   std::vector<Address> own_policies(Pid pid) const;
+  std::vector<NodeId> own_nodes() const;
 
   struct PolicyRead {
     std::uint64_t start_time = 0;  // of the process
@@ -45,10 +49,15 @@ class LinuxProcessTable final : public ProcessTable {
     std::vector<Address> starts;
   };
   static constexpr Nanoseconds kForgetAfter = std::chrono::minutes(10);
+  static constexpr Nanoseconds kOwnNodesKept =
+      std::chrono::seconds(5);  // they change with the cgroup's settings
 
   std::string root_;
   mutable std::mutex mutex_;
-  mutable std::map<Pid, PolicyRead> policies_;  // guarded by mutex_, which is not held while reading
+  // Guarded by mutex_, which is not held while reading.
+  mutable std::map<Pid, PolicyRead> policies_;
+  mutable std::vector<NodeId> own_nodes_;
+  mutable std::optional<Nanoseconds> own_nodes_read_;
 };
 
 }  // namespace tier
