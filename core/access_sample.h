@@ -49,6 +49,9 @@ struct SampleCounters {
 
 struct SampleBatch {
   std::vector<AccessSample> samples;
+  // Targets of the samples that showed no address, one entry for each, where the source knows them. They show
+  // that the source sees the program.
+  std::vector<TargetId> undecoded;
   SampleCounters counters;  // of this batch only
 };
 

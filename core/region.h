@@ -36,6 +36,7 @@ enum class Pinned : std::uint8_t {
   kMlocked,    // locked by the program
   kUnmovable,  // the kernel refused repeatedly (EBUSY, DMA, long-term pin)
   kOwnPolicy,  // the program bound it itself (mbind): its word wins
+  kUnseen,     // no access source shows what the program uses, so its idleness means nothing
 };
 
 inline constexpr std::uint32_t kNever = 0xFFFFFFFF;

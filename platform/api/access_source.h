@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/access_sample.h"
@@ -15,6 +16,9 @@ namespace tier {
 class AccessSource {
  public:
   virtual ~AccessSource() = default;
+
+  // As in SourceDecision: "hardware", "stall", "damon", "faults".
+  virtual std::string name() const = 0;
 
   // Loads and attaches. Fails with kUnsupported (naming the missing feature and the first kernel with it) or
   // kPermission.

@@ -26,6 +26,7 @@ class FakeAccessSource final : public AccessSource {
   const std::vector<Target>& targets() const { return targets_; }
   const std::map<TargetId, std::vector<Mapping>>& ranges() const { return ranges_; }
 
+  std::string name() const override { return status_.name; }
   Result<void> start() override;
   Result<void> set_targets(std::span<const Target> targets) override;
   Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) override;

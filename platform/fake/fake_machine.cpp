@@ -123,6 +123,11 @@ void FakeMachine::set_rivals(std::vector<Rival> rivals) {
   state_->rivals = std::move(rivals);
 }
 
+void FakeMachine::hide_mappings(Pid pid, bool hidden) {
+  std::lock_guard lock(state_->mutex);
+  if (Process* process = state_->process(pid)) process->hidden = hidden;
+}
+
 void FakeMachine::deny(Pid pid, bool denied) {
   std::lock_guard lock(state_->mutex);
   if (Process* process = state_->process(pid)) process->denied = denied;
@@ -197,6 +202,11 @@ Result<std::vector<Pid>> FakeMachine::list() const {
   return pids;
 }
 
+void FakeMachine::use_cpu(Pid pid, Nanoseconds user_time) {
+  std::lock_guard lock(state_->mutex);
+  if (Process* process = state_->process(pid)) process->facts.user_time += user_time;
+}
+
 Result<Target> FakeMachine::describe(Pid pid) const {
   std::lock_guard lock(state_->mutex);
   const Process* process = state_->process(pid);
@@ -208,6 +218,7 @@ Result<Target> FakeMachine::describe(Pid pid) const {
   target.name = process->facts.name;
   target.cgroup = process->facts.cgroup;
   target.uid = process->facts.uid;
+  target.user_time = process->facts.user_time;
   for (const int node : process->facts.allowed_nodes) target.allowed_nodes.push_back({node});
   if (target.allowed_nodes.empty())
     for (const auto& [id, node] : state_->nodes) target.allowed_nodes.push_back({id});
@@ -230,7 +241,9 @@ Result<std::vector<Mapping>> FakeMachine::mappings(Pid pid) const {
   std::lock_guard lock(state_->mutex);
   const Process* process = state_->process(pid);
   if (process == nullptr) return tl::make_unexpected(no_such_process(pid));
-  if (process->denied) return fail(ErrorKind::kPermission, "mappings may not be read", "run tierd as root");
+  if (process->denied || process->hidden)
+    return fail(ErrorKind::kPermission, "/proc/" + std::to_string(pid.value) + "/maps may not be read",
+                "run tierd as root");
   std::vector<Mapping> found;
   const std::uint64_t page = state_->page_size.value;
   for (const Area& area : process->areas) {

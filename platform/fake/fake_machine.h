@@ -46,6 +46,7 @@ struct FakeProcess {
   std::string name = "program";
   std::string cgroup = "/";
   std::uint32_t uid = 0;
+  Nanoseconds user_time{};
   std::vector<int> allowed_nodes = {};  // empty: all nodes
   std::vector<FakeMapping> mappings = {};
 };
@@ -75,6 +76,7 @@ class FakeMachine final : public ProcessTable,
   // What happens to the machine.
   void spawn(const FakeProcess& process);
   void exit(Pid pid);
+  void use_cpu(Pid pid, Nanoseconds user_time);  // more of it
   void exec(Pid pid, const FakeProcess& image);  // same pid and start time, new mappings and name
   void map(Pid pid, const FakeMapping& mapping);
   void unmap(Pid pid, AddressRange range);
@@ -92,6 +94,8 @@ class FakeMachine final : public ProcessTable,
   std::uint64_t use(Pid pid, AddressRange range, int node);
 
   // What goes wrong. `times` < 0: for ever.
+  // As for others' processes without CAP_SYS_PTRACE: kPermission from mappings() alone.
+  void hide_mappings(Pid pid, bool hidden);
   void deny(Pid pid, bool denied);  // EPERM for every call about it, kPermission from describe()
   void refuse_pages(Pid pid, AddressRange range, int error_number, int times = -1);  // page status
   void fail_migration(Pid pid, AddressRange range, int times = -1);  // positive return, no status

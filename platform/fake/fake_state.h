@@ -27,6 +27,7 @@ struct Process {
   std::uint64_t generation = 0;  // of the address space
   std::uint64_t version = 1;     // of the mappings
   bool denied = false;
+  bool hidden = false;  // its mappings alone
   std::vector<Area> areas;
 };
 

@@ -83,6 +83,7 @@ class SimulatedStallSource final : public AccessSource {
         sampler_(settings, seed),
         random_(seed ^ 0x9E3779B97F4A7C15ULL),
         meaning_(meaning) {}
+  std::string name() const override { return "stall"; }
   Result<void> start() override;
   Result<void> set_targets(std::span<const Target> targets) override;
   Result<SampleBatch> collect() override;

@@ -77,6 +77,10 @@ Result<StatusView> FakeBackend::status(const Caller&) {
   view.self = {38.5, 0.0104, 24 * kMiB, 0.55 * static_cast<double>(kMiB)};
   view.metrics = {{"memory-pressure-some", 0.25}, {"power", std::nullopt}, {"temperature", 61.5}};
   view.last_error = "move_pages of pid 4200: EBUSY";
+  view.sight = {"sees", "samples arrive", true, 1};
+  if (blind)
+    view.sight = {"blind", "the watched programs used 12.0 s of CPU and no sample arrived", false, 0};
+  view.troubles = {{view.last_error, 12, 4.5}, {"cgroup /batch does not exist", 1, 3600}};
   view.rivals = {{"kernel NUMA balancing (tiering mode)",
                   "it moves pages too: sysctl kernel.numa_balancing=0, or keep tierd in observe mode"}};
   return view;
@@ -96,6 +100,9 @@ Result<DoctorView> FakeBackend::doctor(const Caller&) {
   view.sources = {{"stall-tick", true, "samples carry addresses; 2.4 us each"},
                   {"hardware", false, "no PMU on this machine"}};
   view.latencies = {{0, 90, "probe"}, {1, 250, "firmware"}, {2, std::nullopt, "unknown"}};
+  view.sight = {"sees", "samples arrive", true, 1};
+  view.limits = {{"memory nodes", true, "this process may not use node 2", "AllowedMemoryNodes= of the unit"},
+                 {"lockdown", false, "none", ""}};
   view.capabilities = {{"CAP_BPF", true, "loading samplers"}, {"CAP_SYS_NICE", false, "moving shared pages"}};
   view.rivals = {{"DAMON (kdamond 0)", "it moves pages too: stop its schemes"}};
   return view;

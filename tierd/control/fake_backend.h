@@ -36,6 +36,7 @@ class FakeBackend : public ControlBackend {
   void add_event(const std::string& kind, std::int32_t pid, std::int64_t uid, const std::string& message);
 
   bool paused = false;
+  bool blind = false;
   std::uint64_t tick = 100;           // of the snapshot; a test that counts it up publishes it
   bool nobody_is_there = false;       // in snapshots
   std::vector<Caller> control_calls;  // pause, resume, reload, orders to prefetch

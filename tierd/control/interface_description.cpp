@@ -112,18 +112,29 @@ type PrefetchChoice (setting: string, gain: ?float, gain_low: ?float, gain_high:
 
 type PrefetchDecision (tick: int, from: string, to: string, reason: string)
 
+# Whether the access sources show what the watched programs do. state: "starting", "sees", "idle" or "blind".
+type Sight (state: string, reason: string, may_move: bool, unseen: int)
+
+# Something that went wrong, and how often; repetitions may differ in numbers.
+type Trouble (message: string, count: int, seconds_ago: float)
+
+# Something around the daemon that takes from what it may see or do.
+type Limit (name: string, limits: bool, reason: string, fix: string)
+
 # The daemon at a glance.
 method Status() -> (
   schema: string, version: string, mode: string, paused: bool, uptime_seconds: float, ticks: int,
   interval_seconds: float, tick_work_seconds: float, targets: int, regions: int, managed_bytes: int, forecaster: string,
   sources: []Source, tiers: []Tier, hit_share: ?float, hit_share_total: ?float, ledger: Ledger, pages: Pages,
-  migrator: Migrator, self: SelfCost, metrics: []Metric, last_error: string, rivals: []Rival
+  migrator: Migrator, self: SelfCost, metrics: []Metric, last_error: string, rivals: []Rival,
+  sight: Sight, troubles: []Trouble
 )
 
 # What this machine can do and why.
 method Doctor() -> (
   schema: string, daemon_running: bool, kernel: string, tiered: bool, can_observe: bool, can_act: bool, verdict: string,
-  features: []Feature, sources: []SourceChoice, latencies: []Latency, capabilities: []Capability, rivals: []Rival
+  features: []Feature, sources: []SourceChoice, latencies: []Latency, capabilities: []Capability, rivals: []Rival,
+  limits: []Limit, sight: Sight
 )
 
 # Nodes and tiers, each fact with where it was learnt.

@@ -22,7 +22,9 @@ bool may_see(const Caller& caller, std::int64_t owner) {
 }
 
 void redact(StatusView& view, const Caller& caller) {
-  if (!caller.privileged) view.last_error.clear();  // may name other people's processes
+  if (caller.privileged) return;
+  view.last_error.clear();  // may name other people's processes
+  view.troubles.clear();
 }
 
 void redact(TopView& view, const Caller& caller) {

@@ -21,6 +21,7 @@ TEST(Redact, PrivilegedSeeEverything) {
     auto status = *backend.status(caller);
     redact(status, caller);
     EXPECT_FALSE(status.last_error.empty());
+    EXPECT_FALSE(status.troubles.empty());
   }
 }
 
@@ -52,6 +53,7 @@ TEST(Redact, OthersSeeTheirOwnRowsAndHowManyAreHidden) {
   auto status = *backend.status(kUser);
   redact(status, kUser);
   EXPECT_TRUE(status.last_error.empty());
+  EXPECT_TRUE(status.troubles.empty());
 }
 
 TEST(Redact, CountersAndPatternsOfPrefetchAreForThePrivileged) {

@@ -78,6 +78,21 @@ struct MetricView {
   std::optional<double> value;  // null: no such sensor here
 };
 
+// Whether the access sources show what the watched programs do; see tierd/daemon/sight.h.
+struct SightView {
+  std::string state;         // "starting", "sees", "idle", "blind"
+  std::string reason;        // one sentence
+  bool may_move = false;     // false: nothing is moved just now for want of sight
+  std::uint64_t unseen = 0;  // watched programs that use CPU and get no samples, while others do
+};
+
+// Something that went wrong, once or again and again.
+struct TroubleView {
+  std::string message;      // as it came first; repetitions may differ in numbers
+  std::uint64_t count = 0;  // how often
+  double seconds_ago = 0;   // since it came last
+};
+
 struct StatusView {
   std::string schema = "io.tierd.status/1";
   std::string version;
@@ -102,6 +117,8 @@ struct StatusView {
   std::vector<MetricView> metrics;  // what the forecaster is told of the node; all there could be
   std::string last_error;           // empty when none; hidden from callers without privilege
   std::vector<RivalView> rivals;
+  SightView sight;
+  std::vector<TroubleView> troubles;  // the last one first; hidden from callers without privilege
 };
 
 struct FeatureView {
@@ -116,6 +133,7 @@ struct SourceChoiceView {
   std::string name;
   bool chosen = false;
   std::string reason;  // why, or why not
+  std::string sight;   // of a source that runs: "starting", "sees", "idle", "blind"; else empty
 };
 
 struct LatencyView {
@@ -130,6 +148,14 @@ struct CapabilityView {
   std::string needed_for;
 };
 
+// Something around this process that takes from what it may see or do: a namespace, a cpuset, lockdown.
+struct LimitView {
+  std::string name;
+  bool limits = false;
+  std::string reason;  // what was found, and what it means
+  std::string fix;     // empty when nothing need be done
+};
+
 struct DoctorView {
   std::string schema = "io.tierd.doctor/1";
   bool daemon_running = false;
@@ -142,6 +168,8 @@ struct DoctorView {
   std::vector<LatencyView> latencies;
   std::vector<CapabilityView> capabilities;
   std::vector<RivalView> rivals;
+  std::vector<LimitView> limits;
+  SightView sight;  // of the running daemon; state empty without one
 };
 
 struct NodeView {
@@ -328,7 +356,7 @@ struct Event {
   std::int64_t time_unix_ns = 0;  // wall clock
   std::uint64_t tick = 0;
   std::string kind;  // "promoted" "demoted" "failed" "target-added" "target-gone" "mode" "paused" "resumed"
-                     // "reloaded" "error" "rival" "forecaster" "prefetch"
+                     // "reloaded" "error" "rival" "forecaster" "prefetch" "sight" "source"
   std::int32_t pid = 0;            // 0 when about no process
   std::int64_t uid = kNobody;      // owner of that process
   std::string actor;               // who asked for it: "uid 0 pid 12"; empty when tierd decided

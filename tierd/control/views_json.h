@@ -39,15 +39,18 @@ TIER_VIEW(LedgerView, decisions, scored, useful, wasted, harmful, margin, expect
           stall_saved_seconds, move_cost_seconds, regret_seconds)
 TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, resident_bytes, bytes_per_managed_gib)
 TIER_VIEW(MetricView, name, value)
+TIER_VIEW(SightView, state, reason, may_move, unseen)
+TIER_VIEW(TroubleView, message, count, seconds_ago)
 TIER_VIEW(StatusView, schema, version, mode, paused, uptime_seconds, ticks, interval_seconds,
           tick_work_seconds, targets, regions, managed_bytes, forecaster, sources, tiers, hit_share,
-          hit_share_total, ledger, pages, migrator, self, metrics, last_error, rivals)
+          hit_share_total, ledger, pages, migrator, self, metrics, last_error, rivals, sight, troubles)
 TIER_VIEW(FeatureView, name, present, first_kernel, reason, fix)
-TIER_VIEW(SourceChoiceView, name, chosen, reason)
+TIER_VIEW(SourceChoiceView, name, chosen, reason, sight)
 TIER_VIEW(LatencyView, node, latency_ns, source)
 TIER_VIEW(CapabilityView, name, held, needed_for)
+TIER_VIEW(LimitView, name, limits, reason, fix)
 TIER_VIEW(DoctorView, schema, daemon_running, kernel, tiered, can_observe, can_act, verdict, features,
-          sources, latencies, capabilities, rivals)
+          sources, latencies, capabilities, rivals, limits, sight)
 TIER_VIEW(NodeView, node, tier, online, has_cpus, total_bytes, free_bytes, unloaded_latency_ns,
           loaded_latency_ns, latency_source, read_bytes_per_second, distances)
 TIER_VIEW(NodesView, schema, tiered, nodes, tiers)

@@ -1,14 +1,14 @@
 #include "tierd/daemon/doctor.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "platform/linux/capabilities.h"
+#include "platform/linux/confinement.h"
 #include "platform/linux/machine.h"
 #include "platform/linux/sampling/feature_probe.h"
 #include "platform/linux/sampling/source_choice.h"
 #include "platform/linux/topology_reader.h"
+#include "tierd/daemon/views.h"
 
 namespace tier {
 namespace {
@@ -18,12 +18,28 @@ bool present(const std::vector<FeatureState>& features, Feature wanted) {
                      [&](const FeatureState& state) { return state.feature == wanted && state.present; });
 }
 
+// Tiers of which this process may use a node: pages can be moved between these alone.
+std::size_t reachable_tiers(const TierTopology& topology) {
+  const auto own = own_memory_nodes();
+  return static_cast<std::size_t>(
+      std::count_if(topology.tiers.begin(), topology.tiers.end(), [&](const Tier& tier) {
+        return own.empty() || std::any_of(tier.nodes.begin(), tier.nodes.end(), [&](NodeId node) {
+                 return std::find(own.begin(), own.end(), node) != own.end();
+               });
+      }));
+}
+
 std::string verdict(const DoctorView& view) {
   if (!view.can_observe) return "nothing can be sampled here; the sources below say what each one lacks";
-  if (!view.tiered) return "sampling works; one memory tier only, so there is nothing to move";
-  if (!view.can_act) return "sampling works; pages cannot be moved, see the features and capabilities below";
-  return view.rivals.empty() ? "ready to observe and to act"
-                             : "ready; others move pages here too, see the rivals below";
+  if (view.sight.state == "blind") return "blind: " + view.sight.reason;
+  const std::string sampling = view.sight.state == "starting" ? "sampling starts: " + view.sight.reason + "; "
+                               : !view.daemon_running         ? "sampling can be tried; "
+                                                              : "sampling works; ";
+  if (!view.tiered) return sampling + "one memory tier only, so there is nothing to move";
+  if (!view.can_act)
+    return sampling + "pages cannot be moved, see the features, capabilities and limits below";
+  const std::string ready = sampling + "pages can be moved";
+  return view.rivals.empty() ? ready : ready + "; others move pages here too, see the rivals below";
 }
 
 void fill(DoctorView& view, const std::vector<FeatureState>& features,
@@ -43,36 +59,27 @@ void fill(DoctorView& view, const std::vector<FeatureState>& features,
   }
   for (const auto& c : read_capabilities()) view.capabilities.push_back({c.name, c.held, c.needed_for});
   for (const auto& rival : rivals) view.rivals.push_back({rival.name, rival.advice});
-  view.can_observe =
-      std::any_of(decisions.begin(), decisions.end(), [](const SourceDecision& d) { return d.chosen; });
-  view.can_act = view.can_observe && view.tiered && present(features, Feature::kMovePages);
+  for (const auto& limit : read_confinement())
+    view.limits.push_back({limit.name, limit.limits, limit.reason, limit.fix});
+  view.can_observe = std::any_of(decisions.begin(), decisions.end(), [](const SourceDecision& decision) {
+    return decision.chosen && shows_use(decision.name);
+  });
+  view.can_act = view.can_observe && view.tiered && present(features, Feature::kMovePages) &&
+                 reachable_tiers(topology) > 1;
   view.verdict = verdict(view);
 }
 
 }  // namespace
 
-Error SourceSelection::nothing() const {
-  std::string reasons;
-  for (const auto& decision : decisions) {
-    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", decision.name, decision.reason);
-  }
-  return {ErrorKind::kUnsupported, "no access source can run: " + reasons,
-          "run `tierctl doctor`; it names what each one lacks"};
-}
-
-SourceSelection start_sources(const SamplingSettings& settings, const Clock& clock) {
-  SourceSelection selection;
-  selection.features = LinuxFeatureProbe().probe();
-  auto made = make_sources(selection.features, settings, clock);
-  selection.sources = std::move(made.sources);
-  selection.decisions = std::move(made.decisions);
-  return selection;
-}
-
-DoctorView running_doctor(const Engine& engine, const SourceSelection& selection) {
+DoctorView running_doctor(const Engine& engine, const std::vector<FeatureState>& features,
+                          const std::vector<SourceDecision>& sources) {
   DoctorView view;
   view.daemon_running = true;
-  fill(view, selection.features, selection.decisions, engine.topology(), engine.state().rivals);
+  view.sight = sight_view(engine.sight());
+  fill(view, features, sources, engine.topology(), engine.state().rivals);
+  for (SourceChoiceView& source : view.sources)
+    if (const Sight* sight = engine.source_sight(source.name); sight != nullptr && shows_use(source.name))
+      source.sight = to_string(sight->state());
   return view;
 }
 

@@ -33,6 +33,7 @@ Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Contr
       event_path_(settings_.events) {
   state_.started = state_.last_tick = parts_.clock.now();
   state_.self = parts_.self.usage();
+  if (parts_.sources.empty()) sight_.sources_changed(false);
   begin_stage();
 }
 
@@ -70,6 +71,7 @@ void Engine::tick() {
   refresh_targets();
   phase("targets", since);
   collect();
+  judge_sight(interval);
   phase("samples", since);
   locate();
   phase("places", since);
@@ -146,7 +148,7 @@ void Engine::judge_forecaster() {
 void Engine::decide() {
   planned_.clear(), planned_bytes_ = {};
   policy_targets_ = tracker_.targets();
-  if (!topology_.tiered()) return;
+  if (!topology_.tiered() || !sight_.may_move()) return;
   // The queue still holds an older plan's moves: what is decided now would count on room they have not made
   // yet.
   if (!parts_.migrator.idle()) return;
@@ -257,10 +259,35 @@ Event Engine::event(const std::string& kind, const std::string& message) const {
 }
 
 void Engine::error(const std::string& message) {
-  // The same trouble every tick is one event, not a flood.
-  if (state_.last_error == message) return;
-  state_.last_error = message;
-  events_.add(event("error", message));
+  if (const auto told = troubles_.report(message, parts_.clock.now())) events_.add(event("error", *told));
+}
+
+std::vector<std::string> Engine::source_names() const {
+  std::vector<std::string> names;
+  for (const auto& source : parts_.sources) names.push_back(source->name());
+  return names;
+}
+
+void Engine::drop_source(const std::string& name) {
+  std::erase_if(parts_.sources, [&](const auto& source) { return source->name() == name; });
+  source_sights_.erase(name);
+}
+
+const Sight* Engine::source_sight(const std::string& name) const {
+  const auto it = source_sights_.find(name);
+  return it == source_sights_.end() ? nullptr : &it->second;
+}
+
+void Engine::add_source(std::unique_ptr<AccessSource> source) {
+  parts_.sources.push_back(std::move(source));
+  // The next tick gives it the targets, and their mappings, which are read once more for that.
+  targets_changed_ = true;
+  mapping_versions_.clear();
+}
+
+void Engine::sources_changed(const std::string& story) {
+  sight_.sources_changed(!parts_.sources.empty());
+  events_.add(event("source", story));
 }
 
 std::vector<SourceStatus> Engine::sources() const {

@@ -19,7 +19,9 @@
 #include "tierd/daemon/event_log.h"
 #include "tierd/daemon/heat_record.h"
 #include "tierd/daemon/latency_tracker.h"
+#include "tierd/daemon/sight.h"
 #include "tierd/daemon/target_set.h"
+#include "tierd/daemon/trouble_log.h"
 #include "tierd/ledger/ledger.h"
 #include "tierd/policy/allocation_meter.h"
 #include "tierd/policy/policy.h"
@@ -64,7 +66,7 @@ struct EngineParts {
   const SelfMeter& self;
   const RivalFinder& rivals;
   const Clock& clock;
-  std::vector<std::unique_ptr<AccessSource>> sources;  // started
+  std::vector<std::unique_ptr<AccessSource>> sources;  // started; none: the engine is blind
   Pid self_pid;
   std::function<std::int64_t()> unix_now;
   std::unique_ptr<Forecaster> forecaster{};  // none: the one that the settings name; compared with none
@@ -92,7 +94,6 @@ struct EngineState {
   SelfUsage self;
   double self_cpu_share = 0;  // CPU seconds per second over the last interval
   std::vector<Rival> rivals;
-  std::string last_error;
   std::map<TargetId, TargetTotals> totals;
   std::vector<std::pair<const char*, Nanoseconds>> phases;  // of the last tick: what took how long
   std::uint64_t unfolded = 0;                               // samples in no known mapping, whole life
@@ -115,6 +116,12 @@ class Engine {
   void set_paused(bool paused, const std::string& actor);
   // New settings, from the next tick on. Tiers and sources stay as they are.
   Result<void> apply(const EngineSettings& settings);
+  // Sources come and go while the engine runs, for example when one goes blind. Afterwards the sources have
+  // to show once more that they work, before anything is moved; `story` becomes an event.
+  std::vector<std::string> source_names() const;
+  void drop_source(const std::string& name);
+  void add_source(std::unique_ptr<AccessSource> source);  // started
+  void sources_changed(const std::string& story);
   void note(Event event);  // for events from outside the tick
 
   const EngineState& state() const { return state_; }
@@ -127,6 +134,10 @@ class Engine {
   const ControlledForecaster& forecaster() const { return *forecaster_; }
   const HeatRecord& heat() const { return heat_; }
   const EventLog& events() const { return events_; }
+  const Sight& sight() const { return sight_; }
+  // Of one running source alone; null before its first tick.
+  const Sight* source_sight(const std::string& name) const;
+  std::vector<Trouble> troubles() const { return troubles_.troubles(); }  // the last one first
   const Migrator& migrator() const { return parts_.migrator; }
   std::vector<SourceStatus> sources() const;
   std::size_t bytes_used() const;  // of tracker, forecaster and ledger
@@ -139,6 +150,9 @@ class Engine {
   void drop_target(TargetId id);
   void refresh_mappings(const Target& target, bool force);
   void collect();
+  void note_seen(const std::string& source, const SampleBatch& batch);
+  void judge_sight(Nanoseconds interval);
+  void tell_unseen();
   void locate();
   void locate_one(const LocateRequest& request);
   void feel(const SampleBatch& batch);
@@ -181,6 +195,13 @@ class Engine {
   std::set<RegionKey> planned_;  // moves of regions planned since the last snapshot
   Bytes planned_bytes_;
   std::uint64_t sampled_ = 0;  // in the running tick
+  Sight sight_;
+  std::map<std::string, Sight> source_sights_;
+  std::map<TargetId, TargetTick> seen_;           // samples in the running tick
+  std::map<std::string, std::uint64_t> seen_by_;  // the same by source
+  std::map<TargetId, Nanoseconds> user_times_;    // at the last tick
+  std::set<TargetId> unseen_;                     // as it was told last
+  TroubleLog troubles_;
   bool targets_changed_ = false;
 };
 

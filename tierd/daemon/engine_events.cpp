@@ -76,7 +76,7 @@ void Engine::feel(const SampleBatch& batch) {
 void Engine::between_ticks() {
   if (!settings_.event_path || state_.ticks == 0 || !topology_.tiered()) return;
   collect();
-  if (!parts_.migrator.idle()) return;  // what crossed waits
+  if (!parts_.migrator.idle() || !sight_.may_move()) return;  // what crossed waits
   auto crossed = event_path_.take_crossed();
   if (crossed.empty()) return;
   crossed.resize(std::min(crossed.size(), kMostUrgent));

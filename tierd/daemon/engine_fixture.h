@@ -22,7 +22,9 @@ inline constexpr int kRegions = 40;
 // Delivers what the test puts in, for the targets it was given.
 class ScriptedSource final : public AccessSource {
  public:
-  explicit ScriptedSource(std::deque<SampleBatch>& script) : script_(script) {}
+  explicit ScriptedSource(std::deque<SampleBatch>& script, std::string name = "script")
+      : script_(script), name_(std::move(name)) {}
+  std::string name() const override { return name_; }
   Result<void> start() override { return {}; }
   Result<void> set_targets(std::span<const Target>) override { return {}; }
   Result<SampleBatch> collect() override {
@@ -33,13 +35,14 @@ class ScriptedSource final : public AccessSource {
   }
   SourceStatus status() const override {
     SourceStatus status;
-    status.name = "script";
+    status.name = name_;
     return status;
   }
   void stop() override {}
 
  private:
   std::deque<SampleBatch>& script_;
+  std::string name_;
 };
 
 inline FakeSpec two_tier_machine() {
@@ -65,7 +68,7 @@ class EngineTest : public testing::Test {
     parts.sources.push_back(std::make_unique<ScriptedSource>(script_));
     parts.metrics = metrics_;
     if (make_forecaster_) parts.make_forecaster = make_forecaster_;
-    settings.targets.pids = {Pid{42}};
+    if (settings.targets.pids.empty()) settings.targets.pids = {Pid{42}};
     auto made = Engine::create(std::move(parts), std::move(settings));
     ASSERT_TRUE(made) << made.error().text();
     engine_ = std::move(*made);

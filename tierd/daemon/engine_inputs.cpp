@@ -40,6 +40,7 @@ void Engine::drop_target(TargetId id) {
   ledger_.target_gone(id, Tick{state_.ticks});
   mapping_versions_.erase(id);
   state_.totals.erase(id);
+  user_times_.erase(id);
 }
 
 void Engine::refresh_targets() {
@@ -101,6 +102,7 @@ void Engine::collect() {
       error(batch.error().text());
       continue;
     }
+    note_seen(source->name(), *batch);
     const auto folded = tracker_.fold(*batch);
     state_.unfolded += folded.outside + folded.foreign;
     sampled_ += folded.folded;
@@ -108,6 +110,62 @@ void Engine::collect() {
     if (settings_.event_path) feel(*batch);
     stale_mappings_.insert(stale_mappings_.end(), folded.stale_mappings.begin(), folded.stale_mappings.end());
   }
+}
+
+// Faults are no sight: they show first touches, and pages in use no more.
+void Engine::note_seen(const std::string& source, const SampleBatch& batch) {
+  std::uint64_t count = 0;
+  for (const AccessSample& sample : batch.samples) {
+    if (sample.source == SourceKind::kFault) continue;
+    ++seen_[sample.target].samples, ++count;
+  }
+  for (const TargetId target : batch.undecoded) ++seen_[target].samples, ++count;
+  seen_by_[source] += count;
+  sight_.arrived(count);
+}
+
+void Engine::judge_sight(Nanoseconds interval) {
+  std::vector<TargetTick> ticks;
+  double user_seconds = 0;
+  for (const Target& target : targets_.targets()) {
+    TargetTick tick = seen_[target.id];
+    tick.target = target.id;
+    const auto before = user_times_.find(target.id);
+    // What a process used before it was watched says nothing of our samples.
+    if (before != user_times_.end()) tick.user_seconds = seconds(target.user_time - before->second);
+    tick.user_seconds = std::max(tick.user_seconds, 0.0);
+    user_times_[target.id] = target.user_time;
+    user_seconds += tick.user_seconds;
+    ticks.push_back(tick);
+  }
+  seen_.clear();
+  for (const auto& [name, samples] : std::exchange(seen_by_, {})) {
+    const TargetTick all{TargetId{0}, user_seconds, samples};
+    source_sights_[name].tick(seconds(interval), {&all, 1});
+  }
+  const SightState before = sight_.state();
+  if (!sight_.tick(seconds(interval), ticks)) return;
+  tracker_.set_unseen(sight_.held());
+  tell_unseen();
+  const bool blind = sight_.state() == SightState::kBlind;
+  if (blind != (before == SightState::kBlind))
+    events_.add(
+        event("sight", blind ? "blind: " + sight_.reason() : "no longer blind: samples arrive again"));
+}
+
+void Engine::tell_unseen() {
+  for (const TargetId id : sight_.unseen()) {
+    if (unseen_.contains(id)) continue;
+    Event one =
+        event("sight", "uses CPU and gets no samples, while others do: its pages stay where they are");
+    if (const Target* target = targets_.find(id)) {
+      one.pid = target->pid.value;
+      one.uid = target->uid;
+      one.message = target->name + " " + one.message;
+    }
+    events_.add(one);
+  }
+  unseen_ = sight_.unseen();
 }
 
 void Engine::locate() {

@@ -99,7 +99,7 @@ TEST_F(EngineTest, SaysOnceThatATargetIsForbidden) {
   int errors = 0;
   for (const auto& event : engine_->events().since(0, 100)) errors += event.kind == "error" ? 1 : 0;
   EXPECT_EQ(errors, 1);
-  EXPECT_FALSE(engine_->state().last_error.empty());
+  EXPECT_FALSE(engine_->troubles().empty());
 }
 
 TEST_F(EngineTest, UnknownForecasterNamesTheKnownOnes) {
@@ -222,6 +222,84 @@ TEST_F(EngineTest, WorkThatCanWaitIsDoneEarlyInTheTickAndWhereNobodyQueuesForThe
   tick({1});
   EXPECT_TRUE(engine_->idle_work());
   EXPECT_EQ(steps, 2);
+}
+
+// A fast tier without room, so that headroom alone would demote what looks idle.
+TEST_F(EngineTest, BlindItMovesNothingNotEvenForHeadroom) {
+  start(acting());
+  machine_.place(Pid{42}, {kBase, kBase + 16 * kRegion}, 0);
+  const std::uint64_t before = machine_.resident_on(Pid{42}, NodeId{0}).value;
+  for (int i = 0; i < 300; ++i) {
+    machine_.use_cpu(Pid{42}, std::chrono::seconds(1));
+    tick({});
+  }
+  EXPECT_EQ(machine_.move_calls(), 0u);
+  EXPECT_EQ(machine_.resident_on(Pid{42}, NodeId{0}).value, before);
+  EXPECT_EQ(engine_->ledger().totals().planned, 0u) << "nothing is imagined either";
+  EXPECT_EQ(engine_->sight().state(), SightState::kBlind);
+  // The same tier with sight: the idle regions make room.
+  for (int i = 0; i < 20; ++i) tick({20, 21});
+  EXPECT_LT(machine_.resident_on(Pid{42}, NodeId{0}).value, before + 2 * kRegion);
+  EXPECT_GT(machine_.move_calls(), 0u);
+}
+
+TEST_F(EngineTest, WhatGoesBlindStopsMovingBeforeAnythingLooksIdle) {
+  start(acting());
+  const std::vector<int> hot = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+  for (int i = 0; i < 20; ++i) tick(hot);
+  const auto moved = machine_.move_calls();
+  for (int i = 0; i < 60; ++i) {
+    machine_.use_cpu(Pid{42}, std::chrono::seconds(1));
+    tick({});
+  }
+  EXPECT_EQ(machine_.move_calls(), moved);
+  std::vector<std::string> told;
+  for (const auto& event : engine_->events().since(0, 1000))
+    if (event.kind == "sight") told.push_back(event.message);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_TRUE(told[0].starts_with("blind: ")) << told[0];
+  EXPECT_EQ(status_view(*engine_, "1", {}).sight.state, "blind");
+}
+
+// A virtual machine beside a program: its CPU time yields no samples.
+TEST_F(EngineTest, PagesOfAProgramThatIsNotSeenStayWhereTheyAre) {
+  constexpr Address kElsewhere = 0x7e0000000000;
+  machine_.spawn({.pid = 43,
+                  .name = "guest",
+                  .uid = 1000,
+                  .mappings = {{.start = kElsewhere, .size = Bytes{8 * kRegion}, .node = 0, .huge = true}}});
+  EngineSettings settings = acting();
+  settings.targets.pids = {Pid{42}, Pid{43}};
+  start(settings);
+  std::vector<int> hot;
+  for (int i = 0; i < 14; ++i) hot.push_back(i);
+  // Seen as a whole before anything is demoted: 50 samples promised, 5 s of CPU.
+  for (int i = 0; i < 40; ++i) {
+    for (const int pid : {42, 43}) machine_.use_cpu(Pid{pid}, std::chrono::seconds(5));
+    tick(hot, i == 0 ? 10 : 4);
+  }
+  EXPECT_EQ(engine_->sight().unseen().size(), 1u);
+  EXPECT_EQ(machine_.resident_on(Pid{43}, NodeId{0}).value, 8 * kRegion);
+  const auto view = explain_view(*engine_, {.pid = 43, .address = kElsewhere});
+  ASSERT_TRUE(view);
+  EXPECT_NE(view->pinned.find("no access source sees"), std::string::npos) << view->pinned;
+}
+
+TEST_F(EngineTest, RepeatedTroubleIsToldOnceWithItsCount) {
+  EngineSettings settings = acting();
+  for (const int pid : {51, 52, 53}) {
+    machine_.spawn({.pid = pid, .name = "other", .mappings = {{.start = kBase, .size = 64_MiB, .node = 1}}});
+    machine_.hide_mappings(Pid{pid}, true);
+    settings.targets.pids.push_back(Pid{pid});
+  }
+  start(settings);
+  for (int i = 0; i < 12; ++i) tick({});
+  int errors = 0;
+  for (const auto& event : engine_->events().since(0, 1000)) errors += event.kind == "error" ? 1 : 0;
+  EXPECT_EQ(errors, 1) << "three processes, twelve ticks, one kind of trouble";
+  const auto status = status_view(*engine_, "1", {});
+  ASSERT_EQ(status.troubles.size(), 1u);
+  EXPECT_EQ(status.troubles[0].count, 36u);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "platform/linux/pages.h"
 #include "platform/linux/prefetch_machine.h"
 #include "platform/linux/process_table.h"
+#include "platform/linux/sampling/feature_probe.h"
 #include "platform/linux/topology_reader.h"
 #include "predictor/network/learned.h"
 #include "tierd/control/listener.h"
@@ -28,6 +29,7 @@
 #include "tierd/daemon/prefetch_service.h"
 #include "tierd/daemon/settings.h"
 #include "tierd/daemon/signature_file.h"
+#include "tierd/daemon/source_keeper.h"
 #include "tierd/daemon/version.h"
 
 namespace tier {
@@ -69,7 +71,7 @@ void log_events(const Engine& engine, std::uint64_t& last) {
     last = event.sequence;
     const auto line = fmt::format("{}{}: {}", event.kind,
                                   event.pid != 0 ? fmt::format(" pid {}", event.pid) : "", event.message);
-    if (event.kind == "error" || event.kind == "rival") {
+    if (event.kind == "error" || event.kind == "rival" || event.kind == "sight" || event.kind == "source") {
       spdlog::warn("{}", line);
     } else if (event.kind == "promoted" || event.kind == "demoted" || event.kind == "failed") {
       spdlog::debug("{}", line);
@@ -89,6 +91,7 @@ void log_phases(const Engine& engine) {
 std::string status_line(const Engine& engine) {
   const auto& state = engine.state();
   const auto moves = engine.migrator().totals();
+  if (engine.sight().state() == SightState::kBlind) return "BLIND: " + engine.sight().reason();
   return fmt::format(
       "{}{}: {} targets, {:.0f} % of sampled demand on the fast tier, {} MiB promoted, {} MiB demoted",
       engine.settings().act ? "act" : "observe", state.paused ? " (paused)" : "",
@@ -181,21 +184,28 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   // First of all, so that a second tierd is refused before it samples or measures anything.
   auto listener = Listener::open(config.control.socket);
   if (!listener) return report(listener.error());
-  SourceSelection selection = start_sources(sampling_settings(config), machine.clock);
-  for (const auto& decision : selection.decisions) {
+  SourceKeeper keeper(
+      {[] { return LinuxFeatureProbe().probe(); },
+       [&machine, sampling = sampling_settings(config)](const auto& features, const auto& request) {
+         return make_sources(features, sampling, machine.clock, request);
+       }});
+  auto sources = keeper.begin(machine.clock.now());
+  for (const auto& decision : keeper.decisions()) {
     spdlog::info("source {}: {}{}", decision.name,
                  decision.chosen ? "chosen: " : "not chosen: ", decision.reason);
   }
-  if (selection.sources.empty()) return report(selection.nothing());
+  // What is missing may come: a daemon that waits for it can say what it lacks, one that has ended cannot.
+  if (sources.empty())
+    spdlog::warn(
+        "no access source can run: nothing is seen and nothing moved; it is tried again from time to time");
 
   const auto batch_page = machine.processes.base_page_size();
   Migrator migrator(machine.pages, machine.pages, machine.processes, machine.clock,
                     migrator_settings(config, batch_page),
                     std::make_shared<ThreadExecutor>([] { become_background_thread("tierd-migrate"); }));
-  EngineParts parts{
-      machine.processes, machine.pages, migrator,       machine.topology, machine.probe,
-      machine.pressure,  machine.self,  machine.rivals, machine.clock,    std::move(selection.sources),
-      Pid{::getpid()},   unix_now};
+  EngineParts parts{machine.processes, machine.pages,      migrator,        machine.topology,
+                    machine.probe,     machine.pressure,   machine.self,    machine.rivals,
+                    machine.clock,     std::move(sources), Pid{::getpid()}, unix_now};
   parts.metrics = &machine.metrics;
   std::unique_ptr<PrefetchService> prefetch;
   parts.on_samples = [&](const SampleBatch& batch, const RegionSnapshot& last, const TierTopology& topology) {
@@ -225,7 +235,8 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
     spdlog::error("prefetch control: {}", armed.error().text());
   DaemonBackend backend(
       **engine, loaded, [&] { return load(options); },
-      [&](const Engine& e) { return running_doctor(e, selection); }, kVersion, prefetch.get());
+      [&](const Engine& e) { return running_doctor(e, keeper.features(), keeper.decisions()); }, kVersion,
+      prefetch.get());
   ControlOptions control;
   control.socket_path = config.control.socket;
   control.version = kVersion;
@@ -236,6 +247,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   std::uint64_t logged = 0;
   loop.add_timer(config.interval, [&] {
     (*engine)->tick();
+    keeper.after_tick(**engine, machine.clock.now());
     prefetch->after_engine_tick();
     log_phases(**engine);
     log_events(**engine, logged);

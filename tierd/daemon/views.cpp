@@ -157,6 +157,8 @@ const char* pinned_name(Pinned pinned) {
       return "the kernel refused repeatedly to move it";
     case Pinned::kOwnPolicy:
       return "bound by the program itself (mbind)";
+    case Pinned::kUnseen:
+      return "no access source sees its program, so its idleness means nothing";
   }
   return "";
 }
@@ -233,6 +235,10 @@ void fill_forecaster(const Engine& engine, ExplainView& view) {
 
 }  // namespace
 
+SightView sight_view(const Sight& sight) {
+  return {to_string(sight.state()), sight.reason(), sight.may_move(), sight.unseen().size()};
+}
+
 StatusView status_view(const Engine& engine, const std::string& version, Bytes rate_limit) {
   const auto& state = engine.state();
   StatusView view;
@@ -259,7 +265,11 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
   view.self = self_view(engine);
   for (std::size_t i = 0; i < kNodeMetrics; ++i)
     view.metrics.push_back({to_string(static_cast<NodeMetric>(i)), state.context.metrics[i]});
-  view.last_error = state.last_error;
+  const Nanoseconds now = state.last_tick;
+  for (const Trouble& trouble : engine.troubles())
+    view.troubles.push_back({trouble.message, trouble.count, std::max(0.0, seconds(now - trouble.last))});
+  if (!view.troubles.empty()) view.last_error = view.troubles.front().message;
+  view.sight = sight_view(engine.sight());
   for (const auto& rival : state.rivals) view.rivals.push_back({rival.name, rival.advice});
   return view;
 }

@@ -12,6 +12,7 @@
 
 namespace tier {
 
+SightView sight_view(const Sight& sight);
 StatusView status_view(const Engine& engine, const std::string& version, Bytes rate_limit);
 NodesView nodes_view(const Engine& engine);
 TopView top_view(const Engine& engine, const TopQuery& query);

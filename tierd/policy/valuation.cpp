@@ -79,6 +79,8 @@ const char* Valuation::obstacle(const Region& region, const Target* target) cons
       return "the kernel refused to move it";
     case Pinned::kOwnPolicy:
       return "the program bound it itself (mbind)";
+    case Pinned::kUnseen:
+      return "no access source sees its program";
     case Pinned::kNo:
       break;
   }

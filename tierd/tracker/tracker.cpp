@@ -34,6 +34,7 @@ struct Tracker::State {
   std::map<TargetId, TargetRegions> targets;
   std::vector<NodeId> upper_nodes;  // of all tiers but the slowest
   std::vector<NodeId> nodes;        // of all tiers, fastest first
+  std::set<TargetId> unseen;        // whose regions are pinned
   SampleKinds kinds;
   std::vector<Active> active;
   std::vector<std::uint32_t> free_slots;
@@ -187,6 +188,7 @@ void Tracker::State::describe(Region& region, const RegionShape& shape, const Re
   region.backing = shape.backing;
   region.pinned = shape.pinned;
   if (region.pinned == Pinned::kNo && record.unmovable_until > now) region.pinned = Pinned::kUnmovable;
+  if (region.pinned == Pinned::kNo && unseen.contains(region.key.target)) region.pinned = Pinned::kUnseen;
   region.age = now - record.first_seen;
   region.idle = record.sampled == 0 ? kNever : now - record.sampled;
   region.since_move = record.moved == 0 ? kNever : now - record.moved;
@@ -363,6 +365,8 @@ void Tracker::mark_unmovable(const RegionKey& key) {
   RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
   if (record != nullptr) record->unmovable_until = state_->now + state_->settings.unmovable_for;
 }
+
+void Tracker::set_unseen(std::set<TargetId> targets) { state_->unseen = std::move(targets); }
 
 RegionSnapshot Tracker::close_tick(Tick tick, Nanoseconds now, Nanoseconds interval,
                                    const SystemState& system) {

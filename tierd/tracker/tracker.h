@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -94,6 +95,8 @@ class Tracker {
   // From migration reports: `bytes` of the region now lie on `to`. Its place is asked again soon.
   void note_moved(const RegionKey& key, NodeId to, Bytes bytes);
   void mark_unmovable(const RegionKey& key);  // expires, see settings
+  // Regions of these targets are pinned (Pinned::kUnseen) from now on, those of all others no longer.
+  void set_unseen(std::set<TargetId> targets);
 
   // Ends the tick. Demand is stall / loaded latency of the node that held the region (not known: the slowest
   // node, so that demand is never overstated); samples that count accesses are demand as they are. Nodes

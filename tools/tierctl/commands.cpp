@@ -7,6 +7,7 @@
 
 #include "tierd/control/client.h"
 #include "tools/tierctl/reply.h"
+#include "tools/tierctl/text.h"
 
 namespace tier {
 namespace {
@@ -48,6 +49,34 @@ Result<void> Commands::show(const std::string& method, const std::string& parame
 }
 
 Result<void> Commands::status() { return show<StatusView>("Status", "{}"); }
+// The line is all that a monitor reads, so it says everything, and the error adds only the exit code.
+Result<void> Commands::check() {
+  const auto reply = ask(options_.socket, "Status", json::object());
+  const auto view = reply ? as_view<StatusView>(*reply) : tl::make_unexpected(reply.error());
+  if (!view) {
+    const bool down = view.error().kind == ErrorKind::kNotRunning;
+    const std::string line =
+        fmt::format("{}: {}\n", down ? "DOWN" : "UNKNOWN", printable(view.error().text()));
+    auto printed = around_.print(
+        options_.json
+            ? document({{"schema", "io.tierd.check/1"}, {"ok", false}, {"problem", view.error().text()}},
+                       false)
+            : line);
+    return printed ? fail(view.error().kind, "") : printed;
+  }
+  const bool blind = view->sight.state == "blind";
+  const json short_form = {{"schema", "io.tierd.check/1"},
+                           {"ok", !blind},
+                           {"problem", blind ? json(view->sight.reason) : json(nullptr)},
+                           {"mode", view->mode},
+                           {"paused", view->paused},
+                           {"sight", reply->value("sight", json(nullptr))},
+                           {"targets", view->targets},
+                           {"hit_share", reply->value("hit_share", json(nullptr))}};
+  auto printed = around_.print(options_.json ? document(short_form, false) : render_check(*view));
+  return printed && blind ? fail(ErrorKind::kFailed, "") : printed;
+}
+
 Result<void> Commands::nodes() { return show<NodesView>("Nodes", "{}"); }
 Result<void> Commands::forecast() { return show<ForecastView>("Forecast", "{}"); }
 Result<void> Commands::config_show() { return show<ConfigView>("ConfigShow", "{}"); }

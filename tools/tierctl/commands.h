@@ -42,6 +42,9 @@ class Commands {
       : options_(std::move(options)), around_(std::move(surroundings)) {}
 
   Result<void> status();
+  // One line in any case. kFailed when tierd is blind, kNotRunning when it does not run; these errors have no
+  // message, since the line says it.
+  Result<void> check();
   Result<void> doctor();
   Result<void> nodes();
   Result<void> top(std::uint32_t limit);

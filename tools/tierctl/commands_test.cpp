@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -179,6 +180,41 @@ TEST_F(CommandsTest, NoDaemonIsExitCodeThree) {
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().kind, ErrorKind::kNotRunning);
   EXPECT_NE(done.error().fix.find("systemctl start tierd"), std::string::npos);
+}
+
+TEST_F(CommandsTest, CheckIsOneLineAndAnExitCodeForMonitors) {
+  for (const bool as_json : {false, true}) {
+    for (const bool blind : {false, true}) {
+      server_.run_inside([&](FakeBackend& backend, ControlServer&) { backend.blind = blind; });
+      printed_.clear();
+      CommandOptions options;
+      options.json = as_json;
+      Commands c = commands(options);
+      const auto done = c.check();
+      EXPECT_EQ(done.has_value(), !blind);
+      if (as_json) {
+        EXPECT_EQ(json::parse(printed_)["ok"], !blind);
+        continue;
+      }
+      EXPECT_EQ(std::count(printed_.begin(), printed_.end(), '\n'), 1) << printed_;
+      EXPECT_TRUE(printed_.starts_with(blind ? "BLIND: " : "OK: acts, sees")) << printed_;
+      if (blind) {
+        EXPECT_EQ(done.error().kind, ErrorKind::kFailed);
+        EXPECT_NE(printed_.find("used 12.0 s of CPU"), std::string::npos);
+      }
+    }
+  }
+}
+
+TEST_F(CommandsTest, CheckOfADaemonThatDoesNotRunIsOneLineToo) {
+  CommandOptions options;
+  options.socket = "/nonexistent/socket";
+  Commands c = commands(options);
+  const auto done = c.check();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::kNotRunning);
+  EXPECT_TRUE(printed_.starts_with("DOWN: ")) << printed_;
+  EXPECT_EQ(std::count(printed_.begin(), printed_.end(), '\n'), 1) << printed_;
 }
 
 TEST_F(CommandsTest, ConfigCheckReadsFilesWithoutTheDaemon) {

@@ -64,7 +64,7 @@ struct Arguments {
   std::int32_t pid = 0;
   std::string address, file, duration;
   std::uint64_t since = 0;
-  bool follow = false, dry_run = false;
+  bool follow = false, dry_run = false, check = false;
   std::vector<std::string> control;  // the words of its name
 };
 
@@ -95,8 +95,11 @@ Result<std::uint64_t> parse_address(const std::string& text) {
 using Action = std::function<Result<void>(Commands&)>;
 
 void add_views(CLI::App& app, Arguments& arguments, Action& action) {
-  app.add_subcommand("status", "The daemon at a glance: what it watches, saves, moves and costs")
-      ->callback([&] { action = [](Commands& c) { return c.status(); }; });
+  auto* status =
+      app.add_subcommand("status", "The daemon at a glance: what it watches, saves, moves and costs");
+  status->add_flag("--check", arguments.check,
+                   "One line for monitoring; exit code 1 when tierd is blind, 3 when it does not run");
+  status->callback([&] { action = [&](Commands& c) { return arguments.check ? c.check() : c.status(); }; });
   app.add_subcommand("doctor", "What this machine can do and why; works without the daemon")->callback([&] {
     action = [](Commands& c) { return c.doctor(); };
   });
@@ -256,7 +259,8 @@ int run(int argc, char** argv) {
   Commands commands(arguments.options, real_surroundings());
   const auto done = action(commands);
   if (done) return 0;
-  fmt::print(stderr, "tierctl: {}\n", printable_lines(done.error().text()));
+  if (!done.error().message.empty())
+    fmt::print(stderr, "tierctl: {}\n", printable_lines(done.error().text()));
   return static_cast<int>(done.error().kind);
 }
 

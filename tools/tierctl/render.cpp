@@ -66,6 +66,20 @@ std::string self_text(const SelfCostView& self) {
   return text;
 }
 
+std::string sight_text(const SightView& sight) {
+  std::string text = fmt::format("{}: {}", sight.state, sight.reason);
+  if (sight.unseen > 0)
+    text += fmt::format("; {} of the watched programs cannot be seen, their pages stay", sight.unseen);
+  return text;
+}
+
+std::string troubles_table(const std::vector<TroubleView>& troubles, const Style& style) {
+  Table table({{"TIMES", kRight}, {"LAST", kRight}, {"TROUBLE", kLeft}});
+  for (const TroubleView& t : troubles)
+    table.add({std::to_string(t.count), seconds_text(t.seconds_ago) + " ago", t.message});
+  return table.empty() ? "" : "\n" + table.text(style.legend);
+}
+
 std::string sources_table(const std::vector<SourceView>& sources, const Style& style) {
   if (sources.empty()) return "no access source is running: see `tierctl doctor`\n";
   Table table({{"SOURCE", kLeft},
@@ -124,6 +138,7 @@ std::string render(const StatusView& v, const Style& style) {
                                  seconds_text(v.tick_work_seconds)));
   facts.add("watching", fmt::format("{}, {}, {}", plural(v.targets, "process", "processes"),
                                     plural(v.regions, "region", "regions"), bytes_text(v.managed_bytes)));
+  if (!v.sight.state.empty()) facts.add("sight", sight_text(v.sight));  // older daemons do not have it
   facts.add("fast share", fmt::format("{} of sampled demand in the last tick, {} since start",
                                       share_text(v.hit_share), share_text(v.hit_share_total)));
   facts.add("stall saved", ledger_text(v.ledger));
@@ -146,9 +161,19 @@ std::string render(const StatusView& v, const Style& style) {
   if (!v.metrics.empty())
     facts.add("metrics", fmt::format("{} of {}{}{}", known.size(), v.metrics.size(),
                                      known.empty() ? "" : ": ", fmt::join(known, ", ")));
-  if (!v.last_error.empty()) facts.add("last error", v.last_error);
   return facts.text() + "\n" + tiers_table(v.tiers, style) + "\n" + sources_table(v.sources, style) +
-         (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));
+         troubles_table(v.troubles, style) + (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));
+}
+
+std::string render_check(const StatusView& v) {
+  const std::string moving = v.mode != "act"    ? "observes"
+                             : v.paused         ? "paused"
+                             : v.sight.may_move ? "acts"
+                                                : "holds moves back";
+  const std::string head = v.sight.state == "blind" ? "BLIND" : "OK";
+  return fmt::format("{}: {}, {}, {} watched, {} of demand on the fast tier\n", head, moving,
+                     printable(sight_text(v.sight)), plural(v.targets, "process", "processes"),
+                     share_text(v.hit_share));
 }
 
 std::string render(const DoctorView& v, const Style& style) {
@@ -160,8 +185,9 @@ std::string render(const DoctorView& v, const Style& style) {
   facts.add("act", v.can_act ? "yes" : "no");
   if (!v.verdict.empty()) facts.add("verdict", v.verdict);
 
-  Table sources({{"SOURCE", kLeft}, {"CHOSEN", kLeft}, {"WHY", kLeft}});
-  for (const auto& s : v.sources) sources.add({s.name, s.chosen ? "yes" : "no", s.reason});
+  Table sources({{"SOURCE", kLeft}, {"CHOSEN", kLeft}, {"SIGHT", kLeft}, {"WHY", kLeft}});
+  for (const auto& s : v.sources)
+    sources.add({s.name, s.chosen ? "yes" : "no", s.sight.empty() ? "-" : s.sight, s.reason});
   Table features(
       {{"FEATURE", kLeft}, {"PRESENT", kLeft}, {"SINCE", kLeft}, {"REASON", kLeft}, {"FIX", kLeft}});
   for (const auto& f : v.features)
@@ -172,8 +198,11 @@ std::string render(const DoctorView& v, const Style& style) {
   Table capabilities({{"CAPABILITY", kLeft}, {"HELD", kLeft}, {"NEEDED FOR", kLeft}});
   for (const auto& c : v.capabilities) capabilities.add({c.name, c.held ? "yes" : "no", c.needed_for});
 
+  Table limits({{"LIMIT", kLeft}, {"LIMITS", kLeft}, {"WHAT WAS FOUND", kLeft}, {"FIX", kLeft}});
+  for (const auto& l : v.limits) limits.add({l.name, l.limits ? "yes" : "no", l.reason, l.fix});
+
   std::string out = facts.text();
-  for (const Table* table : {&sources, &features, &latencies, &capabilities})
+  for (const Table* table : {&sources, &features, &latencies, &capabilities, &limits})
     if (!table->empty()) out += "\n" + table->text(style.legend);
   return out + (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));
 }

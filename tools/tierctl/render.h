@@ -12,6 +12,8 @@ struct Style {
   bool legend = true;  // column titles, explanations
 };
 
+// One line for monitoring.
+std::string render_check(const StatusView&);
 std::string render(const StatusView&, const Style&);
 std::string render(const DoctorView&, const Style&);
 std::string render(const NodesView&, const Style&);

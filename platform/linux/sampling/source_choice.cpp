@@ -36,6 +36,7 @@ struct Rung {
   bool SamplingSettings::*allowed;
   bool SamplingSettings::*beside;  // run also when a rung above runs; nullptr: never
   std::array<Feature, 4> needs;    // the last one repeated where there are fewer
+  bool shows_use;                  // of pages that are in memory; false: first touches alone
   const char* what_for;
   Maker make;
 };
@@ -45,32 +46,38 @@ const std::array<Rung, 4> kLadder = {{
      &SamplingSettings::allow_hardware,
      nullptr,
      {Feature::kHardwareSampling, Feature::kBtf, Feature::kBpfRingBuffer, Feature::kBpfTracing},
+     true,
      "addresses and latencies from the processor itself",
      make_hardware},
     {"stall",
      &SamplingSettings::allow_stall,
      nullptr,
-     {Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer, Feature::kPerfCpuClock},
+     {Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer, Feature::kBpfRingBuffer},
+     true,
      "waiting time by address, on any machine",
      make_stall},
     {"damon",
      &SamplingSettings::allow_damon,
      &SamplingSettings::damon_beside,
      {Feature::kDamonVaddr, Feature::kDamonTracepoint, Feature::kBtf, Feature::kBpfRingBuffer},
+     true,
      "access frequency of every span",
      make_damon},
     {"faults",
      &SamplingSettings::allow_faults,
      &SamplingSettings::faults_beside,
      {Feature::kFaultTracepoint, Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer},
-     "first touches and hint faults",
+     false,
+     "first touches and hint faults; pages in use do not show, so nothing is moved by them",
      make_faults},
 }};
 
 // Names the features that the rung lacks, with the first kernel that has each; empty when none.
 std::string missing_of(const Rung& rung, std::span<const FeatureState> features) {
   std::string missing;
-  for (const Feature need : rung.needs) {
+  for (std::size_t i = 0; i < rung.needs.size(); ++i) {
+    const Feature need = rung.needs[i];
+    if (i > 0 && need == rung.needs[i - 1]) break;  // the last one repeated
     const auto state = std::find_if(features.begin(), features.end(),
                                     [&](const FeatureState& candidate) { return candidate.feature == need; });
     if (state != features.end() && state->present) continue;
@@ -83,17 +90,26 @@ std::string missing_of(const Rung& rung, std::span<const FeatureState> features)
   return missing;
 }
 
-// Decides the rungs from `first` on; `taken`: name of the rung that runs already, or empty.
+bool runs(const SourceRequest& request, const std::string& name) {
+  return std::find(request.running.begin(), request.running.end(), name) != request.running.end();
+}
+
+// Decides the rungs from `first` on; `taken`: name of the rung that samples, or empty.
 void decide(std::vector<SourceDecision>& decisions, std::size_t first, std::string taken,
-            std::span<const FeatureState> features, const SamplingSettings& settings) {
+            std::span<const FeatureState> features, const SamplingSettings& settings,
+            const SourceRequest& request) {
   for (std::size_t i = first; i < kLadder.size(); ++i) {
     const Rung& rung = kLadder[i];
     SourceDecision& decision = decisions[i];
     decision = {rung.name, false, {}};
-    const std::string missing = missing_of(rung, features);
+    const auto barred = request.barred.find(rung.name);
+    // What runs has all that it needs, whatever a probe says at a bad moment.
+    const std::string missing = runs(request, rung.name) ? "" : missing_of(rung, features);
     const bool asked_beside = rung.beside != nullptr && settings.*rung.beside;
     if (!(settings.*rung.allowed)) {
       decision.reason = "switched off in the configuration";
+    } else if (barred != request.barred.end()) {
+      decision.reason = barred->second;
     } else if (!missing.empty()) {
       decision.reason = missing;
     } else if (taken.empty() || asked_beside) {
@@ -109,19 +125,29 @@ void decide(std::vector<SourceDecision>& decisions, std::size_t first, std::stri
 }  // namespace
 
 std::vector<SourceDecision> choose_sources(std::span<const FeatureState> features,
-                                           const SamplingSettings& settings) {
+                                           const SamplingSettings& settings, const SourceRequest& request) {
   std::vector<SourceDecision> decisions(kLadder.size());
-  decide(decisions, 0, {}, features, settings);
+  decide(decisions, 0, {}, features, settings, request);
   return decisions;
 }
 
+bool shows_use(const std::string& source) {
+  const auto rung = std::find_if(kLadder.begin(), kLadder.end(),
+                                 [&](const Rung& candidate) { return source == candidate.name; });
+  return rung != kLadder.end() && rung->shows_use;
+}
+
 SourceSet make_sources(std::span<const FeatureState> features, const SamplingSettings& settings,
-                       const Clock& clock) {
+                       const Clock& clock, const SourceRequest& request) {
   SourceSet set;
-  set.decisions = choose_sources(features, settings);
+  set.decisions = choose_sources(features, settings, request);
   std::string taken;
   for (std::size_t i = 0; i < kLadder.size(); ++i) {
     if (!set.decisions[i].chosen) continue;
+    if (runs(request, kLadder[i].name)) {
+      if (taken.empty()) taken = kLadder[i].name;
+      continue;
+    }
     std::unique_ptr<AccessSource> source = kLadder[i].make(settings, clock);
     const Result<void> started =
         source ? source->start() : fail(ErrorKind::kUnsupported, "the PMU seen at the probe is gone");
@@ -130,7 +156,7 @@ SourceSet make_sources(std::span<const FeatureState> features, const SamplingSet
       if (taken.empty()) taken = kLadder[i].name;
     } else {
       set.decisions[i] = {kLadder[i].name, false, "did not start: " + started.error().text()};
-      decide(set.decisions, i + 1, taken, features, settings);
+      decide(set.decisions, i + 1, taken, features, settings, request);
     }
   }
   return set;

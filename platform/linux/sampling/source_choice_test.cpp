@@ -42,12 +42,55 @@ TEST(SourceChoice, HardwareComesFirst) {
   EXPECT_NE(decisions[1].reason.find("hardware is better"), std::string::npos);
 }
 
-TEST(SourceChoice, DamonWithoutClockEvents) {
+TEST(SourceChoice, DamonWhereTracingProgramsDoNotLoad) {
+  const auto decisions =
+      choose_sources(features({Feature::kBtf, Feature::kBpfRingBuffer, Feature::kDamonVaddr,
+                               Feature::kDamonTracepoint, Feature::kFaultTracepoint}),
+                     {});
+  EXPECT_EQ(chosen(decisions), std::vector<std::string>{"damon"});
+}
+
+// Debian's kernel.perf_event_paranoid of 3 refuses perf events to the service; the kernel's tick needs none.
+TEST(SourceChoice, StallNeedsNoPerfEvent) {
   const auto decisions =
       choose_sources(features({Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer,
                                Feature::kDamonVaddr, Feature::kDamonTracepoint, Feature::kFaultTracepoint}),
                      {});
+  EXPECT_EQ(chosen(decisions), std::vector<std::string>{"stall"});
+}
+
+TEST(SourceChoice, WhatIsMissingIsNamedOnce) {
+  const std::string reason = choose_sources(features({}), {})[1].reason;
+  const std::string ring = "feature " + std::to_string(static_cast<int>(Feature::kBpfRingBuffer));
+  const auto first = reason.find(ring);
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(reason.find(ring, first + 1), std::string::npos) << reason;
+}
+
+TEST(SourceChoice, WhatRunsStaysWhateverAProbeSaysAtABadMoment) {
+  const SourceRequest request{{"stall"}, {}};
+  EXPECT_EQ(chosen(choose_sources(features({}), {}, request)), std::vector<std::string>{"stall"});
+}
+
+TEST(SourceChoice, WhatIsBarredIsPassedOverWithTheReason) {
+  const SourceRequest request{{"stall"}, {{"stall", "went blind"}}};
+  const auto all = features({Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer,
+                             Feature::kDamonVaddr, Feature::kDamonTracepoint});
+  const auto decisions = choose_sources(all, {}, request);
   EXPECT_EQ(chosen(decisions), std::vector<std::string>{"damon"});
+  EXPECT_EQ(decisions[1].reason, "went blind");
+}
+
+TEST(SourceChoice, ABetterOneThanTheRunningIsChosen) {
+  const SourceRequest request{{"damon"}, {}};
+  EXPECT_EQ(chosen(choose_sources(features(kBpf), {}, request)), std::vector<std::string>{"stall"});
+}
+
+TEST(SourceChoice, FaultsShowNoUse) {
+  EXPECT_TRUE(shows_use("stall"));
+  EXPECT_TRUE(shows_use("damon"));
+  EXPECT_FALSE(shows_use("faults"));
+  EXPECT_FALSE(shows_use("rumours"));
 }
 
 TEST(SourceChoice, BesideWhenAsked) {

@@ -25,6 +25,7 @@ class SwitchedSource : public AccessSource {
   Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) final;
   Result<SampleBatch> collect() final;
   SourceStatus status() const final;
+  std::string name() const final { return name_; }
   void stop() final { run_.reset(); }
 
  protected:
