@@ -1,6 +1,7 @@
 #include "core/node_context.h"
 
 #include <algorithm>
+#include <span>
 
 namespace tier {
 namespace {
@@ -29,6 +30,10 @@ TierContext tier_context(const TierTopology& topology, const SystemState& system
     out.free += now != nullptr ? now->free : node.free;
     const Nanoseconds loaded = now != nullptr ? now->loaded_latency : tier.unloaded_latency;
     if (loaded.count() > 0) latency += loaded.count(), ++known;
+    // One node counted is enough: where the CPUs of a socket form several nodes its controllers are not told
+    // apart, and all of their traffic is counted as one node's.
+    if (now != nullptr && now->used_bandwidth)
+      out.used_bandwidth = out.used_bandwidth.value_or(0) + *now->used_bandwidth;
     if (node.read_bandwidth) bandwidth += node.read_bandwidth->value;
     all_bandwidths &= node.read_bandwidth.has_value();
     const int distance = distance_of(topology, i);
@@ -37,6 +42,17 @@ TierContext tier_context(const TierTopology& topology, const SystemState& system
   if (known > 0) out.loaded_latency = Nanoseconds{latency / known};
   if (all_bandwidths && bandwidth > 0) out.bandwidth = Bytes{bandwidth};
   return out;
+}
+
+// None unless all of them are counted, or a part would pass for the whole.
+std::optional<double> used_bandwidth(std::span<const TierContext> tiers) {
+  if (tiers.empty()) return {};
+  double sum = 0;
+  for (const TierContext& tier : tiers) {
+    if (!tier.used_bandwidth) return {};
+    sum += *tier.used_bandwidth;
+  }
+  return sum;
 }
 
 }  // namespace
@@ -63,6 +79,10 @@ NodeContext context_of(const TierTopology& topology, const SystemState& system) 
   if (!context.tiers.empty() && context.tiers[0].total.value > 0)
     context[NodeMetric::kFastFree] =
         static_cast<double>(context.tiers[0].free.value) / static_cast<double>(context.tiers[0].total.value);
+  const std::span<const TierContext> tiers(context.tiers);
+  const std::size_t fastest = std::min<std::size_t>(tiers.size(), 1);
+  context[NodeMetric::kFastBandwidthUsed] = used_bandwidth(tiers.first(fastest));
+  context[NodeMetric::kSlowBandwidthUsed] = used_bandwidth(tiers.subspan(fastest));
   return context;
 }
 

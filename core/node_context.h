@@ -16,6 +16,8 @@ struct TierContext {
   std::optional<Bytes> bandwidth;  // per second, all its nodes together
   Bytes total, free;
   int distance = 0;  // SLIT, from the nearest node with CPUs; 0 when not known
+  // Bytes per second read and written, as counted at its memory; none where no node of it is counted.
+  std::optional<double> used_bandwidth;
 };
 
 enum class NodeMetric : std::uint8_t {
@@ -42,7 +44,9 @@ struct NodeContext {
   const std::optional<double>& operator[](NodeMetric m) const { return metrics[static_cast<std::size_t>(m)]; }
 };
 
-// Tiers from the topology with this tick's latencies and free bytes; of the metrics the free share alone.
+// Tiers from the topology with this tick's latencies, free bytes and used bandwidth; of the metrics the free
+// share and, where the memory of those tiers is counted, the bandwidth used of the fastest tier and of all
+// others. The latter is known only where every tier below the fastest is counted.
 NodeContext context_of(const TierTopology& topology, const SystemState& system);
 
 }  // namespace tier

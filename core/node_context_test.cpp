@@ -49,6 +49,26 @@ TEST(NodeContext, SensorsThatAreNotThereStayUnknown) {
   EXPECT_TRUE(context_of({}, {}).tiers.empty());
 }
 
+TEST(NodeContext, UsedBandwidthIsThatOfTheTiersWhoseMemoryIsCounted) {
+  SystemState system;
+  system.nodes = {{NodeId{0}, Nanoseconds{120}, 2_GiB, 4_GiB, true, 3e9},
+                  {NodeId{1}, Nanoseconds{180}, 0_GiB, 4_GiB, true, {}},
+                  {NodeId{2}, Nanoseconds{280}, 0_GiB, 4_GiB, true, {}}};
+  NodeContext context = context_of(three_nodes(), system);
+  EXPECT_EQ(context.tiers[0].used_bandwidth, 3e9) << "counted as one node's where CPUs form several";
+  EXPECT_EQ(context[NodeMetric::kFastBandwidthUsed], 3e9);
+  EXPECT_FALSE(context[NodeMetric::kSlowBandwidthUsed].has_value()) << "0 would say that it is idle";
+  system.nodes[1].used_bandwidth = 1e9, system.nodes[2].used_bandwidth = 5e8;
+  context = context_of(three_nodes(), system);
+  EXPECT_EQ(context[NodeMetric::kFastBandwidthUsed], 4e9);
+  EXPECT_EQ(context[NodeMetric::kSlowBandwidthUsed], 5e8);
+  // One of two slow tiers is not counted: the other one's traffic is not that of both.
+  TierTopology four = three_nodes();
+  four.tiers.push_back({2, {NodeId{3}}, Nanoseconds{400}});
+  four.nodes.push_back(node(3, false, {30, 30, 30, 10}, std::nullopt));
+  EXPECT_FALSE(context_of(four, system)[NodeMetric::kSlowBandwidthUsed].has_value());
+}
+
 TEST(NodeContext, EveryMetricHasItsName) {
   EXPECT_STREQ(to_string(NodeMetric::kMemoryPressureSome), "memory-pressure-some");
   EXPECT_STREQ(to_string(NodeMetric::kSampled), "sampled");

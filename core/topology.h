@@ -69,6 +69,11 @@ struct NodeState {
   Bytes free;
   Bytes total;
   bool online = true;
+  // Bytes per second read from and written to its memory, as its memory controllers count them; none where
+  // nothing counts them. Where the CPUs of a socket form several nodes, the first one has the traffic of all.
+  // Loaded latency is what prices traffic; this is what it is estimated from where the probe cannot reach the
+  // node (tierd/daemon/latency_tracker.h).
+  std::optional<double> used_bandwidth = {};
 };
 
 struct SystemState {

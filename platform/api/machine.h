@@ -8,6 +8,7 @@
 #include "core/result.h"
 #include "core/topology.h"
 #include "core/units.h"
+#include "platform/api/meter.h"
 
 namespace tier {
 
@@ -25,21 +26,34 @@ class LatencyProbe {
   virtual Nanoseconds cost() const = 0;  // CPU time of all measurements so far
 };
 
+struct MemoryPressure {
+  std::optional<double> some, full;  // percent
+};
+
+// The kernel's own averages over ten seconds.
 class PressureReader {
  public:
   virtual ~PressureReader() = default;
-  virtual std::optional<double> memory_some_avg10() const = 0;  // PSI, percent
+  // Percent of time in which some task, or all of them at once, waited for memory (PSI).
+  virtual MemoryPressure memory_avg10() const = 0;
   virtual std::optional<double> cpu_some_avg10()
       const = 0;  // PSI, percent of time a runnable task waited for a CPU
+};
+
+// Bytes per second read from and written to one node's memory.
+struct NodeTraffic {
+  NodeId node;
+  double bytes_per_second = 0;
 };
 
 // Figures of the machine as a whole. None where it has no such sensor or what it says makes no sense; never 0
 // for that.
 struct MachineReadings {
-  std::optional<double> memory_pressure_full;  // PSI avg10, percent
-  std::optional<double> power;                 // watts, all CPU packages together
-  std::optional<double> temperature;           // degrees Celsius, the hottest CPU package
-  std::optional<double> refaults;              // pages per second that came back soon after their eviction
+  std::optional<double> power;        // watts, all CPU packages together
+  std::optional<double> temperature;  // degrees Celsius, the hottest CPU package
+  std::optional<double> refaults;     // pages per second that came back soon after their eviction
+  // By the counters of the memory controllers, of every node that has any; empty where nothing counts.
+  std::vector<NodeTraffic> memory_traffic;
   // Bytes per second between the last-level caches and the memory that the CPUs call their own, and all
   // other.
   std::optional<double> local_bandwidth, remote_bandwidth;
@@ -50,6 +64,8 @@ class MetricReader {
   virtual ~MetricReader() = default;
   // Rates are over the time since the last call; the first has none.
   virtual MachineReadings read() = 0;
+  // The meters that its figures may come from; empty where it has none.
+  virtual std::vector<MeterDecision> meters() const { return {}; }
 };
 
 struct SelfUsage {

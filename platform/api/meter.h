@@ -4,10 +4,13 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/clock.h"
+#include "core/result.h"
 
 namespace tier {
 
@@ -65,13 +68,23 @@ class Meter {
   virtual const char* name() const = 0;  // "papi", "vmstat"
   // What there is now; what cannot be read is left out. Bounded in time: it never waits for a network.
   virtual std::vector<CounterReading> read() = 0;
+  // Why the latest read() gave less than it should, with the fix; empty where that is not known.
+  virtual std::string trouble() const { return {}; }
 };
 
-// Why a meter is used or not, for people.
+// A row of a table of meters. `actuator`: the prefetch actuator without which the meter is not started;
+// empty: it runs as long as the daemon does. `cost`: why, in terms of what the meter costs at rest.
+struct MeterEntry {
+  std::string name, gives, actuator, cost;
+  std::function<Result<std::unique_ptr<Meter>>()> make;
+};
+
+// How a meter stands, for people.
 struct MeterDecision {
   std::string name;
-  bool used = false;
-  std::string reason;
+  bool used = false;      // it runs
+  std::string reason;     // what it gives; or why it does not run or does not deliver
+  bool delivers = false;  // lately it gave at least one sound rate
 };
 
 }  // namespace tier

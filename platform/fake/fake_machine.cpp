@@ -103,9 +103,9 @@ void FakeMachine::set_reserved(NodeId node, Bytes bytes) {
   state_->reserved[node.value] = bytes;
 }
 
-void FakeMachine::set_pressure(std::optional<double> percent) {
+void FakeMachine::set_pressure(std::optional<double> percent, std::optional<double> full) {
   std::lock_guard lock(state_->mutex);
-  state_->pressure = percent;
+  state_->pressure = percent, state_->pressure_full = full;
 }
 
 void FakeMachine::set_readings(MachineReadings readings) {
@@ -368,18 +368,17 @@ Nanoseconds FakeMachine::cost() const {
   return state_->probe_cost;
 }
 
-std::optional<double> FakeMachine::cpu_some_avg10() const { return memory_some_avg10(); }
+std::optional<double> FakeMachine::cpu_some_avg10() const { return memory_avg10().some; }
 
-std::optional<double> FakeMachine::memory_some_avg10() const {
+MemoryPressure FakeMachine::memory_avg10() const {
   std::lock_guard lock(state_->mutex);
-  return state_->pressure;
+  return {state_->pressure, state_->pressure_full};
 }
 
 MachineReadings FakeMachine::read() {
   std::lock_guard lock(state_->mutex);
   if (std::exchange(state_->readings_seen, true)) return state_->readings;
   MachineReadings first;
-  first.memory_pressure_full = state_->readings.memory_pressure_full;
   first.temperature = state_->readings.temperature;
   return first;
 }

@@ -84,7 +84,7 @@ class FakeMachine final : public ProcessTable,
   void set_online(NodeId node, bool online);
   void set_latency(NodeId node, Nanoseconds latency);
   void set_reserved(NodeId node, Bytes bytes);  // held by somebody else
-  void set_pressure(std::optional<double> percent);
+  void set_pressure(std::optional<double> percent, std::optional<double> full = {});
   void set_readings(MachineReadings readings);  // rates are told from the second read() on
   void set_usage(SelfUsage usage);
   void set_rivals(std::vector<Rival> rivals);
@@ -131,7 +131,7 @@ class FakeMachine final : public ProcessTable,
   Result<std::vector<NumaNode>> nodes() const override;
   Result<Nanoseconds> measure(NodeId node) override;
   Nanoseconds cost() const override;
-  std::optional<double> memory_some_avg10() const override;
+  MemoryPressure memory_avg10() const override;
   std::optional<double> cpu_some_avg10() const override;  // the same figure
   MachineReadings read() override;
   SelfUsage usage() const override;

@@ -67,7 +67,7 @@ struct FakeMachine::State {
   Nanoseconds fixed{};
   double seconds_per_byte = 0;
   std::uint64_t move_calls = 0, addresses_passed = 0;
-  std::optional<double> pressure;
+  std::optional<double> pressure, pressure_full;
   MachineReadings readings;
   bool readings_seen = false;
   SelfUsage usage;

@@ -31,9 +31,10 @@ std::optional<double> LinuxPressureReader::cpu_some_avg10() const {
   return text ? parse_pressure(*text, "some") : std::nullopt;
 }
 
-std::optional<double> LinuxPressureReader::memory_some_avg10() const {
+MemoryPressure LinuxPressureReader::memory_avg10() const {
   const auto text = read_file(under(root_, "/proc/pressure/memory"), 65536);
-  return text ? parse_pressure(*text, "some") : std::nullopt;
+  if (!text) return {};
+  return {parse_pressure(*text, "some"), parse_pressure(*text, "full")};
 }
 
 SelfUsage LinuxSelfMeter::usage() const {

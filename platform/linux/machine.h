@@ -14,11 +14,11 @@ class MonotonicClock final : public Clock {
   Nanoseconds now() const override;
 };
 
-// /proc/pressure/memory; nothing where the kernel has no PSI.
+// /proc/pressure/memory and cpu; nothing where the kernel has no PSI.
 class LinuxPressureReader final : public PressureReader {
  public:
   explicit LinuxPressureReader(std::string root = "/");
-  std::optional<double> memory_some_avg10() const override;
+  MemoryPressure memory_avg10() const override;
   std::optional<double> cpu_some_avg10() const override;
 
  private:

@@ -51,8 +51,7 @@ std::optional<double> CounterRate::next(std::optional<std::uint64_t> value, Nano
   return static_cast<double>(wraps_at - *before + *value) / passed;
 }
 
-LinuxMetrics::LinuxMetrics(const Clock& clock, std::string root)
-    : clock_(clock), root_(std::move(root)), traffic_(root_) {
+LinuxMetrics::LinuxMetrics(const Clock& clock, std::string root) : clock_(clock), root_(std::move(root)) {
   find_power();
   find_temperature();
 }
@@ -109,36 +108,11 @@ std::optional<double> LinuxMetrics::temperature() const {
   return hottest;
 }
 
-std::optional<std::uint64_t> LinuxMetrics::refaults() const {
-  const auto text = read_file(under(root_, "/proc/vmstat"), 1 << 20);
-  return text ? parse_refaults(*text) : std::nullopt;
-}
-
-void LinuxMetrics::bandwidth(Nanoseconds now, MachineReadings& out) {
-  const std::vector<CacheTraffic> caches = traffic_.read();
-  traffic_rates_.resize(caches.size());
-  double total = 0, local = 0;
-  bool all = !caches.empty();
-  for (std::size_t i = 0; i < caches.size(); ++i) {
-    const auto both = traffic_rates_[i].total.next(caches[i].total, now);
-    const auto own = traffic_rates_[i].local.next(caches[i].local, now);
-    if (!both || !own) all = false;
-    total += both.value_or(0), local += own.value_or(0);
-  }
-  if (!all) return;
-  out.local_bandwidth = local;
-  out.remote_bandwidth = std::max(0.0, total - local);
-}
-
 MachineReadings LinuxMetrics::read() {
   const Nanoseconds now = clock_.now();
   MachineReadings out;
-  if (const auto text = read_file(under(root_, "/proc/pressure/memory"), kSmall))
-    out.memory_pressure_full = parse_pressure(*text, "full");
   out.power = power(now);
   out.temperature = temperature();
-  out.refaults = refaults_.next(refaults(), now);
-  bandwidth(now, out);
   return out;
 }
 

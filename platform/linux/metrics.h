@@ -1,4 +1,4 @@
-// Sensors of the machine as a whole, from small text files.
+// Sensors of the machine as a whole, from small text files. What meters count is not here (meters/meters.h).
 #pragma once
 
 #include <string>
@@ -6,7 +6,6 @@
 
 #include "core/clock.h"
 #include "platform/api/machine.h"
-#include "platform/linux/resctrl.h"
 
 namespace tier {
 
@@ -21,8 +20,8 @@ class CounterRate {
   Nanoseconds at_{};
 };
 
-// PSI, RAPL (powercap), hwmon and thermal zones, vmstat, resctrl's bandwidth monitors. Which there are is
-// looked up once, at start. The clock must outlive it.
+// Power by RAPL (powercap), temperature by hwmon or thermal zones. Which there are is looked up once, at
+// start. The clock must outlive it.
 class LinuxMetrics final : public MetricReader {
  public:
   explicit LinuxMetrics(const Clock& clock, std::string root = "/");
@@ -34,23 +33,15 @@ class LinuxMetrics final : public MetricReader {
     std::uint64_t wraps_at = 0;
     CounterRate rate;
   };
-  struct TrafficRate {
-    CounterRate total, local;
-  };
   void find_power();
   void find_temperature();
   std::optional<double> power(Nanoseconds now);
   std::optional<double> temperature() const;
-  std::optional<std::uint64_t> refaults() const;
-  void bandwidth(Nanoseconds now, MachineReadings& out);
 
   const Clock& clock_;
   std::string root_;
   std::vector<Package> packages_;
   std::vector<std::string> thermometers_;  // files: thousandths of a degree Celsius
-  ResctrlTraffic traffic_;
-  std::vector<TrafficRate> traffic_rates_;  // of each cache
-  CounterRate refaults_;
 };
 
 }  // namespace tier

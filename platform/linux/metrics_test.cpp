@@ -8,22 +8,18 @@ namespace tier {
 namespace {
 
 TreeDirectory sensors() {
-  return {
-      {"proc/pressure/memory", "some avg10=3.50 avg60=0 avg300=0 total=1\nfull avg10=1.25 avg60=0\n"},
-      {"proc/vmstat", "nr_free_pages 5\nworkingset_refault_anon 100\nworkingset_refault_file 50\n"},
-      {"sys/class/powercap/intel-rapl:0",
-       {{"name", "package-0\n"}, {"energy_uj", "1000000\n"}, {"max_energy_range_uj", "9000000\n"}}},
-      {"sys/class/powercap/intel-rapl:0:0", {{"name", "dram\n"}, {"energy_uj", "5\n"}}},
-      {"sys/class/powercap/intel-rapl:1", {{"name", "psys\n"}, {"energy_uj", "5\n"}}},
-      {"sys/class/hwmon/hwmon0",
-       {{"name", "nvme\n"}, {"temp1_label", "Package id 9\n"}, {"temp1_input", "99000\n"}}},
-      {"sys/class/hwmon/hwmon1",
-       {{"name", "coretemp\n"},
-        {"temp1_label", "Package id 0\n"},
-        {"temp1_input", "61500\n"},
-        {"temp2_label", "Core 0\n"},
-        {"temp2_input", "70000\n"}}},
-      {"sys/fs/resctrl/mon_data/mon_L3_00", {{"mbm_total_bytes", "1000\n"}, {"mbm_local_bytes", "400\n"}}}};
+  return {{"sys/class/powercap/intel-rapl:0",
+           {{"name", "package-0\n"}, {"energy_uj", "1000000\n"}, {"max_energy_range_uj", "9000000\n"}}},
+          {"sys/class/powercap/intel-rapl:0:0", {{"name", "dram\n"}, {"energy_uj", "5\n"}}},
+          {"sys/class/powercap/intel-rapl:1", {{"name", "psys\n"}, {"energy_uj", "5\n"}}},
+          {"sys/class/hwmon/hwmon0",
+           {{"name", "nvme\n"}, {"temp1_label", "Package id 9\n"}, {"temp1_input", "99000\n"}}},
+          {"sys/class/hwmon/hwmon1",
+           {{"name", "coretemp\n"},
+            {"temp1_label", "Package id 0\n"},
+            {"temp1_input", "61500\n"},
+            {"temp2_label", "Core 0\n"},
+            {"temp2_input", "70000\n"}}}};
 }
 
 class MetricsTest : public ::testing::Test {
@@ -35,19 +31,14 @@ class MetricsTest : public ::testing::Test {
 
 TEST_F(MetricsTest, RatesNeedTwoReadingsLevelsOne) {
   const MachineReadings first = metrics_.read();
-  EXPECT_EQ(first.memory_pressure_full, 1.25);
   EXPECT_EQ(first.temperature, 61.5) << "the package, not a core, and not a disk";
-  EXPECT_FALSE(first.power || first.refaults || first.local_bandwidth || first.remote_bandwidth);
+  EXPECT_FALSE(first.power);
   clock_.advance(std::chrono::seconds(2));
   tree_.write("sys/class/powercap/intel-rapl:0/energy_uj", "7000000\n");
-  tree_.write("proc/vmstat", "workingset_refault_anon 120\nworkingset_refault_file 90\n");
-  tree_.write("sys/fs/resctrl/mon_data/mon_L3_00/mbm_total_bytes", "9000\n");
-  tree_.write("sys/fs/resctrl/mon_data/mon_L3_00/mbm_local_bytes", "2400\n");
   const MachineReadings second = metrics_.read();
   EXPECT_DOUBLE_EQ(second.power.value(), 3);
-  EXPECT_DOUBLE_EQ(second.refaults.value(), 30);
-  EXPECT_DOUBLE_EQ(second.local_bandwidth.value(), 1000);
-  EXPECT_DOUBLE_EQ(second.remote_bandwidth.value(), 3000);
+  EXPECT_FALSE(second.refaults || second.local_bandwidth || second.remote_bandwidth)
+      << "meters count these: nothing is read twice";
 }
 
 TEST_F(MetricsTest, TheEnergyCounterWraps) {
@@ -62,14 +53,11 @@ TEST_F(MetricsTest, NonsenseIsNoReadingAndTheNextGoodOneCountsAgain) {
   for (const char* bad : {"", "nan\n", "-5\n", "1e9\n", "99999999999999999999999\n", "Unavailable\n"}) {
     clock_.advance(std::chrono::seconds(1));
     for (const char* file :
-         {"sys/class/powercap/intel-rapl:0/energy_uj", "sys/class/hwmon/hwmon1/temp1_input",
-          "sys/fs/resctrl/mon_data/mon_L3_00/mbm_total_bytes", "proc/vmstat", "proc/pressure/memory"})
+         {"sys/class/powercap/intel-rapl:0/energy_uj", "sys/class/hwmon/hwmon1/temp1_input"})
       tree_.write(file, bad);
     const MachineReadings readings = metrics_.read();
     EXPECT_FALSE(readings.power) << bad;
     EXPECT_FALSE(readings.temperature) << bad;
-    EXPECT_FALSE(readings.local_bandwidth || readings.remote_bandwidth) << bad;
-    EXPECT_FALSE(readings.refaults || readings.memory_pressure_full) << bad;
   }
   tree_.write("sys/class/hwmon/hwmon1/temp1_input", "300000\n");
   EXPECT_FALSE(metrics_.read().temperature) << "not connected";
@@ -85,7 +73,7 @@ TEST(LinuxMetrics, AMachineWithoutSensorsHasNoReadings) {
   LinuxMetrics metrics(clock, "/no/such/root");
   for (int i = 0; i < 2; ++i) {
     const MachineReadings r = metrics.read();
-    EXPECT_FALSE(r.memory_pressure_full || r.power || r.temperature || r.refaults || r.local_bandwidth);
+    EXPECT_FALSE(r.power || r.temperature);
     clock.advance(std::chrono::seconds(1));
   }
 }

@@ -199,10 +199,17 @@ TEST(LinuxTopologyReader, AKernelWithoutNumaIsUnsupported) {
 }
 
 TEST(LinuxPressureReader, ReadsOrSaysNothing) {
-  const TemporaryTree tree(
-      TreeDirectory{{"proc/pressure/memory", "some avg10=3.50 avg60=0 avg300=0 total=1\n"}});
-  EXPECT_EQ(LinuxPressureReader(tree.root()).memory_some_avg10(), 3.5);
-  EXPECT_FALSE(LinuxPressureReader("/no/such/root").memory_some_avg10());
+  TemporaryTree tree(
+      TreeDirectory{{"proc/pressure/memory",
+                     "some avg10=3.50 avg60=0 avg300=0 total=1\nfull avg10=1.25 avg60=0 total=1\n"}});
+  const LinuxPressureReader reader(tree.root());
+  EXPECT_EQ(reader.memory_avg10().some, 3.5);
+  EXPECT_EQ(reader.memory_avg10().full, 1.25);
+  tree.write("proc/pressure/memory", "some avg10=nan total=1\nfull avg10=2.00 total=1\n");
+  EXPECT_FALSE(reader.memory_avg10().some);
+  EXPECT_EQ(reader.memory_avg10().full, 2);
+  const LinuxPressureReader nowhere("/no/such/root");
+  EXPECT_FALSE(nowhere.memory_avg10().some || nowhere.memory_avg10().full);
 }
 
 std::vector<std::string> rivals_in(const TemporaryTree& tree) {

@@ -82,7 +82,10 @@ class Bench {
   Bench() {
     for (std::uint32_t core = 0; core < kCores; ++core) knobs_.at(register_of(core)) = 0;
     PrefetchLoopParts parts{knobs_, clock_};
-    parts.start_meters = [this] { return meters(); };
+    parts.serve_meters = [this](const std::set<std::string>& armed) {
+      meters_ = armed.empty() ? std::vector<std::unique_ptr<Meter>>{} : meters();
+    };
+    parts.read_meters = [this] { return read_all(meters_); };
     parts.registers = *read_register_table(kRegisters, "benchmark");
     parts.read_machine = []() -> Result<PrefetchMachine> { return cores(); };
     parts.read_state = [] { return read_machine_state(); };
@@ -128,6 +131,7 @@ class Bench {
   FakeKnobs knobs_;
   ManualClock clock_;
   PrefetchNode node_ = busy_node();
+  std::vector<std::unique_ptr<Meter>> meters_;
   std::vector<unsigned char> others_ =
       std::vector<unsigned char>(64U << 20);  // what programs touch meanwhile
   std::size_t logged_ = 0;

@@ -135,7 +135,7 @@ Result<std::vector<PrefetchWrite>> PrefetchLoop::begin() {
   guard_ = std::make_unique<LeaseWatch>(*std::move(guard), parts_.clock, settings_.lease / 4);
   disarmed_ = left_ = false;
   note_ = tuned_.empty() ? kNothingFound : "armed just now: nothing is metered yet";
-  meters_ = parts_.start_meters(), rates_ = SignalRates(rate_settings()), last_tick_.reset();
+  serve_meters(settings_.actuators);
   say(fmt::format("armed: {} controls, {} things that are not tuned", controls_.size(), refused_.size()));
   return writes;
 }
@@ -172,17 +172,22 @@ RateSettings PrefetchLoop::rate_settings() const {
   return rates;
 }
 
+void PrefetchLoop::serve_meters(const std::set<std::string>& actuators) {
+  rates_ = SignalRates(rate_settings()), last_tick_.reset();
+  if (parts_.serve_meters) parts_.serve_meters(actuators);
+}
+
 void PrefetchLoop::forget_found() { tuned_.clear(), controls_.clear(), refused_.clear(), lost_.clear(); }
 
 Result<std::vector<PrefetchWrite>> PrefetchLoop::disarm() {
   if (!guard_) return left_ ? recover() : std::vector<PrefetchWrite>{};
   auto report = guard_->with([](KnobGuard& guard) { return guard.restore(); });
   if (!report) return tl::make_unexpected(report.error());
-  guard_.reset(), meters_.clear();
+  guard_.reset();
   collect("default", "disarmed");
   auto writes = told(*report);
   forget_found();
-  note_.clear(), rates_ = SignalRates(rate_settings());
+  note_.clear(), serve_meters({});
   disarmed_ = true, left_ = report->summary.failed > 0;
   say(fmt::format("disarmed: {} settings put back", report->summary.restored));
   return writes;
@@ -255,7 +260,7 @@ void PrefetchLoop::tick(const PrefetchNode& node) {
     say("no decision for longer than the lease: everything was put back");
     forget_settings();
   }
-  const auto readings = read_all(meters_);
+  const auto readings = parts_.read_meters ? parts_.read_meters() : std::vector<MeterReadings>{};
   // The time after them, or they would lie in the future.
   rates_.take(readings, parts_.clock.now(), last_tick_ ? now - *last_tick_ : settings_.interval);
   last_tick_ = now;

@@ -1,5 +1,5 @@
-// Prefetch control as a whole: meters are read, a tuner for each actuator chooses settings, the knob guard
-// writes them. Off until armed; whatever ends it, everything is put back.
+// Prefetch control as a whole: the node's meters are read, a tuner for each actuator chooses settings, the
+// knob guard writes them. Off until armed; whatever ends it, everything is put back.
 #pragma once
 
 #include <deque>
@@ -34,8 +34,11 @@ struct PrefetchLoopSettings {
 struct PrefetchLoopParts {
   Knobs& knobs;
   const Clock& clock;  // thread-safe
-  // When it is armed: until then nothing is metered.
-  std::function<std::vector<std::unique_ptr<Meter>>()> start_meters = {};
+  // Called with the actuators that are armed before their first decision, and with none once all is put back:
+  // meters that only they need are started and stopped.
+  std::function<void(const std::set<std::string>& actuators)> serve_meters = {};
+  // What all meters that run read now, in their order of precedence.
+  std::function<std::vector<MeterReadings>()> read_meters = {};
   std::vector<CpuGeneration> registers = {};
   std::function<Result<PrefetchMachine>()> read_machine = {};
   std::function<Result<MachineState>()> read_state = {};
@@ -132,6 +135,7 @@ class PrefetchLoop {
   void say(const std::string& text) const;
   void forget_found();
   RateSettings rate_settings() const;
+  void serve_meters(const std::set<std::string>& actuators);  // rates begin anew
 
   PrefetchLoopParts parts_;
   PrefetchLoopSettings settings_;
@@ -140,7 +144,6 @@ class PrefetchLoop {
   std::vector<Tuned> tuned_;
   std::vector<PrefetchRefusal> refused_;
   std::set<std::string> lost_;  // controls that somebody else owns, or that did not take what was written
-  std::vector<std::unique_ptr<Meter>> meters_;
   SignalRates rates_;
   std::mutex fresh_mutex_;  // the lease's thread writes, too
   std::vector<KnobWrite> fresh_;

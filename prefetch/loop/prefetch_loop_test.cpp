@@ -29,12 +29,11 @@ class PrefetchLoopTest : public ::testing::Test {
     auto registers = read_register_table(kRegisters, "test");
     EXPECT_TRUE(registers) << (registers ? "" : registers.error().text());
     PrefetchLoopParts parts{knobs_, clock_};
-    auto shared = std::make_shared<std::unique_ptr<Meter>>(std::move(meter));
-    parts.start_meters = [this, shared] {
-      std::vector<std::unique_ptr<Meter>> all = std::move(more_);
-      all.push_back(std::move(*shared));
-      return all;
-    };
+    auto meters = std::make_shared<std::vector<std::unique_ptr<Meter>>>(std::move(more_));
+    more_.clear();
+    meters->push_back(std::move(meter));
+    parts.serve_meters = [this](const std::set<std::string>& armed) { served_.push_back(armed); };
+    parts.read_meters = [meters] { return read_all(*meters); };
     parts.registers = *std::move(registers);
     parts.read_machine = [this]() -> Result<PrefetchMachine> { return machine(); };
     parts.read_state = [this]() -> Result<MachineState> { return MachineState{cpus(), slept_}; };
@@ -77,6 +76,7 @@ class PrefetchLoopTest : public ::testing::Test {
   Nanoseconds slept_{}, lease_ = 10s;
   std::set<std::string> devices_;
   std::vector<std::unique_ptr<Meter>> more_;
+  std::vector<std::set<std::string>> served_;  // every call
   std::vector<std::string> log_;
 };
 
@@ -102,6 +102,15 @@ TEST_F(PrefetchLoopTest, FindsTheBetterSettingAndPutsBackWhatWasFound) {
   expect_as_found();
   run(*made, 60);
   expect_as_found();
+}
+
+TEST_F(PrefetchLoopTest, AsksForTheMetersOfItsActuatorsWhileItIsArmed) {
+  const auto made = loop({"hardware", "readahead"});
+  EXPECT_TRUE(served_.empty());
+  ASSERT_TRUE(made->arm());
+  ASSERT_TRUE(made->arm()) << "twice is once";
+  ASSERT_TRUE(made->disarm());
+  EXPECT_EQ(served_, (std::vector<std::set<std::string>>{{"hardware", "readahead"}, {}}));
 }
 
 TEST_F(PrefetchLoopTest, LeavesEverythingAsFoundWhenItEnds) {

@@ -52,7 +52,7 @@ class SimulatedPlatform final : public ProcessTable,
   Result<std::vector<NumaNode>> nodes() const override;
   Result<Nanoseconds> measure(NodeId node) override;
   Nanoseconds cost() const override { return Nanoseconds{0}; }
-  std::optional<double> memory_some_avg10() const override { return 0; }
+  MemoryPressure memory_avg10() const override { return {0, {}}; }
   std::optional<double> cpu_some_avg10() const override;
   SelfUsage usage() const override { return {}; }
   std::vector<Rival> find() const override { return {}; }

@@ -8,6 +8,12 @@ namespace {
 constexpr std::uint64_t kMiB = 1ULL << 20, kGiB = 1ULL << 30;
 constexpr std::int64_t kOther = 4242;
 
+std::vector<MeterStateView> fake_meters() {
+  return {{"uncore", true, true, "memory bandwidth by node, from the memory controllers"},
+          {"pcm", true, false, "memory bandwidth by node; nothing now: connection refused"},
+          {"papi", false, false, "it runs while the actuator hardware of prefetch control is armed"}};
+}
+
 std::vector<TierView> fake_tiers() {
   TierView fast{.rank = 0,
                 .nodes = {0},
@@ -76,6 +82,7 @@ Result<StatusView> FakeBackend::status(const Caller&) {
   view.migrator = {1200, 3, 1, 2, 1536 * kMiB, 864 * kMiB, 200 * kMiB, 4.5};
   view.self = {38.5, 0.0104, 24 * kMiB, 0.55 * static_cast<double>(kMiB)};
   view.metrics = {{"memory-pressure-some", 0.25}, {"power", std::nullopt}, {"temperature", 61.5}};
+  view.meters = fake_meters();
   view.last_error = "move_pages of pid 4200: EBUSY";
   view.sight = {"sees", "samples arrive", true, 1};
   if (blind)
@@ -104,6 +111,7 @@ Result<DoctorView> FakeBackend::doctor(const Caller&) {
   view.limits = {{"memory nodes", true, "this process may not use node 2", "AllowedMemoryNodes= of the unit"},
                  {"lockdown", false, "none", ""}};
   view.capabilities = {{"CAP_BPF", true, "loading samplers"}, {"CAP_SYS_NICE", false, "moving shared pages"}};
+  view.meters = fake_meters();
   view.rivals = {{"DAMON (kdamond 0)", "it moves pages too: stop its schemes"}};
   return view;
 }
@@ -122,12 +130,14 @@ Result<NodesView> FakeBackend::nodes(const Caller&) {
                 .loaded_latency_ns = 104,
                 .latency_source = "probe",
                 .read_bytes_per_second = 100 * kGiB,
+                .used_bytes_per_second = 40.5 * static_cast<double>(kGiB),
                 .distances = {10, 20, 30}};
   NodeView slow = fast;
   slow.node = 1, slow.tier = 1, slow.has_cpus = false;
   slow.total_bytes = 64 * kGiB, slow.free_bytes = 48 * kGiB;
   slow.unloaded_latency_ns = 250, slow.loaded_latency_ns = 260;
   slow.latency_source = "firmware", slow.read_bytes_per_second = 30 * kGiB;
+  slow.used_bytes_per_second.reset();
   slow.distances = {20, 10, 20};
   NodeView gone = slow;
   gone.node = 2, gone.online = false, gone.tier = -1;

@@ -37,6 +37,9 @@ type SelfCost (cpu_seconds: float, cpu_share: float, resident_bytes: int, bytes_
 
 type Metric (name: string, value: ?float)
 
+# A meter of the node. used: it runs; delivers: lately it gave a sound rate.
+type MeterState (name: string, used: bool, delivers: bool, reason: string)
+
 type Feature (name: string, present: bool, first_kernel: string, reason: string, fix: string)
 
 type SourceChoice (name: string, chosen: bool, reason: string)
@@ -47,7 +50,8 @@ type Capability (name: string, held: bool, needed_for: string)
 
 type Node (
   node: int, tier: int, online: bool, has_cpus: bool, total_bytes: int, free_bytes: int, unloaded_latency_ns: ?int,
-  loaded_latency_ns: ?int, latency_source: string, read_bytes_per_second: ?int, distances: []int
+  loaded_latency_ns: ?int, latency_source: string, read_bytes_per_second: ?int,
+  used_bytes_per_second: ?float, distances: []int
 )
 
 type TopRow (
@@ -126,15 +130,15 @@ method Status() -> (
   schema: string, version: string, mode: string, paused: bool, uptime_seconds: float, ticks: int,
   interval_seconds: float, tick_work_seconds: float, targets: int, regions: int, managed_bytes: int, forecaster: string,
   sources: []Source, tiers: []Tier, hit_share: ?float, hit_share_total: ?float, ledger: Ledger, pages: Pages,
-  migrator: Migrator, self: SelfCost, metrics: []Metric, last_error: string, rivals: []Rival,
+  migrator: Migrator, self: SelfCost, metrics: []Metric, meters: []MeterState, last_error: string, rivals: []Rival,
   sight: Sight, troubles: []Trouble
 )
 
 # What this machine can do and why.
 method Doctor() -> (
   schema: string, daemon_running: bool, kernel: string, tiered: bool, can_observe: bool, can_act: bool, verdict: string,
-  features: []Feature, sources: []SourceChoice, latencies: []Latency, capabilities: []Capability, rivals: []Rival,
-  limits: []Limit, sight: Sight
+  features: []Feature, sources: []SourceChoice, latencies: []Latency, capabilities: []Capability, meters: []MeterState,
+  rivals: []Rival, limits: []Limit, sight: Sight
 )
 
 # Nodes and tiers, each fact with where it was learnt.

@@ -93,6 +93,14 @@ struct TroubleView {
   double seconds_ago = 0;   // since it came last
 };
 
+// A meter of the node (docs/operations.md, "Meters").
+struct MeterStateView {
+  std::string name;
+  bool used = false;      // it runs
+  bool delivers = false;  // lately it gave at least one sound rate
+  std::string reason;     // what it gives; or why it does not run or does not deliver
+};
+
 struct StatusView {
   std::string schema = "io.tierd.status/1";
   std::string version;
@@ -115,7 +123,8 @@ struct StatusView {
   MigratorView migrator;
   SelfCostView self;
   std::vector<MetricView> metrics;  // what the forecaster is told of the node; all there could be
-  std::string last_error;           // empty when none; hidden from callers without privilege
+  std::vector<MeterStateView> meters;
+  std::string last_error;  // empty when none; hidden from callers without privilege
   std::vector<RivalView> rivals;
   SightView sight;
   std::vector<TroubleView> troubles;  // the last one first; hidden from callers without privilege
@@ -167,6 +176,7 @@ struct DoctorView {
   std::vector<SourceChoiceView> sources;
   std::vector<LatencyView> latencies;
   std::vector<CapabilityView> capabilities;
+  std::vector<MeterStateView> meters;  // empty without the daemon: nothing is started to find out
   std::vector<RivalView> rivals;
   std::vector<LimitView> limits;
   SightView sight;  // of the running daemon; state empty without one
@@ -180,8 +190,9 @@ struct NodeView {
   std::uint64_t total_bytes = 0, free_bytes = 0;
   std::optional<std::int64_t> unloaded_latency_ns, loaded_latency_ns;
   std::string latency_source;
-  std::optional<std::uint64_t> read_bytes_per_second;
-  std::vector<int> distances;  // SLIT row
+  std::optional<std::uint64_t> read_bytes_per_second;  // it can deliver at most
+  std::optional<double> used_bytes_per_second;         // read and written, as counted; null: not counted
+  std::vector<int> distances;                          // SLIT row
 };
 
 struct NodesView {

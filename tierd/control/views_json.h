@@ -41,18 +41,20 @@ TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, resident_bytes, bytes_per_manage
 TIER_VIEW(MetricView, name, value)
 TIER_VIEW(SightView, state, reason, may_move, unseen)
 TIER_VIEW(TroubleView, message, count, seconds_ago)
+TIER_VIEW(MeterStateView, name, used, delivers, reason)
 TIER_VIEW(StatusView, schema, version, mode, paused, uptime_seconds, ticks, interval_seconds,
           tick_work_seconds, targets, regions, managed_bytes, forecaster, sources, tiers, hit_share,
-          hit_share_total, ledger, pages, migrator, self, metrics, last_error, rivals, sight, troubles)
+          hit_share_total, ledger, pages, migrator, self, metrics, meters, last_error, rivals, sight,
+          troubles)
 TIER_VIEW(FeatureView, name, present, first_kernel, reason, fix)
 TIER_VIEW(SourceChoiceView, name, chosen, reason, sight)
 TIER_VIEW(LatencyView, node, latency_ns, source)
 TIER_VIEW(CapabilityView, name, held, needed_for)
 TIER_VIEW(LimitView, name, limits, reason, fix)
 TIER_VIEW(DoctorView, schema, daemon_running, kernel, tiered, can_observe, can_act, verdict, features,
-          sources, latencies, capabilities, rivals, limits, sight)
+          sources, latencies, capabilities, meters, rivals, limits, sight)
 TIER_VIEW(NodeView, node, tier, online, has_cpus, total_bytes, free_bytes, unloaded_latency_ns,
-          loaded_latency_ns, latency_source, read_bytes_per_second, distances)
+          loaded_latency_ns, latency_source, read_bytes_per_second, used_bytes_per_second, distances)
 TIER_VIEW(NodesView, schema, tiered, nodes, tiers)
 TIER_VIEW(TopRow, pid, uid, name, cgroup, regions, resident_bytes, fast_bytes, waited_seconds, demand,
           hit_share, samples, promoted_bytes, demoted_bytes)

@@ -168,6 +168,18 @@ TEST_F(PrefetchNodeTest, TiersBelowTheFastestAreOneSinceTheirTrafficIsMeteredAsO
   EXPECT_NEAR(*node().slow_use, 0.5, 1e-9);
 }
 
+TEST_F(PrefetchNodeTest, TheBusiestTierCountsWhereEachIsCountedByItself) {
+  topology_.tiers.push_back({2, {{2}}, 400ns});
+  state_.context.tiers.emplace_back();
+  state_.context.tiers[1].bandwidth = Bytes{30'000'000'000};
+  state_.context.tiers[2].bandwidth = Bytes{10'000'000'000};
+  state_.context.tiers[1].used_bandwidth = 6e9, state_.context.tiers[2].used_bandwidth = 9e9;
+  state_.context[NodeMetric::kSlowBandwidthUsed] = 15e9;
+  EXPECT_NEAR(*node().slow_use, 0.9, 1e-9) << "15 of 40 would hide it";
+  state_.context.tiers[2].used_bandwidth.reset();
+  EXPECT_NEAR(*node().slow_use, 15.0 / 40, 1e-9);
+}
+
 TEST_F(PrefetchNodeTest, WithoutAnyFactNothingIsKnown) {
   state_.context.tiers = {{}, {}};
   EXPECT_FALSE(node().fast_use);

@@ -140,6 +140,7 @@ class Engine {
   std::vector<Trouble> troubles() const { return troubles_.troubles(); }  // the last one first
   const Migrator& migrator() const { return parts_.migrator; }
   std::vector<SourceStatus> sources() const;
+  std::vector<MeterDecision> meters() const;
   std::size_t bytes_used() const;  // of tracker, forecaster and ledger
   Standing standing(const RegionKey& key) const;
 
@@ -157,7 +158,7 @@ class Engine {
   void locate_one(const LocateRequest& request);
   void feel(const SampleBatch& batch);
   void read_system(Nanoseconds interval);
-  void read_metrics(Nanoseconds interval);
+  void read_metrics(const MachineReadings& readings, Nanoseconds interval);
   void plan_urgent(const std::vector<RegionKey>& crossed);
   std::optional<Region> region_now(const RegionKey& key);
   void submit(MigrationPlan plan);

@@ -139,15 +139,16 @@ TEST_F(EventsTest, TheForecasterIsToldWhatThereIsAndNothingElse) {
 
 TEST_F(EventsTest, SensorsReachTheForecasterAndTheStatus) {
   MachineReadings readings;
-  readings.memory_pressure_full = 1.5, readings.power = 180, readings.remote_bandwidth = 1e9;
-  readings.local_bandwidth = 4e9;
+  readings.power = 180, readings.remote_bandwidth = 1e9, readings.local_bandwidth = 4e9;
   machine_.set_readings(readings);
+  machine_.set_pressure(2.5, 1.5);
   metrics_ = &machine_;
   start(acting());
   tick({3});
   EXPECT_FALSE(engine_->state().context[NodeMetric::kPower].has_value()) << "a rate needs two readings";
   tick({3});
   const NodeContext& context = engine_->state().context;
+  EXPECT_EQ(context[NodeMetric::kMemoryPressureSome], 2.5);
   EXPECT_EQ(context[NodeMetric::kMemoryPressureFull], 1.5);
   EXPECT_EQ(context[NodeMetric::kPower], 180);
   EXPECT_EQ(context[NodeMetric::kFastBandwidthUsed], 4e9);
@@ -158,6 +159,24 @@ TEST_F(EventsTest, SensorsReachTheForecasterAndTheStatus) {
   EXPECT_EQ(status.metrics[3].name, "power");
   EXPECT_EQ(status.metrics[3].value, 180);
   EXPECT_FALSE(status.metrics[4].value);
+}
+
+TEST_F(EventsTest, TrafficCountedAtTheMemoryComesBeforeThatOfTheCaches) {
+  MachineReadings readings;
+  readings.local_bandwidth = 4e9, readings.remote_bandwidth = 1e9;
+  readings.memory_traffic = {{NodeId{0}, 6e9}};
+  machine_.set_readings(readings);
+  metrics_ = &machine_;
+  start(acting());
+  tick({3}), tick({3});
+  const EngineState& state = engine_->state();
+  EXPECT_EQ(state.context[NodeMetric::kFastBandwidthUsed], 6e9);
+  EXPECT_EQ(state.context[NodeMetric::kSlowBandwidthUsed], 1e9) << "nothing counts there";
+  EXPECT_EQ(state.system.find(NodeId{0})->used_bandwidth, 6e9) << "what the policy sees";
+  EXPECT_FALSE(state.system.find(NodeId{1})->used_bandwidth);
+  const NodesView nodes = nodes_view(*engine_);
+  EXPECT_EQ(nodes.nodes.at(0).used_bytes_per_second, 6e9);
+  EXPECT_FALSE(nodes.nodes.at(1).used_bytes_per_second);
 }
 
 }  // namespace

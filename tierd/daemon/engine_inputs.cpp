@@ -24,6 +24,12 @@ std::vector<Address> spread_pages(AddressRange range, Bytes page_size) {
   return out;
 }
 
+std::optional<double> traffic_of(NodeId node, std::span<const NodeTraffic> traffic) {
+  const auto it = std::find_if(traffic.begin(), traffic.end(),
+                               [node](const NodeTraffic& each) { return each.node == node; });
+  return it == traffic.end() ? std::nullopt : std::optional(it->bytes_per_second);
+}
+
 std::set<NodeId> online_nodes(const std::vector<NumaNode>& nodes) {
   std::set<NodeId> out;
   for (const auto& node : nodes) {
@@ -195,7 +201,8 @@ void Engine::locate_one(const LocateRequest& request) {
 }
 
 void Engine::read_system(Nanoseconds interval) {
-  latency_.tick();
+  const MachineReadings readings = parts_.metrics != nullptr ? parts_.metrics->read() : MachineReadings{};
+  latency_.tick(readings.memory_traffic);
   auto nodes = parts_.topology.nodes();
   if (!nodes) {
     error(nodes.error().text());
@@ -215,28 +222,30 @@ void Engine::read_system(Nanoseconds interval) {
   state_.system = {};
   for (const auto& node : *nodes) {
     if (node.total.value == 0) continue;
-    state_.system.nodes.push_back({node.id, latency_.loaded(node.id), node.free, node.total, node.online});
+    state_.system.nodes.push_back({node.id, latency_.loaded(node.id), node.free, node.total, node.online,
+                                   traffic_of(node.id, readings.memory_traffic)});
   }
-  read_metrics(interval);
+  read_metrics(readings, interval);
 }
 
 // Whatever has no sensor stays unknown to the forecaster; the policy takes the careful end of the pressures.
-void Engine::read_metrics(Nanoseconds interval) {
+void Engine::read_metrics(const MachineReadings& readings, Nanoseconds interval) {
   NodeContext context = context_of(topology_, state_.system);
-  context[NodeMetric::kMemoryPressureSome] = parts_.pressure.memory_some_avg10();
+  const MemoryPressure memory = parts_.pressure.memory_avg10();
+  context[NodeMetric::kMemoryPressureSome] = memory.some;
+  context[NodeMetric::kMemoryPressureFull] = memory.full;
   context[NodeMetric::kCpuPressureSome] = parts_.pressure.cpu_some_avg10();
   state_.system.memory_pressure_some = context[NodeMetric::kMemoryPressureSome].value_or(0);
   state_.system.cpu_pressure_some = context[NodeMetric::kCpuPressureSome].value_or(100);
-  if (parts_.metrics != nullptr) {
-    const MachineReadings now = parts_.metrics->read();
-    context[NodeMetric::kMemoryPressureFull] = now.memory_pressure_full;
-    context[NodeMetric::kPower] = now.power;
-    context[NodeMetric::kTemperature] = now.temperature;
-    context[NodeMetric::kRefaults] = now.refaults;
-    // Memory without CPUs of its own (CXL, persistent) is what a CPU does not call its own.
-    context[NodeMetric::kFastBandwidthUsed] = now.local_bandwidth;
-    context[NodeMetric::kSlowBandwidthUsed] = now.remote_bandwidth;
-  }
+  context[NodeMetric::kPower] = readings.power;
+  context[NodeMetric::kTemperature] = readings.temperature;
+  context[NodeMetric::kRefaults] = readings.refaults;
+  // Where no memory controller is counted the caches' traffic stands in: memory without CPUs of its own (CXL,
+  // persistent) is not local to any of them.
+  auto& fast = context[NodeMetric::kFastBandwidthUsed];
+  auto& slow = context[NodeMetric::kSlowBandwidthUsed];
+  if (!fast) fast = readings.local_bandwidth;
+  if (!slow) slow = readings.remote_bandwidth;
   if (interval.count() > 0) {
     double moved = 0;
     for (const auto& report : fresh_reports_) moved += static_cast<double>(report.moved.value);
@@ -245,6 +254,10 @@ void Engine::read_metrics(Nanoseconds interval) {
   }
   sampled_ = 0;
   state_.context = std::move(context);
+}
+
+std::vector<MeterDecision> Engine::meters() const {
+  return parts_.metrics != nullptr ? parts_.metrics->meters() : std::vector<MeterDecision>{};
 }
 
 }  // namespace tier

@@ -3,8 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace tier {
+namespace {
+
+// Share of the bandwidth that is used, times the unloaded latency: the simulator's curve of DDR5
+// (docs/simulator.md), up to the share from which on it is too steep to be trusted.
+constexpr std::array<std::pair<double, double>, 5> kStretch = {
+    {{0, 1}, {0.5, 1.1}, {0.7, 1.3}, {0.8, 1.6}, {0.9, 2.3}}};
+
+}  // namespace
+
+double latency_stretch(double used_share) {
+  for (std::size_t i = 1; i < kStretch.size(); ++i) {
+    const auto [from, low] = kStretch[i - 1];
+    const auto [to, high] = kStretch[i];
+    if (used_share <= to) return low + (high - low) * std::max(used_share - from, 0.0) / (to - from);
+  }
+  return kStretch.back().second;
+}
 
 bool LatencyTracker::measure_all(const std::vector<NumaNode>& nodes) {
   bool all = true;
@@ -49,19 +68,37 @@ Result<TierTopology> LatencyTracker::calibrate(std::vector<NumaNode> nodes) {
   for (const auto& node : topology->nodes) {
     auto& entry = entries_[node.id];
     entry.unloaded = node.read_latency.value_or(Nanoseconds{0});
+    entry.has_cpus = node.has_cpus;
+    entry.bandwidth = node.read_bandwidth ? static_cast<double>(node.read_bandwidth->value) : 0;
     story_ += fmt::format("node{}: {} ns by {}, probe {} ns; ", node.id.value, entry.unloaded.count(),
                           to_string(node.latency_source), entry.probed.count());
   }
   return topology;
 }
 
-void LatencyTracker::tick() {
+// Where the CPUs of one socket form several nodes, its memory controllers are counted as one node's: what
+// they carry then stands against a part of their bandwidth alone, and nothing is estimated.
+bool LatencyTracker::told_apart(std::span<const NodeTraffic> traffic) const {
+  return std::all_of(entries_.begin(), entries_.end(), [&](const auto& known) {
+    return !known.second.has_cpus ||
+           std::any_of(traffic.begin(), traffic.end(),
+                       [&](const NodeTraffic& each) { return each.node == known.first; });
+  });
+}
+
+void LatencyTracker::tick(std::span<const NodeTraffic> traffic) {
+  const bool estimable = told_apart(traffic);
   for (auto& [node, entry] : entries_) {
+    std::optional<double> load;
     const auto now = probe_.measure(node);
-    if (!now || entry.probed.count() <= 0) continue;
-    const double load = seconds(*now) / seconds(entry.probed);
+    if (now && entry.probed.count() > 0) {
+      load = seconds(*now) / seconds(entry.probed);
+    } else if (estimable && entry.bandwidth > 0) {
+      for (const NodeTraffic& each : traffic)
+        if (each.node == node) load = latency_stretch(each.bytes_per_second / entry.bandwidth);
+    }
     // Below the calibrated figure there is no load; the calibration itself may have met some.
-    entry.load += settings_.smoothing * (std::max(load, 1.0) - entry.load);
+    if (load) entry.load += settings_.smoothing * (std::max(*load, 1.0) - entry.load);
   }
 }
 

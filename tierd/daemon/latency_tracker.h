@@ -2,6 +2,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,11 @@ struct LatencySettings {
   double same_tier = 1.15;  // ratio below which two nodes share a tier
 };
 
+// How many times its unloaded latency memory takes to answer when this share of its bandwidth is used.
+// Rises with the share, from 1; shares above nine tenths count as that, since firmware's figure of the
+// bandwidth is not exact and the curve is steep there.
+double latency_stretch(double used_share);
+
 // Not thread-safe.
 class LatencyTracker {
  public:
@@ -33,9 +40,10 @@ class LatencyTracker {
   // Measures every node once, decides which facts to believe and builds the tiers.
   Result<TierTopology> calibrate(std::vector<NumaNode> nodes);
 
-  // Measures again and folds in. A node that cannot be measured keeps its last figure. Unknown nodes answer
-  // 0.
-  void tick();
+  // Measures again and folds in. A node that cannot be measured (full, or outside the daemon's own cpuset)
+  // gets an estimate from its traffic where both that and its bandwidth are known, and keeps its last figure
+  // otherwise. Unknown nodes answer 0.
+  void tick(std::span<const NodeTraffic> traffic = {});
   Nanoseconds loaded(NodeId) const;
 
   const std::string& story() const { return story_; }  // for `tierctl doctor`: what is believed and why
@@ -44,10 +52,13 @@ class LatencyTracker {
   struct Entry {
     Nanoseconds unloaded{};  // believed
     Nanoseconds probed{};    // by the probe at calibration; 0 when it could not
-    double load = 1;         // smoothed probe now / probe at calibration
+    double load = 1;         // smoothed: latency now / unloaded, by the probe or estimated
+    bool has_cpus = false;
+    double bandwidth = 0;  // bytes per second, as firmware says; 0: not known
   };
   bool measure_all(const std::vector<NumaNode>& nodes);
   void believe(NumaNode& node, bool use_probe);
+  bool told_apart(std::span<const NodeTraffic> traffic) const;
 
   LatencyProbe& probe_;
   LatencySettings settings_;

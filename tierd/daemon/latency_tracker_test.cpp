@@ -92,6 +92,53 @@ TEST(LatencyTracker, TheAdministratorsWordWins) {
   EXPECT_EQ(tracker.loaded(NodeId{1}), nanoseconds(400));
 }
 
+TEST(LatencyTracker, StretchRisesWithTheShareAndEndsWhereItIsTooSteep) {
+  EXPECT_DOUBLE_EQ(latency_stretch(-1), 1);
+  EXPECT_DOUBLE_EQ(latency_stretch(0), 1);
+  for (double share = 0; share < 0.9; share += 0.05)
+    EXPECT_GT(latency_stretch(share + 0.05), latency_stretch(share)) << share;
+  EXPECT_DOUBLE_EQ(latency_stretch(0.8), 1.6);
+  EXPECT_DOUBLE_EQ(latency_stretch(0.9), 2.3);
+  EXPECT_DOUBLE_EQ(latency_stretch(30), 2.3) << "firmware told too little";
+}
+
+class TrafficTest : public ::testing::Test {
+ protected:
+  TrafficTest() {
+    settings_.smoothing = 1.0;
+    nodes_[0].read_bandwidth = Bytes{100'000'000'000}, nodes_[1].read_bandwidth = Bytes{20'000'000'000};
+  }
+  Nanoseconds loaded(std::initializer_list<int> measured, std::vector<NodeTraffic> traffic) {
+    SettableProbe probe;
+    for (const int node : measured) probe.ns[node] = 100;
+    LatencyTracker tracker(probe, settings_);
+    EXPECT_TRUE(tracker.calibrate(nodes_));
+    tracker.tick(traffic);
+    return tracker.loaded(NodeId{1});
+  }
+
+  LatencySettings settings_;
+  std::vector<NumaNode> nodes_ = two_nodes();
+};
+
+TEST_F(TrafficTest, ANodeOutOfTheProbesReachIsEstimatedFromItsTraffic) {
+  EXPECT_EQ(loaded({0}, {{NodeId{0}, 1e9}, {NodeId{1}, 16e9}}), nanoseconds(480)) << "four fifths used";
+  EXPECT_EQ(loaded({}, {{NodeId{0}, 1e9}, {NodeId{1}, 0}}), nanoseconds(300));
+}
+
+TEST_F(TrafficTest, WhatIsMeasuredIsBelieved) {
+  settings_.mode = LatencyMode::kFirmware;
+  EXPECT_EQ(loaded({0, 1}, {{NodeId{0}, 1e9}, {NodeId{1}, 16e9}}), nanoseconds(300));
+}
+
+TEST_F(TrafficTest, WithoutMeterOrBandwidthNothingIsEstimated) {
+  EXPECT_EQ(loaded({0}, {}), nanoseconds(300));
+  EXPECT_EQ(loaded({0}, {{NodeId{0}, 1e9}}), nanoseconds(300));
+  EXPECT_EQ(loaded({0}, {{NodeId{1}, 16e9}}), nanoseconds(300)) << "node 0's may be counted as node 1's";
+  nodes_[1].read_bandwidth.reset();
+  EXPECT_EQ(loaded({0}, {{NodeId{0}, 1e9}, {NodeId{1}, 16e9}}), nanoseconds(300));
+}
+
 TEST(LatencyTracker, ANodeThatStopsAnsweringKeepsItsLastFigure) {
   SettableProbe probe;
   probe.ns = {{0, 100}, {1, 300}};

@@ -7,6 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <set>
+#include <thread>
 
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/linux_knobs.h"
@@ -26,6 +28,7 @@
 #include "tierd/control/service_loop.h"
 #include "tierd/daemon/backend.h"
 #include "tierd/daemon/doctor.h"
+#include "tierd/daemon/node_meters.h"
 #include "tierd/daemon/prefetch_service.h"
 #include "tierd/daemon/settings.h"
 #include "tierd/daemon/signature_file.h"
@@ -151,16 +154,34 @@ std::vector<CpuGeneration> load_registers(const PrefetchConfig& config) {
   return {};
 }
 
-std::unique_ptr<PrefetchService> make_prefetch(Machine& machine, Engine& engine,
+void log_meters(const NodeMeters& meters) {
+  for (const MeterDecision& each : meters.meters())
+    spdlog::debug("meter {}: {}{}", each.name, each.used ? "runs: " : "does not run: ", each.reason);
+}
+
+// Those of the machine and, behind them, what samples tell.
+std::vector<MeterEntry> all_meters(Machine& machine, const PrefetchConfig& config) {
+  auto table = meter_table(machine.clock, {.root = "", .pcm_address = config.pcm});
+  table.push_back({"samples", "time that watched programs waited for memory, as sampled, by CPU", "hardware",
+                   "samples are sorted by CPU for prefetch control alone",
+                   [&machine]() -> Result<std::unique_ptr<Meter>> {
+                     return std::make_unique<SampledStallMeter>(machine.cpu_samples);
+                   }});
+  return table;
+}
+
+NodeMetersSettings node_meters_settings(const Config& config) {
+  NodeMetersSettings settings;
+  settings.interval = config.interval;
+  settings.cpus = std::max(std::thread::hardware_concurrency(), 1U);
+  return settings;
+}
+
+std::unique_ptr<PrefetchService> make_prefetch(Machine& machine, Engine& engine, NodeMeters& meters,
                                                const PrefetchConfig& config) {
-  auto decisions = std::make_shared<std::vector<MeterDecision>>();
   PrefetchLoopParts parts{machine.knobs, machine.clock};
-  parts.start_meters = [&machine, decisions, pcm = config.pcm] {
-    decisions->clear();
-    auto meters = start_meters(machine.clock, {.root = "", .pcm_address = pcm}, *decisions);
-    meters.push_back(std::make_unique<SampledStallMeter>(machine.cpu_samples));
-    return meters;
-  };
+  parts.serve_meters = [&meters](const std::set<std::string>& actuators) { meters.serve(actuators); };
+  parts.read_meters = [&meters] { return meters.read_meters(); };
   parts.registers = load_registers(config);
   parts.read_machine = [] { return read_prefetch_machine(); };
   parts.read_state = [] { return read_machine_state(); };
@@ -175,7 +196,7 @@ std::unique_ptr<PrefetchService> make_prefetch(Machine& machine, Engine& engine,
       std::make_unique<PrefetchLoop>(std::move(parts), prefetch_loop_settings(config)),
       std::make_unique<AdviceLoop>(machine.pages, machine.advisor, machine.processes.base_page_size(),
                                    advice)};
-  service.meters = [decisions] { return *decisions; };
+  service.meters = [&meters] { return meters.meters(); };
   return std::make_unique<PrefetchService>(std::move(service), config);
 }
 
@@ -206,7 +227,10 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   EngineParts parts{machine.processes, machine.pages,      migrator,        machine.topology,
                     machine.probe,     machine.pressure,   machine.self,    machine.rivals,
                     machine.clock,     std::move(sources), Pid{::getpid()}, unix_now};
-  parts.metrics = &machine.metrics;
+  NodeMeters meters({machine.clock, all_meters(machine, config.prefetch), &machine.metrics},
+                    node_meters_settings(config));
+  log_meters(meters);
+  parts.metrics = &meters;
   std::unique_ptr<PrefetchService> prefetch;
   parts.on_samples = [&](const SampleBatch& batch, const RegionSnapshot& last, const TierTopology& topology) {
     if (prefetch && prefetch->armed()) machine.cpu_samples.add(batch, last, topology, config.region_size);
@@ -230,7 +254,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   if (!(*engine)->topology().tiered())
     spdlog::warn("one memory tier only: tierd samples and reports, there is nowhere to move to");
 
-  prefetch = make_prefetch(machine, **engine, config.prefetch);
+  prefetch = make_prefetch(machine, **engine, meters, config.prefetch);
   if (const auto armed = prefetch->start(); !armed)
     spdlog::error("prefetch control: {}", armed.error().text());
   DaemonBackend backend(

@@ -23,7 +23,19 @@ bool has(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
+// Of the tier that is worst off, where the traffic of each is counted by itself.
+std::optional<double> by_tier(std::span<const TierContext> tiers) {
+  std::optional<double> most;
+  for (const TierContext& tier : tiers) {
+    if (!tier.used_bandwidth || !tier.bandwidth || tier.bandwidth->value == 0) return {};
+    const double share = *tier.used_bandwidth / static_cast<double>(tier.bandwidth->value);
+    most = std::max(most.value_or(0), std::clamp(share, 0.0, 1.0));
+  }
+  return most;
+}
+
 std::optional<double> by_bandwidth(std::span<const TierContext> tiers, std::optional<double> used) {
+  if (const auto share = by_tier(tiers)) return share;
   double whole = 0;
   for (const TierContext& tier : tiers) {
     if (!tier.bandwidth || tier.bandwidth->value == 0) return {};

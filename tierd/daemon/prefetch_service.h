@@ -22,7 +22,7 @@ struct PrefetchServiceParts {
   CpuSamples& samples;  // fed by the engine's samples
   std::unique_ptr<PrefetchLoop> loop;
   std::unique_ptr<AdviceLoop> advice;
-  std::function<std::vector<MeterDecision>()> meters = {};  // as of the last arming
+  std::function<std::vector<MeterDecision>()> meters = {};  // as they stand now
 };
 
 class PrefetchService final : public PrefetchDesk {
@@ -64,8 +64,8 @@ class PrefetchService final : public PrefetchDesk {
 // Of the loop's settings what the configuration says; `advice` is no actuator of the loop.
 PrefetchLoopSettings prefetch_loop_settings(const PrefetchConfig& config);
 // How busy the tiers are, 0..1: of their bandwidth where it is known and metered, else by how far their
-// latency has risen, 1 where it has doubled. All tiers below the fastest are one, as their traffic is metered
-// as one.
+// latency has risen, 1 where it has doubled. Of the tiers below the fastest the busiest counts where the
+// traffic of each is counted at its memory; they are one where it is metered as one (resctrl).
 PrefetchNode prefetch_node(const EngineState& state, const TierTopology& topology, const CpuSamples& samples);
 
 }  // namespace tier

@@ -23,17 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kActor = "uid 0 pid 12";
 
-// Meters begin anew with every arming, the world goes on.
-class Window final : public Meter {
- public:
-  explicit Window(World& world) : world_(world) {}
-  const char* name() const override { return world_.name(); }
-  std::vector<CounterReading> read() override { return world_.read(); }
-
- private:
-  World& world_;
-};
-
 class PrefetchServiceTest : public EngineTest {
  protected:
   PrefetchServiceTest() { fs::remove(journal_); }
@@ -47,11 +36,7 @@ class PrefetchServiceTest : public EngineTest {
     PrefetchConfig config;
     config.arm = std::move(arm), config.journal = journal_;
     PrefetchLoopParts parts{knobs_, clock_};
-    parts.start_meters = [this] {
-      std::vector<std::unique_ptr<Meter>> all;
-      all.push_back(std::make_unique<Window>(*world_));
-      return all;
-    };
+    parts.read_meters = [this] { return std::vector<MeterReadings>{{world_->name(), world_->read()}}; };
     parts.registers = *read_register_table(kRegisters, "test");
     parts.read_machine = [this]() -> Result<PrefetchMachine> {
       if (no_machine_) return fail(ErrorKind::kFailed, "/proc/cpuinfo cannot be read", "mount procfs");

@@ -265,6 +265,7 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
   view.self = self_view(engine);
   for (std::size_t i = 0; i < kNodeMetrics; ++i)
     view.metrics.push_back({to_string(static_cast<NodeMetric>(i)), state.context.metrics[i]});
+  view.meters = meter_views(engine.meters());
   const Nanoseconds now = state.last_tick;
   for (const Trouble& trouble : engine.troubles())
     view.troubles.push_back({trouble.message, trouble.count, std::max(0.0, seconds(now - trouble.last))});
@@ -272,6 +273,13 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
   view.sight = sight_view(engine.sight());
   for (const auto& rival : state.rivals) view.rivals.push_back({rival.name, rival.advice});
   return view;
+}
+
+std::vector<MeterStateView> meter_views(const std::vector<MeterDecision>& meters) {
+  std::vector<MeterStateView> views;
+  for (const MeterDecision& each : meters)
+    views.push_back({each.name, each.used, each.delivers, each.reason});
+  return views;
 }
 
 NodesView nodes_view(const Engine& engine) {
@@ -290,6 +298,7 @@ NodesView nodes_view(const Engine& engine) {
       row.total_bytes = state->total.value;
       row.free_bytes = state->free.value;
       row.loaded_latency_ns = state->loaded_latency.count();
+      row.used_bytes_per_second = state->used_bandwidth;
     }
     if (node.read_latency) row.unloaded_latency_ns = node.read_latency->count();
     row.latency_source = to_string(node.latency_source);

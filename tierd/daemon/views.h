@@ -14,6 +14,7 @@ namespace tier {
 
 SightView sight_view(const Sight& sight);
 StatusView status_view(const Engine& engine, const std::string& version, Bytes rate_limit);
+std::vector<MeterStateView> meter_views(const std::vector<MeterDecision>& meters);
 NodesView nodes_view(const Engine& engine);
 TopView top_view(const Engine& engine, const TopQuery& query);
 HeatmapView heatmap_view(const Engine& engine, const HeatmapQuery& query);

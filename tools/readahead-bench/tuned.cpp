@@ -61,7 +61,7 @@ Result<std::unique_ptr<PrefetchLoop>> make_loop(const RigDevice& device, const T
   if (!block) return tl::make_unexpected(block.error());
   auto meters = std::make_shared<std::vector<std::unique_ptr<Meter>>>();
   meters->push_back(*std::move(demand)), meters->push_back(*std::move(block));
-  parts.start_meters = [meters] { return std::move(*meters); };
+  parts.read_meters = [meters] { return read_all(*meters); };
   parts.read_machine = [&device]() -> Result<PrefetchMachine> {
     PrefetchMachine machine;
     machine.devices = {{"disk", device.number >> 20, device.number & 0xFFFFF}};

@@ -161,6 +161,7 @@ std::string render(const StatusView& v, const Style& style) {
   if (!v.metrics.empty())
     facts.add("metrics", fmt::format("{} of {}{}{}", known.size(), v.metrics.size(),
                                      known.empty() ? "" : ": ", fmt::join(known, ", ")));
+  if (!v.meters.empty()) facts.add("meters", render_meter_names(v.meters));
   return facts.text() + "\n" + tiers_table(v.tiers, style) + "\n" + sources_table(v.sources, style) +
          troubles_table(v.troubles, style) + (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));
 }
@@ -204,6 +205,7 @@ std::string render(const DoctorView& v, const Style& style) {
   std::string out = facts.text();
   for (const Table* table : {&sources, &features, &latencies, &capabilities, &limits})
     if (!table->empty()) out += "\n" + table->text(style.legend);
+  if (!v.meters.empty()) out += "\n" + render_meters(v.meters, style);
   return out + (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));
 }
 
@@ -218,13 +220,16 @@ std::string render(const NodesView& v, const Style& style) {
                {"LOADED", kRight},
                {"FROM", kLeft},
                {"READ/S", kRight},
+               {"USED/S", kRight},
                {"DISTANCES", kLeft}});
   for (const NodeView& n : v.nodes)
-    table.add({std::to_string(n.node), tier_name(n.tier), n.online ? "online" : "offline",
-               n.has_cpus ? "yes" : "no", bytes_text(n.total_bytes), bytes_text(n.free_bytes),
-               latency_text(n.unloaded_latency_ns), latency_text(n.loaded_latency_ns), n.latency_source,
-               n.read_bytes_per_second ? bytes_text(*n.read_bytes_per_second) : "-",
-               n.distances.empty() ? "-" : fmt::format("{}", fmt::join(n.distances, " "))});
+    table.add(
+        {std::to_string(n.node), tier_name(n.tier), n.online ? "online" : "offline",
+         n.has_cpus ? "yes" : "no", bytes_text(n.total_bytes), bytes_text(n.free_bytes),
+         latency_text(n.unloaded_latency_ns), latency_text(n.loaded_latency_ns), n.latency_source,
+         n.read_bytes_per_second ? bytes_text(*n.read_bytes_per_second) : "-",
+         n.used_bytes_per_second ? bytes_text(static_cast<std::uint64_t>(*n.used_bytes_per_second)) : "-",
+         n.distances.empty() ? "-" : fmt::format("{}", fmt::join(n.distances, " "))});
   std::string out = table.text(style.legend);
   if (!v.tiers.empty()) out += "\n" + tiers_table(v.tiers, style);
   if (style.legend && !v.tiered) out += "\none tier only: nothing to gain by moving\n";

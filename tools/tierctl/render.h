@@ -25,7 +25,9 @@ std::string render(const ConfigView&, const Style&);
 std::string render(const PrefetchView&, const Style&);
 std::string render(const PrefetchExplainView&, const Style&);
 std::string render(const PrefetchWritesView&, const Style&);
-std::string render_event(const Event&);  // one line
+std::string render_event(const Event&);                                       // one line
+std::string render_meters(const std::vector<MeterStateView>&, const Style&);  // a table; empty without any
+std::string render_meter_names(const std::vector<MeterStateView>&);  // one line: which of them deliver
 std::string render_policy(const StatusView&, const ConfigView&, const Style&);
 
 }  // namespace tier

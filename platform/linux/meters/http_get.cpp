@@ -2,8 +2,13 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <memory>
+#include <optional>
 
 #include "platform/linux/meters/shared_library.h"
 
@@ -19,6 +24,7 @@ struct CurlFunctions {
   decltype(&curl_easy_perform) perform = nullptr;
   decltype(&curl_easy_cleanup) cleanup = nullptr;
   decltype(&curl_easy_strerror) strerror = nullptr;
+  decltype(&curl_easy_getinfo) getinfo = nullptr;
   decltype(&curl_slist_append) append = nullptr;
   decltype(&curl_slist_free_all) free_all = nullptr;
 };
@@ -33,15 +39,30 @@ Result<CurlFunctions> load() {
       kept->find("curl_global_init", curl.global_init) && kept->find("curl_easy_init", curl.init) &&
       kept->find("curl_easy_setopt", curl.setopt) && kept->find("curl_easy_perform", curl.perform) &&
       kept->find("curl_easy_cleanup", curl.cleanup) && kept->find("curl_easy_strerror", curl.strerror) &&
-      kept->find("curl_slist_append", curl.append) && kept->find("curl_slist_free_all", curl.free_all);
+      kept->find("curl_easy_getinfo", curl.getinfo) && kept->find("curl_slist_append", curl.append) &&
+      kept->find("curl_slist_free_all", curl.free_all);
   if (!all || curl.global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
     return fail(ErrorKind::kUnsupported, "libcurl lacks a function or cannot begin", "apt install libcurl4");
   return curl;
 }
 
-const Result<CurlFunctions>& functions() {
-  static const Result<CurlFunctions> loaded = load();
-  return loaded;
+// Kept once it is loaded; a library that was not there may be installed later.
+Result<const CurlFunctions*> functions() {
+  static std::optional<CurlFunctions> kept;
+  if (!kept) {
+    auto loaded = load();
+    if (!loaded) return tl::make_unexpected(loaded.error());
+    kept = *loaded;
+  }
+  return &*kept;
+}
+
+// errno where this process may open no network socket; 0: it may.
+int socket_refusal() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  ::close(fd);
+  return 0;
 }
 
 struct Exchange {
@@ -97,18 +118,50 @@ Result<std::string> get(const CurlFunctions& curl, const std::string& url, const
   option(CURLOPT_XFERINFODATA, static_cast<void*>(&exchange));
   if (!set) return fail(ErrorKind::kUnsupported, "libcurl lacks an option", "libcurl 7.85 or later");
   const CURLcode code = curl.perform(h);
-  if (code != CURLE_OK) return fail(ErrorKind::kFailed, fmt::format("{}: {}", url, curl.strerror(code)));
-  return std::move(exchange.body);
+  if (code == CURLE_OK) return std::move(exchange.body);
+  long error = 0;
+  const bool unconnected = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
+  if (unconnected && curl.getinfo(h, CURLINFO_OS_ERRNO, &error) != CURLE_OK) error = 0;
+  // libcurl keeps no errno of a socket that it could not open.
+  if (unconnected && error == 0) error = socket_refusal();
+  return tl::make_unexpected(
+      http_failure(url, curl.strerror(code), static_cast<int>(error), code == CURLE_OPERATION_TIMEDOUT));
 }
 
 }  // namespace
 
 Result<HttpGet> make_http_get(const std::string& address, const HttpLimits& limits) {
-  const auto& curl = functions();
+  const auto curl = functions();
   if (!curl) return tl::make_unexpected(curl.error());
-  return [&curl, url = "http://" + address + "/", limits](const std::atomic<bool>& stop) {
+  return [curl = *curl, url = "http://" + address + "/", limits](const std::atomic<bool>& stop) {
     return get(*curl, url, limits, stop);
   };
+}
+
+Error http_failure(const std::string& url, const std::string& what, int error_number, bool timed_out) {
+  const std::string text = error_number == 0
+                               ? fmt::format("{}: {}", url, what)
+                               : fmt::format("{}: {} ({})", url, what, std::strerror(error_number));
+  switch (error_number) {
+    // A network namespace of its own (PrivateNetwork=) has no route, a filter of addresses
+    // (IPAddressDeny=, a firewall) answers EPERM, RestrictAddressFamilies= EAFNOSUPPORT: systemd.exec(5),
+    // systemd.resource-control(5).
+    case EPERM:
+    case EACCES:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+      return {ErrorKind::kPermission, text, "`tierctl enable pcm-server` lets the service reach that server"};
+    case ECONNREFUSED:
+      return {ErrorKind::kNotRunning, text, "start pcm-sensor-server there; it is asked again all the time"};
+    default:
+      break;
+  }
+  if (timed_out)
+    return {ErrorKind::kFailed, text,
+            "see whether the server answers others; if it does: `tierctl enable pcm-server`"};
+  return {ErrorKind::kFailed, text, {}};
 }
 
 }  // namespace tier

@@ -23,4 +23,8 @@ using HttpGet = std::function<Result<std::string>(const std::atomic<bool>& stop)
 // libcurl, which is loaded now. kUnsupported: it is not installed.
 Result<HttpGet> make_http_get(const std::string& address, const HttpLimits& limits = {});
 
+// Why an exchange failed: the sandbox that the daemon runs in, a server that is not up, or `what`.
+// `error_number`: errno of the connection; 0 where there is none.
+Error http_failure(const std::string& url, const std::string& what, int error_number, bool timed_out);
+
 }  // namespace tier

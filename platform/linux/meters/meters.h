@@ -1,7 +1,6 @@
 // Which meters this machine has: one explicit table.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,13 +11,11 @@ namespace tier {
 
 struct MeterSettings {
   std::string root;         // "" but in tests: what /proc, /sys and the kernel's type information are below
-  std::string pcm_address;  // "127.0.0.1:9738", of Intel PCM's sensor server; empty: not asked
+  std::string pcm_address;  // "127.0.0.1:9738", of Intel PCM's sensor server; empty: none is asked
 };
 
-// All that can be used here, in the order of the table: of two that give the same signal the first counts
-// (prefetch/meters/rates.h). `decisions` has one entry for each row of the table, with the reason. The clock
-// must outlive them.
-std::vector<std::unique_ptr<Meter>> start_meters(const Clock& clock, const MeterSettings& settings,
-                                                 std::vector<MeterDecision>& decisions);
+// Every meter there is, in order of precedence: of two that give the same signal the first counts. Nothing
+// is started. The clock must outlive the table and its meters.
+std::vector<MeterEntry> meter_table(const Clock& clock, const MeterSettings& settings);
 
 }  // namespace tier

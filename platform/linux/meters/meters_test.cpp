@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "platform/fake/tree.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -15,45 +17,57 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-TEST(StartMeters, DecidesEachRowAndSaysWhy) {
+std::map<std::string, Result<std::unique_ptr<Meter>>> start_all(const std::vector<MeterEntry>& table) {
 #if defined(__SANITIZE_ADDRESS__)
   const __lsan::ScopedDisabler papi_leaks;  // 208 KiB each time it begins and ends (7.0.0)
 #endif
+  std::map<std::string, Result<std::unique_ptr<Meter>>> made;
+  for (const MeterEntry& entry : table) made.emplace(entry.name, entry.make());
+  return made;
+}
+
+TEST(MeterTable, EveryRowStartsOrSaysWhyNot) {
   const TemporaryTree tree({{"proc/vmstat", "pgmajfault 1\n"},
                             {"proc/pressure/io", "some total=1\n"},
                             {"sys/devices/system/cpu/online", "0\n"}});
   ManualClock clock;
-  std::vector<MeterDecision> decisions;
-  const auto meters = start_meters(clock, {.root = tree.root(), .pcm_address = "no address"}, decisions);
-  std::vector<std::string> names, used;
-  for (const MeterDecision& decision : decisions) {
-    names.push_back(decision.name);
-    if (decision.used) used.push_back(decision.name);
-    EXPECT_FALSE(decision.reason.empty()) << decision.name;
+  const auto table = meter_table(clock, {.root = tree.root(), .pcm_address = "no address"});
+  const auto made = start_all(table);
+  ASSERT_EQ(made.size(), table.size()) << "names differ";
+  const auto error = [&](const char* name) { return made.at(name) ? "" : made.at(name).error().text(); };
+  EXPECT_TRUE(made.at("psi") && made.at("vmstat"));
+  EXPECT_EQ((*made.at("psi"))->name(), std::string("psi"));
+  EXPECT_THAT(error("block"), HasSubstr("block"));
+  EXPECT_THAT(error("uncore"), HasSubstr("no counter of a memory controller"));
+  EXPECT_THAT(error("pcm"), HasSubstr("\"no address\" is no address"));
+  EXPECT_THAT(error("resctrl"), HasSubstr("fix: "));
+  EXPECT_THAT(error("cpu"), HasSubstr("/proc/stat"));
+  // Nothing is loaded into this machine's kernel for another root.
+  EXPECT_THAT(error("file-demand"), HasSubstr(tree.root() + "/sys/kernel/btf/vmlinux"));
+}
+
+// What takes counters of every CPU, runs at every read of a file, or grows with the machine waits for the
+// actuator that needs it.
+TEST(MeterTable, AtRestRunsOnlyWhatIsCheap) {
+  ManualClock clock;
+  std::vector<std::string> names, at_rest, readahead;
+  for (const MeterEntry& entry : meter_table(clock, {})) {
+    names.push_back(entry.name);
+    if (entry.actuator.empty()) at_rest.push_back(entry.name);
+    if (entry.actuator == "readahead") readahead.push_back(entry.name);
+    EXPECT_FALSE(entry.gives.empty() || entry.cost.empty()) << entry.name;
   }
   EXPECT_THAT(
       names, ElementsAre("papi", "uncore", "pcm", "resctrl", "cpu", "file-demand", "psi", "vmstat", "block"));
-  EXPECT_THAT(used, ::testing::IsSupersetOf({"psi", "vmstat"}));
-  EXPECT_THAT(used, ::testing::Not(::testing::Contains("file-demand")));
-  EXPECT_THAT(used, ::testing::Not(::testing::Contains("block")));
-  EXPECT_THAT(decisions[1].reason, HasSubstr("no counter of a memory controller"));
-  EXPECT_THAT(decisions[2].reason, HasSubstr("\"no address\" is no address"));
-  EXPECT_THAT(decisions[3].reason, HasSubstr("fix: "));
-  EXPECT_THAT(decisions[4].reason, HasSubstr("/proc/stat"));
-  // Nothing is loaded into this machine's kernel for another root.
-  EXPECT_THAT(decisions[5].reason, HasSubstr(tree.root() + "/sys/kernel/btf/vmlinux"));
-  ASSERT_EQ(meters.size(), used.size());
-  for (std::size_t i = 0; i < used.size(); ++i) EXPECT_EQ(meters[i]->name(), used[i]);
+  EXPECT_THAT(at_rest, ElementsAre("uncore", "pcm", "resctrl", "psi", "vmstat"));
+  EXPECT_THAT(readahead, ElementsAre("file-demand", "block"));
 }
 
-TEST(StartMeters, WithoutAnAddressPcmIsNotAsked) {
-#if defined(__SANITIZE_ADDRESS__)
-  const __lsan::ScopedDisabler papi_leaks;  // 208 KiB each time it begins and ends (7.0.0)
-#endif
+TEST(MeterTable, WithoutAnAddressPcmIsNotAsked) {
   ManualClock clock;
-  std::vector<MeterDecision> decisions;
-  EXPECT_TRUE(start_meters(clock, {.root = "/no/such/root", .pcm_address = ""}, decisions).empty());
-  EXPECT_THAT(decisions[2].reason, HasSubstr("prefetch.pcm names no server"));
+  const auto made = start_all(meter_table(clock, {.root = "/no/such/root", .pcm_address = ""}));
+  for (const auto& [name, meter] : made) EXPECT_FALSE(meter) << name;
+  EXPECT_THAT(made.at("pcm").error().text(), HasSubstr("prefetch.pcm names no server"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace tier {
 namespace {
 
 constexpr const char* kFix = "bare metal, or a virtual machine with a virtual PMU, and CAP_PERFMON";
+constexpr const char* kRightFix = "`tierctl enable perf-events`";  // kernel.perf_event_paranoid, or the like
 constexpr std::array<int, 2> kEvents = {PAPI_TOT_INS, PAPI_TOT_CYC};
 constexpr std::array<Signal, 2> kGives = {Signal::kInstructions, Signal::kCycles};
 
@@ -38,7 +39,10 @@ class PapiSession {
       const PAPI_component_info_t* info = papi_.get_component_info(component_);
       if (info == nullptr || std::string_view(info->name) != "perf_event") continue;
       if (info->disabled == PAPI_OK) return {};
-      return fail(ErrorKind::kUnsupported, fmt::format("PAPI's perf_event: {}", info->disabled_reason), kFix);
+      // PAPI reads kernel.perf_event_paranoid itself and names it in its reason.
+      const bool right = std::string_view(info->disabled_reason).find("paranoid") != std::string_view::npos;
+      return fail(right ? ErrorKind::kPermission : ErrorKind::kUnsupported,
+                  fmt::format("PAPI's perf_event: {}", info->disabled_reason), right ? kRightFix : kFix);
     }
     return fail(ErrorKind::kUnsupported, "PAPI was built without its perf_event component",
                 "install Debian's libpapi");
@@ -98,9 +102,10 @@ class PapiSession {
 
   tl::unexpected<Error> wrong(const char* step, int cpu, int code) {
     const char* const text = papi_.strerror(code);
-    const ErrorKind kind = code == PAPI_EPERM ? ErrorKind::kPermission : ErrorKind::kUnsupported;
-    return fail(kind, fmt::format("{} on CPU {}: {}", step, cpu, text != nullptr ? text : "unknown error"),
-                kFix);
+    const bool right = code == PAPI_EPERM;
+    return fail(right ? ErrorKind::kPermission : ErrorKind::kUnsupported,
+                fmt::format("{} on CPU {}: {}", step, cpu, text != nullptr ? text : "unknown error"),
+                right ? kRightFix : kFix);
   }
 
   PapiFunctions papi_;

@@ -176,6 +176,7 @@ TEST_F(PapiMeterTest, OneCpuThatIsRefusedRefusesAll) {
   ASSERT_FALSE(meter);
   EXPECT_EQ(meter.error().kind, ErrorKind::kPermission);
   EXPECT_THAT(meter.error().message, HasSubstr("PAPI_start on CPU 1: no permission"));
+  EXPECT_THAT(meter.error().fix, HasSubstr("tierctl enable perf-events"));
   EXPECT_THAT(fake.sets, IsEmpty());
   EXPECT_EQ(fake.shutdowns, 1);
 }
@@ -184,11 +185,15 @@ TEST_F(PapiMeterTest, ReasonsAreThoseOfPapi) {
   fake.components[1].disabled = PAPI_ECMP;
   std::strcpy(fake.components[1].disabled_reason, "no default PMU found");
   EXPECT_THAT(make().error().message, HasSubstr("no default PMU found"));
+  EXPECT_THAT(make().error().fix, ::testing::Not(HasSubstr("perf-events"))) << "no right makes a PMU";
+  std::strcpy(fake.components[1].disabled_reason, "/proc/sys/kernel/perf_event_paranoid prohibits using it");
+  EXPECT_EQ(make().error().kind, ErrorKind::kPermission);
+  EXPECT_THAT(make().error().fix, HasSubstr("tierctl enable perf-events"));
   std::strcpy(fake.components[1].name, "net");
   EXPECT_THAT(make().error().message, HasSubstr("without its perf_event component"));
   fake.version = PAPI_EINVAL;
   EXPECT_THAT(make().error().message, HasSubstr("PAPI_library_init answers"));
-  EXPECT_EQ(fake.shutdowns, 2) << "not where it never began";
+  EXPECT_EQ(fake.shutdowns, 5) << "not where it never began";
 }
 
 // On the machine itself: a PMU is there and counts, or the reason is said.

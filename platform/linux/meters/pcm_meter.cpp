@@ -36,6 +36,10 @@ class PcmMeter final : public Meter {
     wake_.notify_all();
     return latest_;
   }
+  std::string trouble() const override {
+    const std::lock_guard lock(mutex_);
+    return trouble_;
+  }
 
  private:
   void fetch() {
@@ -51,10 +55,10 @@ class PcmMeter final : public Meter {
       const Nanoseconds at = clock_.now();
       const auto document = get_(stop_);
       const auto sockets = document ? parse_pcm(*document) : tl::make_unexpected(document.error());
-      if (!sockets) continue;  // the reading before it becomes stale
-      auto readings = to_readings(*sockets, at);
+      auto readings = sockets ? to_readings(*sockets, at) : std::vector<CounterReading>{};
       const std::lock_guard lock(mutex_);
-      latest_ = std::move(readings);
+      trouble_ = sockets ? "" : sockets.error().text();
+      if (sockets) latest_ = std::move(readings);  // else the reading before it becomes stale
     }
   }
 
@@ -82,11 +86,12 @@ class PcmMeter final : public Meter {
   const Clock& clock_;
   const MemoryNodes nodes_;
   const HttpGet get_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool wanted_ = false;
   std::atomic<bool> stop_{false};
   std::vector<CounterReading> latest_;
+  std::string trouble_ = "the server has not answered yet";
   std::thread thread_;  // last: it uses all of the others
 };
 

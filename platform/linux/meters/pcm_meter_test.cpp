@@ -3,12 +3,22 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <condition_variable>
+#include <cstddef>
+#include <iterator>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "platform/fake/tree.h"
@@ -305,6 +315,93 @@ TEST_F(PcmMeterTest, ABadAnswerLeavesTheOneBeforeToGoStale) {
   const auto again = after(document({socket(0, counters(800, 300))}));
   EXPECT_EQ(again[0].value, 800U);
   EXPECT_GT(again[0].at, good[0].at);
+}
+
+TEST_F(PcmMeterTest, TellsWhyThereIsNoAnswer) {
+  start();
+  EXPECT_EQ(meter_->trouble(), "the server has not answered yet");
+  (void)after(fail(ErrorKind::kFailed, "refused", "start it"));
+  EXPECT_EQ(meter_->trouble(), "refused (fix: start it)");
+  (void)after("junk");
+  EXPECT_THAT(meter_->trouble(), HasSubstr("not JSON"));
+  (void)after(document({socket(0, counters(700, 300))}));
+  EXPECT_EQ(meter_->trouble(), "");
+}
+
+// What the shipped unit's sandbox does to a connection (systemd.exec(5)), and what does not come of it.
+TEST(HttpFailure, NamesTheSandboxWhereThatIsTheCause) {
+  for (const int number : {EPERM, EACCES, ENETUNREACH, EAFNOSUPPORT}) {
+    const Error error = http_failure("http://a:1/", "no connection", number, false);
+    EXPECT_EQ(error.kind, ErrorKind::kPermission) << number;
+    EXPECT_THAT(error.fix, HasSubstr("tierctl enable pcm-server")) << number;
+    EXPECT_THAT(error.message, HasSubstr("http://a:1/: no connection (")) << number;
+  }
+  EXPECT_THAT(http_failure("u", "w", ECONNREFUSED, false).fix, HasSubstr("start pcm-sensor-server"));
+  EXPECT_THAT(http_failure("u", "w", 0, true).fix, HasSubstr("tierctl enable pcm-server"))
+      << "a filter may drop the packets";
+  EXPECT_EQ(http_failure("u", "w", 0, false).text(), "u: w") << "an answer that is none is not the sandbox";
+}
+
+TEST(HttpGet, SaysWhoRefusedTheConnection) {
+  // A port that was free a moment ago.
+  std::string address;
+  { address = Server("").address(); }
+  const auto get = make_http_get(address);
+  ASSERT_TRUE(get) << get.error().text();
+  const std::atomic<bool> stop{false};
+  const auto answer = (*get)(stop);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kNotRunning) << answer.error().text();
+}
+
+// In a network namespace of its own, as PrivateNetwork= makes one, nothing can be reached.
+TEST(HttpGet, AnEmptyNetworkIsTheSandbox) {
+  const auto get = make_http_get("127.0.0.1:9738");
+  ASSERT_TRUE(get) << get.error().text();
+  bool alone = false;
+  std::optional<Result<std::string>> answer;
+  std::thread inside([&] {
+    alone = ::unshare(CLONE_NEWNET) == 0;
+    const std::atomic<bool> stop{false};
+    if (alone) answer = (*get)(stop);
+  });
+  inside.join();
+  if (!alone) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  ASSERT_FALSE(*answer);
+  EXPECT_EQ(answer->error().kind, ErrorKind::kPermission) << answer->error().text();
+}
+
+// From here on the calling thread gets EAFNOSUPPORT for every socket but Unix ones, as
+// RestrictAddressFamilies=AF_UNIX has it (systemd.exec(5); seccomp(2) has the layout).
+bool forbid_networks() {
+  sock_filter program[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+                           BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
+                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 1, 0),
+                           BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+                           BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  sock_fprog all{std::size(program), program};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all) == 0;
+}
+
+TEST(HttpGet, AForbiddenAddressFamilyIsTheSandbox) {
+  for (const char* address : {"127.0.0.1:9738", "localhost:9738"}) {
+    const auto get = make_http_get(address);
+    ASSERT_TRUE(get) << get.error().text();
+    bool forbidden = false;
+    std::optional<Result<std::string>> answer;
+    std::thread inside([&] {
+      forbidden = forbid_networks();
+      const std::atomic<bool> stop{false};
+      if (forbidden) answer = (*get)(stop);
+    });
+    inside.join();
+    if (!forbidden) GTEST_SKIP() << "no seccomp here";
+    ASSERT_FALSE(*answer);
+    EXPECT_EQ(answer->error().kind, ErrorKind::kPermission) << answer->error().text();
+    EXPECT_THAT(answer->error().fix, HasSubstr("tierctl enable pcm-server"));
+  }
 }
 
 TEST(PcmMeter, AsksARealServer) {
