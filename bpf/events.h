@@ -5,12 +5,15 @@
 #ifndef TIER_EVENTS_H
 #define TIER_EVENTS_H
 
-#define TIER_EVENTS_VERSION 1
+#define TIER_EVENTS_VERSION 2
 
 /* Code bytes around the interrupted instruction. 64 before: x86 instructions are at most 15 bytes long and a wrong
  * decoding start falls into step after a few of them; 64 after: a loop's body, up to its next access. */
 #define TIER_CODE_BEFORE 64
 #define TIER_CODE_AFTER 64
+
+/* Inode number of the initial PID namespace (PROC_PID_INIT_INO of linux/proc_ns.h). */
+#define TIER_INITIAL_PID_NAMESPACE 0xEFFFFFFCU
 
 #define TIER_MAX_TARGETS 16384
 #define TIER_MAX_KNOWN_CODE 65536
@@ -38,9 +41,9 @@ struct tier_event_header {
   unsigned short version; /* TIER_EVENTS_VERSION */
   unsigned short kind;    /* enum tier_event_kind */
   unsigned int cpu;
-  unsigned int tgid;
+  unsigned int tgid; /* as the reader's PID namespace numbers it; tid likewise */
   unsigned int tid;
-  unsigned long long time_ns;     /* CLOCK_MONOTONIC */
+  unsigned long long time_ns;     /* the reader's CLOCK_MONOTONIC */
   unsigned long long start_ticks; /* of the process: 1/100 s after boot, as field 22 of /proc/PID/stat */
   unsigned int exec_id;           /* changes when the process executes another program */
   unsigned int code_before;       /* valid bytes in code_before[]; 0 when the event has no code part */
@@ -83,7 +86,7 @@ struct tier_damon_region {
   unsigned int reserved;
 };
 
-/* Value of the map of watched processes, keyed by process id. */
+/* Value of the map of watched processes, keyed by process id as the reader's PID namespace numbers it. */
 struct tier_watch {
   unsigned long long start_ticks; /* 0: any */
 };
@@ -103,6 +106,7 @@ struct tier_counters {
   unsigned long long in_kernel; /* the watched thread was in the kernel */
   unsigned long long too_soon;  /* timer interrupt that is not a tick, shortly after another */
   unsigned long long no_code;   /* code bytes could not be read */
+  unsigned long long program_ns; /* time in runs that concerned a watched process, from their first clock read on */
 };
 
 #endif

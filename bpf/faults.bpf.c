@@ -12,17 +12,18 @@ int BPF_PROG(on_fault, unsigned long address, struct pt_regs *registers, unsigne
   struct tier_counters *count = tier_my_counters();
   if (!count) return 0;
   struct tier_fault fault = {};
-  if (!tier_fill_header(&fault.header, TIER_EVENT_FAULT, count)) return 0;
+  if (!tier_fill_header(&fault.header, TIER_EVENT_FAULT, tier_clock(), count)) return 0;
   fault.address = address;
   fault.ip = registers->ip;
   fault.error_code = error_code;
   struct tier_fault *event = bpf_ringbuf_reserve(&samples, sizeof(*event), 0);
-  if (!event) {
+  if (event) {
+    __builtin_memcpy(event, &fault, sizeof(*event));
+    bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+    count->sent++;
+  } else {
     count->lost++;
-    return 0;
   }
-  __builtin_memcpy(event, &fault, sizeof(*event));
-  bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-  count->sent++;
+  tier_end_run(&fault.header, count);
   return 0;
 }

@@ -14,20 +14,21 @@ static __always_inline int send_address(struct bpf_perf_event_data *ctx, __u64 l
   __u64 address = ctx->addr;
   if (!address || (address >> 63)) return 0; /* none, or one of the kernel's */
   struct tier_sample sample = {};
-  if (!tier_fill_header(&sample.header, TIER_EVENT_ADDRESS, count)) return 0;
+  if (!tier_fill_header(&sample.header, TIER_EVENT_ADDRESS, tier_clock(), count)) return 0;
   sample.stands_for = ctx->sample_period;
   sample.address = address;
   sample.latency = latency;
   sample.data_source = data_source;
   TIER_COPY_REGISTERS(&sample.registers, &ctx->regs);
   struct tier_sample *event = bpf_ringbuf_reserve(&samples, sizeof(*event), 0);
-  if (!event) {
+  if (event) {
+    __builtin_memcpy(event, &sample, sizeof(*event));
+    bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+    count->sent++;
+  } else {
     count->lost++;
-    return 0;
   }
-  __builtin_memcpy(event, &sample, sizeof(*event));
-  bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-  count->sent++;
+  tier_end_run(&sample.header, count);
   return 0;
 }
 

@@ -3,13 +3,9 @@
 #ifndef TIER_SAMPLE_COMMON_H
 #define TIER_SAMPLE_COMMON_H
 
-#include "bpf/events.h"
-#include "bpf/vmlinux_min.h"
-
-#include <bpf/bpf_helpers.h>
+#include "bpf/reader.h"
 
 #define TIER_USER_CS_64 0x33      /* code selector of 64-bit user code */
-#define TIER_CLOCK_TICK_NS 10000000ULL /* USER_HZ is 100 on every architecture we run on */
 #define TIER_PAGE_BYTES 4096ULL   /* smallest unit in which code can be absent */
 
 struct {
@@ -37,15 +33,15 @@ static __always_inline struct tier_counters *tier_my_counters(void) {
   return bpf_map_lookup_elem(&counters, &zero);
 }
 
-/* Fills the header when the current thread belongs to a watched process; 0 when it does not. */
-static __always_inline int tier_fill_header(struct tier_event_header *header, __u16 kind,
+/* Fills the header when the current thread belongs to a watched process; 0 when it does not. `now`: tier_clock() at the
+ * beginning of this run. */
+static __always_inline int tier_fill_header(struct tier_event_header *header, __u16 kind, __u64 now,
                                             struct tier_counters *count) {
-  __u64 id = bpf_get_current_pid_tgid();
-  __u32 tgid = id >> 32;
+  __u32 tgid = tier_current_process();
   struct tier_watch *watch = bpf_map_lookup_elem(&watched, &tgid);
   if (!watch) return 0;
   struct task_struct *task = bpf_get_current_task_btf();
-  __u64 start_ticks = task->group_leader->start_boottime / TIER_CLOCK_TICK_NS;
+  __u64 start_ticks = tier_start_ticks(task->group_leader);
   if (watch->start_ticks && watch->start_ticks != start_ticks) {
     count->foreign++;
     return 0;
@@ -54,14 +50,20 @@ static __always_inline int tier_fill_header(struct tier_event_header *header, __
   header->kind = kind;
   header->cpu = bpf_get_smp_processor_id();
   header->tgid = tgid;
-  header->tid = (__u32)id;
-  header->time_ns = bpf_ktime_get_ns();
+  header->tid = tier_current_thread();
+  header->time_ns = now;
   header->start_ticks = start_ticks;
   header->exec_id = (__u32)task->self_exec_id;
   header->code_before = 0;
   header->code_after = 0;
   header->has_code = 0;
   return 1;
+}
+
+/* At the end of a run that concerned a watched process: what it took. The kernel's own account of programs' run time
+ * (BPF_ENABLE_STATS) may be switched on with CAP_SYS_ADMIN only. */
+static __always_inline void tier_end_run(const struct tier_event_header *header, struct tier_counters *count) {
+  count->program_ns += tier_clock() - header->time_ns;
 }
 
 #define TIER_COPY_REGISTERS(to, from)    \

@@ -28,12 +28,11 @@ struct {
   __type(value, __u64);
 } last_interrupt SEC(".maps");
 
-/* Nanoseconds of this CPU's time that a sample taken now stands for; 0 when it is too soon for one. */
-static __always_inline __u64 weight_of_now(struct tier_counters *count) {
+/* Nanoseconds of this CPU's time that a sample taken `now` stands for; 0 when it is too soon for one. */
+static __always_inline __u64 weight_of_now(__u64 now, struct tier_counters *count) {
   __u32 zero = 0;
   __u64 *last = bpf_map_lookup_elem(&last_interrupt, &zero);
   if (!last) return 0;
-  __u64 now = bpf_ktime_get_ns();
   __u64 gap = now - *last;
   if (gap < minimum_gap_ns) {
     count->too_soon++;
@@ -47,10 +46,11 @@ static __always_inline __u64 weight_of_now(struct tier_counters *count) {
 static __always_inline struct tier_counters *begin_sample(struct tier_sample *sample, __u16 kind) {
   struct tier_counters *count = tier_my_counters();
   if (!count) return 0;
-  __u64 weight_ns = weight_of_now(count);
+  __u64 now = tier_clock();
+  __u64 weight_ns = weight_of_now(now, count);
   if (!weight_ns) return 0;
   __builtin_memset(sample, 0, sizeof(*sample));
-  if (!tier_fill_header(&sample->header, kind, count)) return 0;
+  if (!tier_fill_header(&sample->header, kind, now, count)) return 0;
   sample->stands_for = weight_ns;
   return count;
 }
@@ -61,15 +61,19 @@ static __always_inline void fill_bases(struct tier_sample *sample) {
   sample->registers.gs_base = task->thread.gsbase;
 }
 
-static __always_inline int send_tick(struct tier_sample *sample, struct pt_regs *registers,
-                                     struct tier_counters *count) {
-  if (registers->cs != TIER_USER_CS_64) {
+/* The end of every tick program. `in_user`: the interrupt hit user code. */
+static __always_inline int end_tick(struct tier_sample *sample, struct pt_regs *registers, int in_user,
+                                    struct tier_counters *count) {
+  if (!in_user) {
+    count->in_kernel++;
+  } else if (registers->cs != TIER_USER_CS_64) {
     count->no_code++;
-    return 0;
+  } else {
+    TIER_COPY_REGISTERS(&sample->registers, registers);
+    fill_bases(sample);
+    tier_send(sample, count);
   }
-  TIER_COPY_REGISTERS(&sample->registers, registers);
-  fill_bases(sample);
-  tier_send(sample, count);
+  tier_end_run(&sample->header, count);
   return 0;
 }
 
@@ -81,11 +85,7 @@ int on_tick(void *ctx) {
   if (!count) return 0;
   struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
   struct pt_regs **interrupted = bpf_this_cpu_ptr(&__irq_regs);
-  if ((unsigned long)*interrupted != (unsigned long)registers) {
-    count->in_kernel++;
-    return 0;
-  }
-  return send_tick(&sample, registers, count);
+  return end_tick(&sample, registers, (unsigned long)*interrupted == (unsigned long)registers, count);
 }
 
 /* For kernels without the symbols of data (CONFIG_KALLSYMS_ALL): __irq_regs is found from this CPU's run queue, to which
@@ -100,11 +100,7 @@ int on_tick_by_runqueue(void *ctx) {
   unsigned long runqueue = 0, interrupted = 0; /* numbers, since the verifier allows no sums with kernel pointers */
   bpf_probe_read_kernel(&runqueue, sizeof(runqueue), &task->se.cfs_rq->rq);
   bpf_probe_read_kernel(&interrupted, sizeof(interrupted), (void *)(runqueue + irq_regs_from_runqueues));
-  if (interrupted != (unsigned long)registers) {
-    count->in_kernel++;
-    return 0;
-  }
-  return send_tick(&sample, registers, count);
+  return end_tick(&sample, registers, interrupted == (unsigned long)registers, count);
 }
 
 /* Where neither works, and at a price of about 10 us: an interrupt from user mode leaves no system call number, and the
@@ -118,11 +114,8 @@ int on_tick_by_stack(void *ctx) {
   __u64 frames[TIER_STACK_FRAMES];
   long stack_bytes = bpf_get_stack(ctx, frames, sizeof(frames), 0);
   if (stack_bytes > 0 && stack_bytes < shortest_stack_bytes) shortest_stack_bytes = stack_bytes;
-  if ((long)registers->orig_ax >= 0 || stack_bytes > shortest_stack_bytes) {
-    count->in_kernel++;
-    return 0;
-  }
-  return send_tick(&sample, registers, count);
+  int in_user = (long)registers->orig_ax < 0 && stack_bytes <= shortest_stack_bytes;
+  return end_tick(&sample, registers, in_user, count);
 }
 
 /* The same on a perf cpu-clock event, opened with exclude_kernel. Where the event's timer also raises the tick's
@@ -134,10 +127,11 @@ int on_clock(struct bpf_perf_event_data *ctx) {
   if (!count) return 0;
   if (ctx->regs.cs != TIER_USER_CS_64) {
     count->no_code++;
-    return 0;
+  } else {
+    TIER_COPY_REGISTERS(&sample.registers, &ctx->regs);
+    fill_bases(&sample);
+    tier_send(&sample, count);
   }
-  TIER_COPY_REGISTERS(&sample.registers, &ctx->regs);
-  fill_bases(&sample);
-  tier_send(&sample, count);
+  tier_end_run(&sample.header, count);
   return 0;
 }

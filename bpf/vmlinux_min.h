@@ -27,12 +27,32 @@ struct cfs_rq {
 
 struct sched_entity {
   struct cfs_rq *cfs_rq;
+  __u64 sum_exec_runtime; /* ns */
+};
+
+struct ns_common {
+  unsigned int inum;
+};
+
+struct pid_namespace {
+  struct ns_common ns;
+};
+
+struct upid { /* one number of a task, in one of the nested namespaces that see it */
+  int nr;
+  struct pid_namespace *ns;
+};
+
+struct pid {
+  unsigned int level; /* of its own namespace: numbers[level] is the task's own view of itself */
+  struct upid numbers[1]; /* level + 1 of them, from the initial namespace down */
 };
 
 struct task_struct {
   int pid;
   int tgid;
   struct task_struct *group_leader;
+  struct pid *thread_pid;
   __u64 start_boottime;
   __u64 self_exec_id;
   struct sched_entity se;

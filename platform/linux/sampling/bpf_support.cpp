@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "platform/linux/file.h"
+#include "platform/linux/sampling/refusal.h"
 
 namespace tier {
 namespace {
@@ -58,9 +59,8 @@ std::string take_bpf_log() {
 Error bpf_error(const std::string& what, int error_number) {
   const std::string log = last_lines(take_bpf_log(), 4);
   const std::string message = what + ": " + errno_text(error_number) + (log.empty() ? "" : "; " + log);
-  if (error_number == EPERM || error_number == EACCES)
-    return {ErrorKind::kPermission, message,
-            "run as root or grant CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8)"};
+  if (const auto refusal = why_bpf_refused(error_number, read_permission_facts()))
+    return {ErrorKind::kPermission, message + ": " + refusal->reason, refusal->fix};
   if (error_number == ENOENT || error_number == ESRCH || error_number == EINVAL || error_number == ENOTSUP)
     return {ErrorKind::kUnsupported, message,
             "a kernel with CONFIG_DEBUG_INFO_BTF and CONFIG_BPF_EVENTS, Linux 5.15 or later"};
@@ -172,8 +172,14 @@ tier_counters BpfEvents::counters() const {
     sum.in_kernel += one.in_kernel;
     sum.too_soon += one.too_soon;
     sum.no_code += one.no_code;
+    sum.program_ns += one.program_ns;
   }
   return sum;
+}
+
+Nanoseconds program_price(const tier_counters& counters) {
+  const std::uint64_t events = counters.sent + counters.lost;
+  return Nanoseconds(events == 0 ? 0 : static_cast<std::int64_t>(counters.program_ns / events));
 }
 
 SampleCounters CounterDifference::since_last(const tier_counters& now) {

@@ -24,8 +24,8 @@ namespace tier {
 // newest).
 std::string take_bpf_log();
 
-// The error of a failed load or attach, naming what is missing: kPermission for EPERM and EACCES,
-// kUnsupported when the kernel lacks a type, hook or symbol. `error_number` positive.
+// The error of a failed load or attach, naming what is missing: kPermission with the true reason of a refusal
+// (refusal.h), kUnsupported when the kernel lacks a type, hook or symbol. `error_number` positive.
 Error bpf_error(const std::string& what, int error_number);
 
 // kUnsupported when the kernel's type information is absent at `btf_path`.
@@ -79,6 +79,9 @@ class BpfEvents {
   Handler handler_;
   std::unordered_map<std::uint32_t, std::uint64_t> in_kernel_;  // what the watched map holds now
 };
+
+// CPU time of a BPF program per event that it sent or would have sent, by its own clock; 0 before the first.
+Nanoseconds program_price(const tier_counters& counters);
 
 // Turns the kernel's running totals into SampleCounters of one batch: lost and foreign since the last call.
 class CounterDifference {

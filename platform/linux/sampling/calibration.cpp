@@ -1,17 +1,18 @@
 #include "platform/linux/sampling/calibration.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <poll.h>
+#include <cpuid.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "platform/linux/file.h"
 
@@ -73,12 +74,17 @@ namespace tier {
 namespace {
 
 constexpr unsigned kLoopInstructions = 23;
-constexpr unsigned kMinimumSamples = 20;
 constexpr std::uint64_t kIterationsPerTurn = 4096;  // between looks at the clock: 1 ms of an emulator
+constexpr std::uint64_t kCachedIterations = 4 * kIterationsPerTurn;
 constexpr std::uint64_t kCacheLineMask = ~std::uint64_t{63};
-constexpr Nanoseconds kWallLimit = std::chrono::seconds(5);  // only a machine under heavy load gets near it
-constexpr int kDrainMilliseconds = 30;
-constexpr Nanoseconds kParentPatience = std::chrono::seconds(20);  // for a machine under heavy load
+constexpr Nanoseconds kWallLimit = std::chrono::seconds(30);
+constexpr unsigned kFirstInheritedFd = 3;  // the standard three stay
+
+// CPUID: leaf 1, ecx bit 31: a hypervisor runs this; then leaf 0x40000000 names it in ebx, ecx and edx
+// (Documentation/virt/kvm/x86/cpuid.rst of the kernel; target/i386/cpu.c of QEMU for the name of its emulator).
+constexpr unsigned kHypervisorBit = 31;
+constexpr unsigned kHypervisorLeaf = 0x40000000;
+constexpr std::string_view kEmulator = "TCGTCGTCGTCG";
 
 Nanoseconds clock_time(clockid_t clock) {
   timespec now{};
@@ -100,45 +106,31 @@ std::size_t touch_buffer(char* buffer, std::size_t size, Nanoseconds time_limit)
   return usable;
 }
 
-// The child. Nothing here may allocate or lock: the parent may have had other threads.
-[[noreturn]] void child_main(const SamplingSettings& settings, int start_fd, int report_fd) {
-  char go = 0;
-  if (read(start_fd, &go, 1) != 1) _exit(1);
-  CalibrationRun run;
+// The child. Nothing here may allocate or lock: the parent may have had other threads. It lets go of the parent's
+// files (locks and connections would live on in it) and dies with the parent.
+[[noreturn]] void child_main(const SamplingSettings& settings, CalibrationChild::Progress& progress, pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
+  syscall(SYS_close_range, kFirstInheritedFd, ~0U, 0);
   void* memory = mmap(nullptr, settings.calibration_buffer.value, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) _exit(1);
+  const Nanoseconds wall_begin = clock_time(CLOCK_MONOTONIC);
   const std::size_t usable =
       touch_buffer(static_cast<char*>(memory), settings.calibration_buffer.value, settings.calibration_time);
-  run.buffer = reinterpret_cast<Address>(memory);
-  run.buffer_size = {usable};
-  const Nanoseconds wall_begin = clock_time(CLOCK_MONOTONIC);
+  progress.buffer = reinterpret_cast<Address>(memory);
+  progress.buffer_bytes = usable;
   const Nanoseconds cpu_begin = clock_time(CLOCK_PROCESS_CPUTIME_ID);
   std::uint64_t state = 88172645463325252U;
+  Nanoseconds spent{};
   do {
     state = tier_calibration_run(memory, (usable - 1) & kCacheLineMask, kIterationsPerTurn, state);
-    run.iterations += kIterationsPerTurn;
-    run.cpu_time = clock_time(CLOCK_PROCESS_CPUTIME_ID) - cpu_begin;
-  } while (run.cpu_time < settings.calibration_time && clock_time(CLOCK_MONOTONIC) - wall_begin < kWallLimit);
-  run.cpu_time = clock_time(CLOCK_PROCESS_CPUTIME_ID);  // all of it: interrupts are counted from the start
-  _exit(write(report_fd, &run, sizeof(run)) == static_cast<ssize_t>(sizeof(run)) ? 0 : 1);
+    spent = clock_time(CLOCK_PROCESS_CPUTIME_ID) - cpu_begin;
+    progress.iterations += kIterationsPerTurn;
+    progress.cpu_ns = static_cast<std::uint64_t>(spent.count());
+  } while (spent < settings.calibration_time && clock_time(CLOCK_MONOTONIC) - wall_begin < kWallLimit);
+  _exit(0);
 }
-
-// Owns the child: killed and reaped whatever happens.
-class Child {
- public:
-  explicit Child(pid_t pid) : pid_(pid) {}
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  ~Child() {
-    kill(pid_, SIGKILL);
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
-  }
-
- private:
-  pid_t pid_;
-};
 
 }  // namespace
 
@@ -148,82 +140,62 @@ CalibrationLoop calibration_loop() {
           kLoopInstructions};
 }
 
+WeightMeaning prior_of(std::string_view hypervisor_signature) {
+  return hypervisor_signature == kEmulator ? WeightMeaning::kAccesses : WeightMeaning::kStall;
+}
+
+WeightMeaning prior_meaning() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx >> kHypervisorBit & 1U) == 0) return prior_of({});
+  __cpuid(kHypervisorLeaf, eax, ebx, ecx, edx);
+  std::array<char, 12> signature{};
+  const std::array<unsigned, 3> words = {ebx, ecx, edx};
+  std::memcpy(signature.data(), words.data(), signature.size());
+  return prior_of({signature.data(), signature.size()});
+}
+
 Nanoseconds kernel_tick_period() {
   timespec resolution{};
   clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
   return std::chrono::seconds(resolution.tv_sec) + Nanoseconds(resolution.tv_nsec);
 }
 
-std::string StallCalibration::describe() const {
-  const std::string what =
-      meaning == WeightMeaning::kStall
-          ? "samples follow waiting time"
-          : "this machine shows no waiting (an emulator): samples follow access frequency";
-  return fmt::format(
-      "{}: the calibration load drew {:.1f} times its share of {} samples, {:.1f} % of them decoded to the "
-      "right address; "
-      "the saved pointer is {} the access",
-      what, concentration, samples, 100 * right_share, ip_is_behind ? "behind" : "at");
-}
-
-Result<StallCalibration> analyse_calibration(const CalibrationLoop& loop, const CalibrationRun& run,
-                                             std::span<const CalibrationSample> samples,
-                                             std::uint64_t interrupts, double stall_concentration) {
-  StallCalibration result;
-  unsigned at_load = 0, behind_load = 0, right_behind = 0, right_at = 0;
-  for (const CalibrationSample& sample : samples) {
-    if (sample.ip < loop.begin || sample.ip >= loop.end) continue;
-    ++result.samples;
-    if (sample.ip == loop.load) ++at_load, right_at += sample.right ? 1U : 0U;
-    if (sample.ip == loop.after) ++behind_load, right_behind += sample.right ? 1U : 0U;
-  }
-  if (result.samples < kMinimumSamples || interrupts == 0)
-    return fail(
-        ErrorKind::kFailed,
-        fmt::format("calibration of the stall samples got {} samples, {} are needed", result.samples,
-                    kMinimumSamples),
-        "a less loaded machine, or a kernel whose timer interrupt shows at irq_vectors:local_timer_entry");
-  result.ip_is_behind = behind_load >= at_load;
-  const unsigned hits = result.ip_is_behind ? behind_load : at_load;
-  result.concentration = static_cast<double>(hits) / result.samples * loop.instructions;
-  result.right_share =
-      hits == 0 ? 0 : static_cast<double>(result.ip_is_behind ? right_behind : right_at) / hits;
-  const double in_loop = static_cast<double>(result.samples) / static_cast<double>(interrupts);
-  result.instruction_seconds = seconds(run.cpu_time) * std::min(in_loop, 1.0) /
-                               (static_cast<double>(run.iterations) * loop.instructions);
-  result.meaning =
-      result.concentration >= stall_concentration ? WeightMeaning::kStall : WeightMeaning::kAccesses;
-  return result;
-}
-
-Result<CalibrationRun> run_calibration_child(const SamplingSettings& settings,
-                                             const std::function<Result<void>(Pid)>& watch,
-                                             const std::function<void()>& drain) {
-  std::array<int, 2> start{}, report{};
-  if (pipe2(start.data(), O_CLOEXEC) != 0) return fail_errno("calibration: pipe", errno);
-  UniqueFd start_read(start[0]), start_write(start[1]);
-  if (pipe2(report.data(), O_CLOEXEC) != 0) return fail_errno("calibration: pipe", errno);
-  UniqueFd report_read(report[0]), report_write(report[1]);
-  const pid_t pid = fork();
+Result<std::unique_ptr<CalibrationChild>> CalibrationChild::start(const SamplingSettings& settings) {
+  void* shared = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return fail_errno("calibration: mmap", errno);
+  std::unique_ptr<CalibrationChild> child(new CalibrationChild(new (shared) Progress));
+  const pid_t parent = getpid(), pid = fork();
   if (pid < 0) return fail_errno("calibration: fork", errno);
-  if (pid == 0) child_main(settings, start_read.get(), report_write.get());
-  const Child child(pid);
-  report_write = UniqueFd();
-  if (const Result<void> watched = watch(Pid{pid}); !watched) return tl::make_unexpected(watched.error());
-  if (write(start_write.get(), "g", 1) != 1) return fail_errno("calibration: starting the child", errno);
-  pollfd wait{report_read.get(), POLLIN, 0};
-  const Nanoseconds give_up = clock_time(CLOCK_MONOTONIC) + kParentPatience + settings.calibration_time * 4;
-  while (poll(&wait, 1, kDrainMilliseconds) == 0) {
-    drain();
-    if (clock_time(CLOCK_MONOTONIC) > give_up)
-      return fail(ErrorKind::kFailed, "calibration: the child did not finish in time",
-                  "a less loaded machine");
+  if (pid == 0) child_main(settings, *child->progress_, parent);
+  child->pid_ = Pid{pid};
+  return child;
+}
+
+CalibrationChild::~CalibrationChild() {
+  if (pid_.value > 0) {
+    kill(pid_.value, SIGKILL);
+    while (waitpid(pid_.value, nullptr, 0) < 0 && errno == EINTR) {
+    }
   }
-  CalibrationRun run;
-  if (read(report_read.get(), &run, sizeof(run)) != static_cast<ssize_t>(sizeof(run)))
-    return fail(ErrorKind::kFailed, "calibration: the child ended without a report",
-                fmt::format("allow the daemon {} MiB more memory", settings.calibration_buffer.value >> 20));
-  return run;
+  munmap(progress_, sizeof(Progress));
+}
+
+bool CalibrationChild::running() {
+  if (pid_.value <= 0) return false;
+  if (waitpid(pid_.value, nullptr, WNOHANG) == 0) return true;
+  pid_ = Pid{-1};  // reaped: the number may be given to another process
+  return false;
+}
+
+bool CalibrationChild::in_buffer(Address address) const {
+  const Address begin = progress_->buffer;
+  return address >= begin && address < begin + progress_->buffer_bytes;
+}
+
+double CalibrationChild::instruction_seconds() const {
+  const auto cpu = static_cast<double>(progress_->cpu_ns);
+  const auto iterations = static_cast<double>(progress_->iterations);
+  return iterations == 0 || cpu == 0 ? 0 : cpu * 1e-9 / (iterations * kLoopInstructions);
 }
 
 Nanoseconds time_fixed_work(std::uint64_t work_units) {
@@ -232,6 +204,10 @@ Nanoseconds time_fixed_work(std::uint64_t work_units) {
   const std::uint64_t state = tier_calibration_run(buffer.data(), 0, work_units, 1);
   const Nanoseconds end = clock_time(CLOCK_THREAD_CPUTIME_ID);
   return end - begin + Nanoseconds(state == 0 ? 1 : 0);  // the state is used, so the work is done
+}
+
+double cached_instruction_seconds() {
+  return seconds(time_fixed_work(kCachedIterations)) / (kCachedIterations * kLoopInstructions);
 }
 
 }  // namespace tier

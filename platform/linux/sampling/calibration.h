@@ -1,69 +1,66 @@
-// What a timer interrupt shows on this machine, learnt from a loop whose every instruction is known.
+// The calibration loop: a child process whose every instruction is known, sampled like a watched program.
 #pragma once
 
-#include <functional>
-#include <span>
-#include <string>
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string_view>
 
 #include "core/access_sample.h"
 #include "core/result.h"
 #include "core/units.h"
 #include "platform/linux/sampling/sampling_settings.h"
+#include "platform/linux/sampling/stall_evidence.h"
 
 namespace tier {
 
-// The calibration loop's code: one load among `instructions` instructions in [begin, end).
-struct CalibrationLoop {
-  Address begin = 0, load = 0, after = 0, end = 0;
-  unsigned instructions = 0;
-};
 CalibrationLoop calibration_loop();
 
-// What the child did.
-struct CalibrationRun {
-  Nanoseconds cpu_time{};
-  std::uint64_t iterations = 0;
-  Address buffer = 0;  // start of what it read
-  Bytes buffer_size;
-};
-
-struct CalibrationSample {
-  Address ip = 0;
-  bool right = false;  // the decoder found an address inside the buffer
-};
-
-struct StallCalibration {
-  unsigned samples = 0;      // that fell into the loop
-  bool ip_is_behind = true;  // the saved pointer is that of the instruction after the one waited for
-  double concentration = 0;  // share of samples at the load, over the load's share of instructions
-  double right_share = 0;  // of the loop's samples that were attributed to the load, decoded into the buffer
-  Nanoseconds tick_period{};       // between ticks of a busy CPU
-  double instruction_seconds = 0;  // mean, in the loop
-  Nanoseconds price{};             // CPU time of the BPF program per sample
-  Nanoseconds clock_price{};       // CPU time of one extra interrupt of a cpu-clock event, program included
-  WeightMeaning meaning = WeightMeaning::kStall;
-
-  std::string describe() const;  // one sentence for the operator
-};
-
-// Pure: from samples to verdict. `interrupts`: timer interrupts that hit the child, in user code or not.
-// kFailed when fewer than 20 samples arrived.
-Result<StallCalibration> analyse_calibration(const CalibrationLoop& loop, const CalibrationRun& run,
-                                             std::span<const CalibrationSample> samples,
-                                             std::uint64_t interrupts, double stall_concentration);
+// What samples mean before any was seen: by the signature of CPUID's hypervisor leaf (0x40000000), frequency in QEMU's
+// emulator, else waiting. The first is pure; the second asks this processor.
+WeightMeaning prior_of(std::string_view hypervisor_signature);
+WeightMeaning prior_meaning();
 
 // Time between the kernel's ticks on a busy CPU: the resolution of its coarse clock is just that.
 Nanoseconds kernel_tick_period();
 
-// Runs the loop in a forked child. `watch` is called with the child's pid before it starts its loop, `drain`
-// every few hundredths of a second while it runs. The child ends by itself within the CPU time of the
-// settings (and five seconds of wall time, on a machine so busy that it hardly runs).
-Result<CalibrationRun> run_calibration_child(const SamplingSettings& settings,
-                                             const std::function<Result<void>(Pid)>& watch,
-                                             const std::function<void()>& drain);
+// Runs the loop in a forked child, which ends by itself within the CPU time of the settings (and half a minute of wall
+// time, on a machine so busy that it hardly runs), and with this object or the process at the latest. Nothing here
+// blocks.
+class CalibrationChild {
+ public:
+  // kFailed when the kernel gives no process or no memory.
+  static Result<std::unique_ptr<CalibrationChild>> start(const SamplingSettings& settings);
+  CalibrationChild(const CalibrationChild&) = delete;
+  CalibrationChild& operator=(const CalibrationChild&) = delete;
+  ~CalibrationChild();
 
-// CPU time that the fixed piece of work of `work_units` takes in this thread; for pricing interrupts by
-// comparison.
+  Pid pid() const { return pid_; }
+  bool running();
+  // Whether the address is inside the buffer that the loop reads.
+  bool in_buffer(Address address) const;
+  // Mean time of one instruction of the loop so far: CPU time of the loop alone, over what it has executed. The loop
+  // makes no system call but one in 4,096 turns. 0 before its first turns are done.
+  double instruction_seconds() const;
+
+  struct Progress {  // shared with the child
+    std::atomic<std::uint64_t> buffer{0}, buffer_bytes{0};
+    std::atomic<std::uint64_t> iterations{0}, cpu_ns{0};  // of the loop; cpu_ns is written last
+  };
+
+ private:
+  explicit CalibrationChild(Progress* progress) : progress_(progress) {}
+
+  Pid pid_{-1};
+  Progress* progress_;
+};
+
+// CPU time that the fixed piece of work of `work_units` takes in this thread; for pricing interrupts by comparison.
 Nanoseconds time_fixed_work(std::uint64_t work_units);
+
+// Time of one instruction of the loop in this thread, its load served from the cache: good where nothing waits.
+// Takes a few milliseconds.
+double cached_instruction_seconds();
 
 }  // namespace tier

@@ -1,53 +1,69 @@
 #include "platform/linux/sampling/calibration.h"
 
 #include <gtest/gtest.h>
-
-#include <vector>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace tier {
 namespace {
 
-const CalibrationLoop kLoop{0x1000, 0x1020, 0x1024, 0x1064, 25};
-const CalibrationRun kRun{std::chrono::milliseconds(400), 1'000'000, 0x10000, 1_MiB};
-
-// Samples spread evenly over the instructions, four bytes each.
-std::vector<CalibrationSample> even(int rounds) {
-  std::vector<CalibrationSample> samples;
-  for (int round = 0; round < rounds; ++round)
-    for (Address ip = kLoop.begin; ip < kLoop.end; ip += 4) samples.push_back({ip, ip == kLoop.after});
-  return samples;
+TEST(Calibration, TheEmulatorsNameMakesFrequencyLikely) {
+  EXPECT_EQ(prior_of("TCGTCGTCGTCG"), WeightMeaning::kAccesses);
+  for (const char* other : {"", "KVMKVMKVM\0\0\0", "Microsoft Hv", "VMwareVMware"})
+    EXPECT_EQ(prior_of(other), WeightMeaning::kStall) << other;
 }
 
-TEST(Calibration, HardwareGathersBehindTheLoad) {
-  std::vector<CalibrationSample> samples = even(1);
-  for (int i = 0; i < 75; ++i) samples.push_back({kLoop.after, true});
-  const auto result = analyse_calibration(kLoop, kRun, samples, 100, 3);
-  ASSERT_TRUE(result);
-  EXPECT_TRUE(result->ip_is_behind);
-  EXPECT_EQ(result->meaning, WeightMeaning::kStall);
-  EXPECT_NEAR(result->concentration, 76.0 / 100 * 25, 1e-9);
-  EXPECT_DOUBLE_EQ(result->right_share, 1);
+SamplingSettings short_run() {
+  SamplingSettings settings;
+  settings.calibration_time = std::chrono::milliseconds(20);
+  settings.calibration_buffer = 1_MiB;
+  return settings;
 }
 
-TEST(Calibration, OtherProcessorsPointAtTheLoad) {
-  std::vector<CalibrationSample> samples = even(1);
-  for (int i = 0; i < 75; ++i) samples.push_back({kLoop.load, true});
-  const auto result = analyse_calibration(kLoop, kRun, samples, 100, 3);
-  ASSERT_TRUE(result);
-  EXPECT_FALSE(result->ip_is_behind);
+void wait_for_end(CalibrationChild& child) {
+  while (child.running()) usleep(2000);
 }
 
-TEST(Calibration, EvenSpreadMeansFrequency) {
-  const auto result = analyse_calibration(kLoop, kRun, even(4), 100, 3);
-  ASSERT_TRUE(result);
-  EXPECT_EQ(result->meaning, WeightMeaning::kAccesses);
-  EXPECT_NEAR(result->concentration, 1, 1e-9);
-  EXPECT_NEAR(result->instruction_seconds, 0.4 / 25e6, 1e-10);
+TEST(Calibration, TheChildEndsByItselfAndToldWhatItDid) {
+  auto child = CalibrationChild::start(short_run());
+  ASSERT_TRUE(child) << child.error().text();
+  EXPECT_GT((*child)->pid().value, 0);
+  wait_for_end(**child);
+  EXPECT_FALSE((*child)->running());
+  EXPECT_GT((*child)->instruction_seconds(), 0);
+  EXPECT_LT((*child)->instruction_seconds(), 1e-3);
+  EXPECT_FALSE((*child)->in_buffer(0));
 }
 
-TEST(Calibration, TooFewSamplesAreNoVerdict) {
-  EXPECT_FALSE(analyse_calibration(kLoop, kRun, {}, 100, 3));
-  EXPECT_FALSE(analyse_calibration(kLoop, kRun, {}, 0, 3));
+TEST(Calibration, TheChildGoesWithItsOwner) {
+  SamplingSettings settings;
+  settings.calibration_time = std::chrono::hours(1);
+  auto child = CalibrationChild::start(settings);
+  ASSERT_TRUE(child);
+  const pid_t pid = (*child)->pid().value;
+  EXPECT_EQ(kill(pid, 0), 0);
+  child->reset();
+  EXPECT_NE(kill(pid, 0), 0);
+}
+
+// Else a lock or a connection of the parent would live as long as the child.
+TEST(Calibration, TheChildHoldsNoneOfTheParentsFiles) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  SamplingSettings settings;
+  settings.calibration_time = std::chrono::hours(1);
+  auto child = CalibrationChild::start(settings);
+  ASSERT_TRUE(child);
+  close(ends[1]);
+  char byte = 0;
+  EXPECT_EQ(read(ends[0], &byte, 1), 0) << "the writing end is still open in the child";
+  close(ends[0]);
+}
+
+TEST(Calibration, AnInstructionTakesTimeInThisThreadToo) {
+  EXPECT_GT(cached_instruction_seconds(), 0);
+  EXPECT_LT(cached_instruction_seconds(), 1e-3);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <sstream>
 
+#include "platform/linux/sampling/refusal.h"
+
 namespace tier {
 
 std::vector<int> online_cpus() {
@@ -28,9 +30,7 @@ std::vector<int> online_cpus() {
 Result<UniqueFd> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd) {
   const long fd =
       syscall(SYS_perf_event_open, perf_event_attributes, pid, cpu, group_fd, PERF_FLAG_FD_CLOEXEC);
-  if (fd < 0)
-    return fail_errno("perf_event_open", errno,
-                      "run as root or grant CAP_PERFMON (kernel.perf_event_paranoid applies without it)");
+  if (fd < 0) return tl::make_unexpected(perf_event_error(errno, read_permission_facts()));
   return UniqueFd(static_cast<int>(fd));
 }
 

@@ -8,15 +8,14 @@
 #include <array>
 #include <cerrno>
 #include <condition_variable>
-#include <cstdio>
 #include <map>
 #include <mutex>
 #include <thread>
 
 #include "damon.skel.h"
-#include "platform/linux/file.h"
 #include "platform/linux/sampling/damon_rounds.h"
 #include "platform/linux/sampling/damon_sysfs.h"
+#include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/source_meter.h"
 
 namespace tier {
@@ -38,19 +37,6 @@ Nanoseconds monotonic() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
-}
-
-// CPU time of a thread (utime + stime of /proc/PID/stat) in 1/100 s.
-double cpu_seconds_of(Pid pid) {
-  const Result<std::string> text = read_file("/proc/" + std::to_string(pid.value) + "/stat");
-  if (!text) return 0;
-  const std::size_t name_end = text->rfind(')');
-  if (name_end == std::string::npos) return 0;
-  unsigned long user = 0, system = 0;
-  // After the name: state and ten numbers, then utime and stime.
-  const int fields = std::sscanf(text->c_str() + name_end + 1,
-                                 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
-  return fields == 2 ? static_cast<double>(user + system) / 100.0 : 0;
 }
 
 }  // namespace
@@ -125,6 +111,7 @@ Result<void> DamonSource::Impl::start() {
   take_bpf_log();
   skeleton_.reset(damon_bpf__open());
   if (!skeleton_) return tl::make_unexpected(bpf_error("opening the DAMON reader", errno));
+  set_reader(*skeleton_->rodata, read_reader_view());
   if (Result<void> sized = set_ring_bytes(*skeleton_->obj, settings_.ring_bytes); !sized) return sized;
   if (const int code = damon_bpf__load(skeleton_.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the DAMON reader", -code));
@@ -210,6 +197,7 @@ Result<Pid> DamonSource::Impl::note_start() {
   const Nanoseconds now = monotonic();
   Result<Pid> pid = sysfs_.kdamond_pid();
   if (!pid) return pid;
+  skeleton_->bss->kdamond_cpu_ns = 0;
   skeleton_->bss->kdamond_pid = static_cast<std::uint32_t>(pid->value);
   const std::lock_guard<std::mutex> lock(mutex_);
   beginnings_.push_back(now);
@@ -231,7 +219,8 @@ Result<double> DamonSource::Impl::phase(const Plan& plan, int factor) {
   }
   const double length = static_cast<double>(these.aggregation.count()) * kAggregationsPerPhase;
   wait(std::max(Nanoseconds(static_cast<std::int64_t>(length)), kShortestPhase));
-  return cpu_seconds_of(*pid);
+  // By the program: a daemon in a PID namespace of its own sees no kernel thread in /proc.
+  return static_cast<double>(skeleton_->bss->kdamond_cpu_ns) * 1e-9;
 }
 
 // One turn through the three intervals, then a pause that keeps kdamond within its budget. False when it

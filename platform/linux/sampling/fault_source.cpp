@@ -5,7 +5,7 @@
 #include <cerrno>
 
 #include "faults.skel.h"
-#include "platform/linux/sampling/program_price.h"
+#include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/source_meter.h"
 
 namespace tier {
@@ -41,7 +41,6 @@ class FaultSource::Impl final : public Run {
   Skeleton skeleton_;
   BpfEvents events_;
   BpfLink link_;
-  std::unique_ptr<ProgramPrice> price_;
   WatchList watched_;
   CounterDifference kernel_counters_;
   SampleBatch batch_;
@@ -54,12 +53,12 @@ Result<void> FaultSource::Impl::start() {
   take_bpf_log();
   skeleton_.reset(faults_bpf__open());
   if (!skeleton_) return tl::make_unexpected(bpf_error("opening the fault sampler", errno));
+  set_reader(*skeleton_->rodata, read_reader_view());
   if (Result<void> sized = set_ring_bytes(*skeleton_->obj, settings_.ring_bytes); !sized) return sized;
   if (const int code = faults_bpf__load(skeleton_.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the fault sampler", -code));
   if (Result<void> opened = events_.open(*skeleton_->obj, [this](auto event) { handle(event); }); !opened)
     return opened;
-  price_ = std::make_unique<ProgramPrice>(bpf_program__fd(skeleton_->progs.on_fault));
   link_.reset(bpf_program__attach(skeleton_->progs.on_fault));
   if (!link_) return tl::make_unexpected(bpf_error("attaching to exceptions:page_fault_user", errno));
   return {};
@@ -97,7 +96,7 @@ SampleBatch FaultSource::Impl::collect() {
   batch_ = {};
   events_.drain();
   const tier_counters now = events_.counters();
-  program_price_ = price_->settle(now.sent);
+  program_price_ = program_price(now);
   batch_.counters += kernel_counters_.since_last(now);
   meter_.add(batch_.counters, thread_cpu_time() - cpu_begin);
   return std::move(batch_);

@@ -204,8 +204,7 @@ FeatureState LinuxFeatureProbe::hmat() const {
 }
 
 std::vector<FeatureState> LinuxFeatureProbe::probe() {
-  const std::string bpf_fix =
-      "run as root or grant CAP_BPF and CAP_PERFMON; CONFIG_BPF_SYSCALL=y, CONFIG_BPF_EVENTS=y";
+  const std::string bpf_fix = "CONFIG_BPF_SYSCALL=y, CONFIG_BPF_EVENTS=y";
   std::vector<FeatureState> all;
   all.push_back(btf());
   all.push_back(tried({Feature::kBpfTracing, "BPF tracing programs (tp_btf)", false, "5.5", {}, bpf_fix},
@@ -217,7 +216,7 @@ std::vector<FeatureState> LinuxFeatureProbe::probe() {
                        false,
                        "4.9",
                        {},
-                       "CONFIG_PERF_EVENTS=y, CAP_PERFMON"},
+                       "CONFIG_PERF_EVENTS=y"},
                       trials_.clock_event()));
   all.push_back(hardware());
   all.push_back(damon_sysfs());

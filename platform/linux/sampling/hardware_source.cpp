@@ -9,7 +9,7 @@
 
 #include "hardware.skel.h"
 #include "platform/linux/sampling/clock_events.h"
-#include "platform/linux/sampling/program_price.h"
+#include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/sample_decoder.h"
 #include "platform/linux/sampling/source_meter.h"
 
@@ -39,6 +39,7 @@ Result<Skeleton> load(bool with_latency, const SamplingSettings& settings) {
   if (!skeleton) return tl::make_unexpected(bpf_error("opening the hardware sampler", errno));
   bpf_program__set_autoload(skeleton->progs.on_address_with_latency, with_latency);
   bpf_program__set_autoload(skeleton->progs.on_address, !with_latency);
+  set_reader(*skeleton->rodata, read_reader_view());
   if (Result<void> sized = set_ring_bytes(*skeleton->obj, settings.ring_bytes); !sized)
     return tl::make_unexpected(sized.error());
   if (const int code = hardware_bpf__load(skeleton.get()); code != 0)
@@ -87,7 +88,6 @@ class HardwareSource::Impl final : public Run {
   Skeleton skeleton_;
   BpfEvents events_;
   std::vector<UniqueFd> perf_events_;
-  std::unique_ptr<ProgramPrice> price_;
   bool with_latency_ = false;
   double cycles_per_second_ = 1e9;
   WatchList watched_;
@@ -136,7 +136,6 @@ Result<void> HardwareSource::Impl::start() {
   if (with_latency_) cycles_per_second_ = cycles_per_second(clock_);
   const int program_fd =
       bpf_program__fd(with_latency_ ? skeleton_->progs.on_address_with_latency : skeleton_->progs.on_address);
-  price_ = std::make_unique<ProgramPrice>(program_fd);
   for (const int cpu : online_cpus())
     for (const HardwareEncoding& encoding : event_.encodings)
       if (Result<void> opened = open_encoding(encoding, cpu, program_fd); !opened) return opened;
@@ -178,7 +177,7 @@ SampleBatch HardwareSource::Impl::collect() {
   batch_ = {};
   events_.drain();
   const tier_counters now = events_.counters();
-  program_price_ = price_->settle(now.sent);
+  program_price_ = program_price(now);
   batch_.counters += kernel_counters_.since_last(now);
   meter_.add(batch_.counters, thread_cpu_time() - cpu_begin);
   return std::move(batch_);

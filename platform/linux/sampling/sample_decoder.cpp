@@ -44,51 +44,64 @@ void SampleDecoder::learn(Known& known, std::span<const std::uint8_t> before,
   known.around = decode_x86(before, after);
   known.replay = replay_x86(before);
   known.ahead = rule.with_evidence ? look_ahead_x86(before, after) : X86Ahead{};
+  known.transition = transition_x86(before, after);
 }
 
-std::optional<PickedAccess> SampleDecoder::decode(const RawSample& raw, const PickRule& rule) {
+void SampleDecoder::clear() {
+  for (const auto& [known, decoded] : cache_) forget_(known);
+  cache_.clear();
+}
+
+// Takes in the code that the sample brings, if any. Null when the code at its pointer is not known.
+const SampleDecoder::Known* SampleDecoder::known_of(const RawSample& raw, const PickRule& rule) {
   const tier_event_header& header = raw.sample->header;
   const tier_known_code key{raw.sample->registers.ip, header.tgid, header.exec_id};
-  if (raw.code != nullptr) {
-    const std::size_t before = std::min<std::size_t>(header.code_before, TIER_CODE_BEFORE);
-    const std::size_t after = std::min<std::size_t>(header.code_after, TIER_CODE_AFTER);
-    if (before == 0 && after == 0) return std::nullopt;  // not resident now: ask again next time
-    if (cache_.size() >= kCacheLimit) {
-      for (const auto& [known, decoded] : cache_) forget_(known);
-      cache_.clear();
-    }
-    const std::span<const std::uint8_t> code_before(raw.code->code_before, before);
-    const std::span<const std::uint8_t> code_after(raw.code->code_after, after);
-    Known& known = cache_[key];
-    // Code is sent again now and then, since programs replace it; mostly they have not.
-    std::vector<std::uint8_t> bytes(code_before.begin(), code_before.end());
-    bytes.insert(bytes.end(), code_after.begin(), code_after.end());
-    const bool same = known.bytes == bytes && known.before == before;
-    known.bytes = std::move(bytes);
-    known.before = before;
-    if (!same) learn(known, code_before, code_after, rule);
-    learnt_(key);
-  }
-  const auto found = cache_.find(key);
-  if (found == cache_.end()) {
+  if (raw.code == nullptr) {
+    const auto found = cache_.find(key);
+    if (found != cache_.end()) return &found->second;
     forget_(key);
-    return std::nullopt;
+    return nullptr;
   }
-  const X86Registers registers = registers_of(raw.sample->registers);
-  const X86Decoded& code = found->second.around;
+  const std::size_t before = std::min<std::size_t>(header.code_before, TIER_CODE_BEFORE);
+  const std::size_t after = std::min<std::size_t>(header.code_after, TIER_CODE_AFTER);
+  if (before == 0 && after == 0) return nullptr;  // not resident now: ask again next time
+  if (cache_.size() >= kCacheLimit) clear();
+  const std::span<const std::uint8_t> code_before(raw.code->code_before, before);
+  const std::span<const std::uint8_t> code_after(raw.code->code_after, after);
+  Known& known = cache_[key];
+  // Code is sent again now and then, since programs replace it; mostly they have not.
+  std::vector<std::uint8_t> bytes(code_before.begin(), code_before.end());
+  bytes.insert(bytes.end(), code_after.begin(), code_after.end());
+  const bool same = known.bytes == bytes && known.before == before;
+  known.bytes = std::move(bytes);
+  known.before = before;
+  if (!same) learn(known, code_before, code_after, rule);
+  learnt_(key);
+  return &known;
+}
+
+std::optional<PickedAccess> SampleDecoder::pick(const Known& known, const X86Registers& registers,
+                                                const PickRule& rule) {
+  const X86Decoded& code = known.around;
   const auto behind = [&] {
     // Replayed is exact; a pointer chase without replay gives the address it goes to next.
-    if (const std::optional<Address> address = address_ahead(found->second.replay, registers))
-      return std::optional(PickedAccess{*address, found->second.replay.access->type, true});
+    if (const std::optional<Address> address = address_ahead(known.replay, registers))
+      return std::optional(PickedAccess{*address, known.replay.access->type, true});
     return evaluate(code.before, registers, true);
   };
   const auto at = [&] { return evaluate(code.at, registers, !rule.ip_is_behind); };
   std::optional<PickedAccess> picked = rule.ip_is_behind ? behind() : at();
   if (!picked) picked = rule.ip_is_behind ? at() : behind();
   if (picked || !rule.with_evidence) return picked;
-  if (const std::optional<Address> address = address_ahead(found->second.ahead, registers))
-    return PickedAccess{*address, found->second.ahead.access->type, false};
+  if (const std::optional<Address> address = address_ahead(known.ahead, registers))
+    return PickedAccess{*address, known.ahead.access->type, false};
   return evaluate(code.earlier, registers, false);
+}
+
+DecodedSample SampleDecoder::decode(const RawSample& raw, const PickRule& rule) {
+  const Known* known = known_of(raw, rule);
+  if (known == nullptr) return {};
+  return {pick(*known, registers_of(raw.sample->registers), rule), known->transition};
 }
 
 }  // namespace tier

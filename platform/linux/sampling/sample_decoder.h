@@ -10,6 +10,7 @@
 #include "core/access_sample.h"
 #include "platform/linux/sampling/x86_ahead.h"
 #include "platform/linux/sampling/x86_decoder.h"
+#include "platform/linux/sampling/x86_transition.h"
 
 namespace tier {
 
@@ -33,6 +34,11 @@ struct PickedAccess {
   bool direct = false;  // of the instruction the machine points at, not a neighbour
 };
 
+struct DecodedSample {
+  std::optional<PickedAccess> picked;
+  std::optional<X86Transition> transition;  // nothing where the code around ip is not known
+};
+
 // Not thread-safe.
 class SampleDecoder {
  public:
@@ -42,7 +48,9 @@ class SampleDecoder {
                 std::function<void(const tier_known_code&)> forget)
       : learnt_(std::move(learnt)), forget_(std::move(forget)) {}
 
-  std::optional<PickedAccess> decode(const RawSample& raw, const PickRule& rule);
+  DecodedSample decode(const RawSample& raw, const PickRule& rule);
+  // Forgets all code: to be called when `with_evidence` changes, since what is kept depends on it.
+  void clear();
 
  private:
   struct KeyHash {
@@ -66,9 +74,13 @@ class SampleDecoder {
     X86Decoded around;
     X86Ahead replay;  // of an access that overwrote its own address
     X86Ahead ahead;   // only where evidence is asked for
+    std::optional<X86Transition> transition;
   };
   static void learn(Known& known, std::span<const std::uint8_t> before, std::span<const std::uint8_t> after,
                     const PickRule& rule);
+  const Known* known_of(const RawSample& raw, const PickRule& rule);
+  static std::optional<PickedAccess> pick(const Known& known, const X86Registers& registers,
+                                          const PickRule& rule);
   std::unordered_map<tier_known_code, Known, KeyHash, KeyEqual> cache_;
 };
 

@@ -27,14 +27,10 @@ struct SamplingSettings {
   // Code is asked for again after this time, since programs replace code (JIT compilers, dlclose).
   Nanoseconds code_lifetime = std::chrono::seconds(10);
 
-  // CPU time that the calibration at start may take in its child, and the memory it reads at random. 64 MiB
+  // CPU time that one run of the calibration loop may take in its child, and the memory it reads at random. 64 MiB
   // exceed the cache share of one core on common machines; more would lengthen the start.
   Nanoseconds calibration_time = std::chrono::milliseconds(400);
   Bytes calibration_buffer = 64_MiB;
-
-  // A load that attracts this many times its share of samples shows waiting. An emulator that counts
-  // instructions stays near 1 (2 by chance with a hundred samples), hardware measured 22 of at most 23.
-  double stall_concentration = 5;
 
   // Hardware sampling: one sample per so many memory events.
   std::uint64_t hardware_period = 10007;  // prime, so as not to beat with loops

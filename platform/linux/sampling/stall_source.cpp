@@ -9,8 +9,10 @@
 #include <cerrno>
 
 #include "platform/linux/sampling/clock_events.h"
-#include "platform/linux/sampling/program_price.h"
+#include "platform/linux/sampling/interrupt_price.h"
+#include "platform/linux/sampling/optional_clock.h"
 #include "platform/linux/sampling/rate_control.h"
+#include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/sample_decoder.h"
 #include "platform/linux/sampling/source_meter.h"
 #include "stall.skel.h"
@@ -29,9 +31,17 @@ enum class TickProgram { kExact, kByRunqueue, kByStack, kNone };
 constexpr Nanoseconds kRateInterval = std::chrono::seconds(1);  // between looks at the achieved rate
 constexpr double kTickGap = 0.9;           // of the period: other timers share the interrupt and are no ticks
 constexpr double kClockGap = 0.3;          // of the mean gap when two timers interleave
-constexpr double kCalibrationClock = 250;  // Hz, when there is no tick to calibrate on
+constexpr double kFirstClock = 250;        // Hz, where no program can ride the tick
+constexpr Nanoseconds kFirstPatience = std::chrono::milliseconds(1500);  // of start(), with the calibration
+constexpr Nanoseconds kBetweenDrains = std::chrono::milliseconds(20);
 constexpr double kBudgetIntervals = 32;    // over which the ticks keep the budget on average
 constexpr double kSmoothing = 0.999;       // weight of the past in the share of direct samples, per sample
+
+Nanoseconds monotonic() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
+}
 
 Result<Skeleton> load(TickProgram tick, const SamplingSettings& settings) {
   take_bpf_log();
@@ -45,6 +55,7 @@ Result<Skeleton> load(TickProgram tick, const SamplingSettings& settings) {
     if (!distance) return fail(ErrorKind::kUnsupported, "the kernel's BTF lacks __irq_regs or runqueues");
     skeleton->bss->irq_regs_from_runqueues = *distance;
   }
+  set_reader(*skeleton->rodata, read_reader_view());
   if (Result<void> sized = set_ring_bytes(*skeleton->obj, settings.ring_bytes); !sized)
     return tl::make_unexpected(sized.error());
   if (const int code = stall_bpf__load(skeleton.get()); code != 0)
@@ -56,25 +67,38 @@ Result<Skeleton> load(TickProgram tick, const SamplingSettings& settings) {
 
 class StallSource::Impl final : public Run {
  public:
-  Impl(StallOptions options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
+  Impl(StallOptions options, const Clock& clock)
+      : options_(std::move(options)),
+        clock_(clock),
+        clock_event_({[this](double frequency) { return clock_events_.set_frequency(clock_program(), frequency); },
+                      [this] { return interrupt_price_.step(clock_program()); },
+                      [] { return read_permission_facts(); }},
+                     clock) {}
 
   Result<void> start() override;
   Result<void> set_targets(std::span<const Target> targets) override {
+    targets_.assign(targets.begin(), targets.end());
     watched_.replace(targets);
-    return events_ ? events_->watch(watched_) : Result<void>{};
+    return watch_all();
   }
   SampleBatch collect() override;
   SourceStatus status() const override;
-  const StallCalibration& calibration() const { return calibration_; }
+  StallCalibration calibration() const { return calibration_->verdict(); }
+  StallPrices prices() const { return {program_price(events_->counters()), clock_event_.price()}; }
 
  private:
   Result<void> load_best();
   Result<void> attach();
-  Result<void> calibrate();
+  void make_decoder();
+  void calibrate_first();
+  void follow_calibration();
+  Result<void> watch_all();
   void handle(std::span<const std::byte> event);
+  bool of_calibration(const RawSample& raw);
   void deliver(const RawSample& raw, TargetId target);
   double weight_of(const tier_sample& sample, bool direct);
   void control_rate(Nanoseconds now);
+  RateInput rate_input(double length, double tick_share) const;
   void set_gaps();
   int clock_program() const { return bpf_program__fd(skeleton_->progs.on_clock); }
   bpf_program* tick() const {
@@ -94,22 +118,28 @@ class StallSource::Impl final : public Run {
   StallOptions options_;
   const Clock& clock_;
   TickProgram tick_ = TickProgram::kNone;
+  std::string no_tick_;  // why no program rides the tick
   Skeleton skeleton_;
   std::unique_ptr<BpfEvents> events_;
   BpfLink tick_link_;
   ClockEvents clock_events_;
+  InterruptPrice interrupt_price_;
+  OptionalClock clock_event_;
   std::unique_ptr<SampleDecoder> decoder_;
-  std::function<void(const RawSample&)> calibrating_;  // set while start() calibrates
+  std::unique_ptr<LiveCalibration> calibration_;
+  std::optional<Pid> last_child_;  // its last samples may come after its end
+  StallCalibration verdict_;       // that samples are decoded and weighed by
+  std::vector<Target> targets_;
   WatchList watched_;
-  StallCalibration calibration_;
   PickRule rule_;
+  const Nanoseconds tick_period_ = kernel_tick_period();
   CounterDifference kernel_counters_;
   SampleBatch batch_;  // being filled by collect()
   SampleCounters totals_;
   double direct_ = 1, decoded_ = 1;  // decayed counts, for the weight of samples in an emulator
   // Of the present interval of the rate control.
   Nanoseconds interval_begin_{}, interval_cpu_{};
-  std::uint64_t interval_samples_ = 0, interval_usable_ = 0;
+  std::uint64_t interval_samples_ = 0, interval_usable_ = 0, program_ns_ = 0;
   double samples_per_second_ = 0, cpu_share_ = 0;
   double unthinned_ = 0;  // what samples at every tick would cost, share of one CPU, smoothed
   unsigned stride_ = 1;   // every how many ticks of a CPU is a sample
@@ -126,6 +156,7 @@ Result<void> StallSource::Impl::load_best() {
     if (loaded) {
       skeleton_ = std::move(*loaded);
       tick_ = choice;
+      if (choice == TickProgram::kNone) no_tick_ = last.message;
       return {};
     }
     last = loaded.error();
@@ -134,71 +165,72 @@ Result<void> StallSource::Impl::load_best() {
   return tl::make_unexpected(last);
 }
 
-Result<void> StallSource::Impl::attach() {
-  events_ = std::make_unique<BpfEvents>();
-  if (Result<void> opened = events_->open(*skeleton_->obj, [this](auto event) { handle(event); }); !opened)
-    return opened;
+void StallSource::Impl::make_decoder() {
   const int known_fd = bpf_map__fd(skeleton_->maps.known_code);
   const auto lifetime = static_cast<std::uint64_t>(options_.settings.code_lifetime.count());
   decoder_ = std::make_unique<SampleDecoder>(
       [known_fd, lifetime](const tier_known_code& key) {
-        timespec now{};
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        const std::uint64_t until = static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
-                                    static_cast<std::uint64_t>(now.tv_nsec) + lifetime;
+        const std::uint64_t until = static_cast<std::uint64_t>(monotonic().count()) + lifetime;
         bpf_map_update_elem(known_fd, &key, &until, BPF_ANY);  // a failure only means that code is sent again
       },
       [known_fd](const tier_known_code& key) { bpf_map_delete_elem(known_fd, &key); });
-  if (tick_ == TickProgram::kNone) return clock_events_.set_frequency(clock_program(), kCalibrationClock);
+}
+
+Result<void> StallSource::Impl::attach() {
+  events_ = std::make_unique<BpfEvents>();
+  if (Result<void> opened = events_->open(*skeleton_->obj, [this](auto event) { handle(event); }); !opened)
+    return opened;
+  make_decoder();
+  if (tick_ == TickProgram::kNone) {
+    Result<void> clock = clock_event_.require(kFirstClock);
+    if (clock || no_tick_.empty()) return clock;
+    return fail(clock.error().kind, "no program can ride the tick (" + no_tick_ + "), and " + clock.error().message,
+                clock.error().fix);
+  }
   tick_link_.reset(bpf_program__attach(tick()));
   if (!tick_link_) return tl::make_unexpected(bpf_error("attaching to irq_vectors:local_timer_entry", errno));
   return {};
 }
 
-Result<void> StallSource::Impl::calibrate() {
-  const ProgramPrice price(tick() == nullptr ? clock_program() : bpf_program__fd(tick()));
-  std::vector<CalibrationSample>
-      samples;  // what was decoded can be judged only once the child has told its buffer
-  std::vector<std::optional<PickedAccess>> picked;
-  calibrating_ = [&](const RawSample& raw) {
-    const PickRule both{raw.sample->registers.ip != calibration_loop().load, false};
-    picked.push_back(decoder_->decode(raw, both));
-    samples.push_back({raw.sample->registers.ip, false});
-  };
-  const tier_counters before = events_->counters();
-  WatchList child;
-  const auto watch_child = [&](Pid pid) -> Result<void> {
-    Target target;
-    target.pid = pid;
-    child.replace(std::span(&target, 1));
-    return events_->watch(child);
-  };
-  const Result<CalibrationRun> run =
-      run_calibration_child(options_.settings, watch_child, [this] { events_->drain(); });
-  events_->drain();
-  calibrating_ = nullptr;
-  if (Result<void> restored = events_->watch(watched_); !restored) return restored;
-  if (!run) return tl::make_unexpected(run.error());
-  for (std::size_t i = 0; i < samples.size(); ++i)
-    samples[i].right = picked[i] && picked[i]->address >= run->buffer &&
-                       picked[i]->address < run->buffer + run->buffer_size.value;
-  const tier_counters after = events_->counters();
-  const std::uint64_t interrupts = samples.size() + after.in_kernel - before.in_kernel;
-  Result<StallCalibration> result = analyse_calibration(calibration_loop(), *run, samples, interrupts,
-                                                        options_.settings.stall_concentration);
-  if (!result) return tl::make_unexpected(result.error());
-  calibration_ = *result;
-  calibration_.tick_period = kernel_tick_period();
-  calibration_.price = price.per_sample(samples.size());
-  calibration_.clock_price = calibration_.price + price_of_clock_interrupt(clock_program());
-  return {};
+// The watched programs, and the calibration loop while it runs.
+Result<void> StallSource::Impl::watch_all() {
+  std::vector<Target> all = targets_;
+  if (const std::optional<Pid> child = calibration_->child()) {
+    last_child_ = child;
+    all.emplace_back().pid = *child;
+  }
+  WatchList list;
+  list.replace(all);
+  return events_->watch(list);
+}
+
+// Mostly settles all within a tenth of a second; on a busy machine it goes on beside the watched programs.
+void StallSource::Impl::calibrate_first() {
+  const Nanoseconds give_up = monotonic() + kFirstPatience;
+  while (monotonic() < give_up) {
+    if (calibration_->advance()) static_cast<void>(watch_all());  // a loop that is not watched settles nothing
+    if (!calibration_->child()) break;
+    timespec pause{0, kBetweenDrains.count()};
+    nanosleep(&pause, nullptr);
+    events_->drain();
+  }
+  follow_calibration();
+}
+
+void StallSource::Impl::follow_calibration() {
+  const StallCalibration now = calibration_->verdict();
+  const bool new_rule = !now.same_rule(verdict_);
+  verdict_ = now;
+  const bool frequency = now.meaning == WeightMeaning::kAccesses;
+  rule_ = {now.ip_is_behind || frequency, frequency};
+  if (new_rule) decoder_->clear();
 }
 
 // The tick's own gap keeps other timers' interrupts out; with a clock event beside it any gap is possible.
 void StallSource::Impl::set_gaps() {
-  const double period = static_cast<double>(calibration_.tick_period.count());
-  const double together = 1e9 / (1e9 / period + clock_events_.frequency());
-  const double gap = clock_events_.frequency() > 0 ? kClockGap * together : (stride_ - 1 + kTickGap) * period;
+  const double period = static_cast<double>(tick_period_.count());
+  const double together = 1e9 / (1e9 / period + clock_event_.frequency());
+  const double gap = clock_event_.frequency() > 0 ? kClockGap * together : (stride_ - 1 + kTickGap) * period;
   skeleton_->data->maximum_weight_ns = static_cast<std::uint64_t>(stride_ * period);
   skeleton_->bss->minimum_gap_ns = static_cast<std::uint64_t>(gap);
 }
@@ -207,24 +239,34 @@ Result<void> StallSource::Impl::start() {
   if (Result<void> btf = require_btf(options_.btf_path); !btf) return btf;
   if (Result<void> loaded = load_best(); !loaded) return loaded;
   if (Result<void> attached = attach(); !attached) return attached;
-  if (options_.calibration) {
-    calibration_ = *options_.calibration;
-  } else if (Result<void> calibrated = calibrate(); !calibrated) {
-    return calibrated;
-  }
-  const bool frequency = calibration_.meaning == WeightMeaning::kAccesses;
-  rule_ = {calibration_.ip_is_behind || frequency, frequency};
-  if (tick_ == TickProgram::kNone)
-    if (Result<void> set = clock_events_.set_frequency(clock_program(), kCalibrationClock); !set) return set;
+  calibration_ = std::make_unique<LiveCalibration>(options_.settings, clock_, options_.prior, options_.calibrate);
+  calibrate_first();
   set_gaps();
-  kernel_counters_.since_last(events_->counters());  // calibration is not the targets' business
+  const tier_counters now = events_->counters();
+  kernel_counters_.since_last(now);  // calibration is not the targets' business
+  program_ns_ = now.program_ns;
   interval_begin_ = clock_.now();
-  return events_->watch(watched_);
+  return watch_all();
+}
+
+// Takes the samples of the calibration loop, which are none of a target's.
+bool StallSource::Impl::of_calibration(const RawSample& raw) {
+  const auto is = [&](std::optional<Pid> child) {
+    return child && static_cast<std::uint32_t>(child->value) == raw.sample->header.tgid;
+  };
+  if (!is(last_child_) || watched_.by_pid().contains(raw.sample->header.tgid)) return false;
+  if (!is(calibration_->child())) return true;
+  // By the instruction that the loop is known to have there, whichever the pointer turns out to mean.
+  const PickRule both{raw.sample->registers.ip != calibration_loop().load, false};
+  const std::optional<PickedAccess> picked = decoder_->decode(raw, both).picked;
+  calibration_->add_calibration(raw.sample->registers.ip,
+                                picked ? std::optional(picked->address) : std::nullopt);
+  return true;
 }
 
 void StallSource::Impl::handle(std::span<const std::byte> event) {
   const std::optional<RawSample> raw = parse_sample(event);
-  if (raw && calibrating_) return calibrating_(*raw);
+  if (raw && of_calibration(*raw)) return;
   ++batch_.counters.taken;
   if (!raw) {
     ++batch_.counters.undecoded;
@@ -240,7 +282,8 @@ void StallSource::Impl::handle(std::span<const std::byte> event) {
 }
 
 void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
-  const std::optional<PickedAccess> picked = decoder_->decode(raw, rule_);
+  const auto [picked, transition] = decoder_->decode(raw, rule_);
+  if (transition) calibration_->add_live(raw.sample->registers.ip, *transition);
   if (!picked) {
     ++batch_.counters.undecoded;
     return;
@@ -253,7 +296,7 @@ void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
   sample.address = picked->address;
   sample.ip = raw.sample->registers.ip;
   sample.type = picked->type;
-  sample.meaning = calibration_.meaning;
+  sample.meaning = verdict_.meaning;
   sample.weight = weight_of(*raw.sample, picked->direct);
   sample.time = Nanoseconds(static_cast<std::int64_t>(header.time_ns));
   sample.source = SourceKind::kStall;
@@ -266,16 +309,18 @@ void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
 // only show which addresses, so all share the total of the direct ones.
 double StallSource::Impl::weight_of(const tier_sample& sample, bool direct) {
   const double time = static_cast<double>(sample.stands_for) * 1e-9;
-  if (calibration_.meaning == WeightMeaning::kStall) return time;
+  if (verdict_.meaning == WeightMeaning::kStall) return time;
   direct_ = direct_ * kSmoothing + (direct ? 1 : 0);
   decoded_ = decoded_ * kSmoothing + 1;
-  return time / calibration_.instruction_seconds * direct_ / decoded_;
+  return time / verdict_.instruction_seconds * direct_ / decoded_;
 }
 
 SampleBatch StallSource::Impl::collect() {
   const Nanoseconds cpu_begin = thread_cpu_time();
   batch_ = {};
   events_->drain();
+  if (calibration_->advance()) static_cast<void>(watch_all());  // what cannot be watched settles nothing
+  follow_calibration();
   batch_.counters += kernel_counters_.since_last(events_->counters());
   totals_ += batch_.counters;
   interval_samples_ += batch_.counters.taken + batch_.counters.lost;
@@ -285,39 +330,44 @@ SampleBatch StallSource::Impl::collect() {
   return std::move(batch_);
 }
 
-void StallSource::Impl::control_rate(Nanoseconds now) {
-  const double length = seconds(now - interval_begin_);
-  const auto count = static_cast<double>(interval_samples_);
-  samples_per_second_ = count / length;
-  const double clock_share =
-      clock_events_.frequency() * clock_events_.cpus() * seconds(calibration_.clock_price);
-  const double tick_share =
-      samples_per_second_ * seconds(calibration_.price) + seconds(interval_cpu_) / length;
-  cpu_share_ = clock_share + tick_share;
-  if (interval_samples_ > 0) decode_price_ = interval_cpu_ / static_cast<std::int64_t>(interval_samples_);
+RateInput StallSource::Impl::rate_input(double length, double tick_share) const {
   RateInput input;
   input.samples_per_second = samples_per_second_;
-  input.ticks_per_cpu = tick_ == TickProgram::kNone ? 0 : 1 / seconds(calibration_.tick_period);
-  input.interrupts_per_cpu = input.ticks_per_cpu + clock_events_.frequency();
-  if (interval_samples_ > 0) input.usable_share = static_cast<double>(interval_usable_) / count;
+  input.ticks_per_cpu = tick_ == TickProgram::kNone ? 0 : 1 / seconds(tick_period_);
+  input.interrupts_per_cpu = input.ticks_per_cpu + clock_event_.frequency();
+  if (interval_samples_ > 0) input.usable_share = static_cast<double>(interval_usable_) / (samples_per_second_ * length);
   input.target_samples_per_second = options_.settings.target_samples_per_second;
   input.cpu_budget = std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   input.spent = tick_share;
-  input.price = calibration_.clock_price;
+  input.price = clock_event_.price().value_or(Nanoseconds(0)) + program_price(events_->counters());
   input.cpus = static_cast<unsigned>(online_cpus().size());
-  const bool ticks_only = tick_ != TickProgram::kNone && clock_events_.frequency() == 0;
+  return input;
+}
+
+void StallSource::Impl::control_rate(Nanoseconds now) {
+  const double length = seconds(now - interval_begin_);
+  samples_per_second_ = static_cast<double>(interval_samples_) / length;
+  const std::uint64_t program_ns = events_->counters().program_ns;
+  const double program_share = static_cast<double>(program_ns - program_ns_) * 1e-9 / length;
+  const double clock_share = clock_event_.frequency() * clock_events_.cpus() *
+                             seconds(clock_event_.price().value_or(Nanoseconds(0)));
+  const double tick_share = program_share + seconds(interval_cpu_) / length;
+  cpu_share_ = clock_share + tick_share;
+  if (interval_samples_ > 0) decode_price_ = interval_cpu_ / static_cast<std::int64_t>(interval_samples_);
+  const RateInput input = rate_input(length, tick_share);
+  const bool ticks_only = tick_ != TickProgram::kNone && clock_event_.frequency() == 0;
   // Smoothed from nothing: the first looks at unknown code are dear and soon over.
   unthinned_ += ((ticks_only ? tick_share * stride_ : 0) - unthinned_) / kBudgetIntervals;
   const unsigned stride = ticks_only ? tick_stride(unthinned_, input.cpu_budget, stride_) : 1;
   // What was achieved while ticks were left out says nothing of how many more a clock would have to give.
   double wanted = std::max(stride, stride_) > 1 ? 0 : clock_frequency(input);
-  if (tick_ == TickProgram::kNone && wanted == 0) wanted = clock_events_.frequency();  // nothing else samples
-  const bool changed = worth_changing(clock_events_.frequency(), wanted) &&
-                       clock_events_.set_frequency(clock_program(), wanted);
+  if (tick_ == TickProgram::kNone && wanted == 0) wanted = clock_event_.frequency();  // nothing else samples
+  const bool changed = worth_changing(clock_event_.frequency(), wanted) && clock_event_.request(wanted);
   if (changed || stride != stride_) {
     stride_ = stride;
     set_gaps();
   }
+  program_ns_ = program_ns;
   interval_begin_ = now;
   interval_samples_ = interval_usable_ = 0;
   interval_cpu_ = Nanoseconds(0);
@@ -325,19 +375,19 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
 
 SourceStatus StallSource::Impl::status() const {
   SourceStatus status;
-  status.name = tick_ == TickProgram::kNone     ? "stall-clock"
-                : clock_events_.frequency() > 0 ? "stall-tick+clock"
-                                                : "stall-tick";
-  status.meaning = calibration_.meaning;
-  const double tick_frequency =
-      calibration_.tick_period.count() > 0 ? 1 / seconds(calibration_.tick_period) : 0;
-  status.fidelity =
-      fmt::format("{}; tick {:.0f} Hz, clock {:.0f} Hz at {:.1f} us each", calibration_.describe(),
-                  tick_ == TickProgram::kNone ? 0.0 : tick_frequency / stride_, clock_events_.frequency(),
-                  seconds(calibration_.clock_price) * 1e6);
+  status.name = tick_ == TickProgram::kNone    ? "stall-clock"
+                : clock_event_.frequency() > 0 ? "stall-tick+clock"
+                                               : "stall-tick";
+  status.meaning = verdict_.meaning;
+  const Nanoseconds interrupt = clock_event_.price().value_or(Nanoseconds(0));
+  status.fidelity = fmt::format("{}; tick {:.0f} Hz, clock {:.0f} Hz", calibration_->describe(),
+                                tick_ == TickProgram::kNone ? 0.0 : 1 / seconds(tick_period_) / stride_,
+                                clock_event_.frequency());
+  if (clock_event_.price()) status.fidelity += fmt::format(" at {:.1f} us each", seconds(interrupt) * 1e6);
+  if (!clock_event_.refusal().empty()) status.fidelity += "; " + clock_event_.refusal();
   status.samples_per_second = samples_per_second_;
-  status.price_per_sample =
-      (clock_events_.frequency() > 0 ? calibration_.clock_price : calibration_.price) + decode_price_;
+  status.price_per_sample = program_price(events_->counters()) + decode_price_;
+  if (clock_event_.frequency() > 0) status.price_per_sample += interrupt;
   status.cpu_share = cpu_share_;
   status.totals = totals_;
   return status;
@@ -352,6 +402,10 @@ std::unique_ptr<SwitchedSource::Run> StallSource::new_run() const {
 
 StallCalibration StallSource::calibration() const {
   return run() != nullptr ? static_cast<const Impl*>(run())->calibration() : StallCalibration{};
+}
+
+StallPrices StallSource::prices() const {
+  return run() != nullptr ? static_cast<const Impl*>(run())->prices() : StallPrices{};
 }
 
 }  // namespace tier

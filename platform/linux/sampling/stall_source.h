@@ -8,7 +8,7 @@
 #include "core/clock.h"
 #include "platform/api/access_source.h"
 #include "platform/linux/sampling/bpf_support.h"
-#include "platform/linux/sampling/calibration.h"
+#include "platform/linux/sampling/live_calibration.h"
 #include "platform/linux/sampling/sampling_settings.h"
 #include "platform/linux/sampling/switched_source.h"
 
@@ -17,16 +17,26 @@ namespace tier {
 struct StallOptions {
   SamplingSettings settings;
   std::string btf_path = kKernelBtf;
-  bool ride_tick = true;                        // else only the clock event
-  std::optional<StallCalibration> calibration;  // none: measured by start()
+  bool ride_tick = true;  // else only the clock event
+  WeightMeaning prior = prior_meaning();
+  bool calibrate = true;  // else no calibration loop runs: prior and watched programs alone decide
 };
 
+struct StallPrices {
+  Nanoseconds program{};                // CPU time of the BPF program per sample
+  std::optional<Nanoseconds> interrupt;  // of one extra interrupt of a cpu-clock event; once it was wanted and measured
+};
+
+// Rides the kernel's tick, which needs no perf event. The cpu-clock event is added where it is permitted, and the tick
+// alone gives too few samples; where no program can ride the tick it is needed. What samples mean is calibrated at start
+// (a second and a half at most) and goes on being calibrated while it runs.
 class StallSource final : public SwitchedSource {
  public:
-  // `clock` must outlive this; it times the rate control only.
+  // `clock` must outlive this; it times the rate control and the calibration.
   StallSource(StallOptions options, const Clock& clock);
 
-  StallCalibration calibration() const;  // measured by start(); empty when not running
+  StallCalibration calibration() const;  // as known now; empty when not running
+  StallPrices prices() const;            // likewise
 
  private:
   class Impl;

@@ -1,0 +1,26 @@
+// Whether an interrupted thread was between an instruction that reads memory and one that does not. In any stream of
+// instructions such steps into and out of reading are equally many; where samples prefer one kind, they follow waiting.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace tier {
+
+struct X86Transition {
+  bool behind_reads = false;  // the instruction executed last reads memory
+  bool at_reads = false;      // the next one does
+
+  bool out_of_reading() const { return behind_reads && !at_reads; }
+  bool into_reading() const { return !behind_reads && at_reads; }
+};
+
+// Code bytes that end at ip and that begin there, as decode_x86() takes them. The instruction executed last is the one
+// before ip in memory, except where that is a return or an unconditional jump, or where a jump in `after` leads back to
+// ip (a loop's head): then it was a jump. Behind a call it was the return of the function called. Nothing when one of the
+// two cannot be decoded. Thread-safe.
+std::optional<X86Transition> transition_x86(std::span<const std::uint8_t> before,
+                                            std::span<const std::uint8_t> after);
+
+}  // namespace tier

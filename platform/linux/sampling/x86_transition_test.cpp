@@ -1,0 +1,71 @@
+#include "platform/linux/sampling/x86_transition.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace tier {
+namespace {
+
+using Code = std::vector<std::uint8_t>;
+
+const Code kLoad = {0x48, 0x8b, 0x04, 0xd7};        // mov (%rdi,%rdx,8),%rax
+const Code kAdd = {0x48, 0x83, 0xc0, 0x01};         // add $1,%rax
+const Code kLea = {0x48, 0x8d, 0x44, 0x17, 0x08};   // lea 8(%rdi,%rdx),%rax
+const Code kStore = {0x48, 0x89, 0x04, 0xd7};       // mov %rax,(%rdi,%rdx,8)
+const Code kReturn = {0xc3};
+const Code kCall = {0xe8, 0x00, 0x01, 0x00, 0x00};
+
+Code joined(std::initializer_list<Code> parts) {
+  Code all;
+  for (const Code& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+// Enough arithmetic in front that the chain of instructions is certain.
+Code behind(const Code& last) { return joined({kAdd, kAdd, kAdd, kAdd, kAdd, last}); }
+
+X86Transition of(const Code& last, const Code& after) {
+  const auto found = transition_x86(behind(last), after);
+  EXPECT_TRUE(found);
+  return found.value_or(X86Transition{});
+}
+
+TEST(X86Transition, StepsIntoAndOutOfReading) {
+  EXPECT_TRUE(of(kLoad, kAdd).out_of_reading());
+  EXPECT_TRUE(of(kAdd, kLoad).into_reading());
+  EXPECT_FALSE(of(kLoad, kLoad).out_of_reading());
+  EXPECT_FALSE(of(kLoad, kLoad).into_reading());
+  EXPECT_FALSE(of(kAdd, kAdd).into_reading());
+}
+
+TEST(X86Transition, AddressesAndStoresReadNothing) {
+  EXPECT_FALSE(of(kLea, kAdd).out_of_reading());
+  EXPECT_FALSE(of(kAdd, kLea).into_reading());
+  EXPECT_FALSE(of(kStore, kAdd).out_of_reading());
+}
+
+// A loop of a load, an addition and the jump back: one step into reading at its head, one out of it behind the load,
+// whatever stands before the loop.
+TEST(X86Transition, ALoopsHeadIsReachedByItsJump) {
+  const Code jump_back = {0x75, static_cast<std::uint8_t>(-10)};  // jne to the load, 4 + 4 + 2 bytes back
+  const Code loop = joined({kLoad, kAdd, jump_back});
+  EXPECT_TRUE(of(kLoad, loop).into_reading());
+  EXPECT_TRUE(transition_x86(joined({kAdd, kAdd, kLoad}), joined({kAdd, jump_back}))->out_of_reading());
+}
+
+TEST(X86Transition, BehindAReturnOnlyAJumpLeads) {
+  EXPECT_TRUE(of(kReturn, kLoad).into_reading());
+  EXPECT_FALSE(of(kReturn, kAdd).out_of_reading());
+}
+
+TEST(X86Transition, BehindACallTheReturnHasReadTheStack) { EXPECT_TRUE(of(kCall, kAdd).out_of_reading()); }
+
+TEST(X86Transition, NothingWhereCodeIsMissingOrNone) {
+  EXPECT_FALSE(transition_x86({}, kAdd));
+  EXPECT_FALSE(transition_x86(behind(kAdd), {}));
+  EXPECT_FALSE(transition_x86(behind(kAdd), Code{0x06}));  // no instruction of 64-bit mode
+}
+
+}  // namespace
+}  // namespace tier
