@@ -29,7 +29,9 @@ using OpenObject = std::unique_ptr<bpf_object, std::function<void(bpf_object*)>>
 using Open = OpenObject (*)(Reader);
 
 template <typename Skeleton>
-constexpr bool kKnowsReader = requires(Skeleton& skeleton) { skeleton.rodata->reader_pid_namespace; };
+constexpr bool kKnowsReader = requires(Skeleton& skeleton) {
+  skeleton.rodata->reader_pid_namespace;
+};
 
 template <typename Skeleton, Skeleton* (*open)(), void (*destroy)(Skeleton*)>
 OpenObject open_skeleton(Reader reader) {

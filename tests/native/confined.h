@@ -1,7 +1,8 @@
-// Children that see less, or may do less, than the test: capabilities dropped, perf events refused, namespaces.
+// Children that see less, or may do less, than the test: capabilities dropped, perf events refused,
+// namespaces.
 #pragma once
 
-#include <linux/audit.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -16,6 +17,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
 
 namespace tier {
 
@@ -34,7 +39,8 @@ inline bool keep_capabilities(std::initializer_list<unsigned> kept) {
   std::uint64_t mask = 0;
   for (const unsigned capability : kept) mask |= std::uint64_t{1} << capability;
   for (unsigned capability = 0; capability <= CAP_LAST_CAP; ++capability)
-    if ((mask >> capability & 1U) == 0 && prctl(PR_CAPBSET_DROP, capability) != 0 && errno != EINVAL) return false;
+    if ((mask >> capability & 1U) == 0 && prctl(PR_CAPBSET_DROP, capability) != 0 && errno != EINVAL)
+      return false;
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
   for (unsigned word = 0; word < 2; ++word)
@@ -42,7 +48,8 @@ inline bool keep_capabilities(std::initializer_list<unsigned> kept) {
   return syscall(SYS_capset, &header, data) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
-// perf_event_open(2) fails with EACCES from now on, as on a kernel whose kernel.perf_event_paranoid forbids it.
+// perf_event_open(2) fails with EACCES from now on, as on a kernel whose kernel.perf_event_paranoid forbids
+// it.
 inline bool refuse_perf_events() {
   sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -55,13 +62,24 @@ inline bool refuse_perf_events() {
          prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-// Runs `body` as process 1 of a PID namespace of its own with a /proc of its own, as in a container; its exit code.
-// kNoNamespace where that is not permitted.
+// Clocks of children in a time namespace just unshared run ahead by 1,000 s (time_namespaces(7)).
+inline bool move_clocks_of_children() {
+  const int file = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+  const char text[] = "monotonic 1000 0\nboottime 1000 0\n";
+  const bool written =
+      file >= 0 && write(file, text, sizeof(text) - 1) == static_cast<ssize_t>(sizeof(text) - 1);
+  if (file >= 0) close(file);
+  return written;
+}
+
+// Runs `body` as process 1 of a PID namespace of its own with a /proc of its own, as in a container
+// (`own_clocks`: and in a time namespace); its exit code. kNoNamespace where that is not permitted.
 inline constexpr int kNoNamespace = 77;
 template <typename Body>
-int exit_code_in_pid_namespace(Body body, int more_namespaces = 0) {
+int exit_code_in_container(Body body, bool own_clocks = false) {
   return exit_code_of([&] {
-    if (unshare(CLONE_NEWPID | CLONE_NEWNS | more_namespaces) != 0) return kNoNamespace;
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS | (own_clocks ? CLONE_NEWTIME : 0)) != 0) return kNoNamespace;
+    if (own_clocks && !move_clocks_of_children()) return kNoNamespace;
     return exit_code_of([&] {
       if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return kNoNamespace;
       if (mount("proc", "/proc", "proc", 0, nullptr) != 0) return kNoNamespace;

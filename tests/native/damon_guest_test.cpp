@@ -76,5 +76,51 @@ TEST(DamonGuest, HotSpansShow) {
   EXPECT_EQ(kdamonds(), 0);
 }
 
+bool kdamond_runs() {
+  std::ifstream file(std::string(kDamonAdmin) + "/kdamonds/0/state");
+  std::string state;
+  file >> state;
+  return state == "on";
+}
+
+// Starts DAMON on the array's program and is killed while its kdamond runs.
+void leave_damon_behind(const Target& target, const std::vector<Mapping>& mappings) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    const SteadyClock clock;
+    DamonSource source({}, clock);
+    if (!source.start() || !source.set_targets({&target, 1}) || !source.set_ranges(target.id, mappings))
+      _exit(1);
+    pause();
+  }
+  for (int turn = 0; turn < 3000 && !kdamond_runs(); ++turn) usleep(10000);
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+}
+
+TEST(DamonGuest, WhatAKilledDaemonLeftIsTakenOver) {
+  if (std::getenv("TIER_DAMON_ALLOWED") == nullptr)
+    GTEST_SKIP() << "only in a guest, with TIER_DAMON_ALLOWED=1";
+  const SharedArray array(16U << 20U);
+  const WatchedProgram program([&] { read_now_and_then(array); });
+  const Target target = target_of(program.pid(), 5);
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  const Result<std::vector<Mapping>> mappings = LinuxProcessTable().mappings(target.pid);
+  ASSERT_TRUE(mappings) << mappings.error().text();
+  leave_damon_behind(target, *mappings);
+  ASSERT_EQ(kdamonds(), 1) << "the kernel keeps what a killed process made";
+  const SteadyClock clock;
+  DamonSource source({}, clock);
+  const Result<void> started = source.start();
+  ASSERT_TRUE(started) << started.error().text();
+  ASSERT_TRUE(source.set_targets({&target, 1}));
+  ASSERT_TRUE(source.set_ranges(target.id, *mappings));
+  std::size_t samples = 0;
+  for (int second = 0; second < 60 && samples == 0; ++second) samples += gather(source, 10).samples.size();
+  EXPECT_GT(samples, 0U);
+  source.stop();
+  EXPECT_EQ(kdamonds(), 0);
+}
+
 }  // namespace
 }  // namespace tier

@@ -72,7 +72,8 @@ int bench_price() {
   }
   stall->reset();
   SamplingSettings many;
-  many.target_samples_per_second = 1e6;  // more than the tick gives, so that the clock event is wanted and priced
+  many.target_samples_per_second =
+      1e6;  // more than the tick gives, so that the clock event is wanted and priced
   Result<std::unique_ptr<StallSource>> eager = start_stall(many, clock);
   if (!eager) return cannot(eager.error());
   {

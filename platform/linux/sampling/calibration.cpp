@@ -81,7 +81,8 @@ constexpr Nanoseconds kWallLimit = std::chrono::seconds(30);
 constexpr unsigned kFirstInheritedFd = 3;  // the standard three stay
 
 // CPUID: leaf 1, ecx bit 31: a hypervisor runs this; then leaf 0x40000000 names it in ebx, ecx and edx
-// (Documentation/virt/kvm/x86/cpuid.rst of the kernel; target/i386/cpu.c of QEMU for the name of its emulator).
+// (Documentation/virt/kvm/x86/cpuid.rst of the kernel; target/i386/cpu.c of QEMU for the name of its
+// emulator).
 constexpr unsigned kHypervisorBit = 31;
 constexpr unsigned kHypervisorLeaf = 0x40000000;
 constexpr std::string_view kEmulator = "TCGTCGTCGTCG";
@@ -106,9 +107,10 @@ std::size_t touch_buffer(char* buffer, std::size_t size, Nanoseconds time_limit)
   return usable;
 }
 
-// The child. Nothing here may allocate or lock: the parent may have had other threads. It lets go of the parent's
-// files (locks and connections would live on in it) and dies with the parent.
-[[noreturn]] void child_main(const SamplingSettings& settings, CalibrationChild::Progress& progress, pid_t parent) {
+// The child. Nothing here may allocate or lock: the parent may have had other threads. It lets go of the
+// parent's files (locks and connections would live on in it) and dies with the parent.
+[[noreturn]] void child_main(const SamplingSettings& settings, CalibrationChild::Progress& progress,
+                             pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
   syscall(SYS_close_range, kFirstInheritedFd, ~0U, 0);

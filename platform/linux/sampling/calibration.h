@@ -17,17 +17,17 @@ namespace tier {
 
 CalibrationLoop calibration_loop();
 
-// What samples mean before any was seen: by the signature of CPUID's hypervisor leaf (0x40000000), frequency in QEMU's
-// emulator, else waiting. The first is pure; the second asks this processor.
+// What samples mean before any was seen: by the signature of CPUID's hypervisor leaf (0x40000000), frequency
+// in QEMU's emulator, else waiting. The first is pure; the second asks this processor.
 WeightMeaning prior_of(std::string_view hypervisor_signature);
 WeightMeaning prior_meaning();
 
 // Time between the kernel's ticks on a busy CPU: the resolution of its coarse clock is just that.
 Nanoseconds kernel_tick_period();
 
-// Runs the loop in a forked child, which ends by itself within the CPU time of the settings (and half a minute of wall
-// time, on a machine so busy that it hardly runs), and with this object or the process at the latest. Nothing here
-// blocks.
+// Runs the loop in a forked child, which ends by itself within the CPU time of the settings (and half a
+// minute of wall time, on a machine so busy that it hardly runs), and with this object or the process at the
+// latest. Nothing here blocks.
 class CalibrationChild {
  public:
   // kFailed when the kernel gives no process or no memory.
@@ -40,8 +40,8 @@ class CalibrationChild {
   bool running();
   // Whether the address is inside the buffer that the loop reads.
   bool in_buffer(Address address) const;
-  // Mean time of one instruction of the loop so far: CPU time of the loop alone, over what it has executed. The loop
-  // makes no system call but one in 4,096 turns. 0 before its first turns are done.
+  // Mean time of one instruction of the loop so far: CPU time of the loop alone, over what it has executed.
+  // The loop makes no system call but one in 4,096 turns. 0 before its first turns are done.
   double instruction_seconds() const;
 
   struct Progress {  // shared with the child
@@ -56,11 +56,12 @@ class CalibrationChild {
   Progress* progress_;
 };
 
-// CPU time that the fixed piece of work of `work_units` takes in this thread; for pricing interrupts by comparison.
+// CPU time that the fixed piece of work of `work_units` takes in this thread; for pricing interrupts by
+// comparison.
 Nanoseconds time_fixed_work(std::uint64_t work_units);
 
-// Time of one instruction of the loop in this thread, its load served from the cache: good where nothing waits.
-// Takes a few milliseconds.
+// Time of one instruction of the loop in this thread, its load served from the cache: good where nothing
+// waits. Takes a few milliseconds.
 double cached_instruction_seconds();
 
 }  // namespace tier

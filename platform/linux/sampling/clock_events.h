@@ -25,7 +25,8 @@ class ClockEvents {
 // CPUs that are online now.
 std::vector<int> online_cpus();
 
-// perf_event_open(2) with the errno in the Result, and the true reason of a refusal. `cpu` -1: any; `pid` -1: all.
+// perf_event_open(2) with the errno in the Result, and the true reason of a refusal. `cpu` -1: any; `pid` -1:
+// all.
 Result<UniqueFd> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd = -1);
 
 // Lets a BPF program run on each overflow and switches the event on.

@@ -46,7 +46,10 @@ Nanoseconds monotonic() {
 class DamonSource::Impl final : public Run {
  public:
   Impl(const SamplingSettings& settings, const Clock& clock, const std::string& admin)
-      : settings_(settings), rounds_(settings.damon_samples_per_aggregation), meter_(clock), sysfs_(admin) {}
+      : settings_(settings),
+        rounds_(settings.damon_samples_per_aggregation),
+        meter_(clock),
+        sysfs_(admin, "/sys/module", DamonRecord(settings.runtime_directory)) {}
   ~Impl() override { end_driver(); }
 
   Result<void> start() override;
@@ -321,6 +324,8 @@ SourceStatus DamonSource::Impl::status() const {
   status.fidelity =
       fmt::format("access frequency per span, sampling every {:.1f}, {:.1f} and {:.1f} ms in turn{}{}",
                   shortest, shortest * 10, shortest * 100, trouble_.empty() ? "" : "; trouble: ", trouble_);
+  if (!sysfs_.unrecorded().empty())
+    status.fidelity += "; DAMON would not be taken over after a crash: " + sysfs_.unrecorded();
   status.cpu_share += kdamond_share_;
   if (status.samples_per_second > 0)
     status.price_per_sample +=

@@ -34,6 +34,25 @@ std::string microseconds(Nanoseconds time) {
       std::max<std::int64_t>(1, std::chrono::duration_cast<std::chrono::microseconds>(time).count()));
 }
 
+// The target's maps are ours to watch, so DAMON's own update of them is put far away; nobody else is likely
+// to choose the same, so that it is part of what our context is known by.
+constexpr Nanoseconds kUpdateInterval = std::chrono::hours(1);
+constexpr const char* kOperations = "fvaddr";
+
+constexpr const char* kFirstContext = "/kdamonds/0/contexts/0/";
+
+bool holds(const std::string& path, const std::string& expected) {
+  const Result<std::string> text = read_file(path);
+  return text && text->substr(0, text->find('\n')) == expected;
+}
+
+// The only kdamond's only context is as tierd makes it.
+bool is_as_tierd_makes_it(const std::string& admin) {
+  return holds(admin + "/kdamonds/0/contexts/nr_contexts", "1") &&
+         holds(admin + kFirstContext + "operations", kOperations) &&
+         holds(admin + kFirstContext + "monitoring_attrs/intervals/update_us", microseconds(kUpdateInterval));
+}
+
 constexpr const char* kKernelUsers[] = {"damon_stat", "damon_reclaim", "damon_lru_sort"};
 
 }  // namespace
@@ -46,6 +65,34 @@ std::string kernel_damon_user(const std::string& modules) {
   return {};
 }
 
+DamonOwner damon_owner(const std::string& admin, int count, const DamonRecord& record) {
+  if (count == 0) return DamonOwner::kNobody;
+  switch (record.holder()) {
+    case DamonRecord::Holder::kThisProcess:
+      return DamonOwner::kThisProcess;
+    case DamonRecord::Holder::kLiving:
+      return DamonOwner::kLivingTierd;
+    case DamonRecord::Holder::kDead:
+      return count == 1 && is_as_tierd_makes_it(admin) ? DamonOwner::kKilledTierd : DamonOwner::kStranger;
+    case DamonRecord::Holder::kNone:
+      break;
+  }
+  return DamonOwner::kStranger;
+}
+
+Error damon_refusal(DamonOwner owner, int count, const std::string& admin, const DamonRecord& record) {
+  if (owner == DamonOwner::kLivingTierd)
+    return {ErrorKind::kFailed, "another tierd that runs uses DAMON (it holds " + record.path() + ")",
+            "stop the other tierd, or take \"damon\" out of the sources of one of them"};
+  if (owner != DamonOwner::kStranger) return {};
+  const std::string count_path = admin + "/kdamonds/nr_kdamonds";
+  return {ErrorKind::kFailed,
+          "somebody else runs DAMON: " + count_path + " is " + std::to_string(count) +
+              ", and DAMON has one owner",
+          "stop the other user (damo stop; echo 0 > " + count_path +
+              " if it is gone and left this behind), or take \"damon\" out of the sources"};
+}
+
 DamonSysfs::~DamonSysfs() { release(); }
 
 Result<void> DamonSysfs::claim() {
@@ -56,24 +103,43 @@ Result<void> DamonSysfs::claim() {
         count.error().kind == ErrorKind::kPermission ? ErrorKind::kPermission : ErrorKind::kUnsupported,
         "DAMON cannot be used: " + count.error().message,
         "CONFIG_DAMON_SYSFS=y and CONFIG_DAMON_VADDR=y (Linux 5.19 or later), and root");
-  if (const int others = std::atoi(count->c_str()); others != 0)
-    return fail(ErrorKind::kFailed,
-                "somebody else runs DAMON: " + count_path + " is " + std::to_string(others) +
-                    ", and DAMON has one owner",
-                "stop the other user (damo stop), or take \"damon\" out of the sources");
+  const int kdamonds = std::atoi(count->c_str());
+  const DamonOwner owner = damon_owner(admin_, kdamonds, record_);
+  if (Error refusal = damon_refusal(owner, kdamonds, admin_, record_); !refusal.message.empty())
+    return tl::make_unexpected(std::move(refusal));
   if (const std::string user = kernel_damon_user(modules_); !user.empty())
     return fail(ErrorKind::kFailed, "somebody else runs DAMON: the kernel's own " + user,
                 "echo N > " + modules_ + "/" + user + "/parameters/enabled");
+  const Result<void> recorded = record_.hold();
+  unrecorded_ = recorded ? "" : recorded.error().message;
+  // Between the look above and the lock another tierd may have come.
+  if (record_.holder() == DamonRecord::Holder::kLiving) return recorded;
+  if (Result<void> made = make_context(); !made) {
+    if (!claimed_) record_.let_go();
+    return made;
+  }
+  return {};
+}
+
+// From whatever a killed predecessor left: its kdamond may still run.
+Result<void> DamonSysfs::make_context() {
+  const std::string count_path = admin_ + "/kdamonds/nr_kdamonds";
+  if (!holds(count_path, "0")) {
+    running_ = true;
+    if (Result<void> stopped = pause(); !stopped) return stopped;
+    if (Result<void> cleared = write_text(count_path, "0"); !cleared) return cleared;
+  }
   if (Result<void> made = write_text(count_path, "1"); !made) return made;
   claimed_ = true;
-  return write_all({{kdamond("contexts/nr_contexts"), "1"}, {context("operations"), "fvaddr"}});
+  return write_all({{kdamond("contexts/nr_contexts"), "1"},
+                    {context("monitoring_attrs/intervals/update_us"), microseconds(kUpdateInterval)},
+                    {context("operations"), kOperations}});
 }
 
 Result<void> DamonSysfs::write_intervals(DamonIntervals intervals) const {
-  // The target's maps are ours to watch, so DAMON's own update of them is put far away.
   return write_all({{context("monitoring_attrs/intervals/sample_us"), microseconds(intervals.sampling)},
                     {context("monitoring_attrs/intervals/aggr_us"), microseconds(intervals.aggregation)},
-                    {context("monitoring_attrs/intervals/update_us"), microseconds(std::chrono::hours(1))}});
+                    {context("monitoring_attrs/intervals/update_us"), microseconds(kUpdateInterval)}});
 }
 
 Result<void> DamonSysfs::write_target(std::size_t index, const DamonTarget& target) const {
@@ -144,7 +210,8 @@ Result<void> DamonSysfs::pause() {
 void DamonSysfs::release() {
   if (!claimed_) return;
   static_cast<void>(pause());  // when it cannot be stopped, the next line says so by failing too
-  static_cast<void>(write_text(admin_ + "/kdamonds/nr_kdamonds", "0"));
+  // Where it cannot be given back, the record stays too: it is ours, for the next tierd to take over.
+  if (write_text(admin_ + "/kdamonds/nr_kdamonds", "0")) record_.let_go();
   claimed_ = false;
 }
 

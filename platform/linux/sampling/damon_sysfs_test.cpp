@@ -1,6 +1,9 @@
 #include "platform/linux/sampling/damon_sysfs.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "platform/fake/tree.h"
 #include "platform/linux/file.h"
@@ -86,6 +89,112 @@ TEST(DamonSysfs, RunsTargetsAndGivesBack) {
   }
   EXPECT_EQ(text(tree, "0/state"), "off");
   EXPECT_EQ(text(tree, "nr_kdamonds"), "0");
+}
+
+// As a tierd leaves it that is killed while its kdamond runs.
+TreeDirectory left_behind(const char* record) {
+  TreeDirectory entries = damon("1\n");
+  entries.push_back({"boot_id", "0a1b2c3d-0000-0000-0000-000000000000\n"});
+  entries.push_back({"run/damon.claim", record});
+  return entries;
+}
+constexpr const char* kThisBoot = "0a1b2c3d-0000-0000-0000-000000000000 4711\n";
+
+void make_ours(TemporaryTree& tree) {
+  tree.write("kdamonds/0/state", "on\n");
+  tree.write("kdamonds/0/contexts/nr_contexts", "1\n");
+  tree.write("kdamonds/0/contexts/0/operations", "fvaddr\n");
+  tree.write("kdamonds/0/contexts/0/monitoring_attrs/intervals/update_us", "3600000000\n");
+}
+
+DamonRecord record_in(const TemporaryTree& tree) {
+  return DamonRecord(tree.root() + "/run", tree.root() + "/boot_id");
+}
+
+TEST(DamonSysfs, WhatAKilledTierdLeftIsTakenOver) {
+  TemporaryTree tree(left_behind(kThisBoot));
+  make_ours(tree);
+  EXPECT_EQ(damon_owner(tree.root(), 1, record_in(tree)), DamonOwner::kKilledTierd);
+  {
+    DamonSysfs sysfs(tree.root(), tree.root() + "/module", record_in(tree));
+    const auto claimed = sysfs.claim();
+    ASSERT_TRUE(claimed) << claimed.error().text();
+    EXPECT_EQ(text(tree, "0/state"), "off") << "its kdamond was stopped";
+    EXPECT_EQ(text(tree, "nr_kdamonds"), "1");
+    EXPECT_EQ(sysfs.unrecorded(), "");
+    EXPECT_EQ(damon_owner(tree.root(), 1, record_in(tree)), DamonOwner::kThisProcess);
+  }
+  EXPECT_EQ(text(tree, "nr_kdamonds"), "0");
+  EXPECT_EQ(record_in(tree).holder(), DamonRecord::Holder::kNone) << "given back";
+}
+
+TEST(DamonSysfs, EachClaimMarksItsContext) {
+  TemporaryTree tree(left_behind(""));
+  tree.write("kdamonds/nr_kdamonds", "0\n");
+  DamonSysfs sysfs(tree.root(), tree.root() + "/module", record_in(tree));
+  ASSERT_TRUE(sysfs.claim());
+  EXPECT_EQ(text(tree, "0/contexts/0/monitoring_attrs/intervals/update_us"), "3600000000");
+  EXPECT_EQ(text(tree, "0/contexts/0/operations"), "fvaddr");
+}
+
+void expect_refused(TemporaryTree& tree, const char* why) {
+  DamonSysfs sysfs(tree.root(), tree.root() + "/module", record_in(tree));
+  const auto claimed = sysfs.claim();
+  ASSERT_FALSE(claimed);
+  EXPECT_NE(claimed.error().message.find(why), std::string::npos) << claimed.error().message;
+  EXPECT_FALSE(claimed.error().fix.empty());
+  EXPECT_EQ(text(tree, "0/state"), "on\n") << "untouched";
+}
+
+TEST(DamonSysfs, WhatAStrangerHasRewrittenSinceIsHis) {
+  const std::pair<const char*, const char*> rewritten[] = {
+      {"kdamonds/0/contexts/0/operations", "vaddr\n"},
+      {"kdamonds/0/contexts/0/monitoring_attrs/intervals/update_us", "1000000\n"},
+      {"kdamonds/0/contexts/nr_contexts", "0\n"},
+      {"kdamonds/nr_kdamonds", "2\n"}};
+  for (const auto& [path, value] : rewritten) {
+    TemporaryTree tree(left_behind(kThisBoot));
+    make_ours(tree);
+    tree.write(path, value);
+    expect_refused(tree, "somebody else runs DAMON");
+  }
+}
+
+TEST(DamonSysfs, ALooksAlikeWithoutARecordOfThisBootIsAStrangers) {
+  for (const char* record : {"", "junk", "0a1b2c3d-0000-0000-0000-000000000000", "another-boot 4711\n"}) {
+    TemporaryTree tree(left_behind(record));
+    make_ours(tree);
+    expect_refused(tree, "somebody else runs DAMON");
+  }
+}
+
+TEST(DamonSysfs, ALivingTierdIsNamed) {
+  TemporaryTree tree(left_behind(kThisBoot));
+  make_ours(tree);
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t other = fork();
+  if (other == 0) {
+    DamonRecord record = record_in(tree);
+    if (!record.hold() || write(ready[1], "r", 1) != 1) _exit(1);
+    pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  expect_refused(tree, "another tierd that runs uses DAMON");
+  kill(other, SIGKILL);
+  waitpid(other, nullptr, 0);
+  EXPECT_EQ(damon_owner(tree.root(), 1, record_in(tree)), DamonOwner::kKilledTierd)
+      << "the lock died with it";
+  close(ready[0]);
+  close(ready[1]);
+}
+
+TEST(DamonSysfs, WithoutARuntimeDirectoryItRunsAndSaysWhatIsLost) {
+  TemporaryTree tree(damon("0\n"));
+  DamonSysfs sysfs(tree.root(), tree.root() + "/module", DamonRecord(tree.root() + "/no/such"));
+  ASSERT_TRUE(sysfs.claim());
+  EXPECT_NE(sysfs.unrecorded().find("/no/such"), std::string::npos);
 }
 
 TEST(DamonSysfs, NamesTheFileThatCouldNotBeWritten) {

@@ -15,13 +15,13 @@
 #include "platform/linux/file.h"
 #include "platform/linux/sampling/bpf_support.h"
 #include "platform/linux/sampling/clock_events.h"
+#include "platform/linux/sampling/damon_source.h"
 #include "platform/linux/sampling/damon_sysfs.h"
 #include "platform/linux/sampling/hardware_events.h"
 
 namespace tier {
 namespace {
 
-constexpr const char* kDamonCount = "/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds";
 constexpr std::uint32_t kTrialRingBytes = 4096 * 16;
 
 Result<void> try_tracing_program() {
@@ -93,8 +93,8 @@ KernelTrials real_kernel_trials() {
   return {try_tracing_program, try_ring_buffer, try_clock_event, try_pidfd, try_move_pages, try_tracepoint};
 }
 
-LinuxFeatureProbe::LinuxFeatureProbe(std::string root, KernelTrials trials)
-    : root_(std::move(root)), trials_(std::move(trials)) {}
+LinuxFeatureProbe::LinuxFeatureProbe(std::string root, KernelTrials trials, std::string runtime_directory)
+    : root_(std::move(root)), trials_(std::move(trials)), runtime_directory_(std::move(runtime_directory)) {}
 
 FeatureState LinuxFeatureProbe::tried(FeatureState state, const Result<void>& outcome) const {
   state.present = outcome.has_value();
@@ -137,13 +137,19 @@ FeatureState LinuxFeatureProbe::damon_sysfs() const {
                      "5.19",
                      {},
                      "CONFIG_DAMON=y, CONFIG_DAMON_VADDR=y, CONFIG_DAMON_SYSFS=y"};
-  const Result<std::string> count = read_file(under(root_, kDamonCount));
+  const std::string admin = under(root_, kDamonAdmin);
+  const Result<std::string> count = read_file(admin + "/kdamonds/nr_kdamonds");
   if (!count) {
     state.reason = count.error().message;
-  } else if (std::atoi(count->c_str()) != 0) {
-    state.reason = "somebody else runs DAMON (nr_kdamonds is " + count->substr(0, count->find('\n')) +
-                   "), and it has one owner";
-    state.fix = "stop the other user of DAMON (damo stop), or leave DAMON to it";
+    return state;
+  }
+  const int kdamonds = std::atoi(count->c_str());
+  const DamonRecord record(under(root_, runtime_directory_), under(root_, kBootId));
+  const DamonOwner owner = damon_owner(admin, kdamonds, record);
+  const Error refusal = damon_refusal(owner, kdamonds, admin, record);
+  if (!refusal.message.empty()) {
+    state.reason = refusal.message;
+    state.fix = refusal.fix;
   } else if (const std::string user = kernel_damon_user(under(root_, "/sys/module")); !user.empty()) {
     state.reason = "somebody else runs DAMON: the kernel's own " + user;
     state.fix = "echo N > /sys/module/" + user + "/parameters/enabled";

@@ -7,6 +7,7 @@
 
 #include "core/result.h"
 #include "platform/api/features.h"
+#include "platform/linux/sampling/sampling_settings.h"
 
 namespace tier {
 
@@ -22,9 +23,11 @@ struct KernelTrials {
 KernelTrials real_kernel_trials();
 
 // Reads files below `root` only ("" for the running system); what is no file goes through the trials.
+// `runtime_directory`, below `root` too: where a tierd that uses DAMON says so.
 class LinuxFeatureProbe final : public FeatureProbe {
  public:
-  explicit LinuxFeatureProbe(std::string root = "", KernelTrials trials = real_kernel_trials());
+  explicit LinuxFeatureProbe(std::string root = "", KernelTrials trials = real_kernel_trials(),
+                             std::string runtime_directory = SamplingSettings().runtime_directory);
   std::vector<FeatureState> probe() override;
 
  private:
@@ -39,6 +42,7 @@ class LinuxFeatureProbe final : public FeatureProbe {
 
   std::string root_;
   KernelTrials trials_;
+  std::string runtime_directory_;
 };
 
 }  // namespace tier

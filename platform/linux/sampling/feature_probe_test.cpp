@@ -61,6 +61,23 @@ TEST(FeatureProbe, SomebodyElsesDamon) {
   EXPECT_NE(damon.reason.find("somebody else runs DAMON"), std::string::npos);
 }
 
+TEST(FeatureProbe, DamonLeftByAKilledTierdCanBeHad) {
+  TemporaryTree tree(kGoodMachine);
+  const std::string kdamonds = "sys/kernel/mm/damon/admin/kdamonds/";
+  tree.write(kdamonds + "nr_kdamonds", "1\n");
+  tree.write(kdamonds + "0/contexts/nr_contexts", "1\n");
+  tree.write(kdamonds + "0/contexts/0/operations", "fvaddr\n");
+  tree.write(kdamonds + "0/contexts/0/monitoring_attrs/intervals/update_us", "3600000000\n");
+  tree.write("proc/sys/kernel/random/boot_id", "this-boot\n");
+  tree.write("run/tierd/damon.claim", "this-boot 4711\n");
+  const auto damon = [&] {
+    return find(LinuxFeatureProbe(tree.root(), everything_works()).probe(), Feature::kDamonVaddr);
+  };
+  EXPECT_TRUE(damon().present) << damon().reason;
+  tree.write("proc/sys/kernel/random/boot_id", "another-boot\n");
+  EXPECT_FALSE(damon().present);
+}
+
 TEST(FeatureProbe, MissingCapabilitiesAreNamed) {
   TemporaryTree tree(kGoodMachine);
   tree.write("proc/self/status", "CapEff:\t0000000000080000\n");  // CAP_SYS_PTRACE alone

@@ -1,4 +1,5 @@
-// What an extra interrupt costs. What the BPF program in it takes, it counts itself (tier_counters::program_ns).
+// What an extra interrupt costs. What the BPF program in it takes, it counts itself
+// (tier_counters::program_ns).
 #pragma once
 
 #include <optional>
@@ -9,12 +10,12 @@
 
 namespace tier {
 
-// CPU time that one interrupt of a cpu-clock event takes from a busy program: a fixed piece of work with and without the
-// event, nine times in turn, and the median of the differences.
+// CPU time that one interrupt of a cpu-clock event takes from a busy program: a fixed piece of work with and
+// without the event, nine times in turn, and the median of the differences.
 class InterruptPrice {
  public:
-  // Does the work once with and once without the event: 20 ms of CPU time. Nothing until all turns are done; then the
-  // price, at least 0. Fails when the event is refused. `program_fd`: the perf_event program on it.
+  // Does the work once with and once without the event: 20 ms of CPU time. Nothing until all turns are done;
+  // then the price, at least 0. Fails when the event is refused. `program_fd`: the perf_event program on it.
   Result<std::optional<Nanoseconds>> step(int program_fd);
 
  private:

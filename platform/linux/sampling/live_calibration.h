@@ -1,5 +1,5 @@
-// Keeps what stall samples mean on this machine up to date: from a prior, from the calibration loop, run in a child
-// beside the watched programs until it is settled, and from the watched programs' own samples.
+// Keeps what stall samples mean on this machine up to date: from a prior, from the calibration loop, run in a
+// child beside the watched programs until it is settled, and from the watched programs' own samples.
 #pragma once
 
 #include <memory>
@@ -14,12 +14,12 @@
 namespace tier {
 
 struct StallCalibration {
-  unsigned samples = 0;             // of the calibration loop
-  bool ip_is_behind = true;         // the saved pointer is that of the instruction after the one waited for
-  double concentration = 0;         // share of samples at the load, over the load's share of instructions
-  double right_share = 0;           // of the samples at the load, decoded into the buffer
-  bool settled = false;             // else the prior still counts
-  double instruction_seconds = 0;   // mean, in the loop
+  unsigned samples = 0;            // of the calibration loop
+  bool ip_is_behind = true;        // the saved pointer is that of the instruction after the one waited for
+  double concentration = 0;        // share of samples at the load, over the load's share of instructions
+  double right_share = 0;          // of the samples at the load, decoded into the buffer
+  bool settled = false;            // else the prior still counts
+  double instruction_seconds = 0;  // mean, in the loop
   WeightMeaning meaning = WeightMeaning::kStall;
 
   // Whether samples are to be decoded and weighed alike under both.
@@ -34,9 +34,9 @@ class LiveCalibration {
   // `clock` must outlive this. `with_child` false: no calibration loop runs.
   LiveCalibration(const SamplingSettings& settings, const Clock& clock, WeightMeaning prior, bool with_child);
 
-  // Starts the child when it is due, and ends it once all is settled or its time is over. A run that settled nothing is
-  // repeated after 40 s, then after twice as long each time, an hour at most: with 0.4 s of CPU time each, never more
-  // than 1 % of a CPU. True when child() has changed.
+  // Starts the child when it is due, and ends it once all is settled or its time is over. A run that settled
+  // nothing is repeated after 40 s, then after twice as long each time, an hour at most: with 0.4 s of CPU
+  // time each, never more than 1 % of a CPU. True when child() has changed.
   bool advance();
   // The child, to be watched beside the programs.
   std::optional<Pid> child() const;

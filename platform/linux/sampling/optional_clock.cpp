@@ -18,7 +18,8 @@ bool OptionalClock::may_try() {
 }
 
 bool OptionalClock::refused(const Error& error) {
-  refusal_ = "clock event not available (" + error.message + ")" + (error.fix.empty() ? "" : ": " + error.fix);
+  refusal_ =
+      "clock event not available (" + error.message + ")" + (error.fix.empty() ? "" : ": " + error.fix);
   refused_with_ = machine_.facts();
   refused_at_ = looked_at_ = clock_.now();
   return false;

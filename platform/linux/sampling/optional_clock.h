@@ -1,4 +1,5 @@
-// The clock event beside the tick: not permitted everywhere, not wanted always, and not used before its price is known.
+// The clock event beside the tick: not permitted everywhere, not wanted always, and not used before its price
+// is known.
 #pragma once
 
 #include <functional>
@@ -25,9 +26,9 @@ class OptionalClock {
   // `clock` must outlive this.
   OptionalClock(Machine machine, const Clock& clock) : machine_(std::move(machine)), clock_(clock) {}
 
-  // Wants events of `frequency`. The first wishes measure the price instead, a step each. A refusal is kept, and asked
-  // again only once the facts that decide on it have changed (looked at every ten seconds) or ten minutes are over.
-  // True when the frequency has changed.
+  // Wants events of `frequency`. The first wishes measure the price instead, a step each. A refusal is kept,
+  // and asked again only once the facts that decide on it have changed (looked at every ten seconds) or ten
+  // minutes are over. True when the frequency has changed.
   bool request(double frequency);
 
   // Events of `frequency` at once, at whatever price: for a source that has nothing else to sample with.

@@ -18,7 +18,8 @@ struct Fake {
     const auto permitted = [this]() -> Result<void> {
       ++tries;
       if (facts.perf_event_paranoid.value_or(0) > 2)
-        return fail(ErrorKind::kPermission, "kernel.perf_event_paranoid is 3", "`tierctl enable perf-events`");
+        return fail(ErrorKind::kPermission, "kernel.perf_event_paranoid is 3",
+                    "`tierctl enable perf-events`");
       return {};
     };
     return {[this, permitted](double frequency) {
@@ -27,7 +28,8 @@ struct Fake {
               return result;
             },
             [this, permitted]() -> Result<std::optional<Nanoseconds>> {
-              if (const Result<void> result = permitted(); !result) return tl::make_unexpected(result.error());
+              if (const Result<void> result = permitted(); !result)
+                return tl::make_unexpected(result.error());
               if (--steps_until_price > 0) return std::optional<Nanoseconds>();
               return std::optional(Nanoseconds(4000));
             },

@@ -48,8 +48,8 @@ ReaderView read_reader_view(const std::string& root) {
   ReaderView view;
   if (const std::uint32_t number = namespace_number(link_of(folder + "ns/pid")); number != 0)
     view.pid_namespace = number;
-  // The file shows the namespace of children to come (time_namespaces(7)); a process that has unshared it, and
-  // not yet executed, is in another one itself.
+  // The file shows the namespace of children to come (time_namespaces(7)); a process that has unshared it,
+  // and not yet executed, is in another one itself.
   const bool own = link_of(folder + "ns/time") == link_of(folder + "ns/time_for_children");
   if (const auto offsets = read_file(folder + "timens_offsets"); offsets && own)
     parse_time_offsets(*offsets, view);

@@ -1,5 +1,5 @@
-// How this process numbers processes and times, for the BPF programs that send it both (bpf/reader.h). In a container
-// its PID and time namespaces are not the kernel's own.
+// How this process numbers processes and times, for the BPF programs that send it both (bpf/reader.h). In a
+// container its PID and time namespaces are not the kernel's own.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct ReaderView {
 // Inode number in the target of a link of /proc/PID/ns ("pid:[4026531836]"); 0 when it is none.
 std::uint32_t namespace_number(std::string_view link);
 
-// Puts /proc/PID/timens_offsets ("monotonic 5 0", "boottime 5 0": seconds, nanoseconds) into the view. Lines that
-// make no sense are passed over.
+// Puts /proc/PID/timens_offsets ("monotonic 5 0", "boottime 5 0": seconds, nanoseconds) into the view. Lines
+// that make no sense are passed over.
 void parse_time_offsets(std::string_view text, ReaderView& view);
 
 // Of this process, below `root`. What cannot be read is taken to be the kernel's own.

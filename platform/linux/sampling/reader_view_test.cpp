@@ -15,10 +15,11 @@ TEST(ReaderView, NumberOfANamespace) {
 }
 
 TEST(ReaderView, ContainerWithAClockOfItsOwn) {
-  const TemporaryTree tree({{"proc/self/ns/pid", TreeLink{"pid:[4026532345]"}},
-                            {"proc/self/ns/time", TreeLink{"time:[4026532346]"}},
-                            {"proc/self/ns/time_for_children", TreeLink{"time:[4026532346]"}},
-                            {"proc/self/timens_offsets", "monotonic      -7         5\nboottime    1000         0\n"}});
+  const TemporaryTree tree(
+      {{"proc/self/ns/pid", TreeLink{"pid:[4026532345]"}},
+       {"proc/self/ns/time", TreeLink{"time:[4026532346]"}},
+       {"proc/self/ns/time_for_children", TreeLink{"time:[4026532346]"}},
+       {"proc/self/timens_offsets", "monotonic      -7         5\nboottime    1000         0\n"}});
   const ReaderView view = read_reader_view(tree.root());
   EXPECT_EQ(view.pid_namespace, 4026532345U);
   EXPECT_EQ(view.monotonic_offset_ns, -6'999'999'995);

@@ -38,15 +38,17 @@ std::string lockdown_level(const std::string& text) {
 }
 
 Refusal in_user_namespace() {
-  return {"this process lives in a user namespace of its own (an unprivileged container), where its "
-          "capabilities do not count for this",
-          "run tierd on the host, or in a container without a user namespace of its own"};
+  return {
+      "this process lives in a user namespace of its own (an unprivileged container), where its "
+      "capabilities do not count for this",
+      "run tierd on the host, or in a container without a user namespace of its own"};
 }
 
 Refusal by_filter(const char* call) {
-  return {std::string("the needed capabilities are held, so a system call filter or a security module refuses ") +
-              call,
-          std::string("allow ") + call + " in the container's seccomp profile or the security module's policy"};
+  return {
+      std::string("the needed capabilities are held, so a system call filter or a security module refuses ") +
+          call,
+      std::string("allow ") + call + " in the container's seccomp profile or the security module's policy"};
 }
 
 }  // namespace
@@ -75,7 +77,8 @@ Refusal why_perf_event_refused(const PermissionFacts& facts) {
             "`tierctl enable perf-events`, or sysctl kernel.perf_event_paranoid=2" +
                 std::string(has(facts, CAP_PERFMON) ? "" : "; and grant CAP_PERFMON")};
   if (!has(facts, CAP_PERFMON))
-    return {"this process lacks CAP_PERFMON", "run as root or grant CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8)"};
+    return {"this process lacks CAP_PERFMON",
+            "run as root or grant CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8)"};
   return by_filter("perf_event_open");
 }
 
@@ -84,9 +87,10 @@ std::optional<Refusal> why_bpf_refused(int error_number, const PermissionFacts& 
   // unknown function (EINVAL); older kernels say EPERM.
   const bool refused = error_number == EPERM || error_number == EACCES;
   if (facts.lockdown == "confidentiality" && (refused || error_number == EINVAL))
-    return Refusal{"the kernel is locked down (lockdown=confidentiality), which forbids BPF programs to read kernel "
-                   "memory",
-                   "boot with lockdown=integrity or lockdown=none"};
+    return Refusal{
+        "the kernel is locked down (lockdown=confidentiality), which forbids BPF programs to read kernel "
+        "memory",
+        "boot with lockdown=integrity or lockdown=none"};
   if (!refused) return std::nullopt;
   if (!facts.initial_user_namespace) return in_user_namespace();
   if (has(facts, CAP_SYS_ADMIN) || (has(facts, CAP_BPF) && has(facts, CAP_PERFMON))) return by_filter("bpf");

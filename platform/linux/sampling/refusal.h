@@ -1,5 +1,5 @@
-// Why the kernel refused a perf event or a BPF program, and what would really help. "Run as root" is no advice to
-// a process that is root.
+// Why the kernel refused a perf event or a BPF program, and what would really help. "Run as root" is no
+// advice to a process that is root.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,8 @@ struct Refusal {
 };
 // For perf_event_open(2) that failed with EACCES or EPERM.
 Refusal why_perf_event_refused(const PermissionFacts& facts);
-// For bpf(2) that failed with `error_number`; nothing where the facts do not explain it (a missing kernel feature).
+// For bpf(2) that failed with `error_number`; nothing where the facts do not explain it (a missing kernel
+// feature).
 std::optional<Refusal> why_bpf_refused(int error_number, const PermissionFacts& facts);
 
 // The whole error of a perf_event_open(2) that failed with `error_number`.

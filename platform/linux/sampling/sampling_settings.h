@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "core/units.h"
 
@@ -27,8 +28,8 @@ struct SamplingSettings {
   // Code is asked for again after this time, since programs replace code (JIT compilers, dlclose).
   Nanoseconds code_lifetime = std::chrono::seconds(10);
 
-  // CPU time that one run of the calibration loop may take in its child, and the memory it reads at random. 64 MiB
-  // exceed the cache share of one core on common machines; more would lengthen the start.
+  // CPU time that one run of the calibration loop may take in its child, and the memory it reads at random.
+  // 64 MiB exceed the cache share of one core on common machines; more would lengthen the start.
   Nanoseconds calibration_time = std::chrono::milliseconds(400);
   Bytes calibration_buffer = 64_MiB;
 
@@ -42,6 +43,10 @@ struct SamplingSettings {
   // with three).
   Nanoseconds damon_shortest_interval = std::chrono::microseconds(500);
   std::uint32_t damon_samples_per_aggregation = 20;
+
+  // Where the source that uses DAMON says so for tierds to come; empty: nowhere, and what a killed one leaves
+  // is refused as a stranger's.
+  std::string runtime_directory = "/run/tierd";
 
   // Which sources may run at all.
   bool allow_hardware = true;

@@ -96,9 +96,8 @@ TEST(SourceChoice, FaultsShowNoUse) {
 TEST(SourceChoice, BesideWhenAsked) {
   SamplingSettings settings;
   settings.damon_beside = settings.faults_beside = true;
-  const auto all =
-      features({Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer, Feature::kPerfCpuClock,
-                Feature::kDamonVaddr, Feature::kDamonTracepoint, Feature::kFaultTracepoint});
+  const auto all = features({Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer,
+                             Feature::kDamonVaddr, Feature::kDamonTracepoint, Feature::kFaultTracepoint});
   EXPECT_EQ(chosen(choose_sources(all, settings)), (std::vector<std::string>{"stall", "damon", "faults"}));
   settings.allow_stall = false;
   EXPECT_EQ(chosen(choose_sources(all, settings)), (std::vector<std::string>{"damon", "faults"}));

@@ -13,7 +13,7 @@ namespace {
 const double kSettled = std::log(1000.0);
 const double kPriorOfMeaning = std::log(99.0);
 constexpr double kPriorShareBehind = 0.9;
-constexpr double kShareAtPlace = 0.5;       // of calibration samples, where samples follow waiting
+constexpr double kShareAtPlace = 0.5;        // of calibration samples, where samples follow waiting
 constexpr double kShareOfPrevailing = 0.75;  // of live steps, where samples follow waiting
 constexpr double kMostLiveForWaiting = 3.0;
 constexpr double kMostLiveForPlace = 12.0;
@@ -50,7 +50,9 @@ void StallEvidence::add_calibration(Address ip, bool right) {
 StallEvidence::Scores StallEvidence::scores() const {
   const double instructions = loop_.instructions;
   const double elsewhere = std::log((1 - kShareAtPlace) / (instructions - 1));
-  const auto loop_score = [&](unsigned hits) { return hits * std::log(kShareAtPlace) + (samples_ - hits) * elsewhere; };
+  const auto loop_score = [&](unsigned hits) {
+    return hits * std::log(kShareAtPlace) + (samples_ - hits) * elsewhere;
+  };
   const double of_waiting = prior_ == WeightMeaning::kStall ? 0 : -kPriorOfMeaning;
   const double of_frequency = prior_ == WeightMeaning::kStall ? -kPriorOfMeaning : 0;
   Scores sum{loop_score(behind_load_) + std::log(kPriorShareBehind) + of_waiting,
@@ -97,14 +99,16 @@ std::string StallEvidence::describe() const {
   std::string text = waiting ? "samples follow waiting time"
                              : "this machine shows no waiting (an emulator): samples follow access frequency";
   text += samples_ == 0 ? "; no calibration sample yet"
-                        : fmt::format(": the calibration load drew {:.1f} times its share of {} samples, {:.1f} % of "
-                                      "them decoded to the right address",
-                                      concentration(), samples_, 100 * right_share());
+                        : fmt::format(
+                              ": the calibration load drew {:.1f} times its share of {} samples, {:.1f} % of "
+                              "them decoded to the right address",
+                              concentration(), samples_, 100 * right_share());
   if (const std::uint64_t out = live_.out_of_reading(), into = live_.into_reading(); out + into > 0)
     text += fmt::format("; in programs {} samples directly behind a load, {} directly at one", out, into);
   text += fmt::format("; the saved pointer is {} the access", ip_is_behind() || !waiting ? "behind" : "at");
   if (settled()) return text;
-  const char* prior = prior_ == WeightMeaning::kStall ? "no emulator is named by CPUID" : "CPUID names an emulator";
+  const char* prior =
+      prior_ == WeightMeaning::kStall ? "no emulator is named by CPUID" : "CPUID names an emulator";
   return text + fmt::format("; not settled yet, so taken from what is likely ({})", prior);
 }
 

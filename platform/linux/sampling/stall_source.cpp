@@ -29,13 +29,13 @@ using Skeleton = std::unique_ptr<stall_bpf, SkeletonCloser>;
 enum class TickProgram { kExact, kByRunqueue, kByStack, kNone };
 
 constexpr Nanoseconds kRateInterval = std::chrono::seconds(1);  // between looks at the achieved rate
-constexpr double kTickGap = 0.9;           // of the period: other timers share the interrupt and are no ticks
-constexpr double kClockGap = 0.3;          // of the mean gap when two timers interleave
-constexpr double kFirstClock = 250;        // Hz, where no program can ride the tick
+constexpr double kTickGap = 0.9;     // of the period: other timers share the interrupt and are no ticks
+constexpr double kClockGap = 0.3;    // of the mean gap when two timers interleave
+constexpr double kFirstClock = 250;  // Hz, where no program can ride the tick
 constexpr Nanoseconds kFirstPatience = std::chrono::milliseconds(1500);  // of start(), with the calibration
 constexpr Nanoseconds kBetweenDrains = std::chrono::milliseconds(20);
-constexpr double kBudgetIntervals = 32;    // over which the ticks keep the budget on average
-constexpr double kSmoothing = 0.999;       // weight of the past in the share of direct samples, per sample
+constexpr double kBudgetIntervals = 32;  // over which the ticks keep the budget on average
+constexpr double kSmoothing = 0.999;     // weight of the past in the share of direct samples, per sample
 
 Nanoseconds monotonic() {
   timespec now{};
@@ -70,10 +70,11 @@ class StallSource::Impl final : public Run {
   Impl(StallOptions options, const Clock& clock)
       : options_(std::move(options)),
         clock_(clock),
-        clock_event_({[this](double frequency) { return clock_events_.set_frequency(clock_program(), frequency); },
-                      [this] { return interrupt_price_.step(clock_program()); },
-                      [] { return read_permission_facts(); }},
-                     clock) {}
+        clock_event_(
+            {[this](double frequency) { return clock_events_.set_frequency(clock_program(), frequency); },
+             [this] { return interrupt_price_.step(clock_program()); },
+             [] { return read_permission_facts(); }},
+            clock) {}
 
   Result<void> start() override;
   Result<void> set_targets(std::span<const Target> targets) override {
@@ -184,7 +185,8 @@ Result<void> StallSource::Impl::attach() {
   if (tick_ == TickProgram::kNone) {
     Result<void> clock = clock_event_.require(kFirstClock);
     if (clock || no_tick_.empty()) return clock;
-    return fail(clock.error().kind, "no program can ride the tick (" + no_tick_ + "), and " + clock.error().message,
+    return fail(clock.error().kind,
+                "no program can ride the tick (" + no_tick_ + "), and " + clock.error().message,
                 clock.error().fix);
   }
   tick_link_.reset(bpf_program__attach(tick()));
@@ -208,7 +210,8 @@ Result<void> StallSource::Impl::watch_all() {
 void StallSource::Impl::calibrate_first() {
   const Nanoseconds give_up = monotonic() + kFirstPatience;
   while (monotonic() < give_up) {
-    if (calibration_->advance()) static_cast<void>(watch_all());  // a loop that is not watched settles nothing
+    if (calibration_->advance())
+      static_cast<void>(watch_all());  // a loop that is not watched settles nothing
     if (!calibration_->child()) break;
     timespec pause{0, kBetweenDrains.count()};
     nanosleep(&pause, nullptr);
@@ -239,7 +242,8 @@ Result<void> StallSource::Impl::start() {
   if (Result<void> btf = require_btf(options_.btf_path); !btf) return btf;
   if (Result<void> loaded = load_best(); !loaded) return loaded;
   if (Result<void> attached = attach(); !attached) return attached;
-  calibration_ = std::make_unique<LiveCalibration>(options_.settings, clock_, options_.prior, options_.calibrate);
+  calibration_ =
+      std::make_unique<LiveCalibration>(options_.settings, clock_, options_.prior, options_.calibrate);
   calibrate_first();
   set_gaps();
   const tier_counters now = events_->counters();
@@ -335,7 +339,8 @@ RateInput StallSource::Impl::rate_input(double length, double tick_share) const 
   input.samples_per_second = samples_per_second_;
   input.ticks_per_cpu = tick_ == TickProgram::kNone ? 0 : 1 / seconds(tick_period_);
   input.interrupts_per_cpu = input.ticks_per_cpu + clock_event_.frequency();
-  if (interval_samples_ > 0) input.usable_share = static_cast<double>(interval_usable_) / (samples_per_second_ * length);
+  if (interval_samples_ > 0)
+    input.usable_share = static_cast<double>(interval_usable_) / (samples_per_second_ * length);
   input.target_samples_per_second = options_.settings.target_samples_per_second;
   input.cpu_budget = std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   input.spent = tick_share;

@@ -23,13 +23,14 @@ struct StallOptions {
 };
 
 struct StallPrices {
-  Nanoseconds program{};                // CPU time of the BPF program per sample
-  std::optional<Nanoseconds> interrupt;  // of one extra interrupt of a cpu-clock event; once it was wanted and measured
+  Nanoseconds program{};  // CPU time of the BPF program per sample
+  std::optional<Nanoseconds>
+      interrupt;  // of one extra interrupt of a cpu-clock event; once it was wanted and measured
 };
 
-// Rides the kernel's tick, which needs no perf event. The cpu-clock event is added where it is permitted, and the tick
-// alone gives too few samples; where no program can ride the tick it is needed. What samples mean is calibrated at start
-// (a second and a half at most) and goes on being calibrated while it runs.
+// Rides the kernel's tick, which needs no perf event. The cpu-clock event is added where it is permitted, and
+// the tick alone gives too few samples; where no program can ride the tick it is needed. What samples mean is
+// calibrated at start (a second and a half at most) and goes on being calibrated while it runs.
 class StallSource final : public SwitchedSource {
  public:
   // `clock` must outlive this; it times the rate control and the calibration.

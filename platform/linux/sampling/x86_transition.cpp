@@ -17,8 +17,9 @@ struct Instruction {
 
 std::optional<Instruction> decode(std::span<const std::uint8_t> bytes) {
   Instruction instruction;
-  if (bytes.empty() || !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&x86_decoder(), bytes.data(), bytes.size(),
-                                                            &instruction.decoded, instruction.operands.data())))
+  if (bytes.empty() ||
+      !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&x86_decoder(), bytes.data(), bytes.size(), &instruction.decoded,
+                                           instruction.operands.data())))
     return std::nullopt;
   return instruction;
 }
@@ -26,7 +27,8 @@ std::optional<Instruction> decode(std::span<const std::uint8_t> bytes) {
 bool reads_memory(const Instruction& instruction) {
   if (never_waits(instruction.decoded.meta.category)) return false;
   for (const ZydisDecodedOperand& operand : instruction.used()) {
-    const bool memory = operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.type != ZYDIS_MEMOP_TYPE_AGEN;
+    const bool memory =
+        operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.type != ZYDIS_MEMOP_TYPE_AGEN;
     if (memory && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0) return true;
   }
   return false;
@@ -56,7 +58,8 @@ bool is_loop_head(std::span<const std::uint8_t> after) {
 
 bool last_executed_reads(const Instruction& before, std::span<const std::uint8_t> after) {
   const ZydisInstructionCategory category = before.decoded.meta.category;
-  if (category == ZYDIS_CATEGORY_RET || category == ZYDIS_CATEGORY_UNCOND_BR || is_loop_head(after)) return false;
+  if (category == ZYDIS_CATEGORY_RET || category == ZYDIS_CATEGORY_UNCOND_BR || is_loop_head(after))
+    return false;
   return category == ZYDIS_CATEGORY_CALL || reads_memory(before);
 }
 

@@ -1,5 +1,6 @@
-// Whether an interrupted thread was between an instruction that reads memory and one that does not. In any stream of
-// instructions such steps into and out of reading are equally many; where samples prefer one kind, they follow waiting.
+// Whether an interrupted thread was between an instruction that reads memory and one that does not. In any
+// stream of instructions such steps into and out of reading are equally many; where samples prefer one kind,
+// they follow waiting.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +17,10 @@ struct X86Transition {
   bool into_reading() const { return !behind_reads && at_reads; }
 };
 
-// Code bytes that end at ip and that begin there, as decode_x86() takes them. The instruction executed last is the one
-// before ip in memory, except where that is a return or an unconditional jump, or where a jump in `after` leads back to
-// ip (a loop's head): then it was a jump. Behind a call it was the return of the function called. Nothing when one of the
-// two cannot be decoded. Thread-safe.
+// Code bytes that end at ip and that begin there, as decode_x86() takes them. The instruction executed last
+// is the one before ip in memory, except where that is a return or an unconditional jump, or where a jump in
+// `after` leads back to ip (a loop's head): then it was a jump. Behind a call it was the return of the
+// function called. Nothing when one of the two cannot be decoded. Thread-safe.
 std::optional<X86Transition> transition_x86(std::span<const std::uint8_t> before,
                                             std::span<const std::uint8_t> after);
 

@@ -9,10 +9,10 @@ namespace {
 
 using Code = std::vector<std::uint8_t>;
 
-const Code kLoad = {0x48, 0x8b, 0x04, 0xd7};        // mov (%rdi,%rdx,8),%rax
-const Code kAdd = {0x48, 0x83, 0xc0, 0x01};         // add $1,%rax
-const Code kLea = {0x48, 0x8d, 0x44, 0x17, 0x08};   // lea 8(%rdi,%rdx),%rax
-const Code kStore = {0x48, 0x89, 0x04, 0xd7};       // mov %rax,(%rdi,%rdx,8)
+const Code kLoad = {0x48, 0x8b, 0x04, 0xd7};       // mov (%rdi,%rdx,8),%rax
+const Code kAdd = {0x48, 0x83, 0xc0, 0x01};        // add $1,%rax
+const Code kLea = {0x48, 0x8d, 0x44, 0x17, 0x08};  // lea 8(%rdi,%rdx),%rax
+const Code kStore = {0x48, 0x89, 0x04, 0xd7};      // mov %rax,(%rdi,%rdx,8)
 const Code kReturn = {0xc3};
 const Code kCall = {0xe8, 0x00, 0x01, 0x00, 0x00};
 
@@ -45,8 +45,8 @@ TEST(X86Transition, AddressesAndStoresReadNothing) {
   EXPECT_FALSE(of(kStore, kAdd).out_of_reading());
 }
 
-// A loop of a load, an addition and the jump back: one step into reading at its head, one out of it behind the load,
-// whatever stands before the loop.
+// A loop of a load, an addition and the jump back: one step into reading at its head, one out of it behind
+// the load, whatever stands before the loop.
 TEST(X86Transition, ALoopsHeadIsReachedByItsJump) {
   const Code jump_back = {0x75, static_cast<std::uint8_t>(-10)};  // jne to the load, 4 + 4 + 2 bytes back
   const Code loop = joined({kLoad, kAdd, jump_back});

@@ -1,0 +1,210 @@
+// Sampling with the rights and in the places that a daemon really has: the unit's four capabilities, a kernel
+// that refuses perf events, a container, a machine that gives the calibration loop no sample. Needs root.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdio>
+#include <new>
+
+#include "platform/linux/sampling/fault_source.h"
+#include "platform/linux/sampling/feature_probe.h"
+#include "platform/linux/sampling/source_choice.h"
+#include "platform/linux/sampling/stall_source.h"
+#include "tests/native/confined.h"
+#include "tests/native/native_support.h"
+#include "tests/native/watched_program.h"
+
+namespace tier {
+namespace {
+
+// Exit codes of the children.
+constexpr int kSampled = 0, kNotConfined = 10, kNotStarted = 11, kNoSamples = 12, kWrongSamples = 13,
+              kWrongStatus = 14;
+
+constexpr std::initializer_list<unsigned> kUnitCapabilities = {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE,
+                                                               CAP_SYS_NICE};
+
+// Waits for at least `wanted` samples of the program, as long as a loaded machine may need.
+SampleBatch wait_for_samples(AccessSource& source, std::size_t wanted) {
+  SampleBatch all;
+  for (int turn = 0; turn < 300 && all.samples.size() < wanted; ++turn) {
+    const SampleBatch more = gather(source, 2);
+    all.samples.insert(all.samples.end(), more.samples.begin(), more.samples.end());
+    all.counters += more.counters;
+  }
+  return all;
+}
+
+int sample_of(AccessSource& source, pid_t pid, AddressRange range) {
+  const Target target = target_of(pid, 7);
+  if (!source.set_targets({&target, 1})) return kNotStarted;
+  const SampleBatch batch = wait_for_samples(source, 100);
+  std::printf("%zu samples, %lu foreign: %s\n", batch.samples.size(), batch.counters.foreign,
+              source.status().fidelity.c_str());
+  std::fflush(stdout);
+  if (batch.samples.size() < 100) return kNoSamples;
+  std::size_t inside = 0;
+  for (const AccessSample& sample : batch.samples) inside += range.contains(sample.address) ? 1U : 0U;
+  return inside * 10 >= batch.samples.size() * 9 ? kSampled : kWrongSamples;
+}
+
+bool started(AccessSource& source) {
+  const Result<void> result = source.start();
+  if (!result) std::printf("did not start: %s\n", result.error().text().c_str());
+  std::fflush(stdout);
+  return result.has_value();
+}
+
+// Samples a program that reads an array at random.
+int sample_a_reader(AccessSource& source) {
+  if (!started(source)) return kNotStarted;
+  const SharedArray array(64U << 20U);
+  const WatchedProgram program([&] { read_at_random(array); });
+  return sample_of(source, program.pid(), array.range());
+}
+
+int sample_stalls() {
+  const SteadyClock clock;
+  StallSource source({}, clock);
+  return sample_a_reader(source);
+}
+
+TEST(Confined, TheUnitsCapabilitiesAreEnough) {
+  EXPECT_EQ(
+      exit_code_of([] { return keep_capabilities(kUnitCapabilities) ? sample_stalls() : kNotConfined; }),
+      kSampled);
+}
+
+TEST(Confined, NoPerfEventIsNeeded) {
+  EXPECT_EQ(exit_code_of([] {
+              if (!keep_capabilities(kUnitCapabilities) || !refuse_perf_events()) return kNotConfined;
+              const SteadyClock clock;
+              const std::vector<FeatureState> features = LinuxFeatureProbe().probe();
+              if (features[static_cast<std::size_t>(Feature::kPerfCpuClock)].present) return kNotConfined;
+              SourceSet set = make_sources(features, {}, clock);
+              if (set.sources.empty() || set.sources[0]->status().name != "stall-tick") return kWrongStatus;
+              return sample_stalls();
+            }),
+            kSampled);
+}
+
+// More is asked for than the tick gives: the clock event is wanted, refused, and told of; and nothing else
+// changes.
+TEST(Confined, ARefusedClockEventIsToldAndHarmsNothing) {
+  EXPECT_EQ(exit_code_of([] {
+              if (!refuse_perf_events()) return kNotConfined;
+              const SteadyClock clock;
+              StallOptions options;
+              options.settings.target_samples_per_second = 100000;
+              StallSource source(options, clock);
+              if (const int code = sample_a_reader(source); code != kSampled) return code;
+              for (int turn = 0; turn < 100; ++turn) {
+                gather(source, 2);
+                if (source.status().fidelity.find("clock event not available") != std::string::npos)
+                  return kSampled;
+              }
+              return kWrongStatus;
+            }),
+            kSampled);
+}
+
+// Where no program rides the tick, the event is needed, and both reasons are named.
+TEST(Confined, WithoutTickAndClockBothAreNamed) {
+  EXPECT_EQ(exit_code_of([] {
+              if (!refuse_perf_events()) return kNotConfined;
+              const SteadyClock clock;
+              StallOptions options;
+              options.ride_tick = false;
+              const Result<void> result = StallSource(options, clock).start();
+              if (result || result.error().kind != ErrorKind::kPermission) return kNotStarted;
+              // As root the paranoid level is not the reason; a filter is.
+              return result.error().message.find("system call filter") != std::string::npos ? kSampled
+                                                                                            : kWrongStatus;
+            }),
+            kSampled);
+}
+
+TEST(Confined, WithoutCalibrationTheProgramsThemselvesSettleIt) {
+  const SteadyClock clock;
+  StallOptions options;
+  options.prior = WeightMeaning::kStall;
+  options.calibrate = false;
+  StallSource source(options, clock);
+  ASSERT_EQ(sample_a_reader(source), kSampled);
+  EXPECT_EQ(source.calibration().samples, 0U);
+  EXPECT_EQ(source.calibration().meaning, WeightMeaning::kStall);
+  EXPECT_TRUE(source.calibration().ip_is_behind);
+}
+
+TEST(Confined, InsideAContainer) {
+  const int code = exit_code_in_container(sample_stalls);
+  if (code == kNoNamespace) GTEST_SKIP() << "no PID namespace may be made here";
+  EXPECT_EQ(code, kSampled);
+}
+
+TEST(Confined, InsideAContainerWithClocksOfItsOwn) {
+  const int code = exit_code_in_container(sample_stalls, true);
+  if (code == kNoNamespace) GTEST_SKIP() << "no time namespace may be made here";
+  EXPECT_EQ(code, kSampled);
+}
+
+TEST(Confined, FaultsInsideAContainer) {
+  const int code = exit_code_in_container([] {
+    const SteadyClock clock;
+    FaultSource source({}, clock);
+    if (!started(source)) return kNotStarted;
+    const SharedArray array(8U << 20U);
+    const WatchedProgram program([&] {
+      for (;;) {
+        for (std::size_t word = 0; word < array.words(); word += 512) array.data()[word] = word;
+        madvise(array.data(), array.words() * sizeof(std::uint64_t), MADV_DONTNEED);
+        usleep(10000);
+      }
+    });
+    return sample_of(source, program.pid(), array.range());
+  });
+  if (code == kNoNamespace) GTEST_SKIP() << "no PID namespace may be made here";
+  EXPECT_EQ(code, kSampled);
+}
+
+// Watches a program that lives in a PID namespace below the daemon's, by the number that the daemon knows it
+// by.
+int sample_a_container() {
+  const SharedArray array(64U << 20U);
+  auto* inner = new (mmap(nullptr, sizeof(std::atomic<pid_t>), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0)) std::atomic<pid_t>(0);
+  const WatchedProgram outer([&] {
+    if (unshare(CLONE_NEWPID) != 0) {
+      *inner = -1;
+      _exit(1);
+    }
+    const pid_t pid = fork();
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      read_at_random(array);
+    }
+    *inner = pid;
+    pause();
+  });
+  while (*inner == 0) usleep(1000);
+  if (*inner < 0) return kNoNamespace;
+  const SteadyClock clock;
+  StallSource source({}, clock);
+  if (!started(source)) return kNotStarted;
+  return sample_of(source, *inner, array.range());
+}
+
+TEST(Confined, AContainerFromTheHost) {
+  const int code = exit_code_of(sample_a_container);
+  if (code == kNoNamespace) GTEST_SKIP() << "no PID namespace may be made here";
+  EXPECT_EQ(code, kSampled);
+}
+
+TEST(Confined, AContainerFromWithinAContainer) {
+  const int code = exit_code_in_container(sample_a_container);
+  if (code == kNoNamespace) GTEST_SKIP() << "no PID namespace may be made here";
+  EXPECT_EQ(code, kSampled);
+}
+
+}  // namespace
+}  // namespace tier
