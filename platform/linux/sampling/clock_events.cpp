@@ -30,7 +30,10 @@ std::vector<int> online_cpus() {
 Result<UniqueFd> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd) {
   const long fd =
       syscall(SYS_perf_event_open, perf_event_attributes, pid, cpu, group_fd, PERF_FLAG_FD_CLOEXEC);
-  if (fd < 0) return tl::make_unexpected(perf_event_error(errno, read_permission_facts()));
+  if (fd < 0) {
+    const int error_number = errno;  // reading the facts sets it again
+    return tl::make_unexpected(perf_event_error(error_number, read_permission_facts()));
+  }
   return UniqueFd(static_cast<int>(fd));
 }
 
