@@ -7,24 +7,10 @@
 #include <cmath>
 #include <ctime>
 
+#include "core/printable.h"
+
 namespace tier {
 namespace {
-
-// Length of the UTF-8 sequence at the front, 0 when it is not one or encodes a control character.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
-  const std::size_t length = first >= 0xf0 && first < 0xf5   ? 4
-                             : first >= 0xe0 && first < 0xf0 ? 3
-                             : first >= 0xc2 && first < 0xe0 ? 2
-                                                             : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  const bool c1_control = first == 0xc2 && byte(1) < 0xa0;
-  return c1_control ? 0 : length;
-}
 
 // Three digits that matter: "1.53", "15.3", "153".
 std::string digits(double value) {
@@ -44,7 +30,7 @@ std::string digits(double value) {
 std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
+    const std::size_t length = printable_length(text);
     out += length == 0 ? std::string_view("?") : text.substr(0, length);
     text.remove_prefix(length == 0 ? 1 : length);
   }
