@@ -1,9 +1,13 @@
+// fileno, lstat and geteuid (POSIX.1-2008).
+#define _POSIX_C_SOURCE 200809L
 #include "prefetch/journal/journal_latest.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 // FNV-1a, 32 bits (Fowler, Noll, Vo; RFC 9923): tells a record that was cut or overwritten.
 uint32_t tier_journal_checksum(const struct TierJournalRecord* record) {
@@ -83,12 +87,27 @@ static int take_first(const struct List* list, struct TierJournalLatest* latest)
   return 0;
 }
 
+int tier_journal_trusted(FILE* file) {
+  struct stat status;
+  if (fstat(fileno(file), &status) != 0) return errno;
+  const int own = status.st_uid == 0 || status.st_uid == geteuid();
+  const int shared = status.st_size > 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  return own && !shared ? 0 : EPERM;
+}
+
+// A link to nothing stands for a journal that was there.
+static int missing(const char* path) {
+  struct stat status;
+  return lstat(path, &status) == 0 && S_ISLNK(status.st_mode) ? ENOLINK : 0;
+}
+
 int tier_journal_latest(const char* path, const char* boot_id, struct TierJournalLatest* latest) {
   memset(latest, 0, sizeof *latest);
   FILE* file = fopen(path, "rb");
-  if (file == NULL) return errno == ENOENT ? 0 : errno;
+  if (file == NULL) return errno == ENOENT ? missing(path) : errno;
   struct List list = {NULL, 0, 0};
-  int error = load(file, boot_id, &list, latest);
+  int error = tier_journal_trusted(file);
+  if (error == 0) error = load(file, boot_id, &list, latest);
   fclose(file);
   if (error == 0 && list.count != 0) {
     qsort(list.all, list.count, sizeof *list.all, compare);

@@ -1,6 +1,8 @@
 // Reads the journal: of every knob what counts.
 #pragma once
 
+#include <stdio.h>
+
 #include "prefetch/journal/journal_format.h"
 
 #ifdef __cplusplus
@@ -14,8 +16,13 @@ struct TierJournalLatest {
   size_t other_boot;  // records
 };
 
+// Registers are written by what a journal says, so its records must be root's own. 0: the file belongs to
+// root or to the caller, and is empty or may be written by its owner alone. EPERM: it is not so.
+int tier_journal_trusted(FILE* file);
+
 // The latest sound record of every knob of this boot in the journal at `path`. 0, or an errno value: the
-// journal cannot be read, and there are no records. A journal that does not exist is an empty one.
+// journal cannot be read, and there are no records. EPERM: see tier_journal_trusted(). ENOLINK: `path` is a
+// link to a file that does not exist. A journal that does not exist is an empty one.
 int tier_journal_latest(const char* path, const char* boot_id, struct TierJournalLatest* latest);
 
 #ifdef __cplusplus

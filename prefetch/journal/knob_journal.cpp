@@ -19,12 +19,35 @@ fs::path beside(const fs::path& path) { return path.string() + ".new"; }
 
 }  // namespace
 
-// NULL with errno: it cannot be opened. What others append (journal_restore.c) is not written over.
+std::string journal_problem(int error) {
+  if (error == EPERM) return "it belongs to another user, or others may write it";
+  if (error == ENOLINK) return "it is a link to a file that does not exist";
+  return std::strerror(error);
+}
+
+std::string journal_fix(int error) {
+  if (error == EPERM)
+    return "registers are written by what it says: find out who wrote it, then remove it; choose a folder "
+           "that root alone may write";
+  // systemd.exec(5), ProtectSystem=strict.
+  if (error == EROFS)
+    return "under systemd tierd may write /run/tierd and /var/lib/tierd alone: choose one of them, or add "
+           "ReadWritePaths=FOLDER with `systemctl edit tierd`";
+  return "its folder must exist and be writable; nothing is written without it";
+}
+
+// NULL with errno: it cannot be opened, or is not to be trusted. What others append (journal_restore.c) is
+// not written over.
 KnobJournal::File KnobJournal::open_file(const fs::path& path) {
   File file(std::fopen(path.c_str(), "ab"));
   if (!file) return file;
   // One fwrite is one write, so that nothing waits in this process when it is killed.
   std::setvbuf(file.get(), nullptr, _IONBF, 0);
+  if (const int error = tier_journal_trusted(file.get()); error != 0) {
+    file.reset();
+    errno = error;
+    return file;
+  }
   std::error_code ignored;
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
   return file;
@@ -34,19 +57,19 @@ Result<KnobJournal> KnobJournal::open(const fs::path& path, const std::string& b
   if (boot_id.size() != kTierBootIdSize)
     return fail(ErrorKind::kUsage, fmt::format("'{}' is no boot id of {} characters", boot_id,
                                                static_cast<int>(kTierBootIdSize)));
-  const auto cannot = [&](const std::string& why) {
+  const auto cannot = [&](int why) {
     return fail(ErrorKind::kFailed,
-                fmt::format("cannot open the prefetch journal {}: {}", path.string(), why),
-                "its folder must exist and be writable; nothing is written without it");
+                fmt::format("cannot open the prefetch journal {}: {}", path.string(), journal_problem(why)),
+                journal_fix(why));
   };
+  File file = open_file(path);
+  if (!file) return cannot(errno);
   std::error_code error;
   if (const auto size = fs::file_size(path, error); !error && size % sizeof(TierJournalRecord) != 0) {
     fs::resize_file(path, size - size % sizeof(TierJournalRecord), error);
-    if (error) return cannot(error.message());
+    if (error) return cannot(error.value());
   }
   fs::remove(beside(path), error);
-  File file = open_file(path);
-  if (!file) return cannot(std::strerror(errno));
   return KnobJournal(path, boot_id, limit, std::move(file));
 }
 

@@ -29,6 +29,10 @@ struct JournalLimit {
   std::size_t per_knob = 8;    // and at least so many for each knob that the last rewriting kept
 };
 
+// Of an errno value that came from a journal, in words; and what can be done about it.
+std::string journal_problem(int error);
+std::string journal_fix(int error);
+
 // Not thread-safe.
 class KnobJournal {
  public:

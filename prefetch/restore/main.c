@@ -1,5 +1,6 @@
 // tierd-restore-prefetch: puts back what tierd wrote into registers and read-ahead settings and did not live
-// to put back itself. Run by systemd when tierd has ended and at boot. Links nothing but libc.
+// to put back itself. Run by systemd when tierd has ended and at boot. Links nothing but libc, and reads no
+// configuration: where prefetch.journal is elsewhere, tierd keeps a link to it at the path looked at here.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,19 @@ static int read_boot_id(const char* path, char* boot_id) {
   return got == kTierBootIdSize ? 0 : EINVAL;
 }
 
+static int refuse(const char* journal, int error) {
+  const char *why = strerror(error), *fix = "run as root";
+  if (error == EPERM) {
+    why = "it belongs to another user, or others may write it";
+    fix = "registers are written by what it says: find out who wrote it, then remove it";
+  } else if (error == ENOLINK) {
+    why = "it is a link to a file that does not exist";
+    fix = "mount the file system that holds it and try again; if it is lost, remove the link";
+  }
+  fprintf(stderr, "cannot read the prefetch journal %s: %s (fix: %s)\n", journal, why, fix);
+  return 1;
+}
+
 int main(int count, char** arguments) {
   const char* journal = "/run/tierd/prefetch.journal";
   const char* boot_id_file = "/proc/sys/kernel/random/boot_id";
@@ -78,10 +92,7 @@ int main(int count, char** arguments) {
   const struct TierKnobAccess access = {read_knob, write_knob, &files};
   struct TierRestoreSummary summary;
   error = tier_restore(journal, boot_id, &access, tell, NULL, &summary);
-  if (error != 0) {
-    fprintf(stderr, "cannot read the prefetch journal %s: %s (fix: run as root)\n", journal, strerror(error));
-    return 1;
-  }
+  if (error != 0) return refuse(journal, error);
   printf(
       "%zu settings: %zu restored, %zu as they were, %zu somebody else's, %zu failed; %zu damaged records, "
       "%zu of another boot\n",

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "platform/linux/linux_knobs.h"
+#include "prefetch/journal/known_journal.h"
 
 namespace tier {
 namespace {
@@ -96,7 +97,7 @@ class Run {
   }
 
   Values begin(std::mt19937_64& random) {
-    for (const fs::path& old : {journal(), first(), beside()}) fs::remove(old);
+    for (const fs::path& old : {journal(), first(), beside(), options_.known}) fs::remove(old);
     std::ofstream(journal()).close();
     fs::create_hard_link(journal(), first());  // so that a rewritten journal is told from the first
     std::ofstream(boot_file()) << boot_ << "\n";
@@ -148,7 +149,8 @@ class Run {
   [[noreturn]] void write_until_killed(std::mt19937_64& random, unsigned access) const {
     LinuxKnobs real(rig_.files());
     Deadly knobs(real, access, random() % 2 == 0);
-    auto journal = KnobJournal::open(this->journal(), boot_, random() % 2 == 0 ? kOften : kAlways);
+    auto journal = open_known_journal({this->journal(), options_.known}, boot_, {},
+                                      random() % 2 == 0 ? kOften : kAlways);
     if (!journal) std::_Exit(3);
     KnobGuard guard(knobs, *std::move(journal), std::chrono::seconds(10));
     (void)guard.begin({});
@@ -180,9 +182,10 @@ class Run {
   int restore() {
     const TierKnobFiles files = rig_.files();
     const fs::path out = options_.folder / "out";
+    const fs::path told = options_.known.empty() ? journal() : options_.known;
     const int status = std::system(fmt::format("{} --journal {} --cpus {} --block {} --boot-id {} > {}",
-                                               TIER_RESTORE_PROGRAM, journal().string(), files.cpus,
-                                               files.block, boot_file().string(), out.string())
+                                               TIER_RESTORE_PROGRAM, told.string(), files.cpus, files.block,
+                                               boot_file().string(), out.string())
                                        .c_str());
     std::ifstream in(out);
     for (std::string line; std::getline(in, line);)

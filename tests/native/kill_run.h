@@ -32,6 +32,8 @@ struct KillOptions {
   unsigned kills = 256;
   std::uint64_t seed = 1;
   std::filesystem::path folder;  // for the journal; exists
+  // The path that the restore program is told, where that is not the journal's own: see known_journal.h.
+  std::filesystem::path known = {};
 };
 
 struct KillCounts {

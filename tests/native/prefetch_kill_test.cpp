@@ -64,6 +64,31 @@ TEST(PrefetchKill, EveryKnobIsBitExactAfterTheRestoreProgramRan) {
   fs::remove_all(folder);
 }
 
+// The restore program reads no configuration: it is told the known path alone.
+TEST(PrefetchKill, AJournalElsewhereIsFoundByTheKnownPath) {
+  const fs::path folder = fs::temp_directory_path() / ("known-" + std::to_string(getpid()));
+  fs::remove_all(folder);
+  PlainFiles files(folder);
+  fs::create_directory(folder / "run");
+  const fs::path known = folder / "run" / "prefetch.journal";
+  const KillCounts counts = run_kills(files, {.kills = 96, .seed = 2, .folder = folder, .known = known});
+  for (const std::string& fault : counts.faults) ADD_FAILURE() << fault;
+  EXPECT_EQ(counts.kills, 96U);
+  EXPECT_GT(counts.left_written, 40U) << "most kills must leave something to restore";
+  EXPECT_TRUE(fs::is_symlink(known));
+  fs::remove_all(folder);
+}
+
+TEST(PrefetchKill, TheProgramSaysThatALinkLeadsNowhere) {
+  const fs::path folder = fs::temp_directory_path() / ("nowhere-" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  fs::create_symlink(folder / "gone", folder / "known");
+  const std::string restore = TIER_RESTORE_PROGRAM " --journal " + folder.string();
+  EXPECT_EQ(WEXITSTATUS(std::system((restore + "/known >/dev/null 2>&1").c_str())), 1);
+  EXPECT_EQ(WEXITSTATUS(std::system((restore + "/none >/dev/null 2>&1").c_str())), 0);
+  fs::remove_all(folder);
+}
+
 TEST(PrefetchKill, TheProgramRefusesWhatItDoesNotKnow) {
   EXPECT_EQ(WEXITSTATUS(std::system(TIER_RESTORE_PROGRAM " --nonsense 2>/dev/null")), 2);
   EXPECT_EQ(WEXITSTATUS(std::system(TIER_RESTORE_PROGRAM " --boot-id /nowhere 2>/dev/null")), 1);
