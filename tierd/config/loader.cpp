@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 #include "core/quantity.h"
 #include "tierd/config/keys.h"
@@ -24,20 +26,27 @@ bool is_mask(const fs::path& path) {
   return fs::is_symlink(path, ignored) && fs::read_symlink(path, ignored) == "/dev/null";
 }
 
+// kPermission, which the unit does not retry, only where permission is what lacks: too many open files, or a
+// file system that is not there yet, may pass.
+tl::unexpected<Error> unreadable(const fs::path& path, const std::error_code& error, const char* fix) {
+  const bool denied = error == std::errc::permission_denied || error == std::errc::operation_not_permitted;
+  return fail(denied ? ErrorKind::kPermission : ErrorKind::kFailed, path.string() + ": " + error.message(),
+              denied ? fix : "");
+}
+
 Result<std::string> read_text(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found)
     return fail(ErrorKind::kFailed, path.string() + ": no such file", "check the path after --config");
-  if (error) return fail(ErrorKind::kPermission, path.string() + ": " + error.message(), "run as root");
+  if (error) return unreadable(path, error, "run as root");
   if (!fs::is_regular_file(status))
     return fail(ErrorKind::kUsage, path.string() + ": not a regular file", "name a TOML file");
   if (fs::file_size(path, error) > kMaxFileSize)
     return fail(ErrorKind::kUsage, path.string() + ": larger than 1 MiB", "name a TOML file");
   std::ifstream stream(path, std::ios::binary);
   if (!stream)
-    return fail(ErrorKind::kPermission, path.string() + ": cannot be opened",
-                "run as root, or chmod a+r the file");
+    return unreadable(path, {errno, std::generic_category()}, "run as root, or chmod a+r the file");
   return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
@@ -50,9 +59,7 @@ Result<void> collect_drop_ins(const fs::path& directory, std::map<std::string, f
     if (it->path().extension() != ".toml") continue;
     out[it->path().filename().string()] = is_mask(it->path()) ? fs::path() : it->path();
   }
-  if (error)
-    return fail(ErrorKind::kPermission, folder.string() + ": " + error.message(),
-                "run as root, or chmod a+rx it");
+  if (error) return unreadable(folder, error, "run as root, or chmod a+rx it");
   return {};
 }
 

@@ -316,6 +316,17 @@ TEST_F(ConfigFiles, ANamedFileStandsAloneAndMustExist) {
   EXPECT_NE(folder.error().message.find("not a regular file"), std::string::npos);
 }
 
+// The unit does not retry after kPermission.
+TEST_F(ConfigFiles, OnlyALackOfPermissionIsOne) {
+  fs::create_directories(directories_.admin);
+  fs::create_symlink("tierd.toml.d", directories_.admin / "tierd.toml.d");  // ELOOP
+  const auto loop = load_config(directories_);
+  ASSERT_FALSE(loop);
+  EXPECT_EQ(loop.error().kind, ErrorKind::kFailed) << loop.error().text();
+  fs::create_symlink("loop.toml", root_ / "loop.toml");
+  EXPECT_EQ(load_config_file(root_ / "loop.toml").error().kind, ErrorKind::kFailed);
+}
+
 TEST_F(ConfigFiles, HugeFileIsRefused) {
   const auto file = write(root_ / "huge.toml", std::string(2 << 20, '#'));
   const auto loaded = load_config_file(file);

@@ -183,10 +183,11 @@ method Pause() -> ()
 method Resume() -> ()
 
 # The configuration in force, each value with its origin.
-method ConfigShow() -> (schema: string, files: []string, values: []ConfigValue, toml: string)
+method ConfigShow() -> (schema: string, files: []string, values: []ConfigValue, toml: string, restart: []string)
 
-# Reads the configuration again, all or nothing. Root and the control group only.
-method Reload() -> (schema: string, files: []string, values: []ConfigValue, toml: string)
+# Reads the configuration again, all or nothing; the reply comes when it is in force. restart: keys whose new values
+# wait for a restart. Root and the control group only.
+method Reload() -> (schema: string, files: []string, values: []ConfigValue, toml: string, restart: []string)
 
 # Prefetch control: what is set, why, and what tells what it is worth.
 method Prefetch() -> (

@@ -19,9 +19,15 @@ constexpr int kBacklog = 64;  // connections waiting while a tick runs
 
 tl::unexpected<Error> refuse(const std::string& what, int error) {
   const bool permission = error == EACCES || error == EPERM || error == EROFS;
+  // systemd.exec(5), ProtectSystem=strict.
+  const char* const fix =
+      error == EROFS
+          ? "under systemd tierd may write /run/tierd and /var/lib/tierd alone: set control.socket to a "
+            "path there, or add ReadWritePaths=FOLDER with `systemctl edit tierd`"
+      : permission ? "run as root, or set control.socket to a path in a folder that you own"
+                   : "";
   return fail(permission ? ErrorKind::kPermission : ErrorKind::kFailed,
-              fmt::format("control socket: {}: {}", what, std::strerror(error)),
-              permission ? "run as root, or set control.socket to a path in a folder that you own" : "");
+              fmt::format("control socket: {}: {}", what, std::strerror(error)), fix);
 }
 
 std::string read_holder(int lock) {
@@ -32,8 +38,10 @@ std::string read_holder(int lock) {
   return pid.empty() ? "unknown" : pid;
 }
 
+// Its owner's alone: flock(2) asks for no right to write, so whoever may read it could keep tierd from
+// starting.
 Result<Descriptor> take_lock(const std::string& path) {
-  Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock) return refuse(path, errno);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return refuse(path, errno);
@@ -56,7 +64,8 @@ Result<Descriptor> bind_and_listen(const std::string& path) {
   if (!socket) return refuse(path, errno);
   struct stat existing {};
   if (::lstat(path.c_str(), &existing) == 0) {
-    if (!S_ISSOCK(existing.st_mode))
+    // A link is one that a tierd which listened elsewhere left here (tierd/daemon/runtime_directory.h).
+    if (!S_ISSOCK(existing.st_mode) && !S_ISLNK(existing.st_mode))
       return fail(ErrorKind::kFailed, fmt::format("control socket: {} exists and is not a socket", path),
                   "remove it, or set control.socket to another path");
     ::unlink(path.c_str());  // stale: we hold the lock, so no daemon listens on it
@@ -72,7 +81,9 @@ Result<Descriptor> bind_and_listen(const std::string& path) {
 Result<Listener> Listener::open(const std::string& path) {
   std::error_code error;
   const auto folder = std::filesystem::path(path).parent_path();
-  std::filesystem::create_directories(folder, error);
+  // Passable for everybody, as the socket is, whatever umask the service has.
+  if (std::filesystem::create_directories(folder, error))
+    std::filesystem::permissions(folder, std::filesystem::perms(0755), error);
   if (error) return refuse(folder.string(), error.value());
   auto lock = take_lock(path + ".lock");
   if (!lock) return tl::make_unexpected(lock.error());

@@ -44,6 +44,23 @@ TEST_F(ListenerTest, CreatesFolderAndSocketForEverybodyAndRemovesTheSocket) {
   EXPECT_FALSE(fs::exists(path()));
 }
 
+// The unit's UMask= is 0077.
+TEST_F(ListenerTest, TheFolderItMakesMayBePassedByEverybody) {
+  const mode_t before = ::umask(0077);
+  const auto listener = Listener::open(path());
+  ::umask(before);
+  ASSERT_TRUE(listener);
+  EXPECT_EQ(fs::status(fs::path(path()).parent_path()).permissions(), fs::perms(0755));
+}
+
+TEST_F(ListenerTest, ALinkAtItsPathIsReplaced) {
+  fs::create_directories(fs::path(path()).parent_path());
+  fs::create_symlink(folder_ / "gone", path());
+  ASSERT_TRUE(Listener::open(path()));
+  fs::create_directory(path());
+  EXPECT_FALSE(Listener::open(path())) << "anything else is not ours to remove";
+}
+
 TEST_F(ListenerTest, ASecondDaemonIsToldOfTheFirst) {
   const auto first = Listener::open(path());
   ASSERT_TRUE(first);

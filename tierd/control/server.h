@@ -54,6 +54,10 @@ class ControlServer {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
+  // Whose members are privileged from now on; of connections made before, those that were then.
+  void set_group(gid_t group) { options_.group = group; }
+  bool has_group() const { return options_.group.has_value(); }
+
   // New events may exist: sends them to the followers. Call once a tick.
   void publish();
 

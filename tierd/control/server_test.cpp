@@ -341,6 +341,21 @@ TEST_F(ControlServerUsers, OfTheGroupMayControlAndSeeAll) {
   });
 }
 
+TEST_F(ControlServerUsers, OfAGroupThatIsMadeLaterMayControlToo) {
+  FakeServer server;
+  const auto pause = [&] {
+    auto client = ControlClient::connect(server.socket());
+    return client && client->call("Pause") ? 0 : 1;
+  };
+  EXPECT_EQ(as_user(kUser, {kGroup}, pause), 1);
+  server.run_inside([](FakeBackend&, ControlServer& inside) {
+    EXPECT_FALSE(inside.has_group());
+    inside.set_group(kGroup);
+    EXPECT_TRUE(inside.has_group());
+  });
+  EXPECT_EQ(as_user(kUser, {kGroup}, pause), 0);
+}
+
 TEST_F(ControlServerUsers, CannotKeepRootOut) {
   FakeServer server([](ControlOptions& options) {
     options.max_connections = 16;

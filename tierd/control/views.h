@@ -394,7 +394,8 @@ struct ConfigView {
   std::string schema = "io.tierd.config/1";
   std::vector<std::string> files;  // read, in order
   std::vector<ConfigValueView> values;
-  std::string toml;  // the whole, ready to be written to a file
+  std::string toml;                  // the whole, ready to be written to a file
+  std::vector<std::string> restart;  // keys whose new values wait for a restart; `values` has those in force
 };
 
 // What tells whether a prefetch setting is worth it.

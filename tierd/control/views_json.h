@@ -83,7 +83,7 @@ TIER_VIEW(Event, sequence, time_unix_ns, tick, kind, pid, uid, actor, message, r
           benefit_seconds)
 TIER_VIEW(EventsView, schema, events, next)
 TIER_VIEW(ConfigValueView, key, value, origin)
-TIER_VIEW(ConfigView, schema, files, values, toml)
+TIER_VIEW(ConfigView, schema, files, values, toml, restart)
 TIER_VIEW(PrefetchMeterView, name, used, reason)
 TIER_VIEW(PrefetchSignalView, name, per_second, refused)
 TIER_VIEW(PrefetchControlView, name, actuator, scope, setting, settings, context, reason, gain, gain_low,

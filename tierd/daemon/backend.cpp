@@ -1,7 +1,11 @@
 #include "tierd/daemon/backend.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "tierd/config/keys.h"
 #include "tierd/control/config_view.h"
 #include "tierd/daemon/settings.h"
 #include "tierd/daemon/views.h"
@@ -11,26 +15,46 @@ namespace {
 
 std::string actor_of(const Caller& caller) { return fmt::format("uid {} pid {}", caller.uid, caller.pid); }
 
-// Without a desk nobody could begin to tune.
-bool prefetch_needs_restart(const PrefetchConfig& before, PrefetchConfig after, bool controlled) {
-  if (controlled) after.arm = before.arm;
-  return before != after;
+// What a reload puts in force of `next`; the rest stays as it was at the start, when what uses it was built.
+Config in_force(const Config& start, const Config& next, bool prefetch_controlled) {
+  Config made = next;
+  made.interval = start.interval, made.region_size = start.region_size;
+  made.sampling = start.sampling, made.migration = start.migration, made.control = start.control;
+  made.tiers = start.tiers, made.tiers.exclude_nodes = next.tiers.exclude_nodes;
+  made.policy.margin = start.policy.margin, made.policy.event_path = start.policy.event_path;
+  made.policy.model = start.policy.model;
+  made.prefetch = start.prefetch;
+  // Without a desk nobody could begin to tune.
+  if (prefetch_controlled) made.prefetch.arm = next.prefetch.arm;
+  return made;
 }
 
-// What only a restart can change: sources, socket and tiers are built once.
-bool needs_restart(const Config& before, const Config& after) {
-  return before.control.socket != after.control.socket || before.control.group != after.control.group ||
-         before.region_size != after.region_size || before.tiers.latency != after.tiers.latency ||
-         before.tiers.latencies != after.tiers.latencies || before.tiers.same_tier != after.tiers.same_tier ||
-         before.policy.event_path != after.policy.event_path || before.policy.model != after.policy.model ||
-         before.sampling.source != after.sampling.source;
+std::string name_of(const ConfigKey& key) {
+  return key.name.ends_with(".*") ? key.name.substr(0, key.name.size() - 2) : key.name;
 }
 
-// Why there is nobody to ask.
-Error uncontrolled(const PrefetchConfig& config) {
-  if (config.arm.empty()) return prefetch_not_allowed();
-  return {ErrorKind::kUnsupported, "prefetch control was not begun when tierd started",
-          "`systemctl restart tierd`; `journalctl -u tierd` says why if that does not help"};
+// Where `name`, or the first key below it, was set.
+Origin origin_of(const LoadedConfig& loaded, const std::string& name) {
+  const auto found = loaded.origins.lower_bound(name);
+  const bool set =
+      found != loaded.origins.end() && (found->first == name || found->first.starts_with(name + "."));
+  return set ? found->second : Origin{};
+}
+
+// Beside the value in force: what a restart will make of it.
+Origin waiting_origin(const ConfigKey& key, const LoadedConfig& start, const LoadedConfig& next) {
+  const std::string name = name_of(key), value = key.show(next.config);
+  const Origin old = origin_of(start, name), fresh = origin_of(next, name);
+  if (!old.file.empty()) return {fmt::format("a restart brings {}; from {}", value, old.file), old.line};
+  return {fmt::format("default; a restart brings {} of {}", value, fresh.file), fresh.line};
+}
+
+// An event is one line of bounded length; a file of nothing but mistakes has a problem for each line.
+std::string one_line(std::string text) {
+  constexpr std::size_t kMost = 2000;
+  if (text.size() > kMost) text.replace(kMost, std::string::npos, "…");
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;) text.replace(at, 1, "; ");
+  return text;
 }
 
 PrefetchWritesView nothing_written() {
@@ -65,7 +89,11 @@ Result<EventsView> DaemonBackend::events(const Caller&, const EventsQuery& query
   return view;
 }
 
-Result<ConfigView> DaemonBackend::config_show(const Caller&) { return to_view(config_); }
+Result<ConfigView> DaemonBackend::config_show(const Caller&) {
+  ConfigView view = to_view(config_);
+  view.restart = waiting_;
+  return view;
+}
 
 Result<void> DaemonBackend::pause(const Caller& caller) {
   engine_.set_paused(true, actor_of(caller));
@@ -89,37 +117,64 @@ Result<void> DaemonBackend::apply(const LoadedConfig& loaded) {
   return applied;
 }
 
-Result<void> DaemonBackend::reload_as(const std::string& actor) {
+// All or nothing. Returns the keys whose new values wait for a restart.
+Result<std::vector<std::string>> DaemonBackend::read_again() {
   auto loaded = load_();
   if (!loaded) return tl::make_unexpected(loaded.error());
-  const bool restart =
-      needs_restart(config_.config, loaded->config) ||
-      prefetch_needs_restart(config_.config.prefetch, loaded->config.prefetch, prefetch_ != nullptr);
-  if (auto applied = apply(*loaded); !applied) return applied;
-  config_ = std::move(*loaded);
+  LoadedConfig next = *loaded;
+  next.config = in_force(start_.config, loaded->config, prefetch_ != nullptr);
+  if (auto applied = apply(next); !applied) return tl::make_unexpected(applied.error());
+  std::vector<std::string> waiting;
+  for (const ConfigKey& key : config_keys()) {
+    if (key.show(next.config) == key.show(loaded->config)) continue;
+    const std::string name = name_of(key);
+    waiting.push_back(name);
+    std::erase_if(next.origins, [&](const auto& each) { return each.first.starts_with(name + "."); });
+    next.origins[name] = waiting_origin(key, start_, *loaded);
+  }
+  config_ = std::move(next);
+  return waiting;
+}
+
+Result<void> DaemonBackend::reload_as(const std::string& actor) {
+  auto waiting = read_again();
   Event event;
-  event.kind = "reloaded";
   event.actor = actor;
-  event.message = "configuration read";
-  if (restart)
-    event.message += fmt::format(
-        "; some of its changes need a restart of the service: [control], [tiers], region_size, "
-        "sampling.source, policy.event_path, policy.model, [prefetch]{}",
-        prefetch_ != nullptr ? " but for prefetch.arm" : "");
+  if (waiting) {
+    waiting_ = *std::move(waiting);
+    event.kind = "reloaded";
+    event.message = "configuration read";
+    if (!waiting_.empty())
+      event.message +=
+          fmt::format("; these wait for a restart of the service: {}", fmt::join(waiting_, ", "));
+    if (in_force_) in_force_(config_.config);
+  } else {
+    event.kind = "error";
+    event.message =
+        "the configuration is refused, the old one stays in force: " + one_line(waiting.error().text());
+  }
   engine_.note(event);
-  return {};
+  return waiting ? Result<void>{} : tl::make_unexpected(waiting.error());
 }
 
 Result<ConfigView> DaemonBackend::reload(const Caller& caller) {
   if (const auto done = reload_as(actor_of(caller)); !done) return tl::make_unexpected(done.error());
-  return to_view(config_);
+  return config_show(caller);
+}
+
+// Why there is nobody to ask.
+Error DaemonBackend::uncontrolled() const {
+  const bool waits = std::find(waiting_.begin(), waiting_.end(), "prefetch.arm") != waiting_.end();
+  if (config_.config.prefetch.arm.empty() && !waits) return prefetch_not_allowed();
+  return {ErrorKind::kUnsupported, "prefetch control was not begun when tierd started",
+          "`systemctl restart tierd`; `journalctl -u tierd` says why if that does not help"};
 }
 
 Result<PrefetchView> DaemonBackend::prefetch(const Caller&) {
   if (prefetch_ != nullptr) return prefetch_->prefetch();
   PrefetchView view;
   view.state = "off";
-  view.note = uncontrolled(config_.config.prefetch).message;
+  view.note = uncontrolled().message;
   view.journal = config_.config.prefetch.journal;
   return view;
 }
@@ -128,12 +183,12 @@ Result<PrefetchExplainView> DaemonBackend::prefetch_explain(const Caller&,
                                                             const PrefetchExplainQuery& query) {
   if (prefetch_ != nullptr) return prefetch_->prefetch_explain(query.control);
   return fail(ErrorKind::kFailed, fmt::format("no control is called \"{}\"", query.control),
-              uncontrolled(config_.config.prefetch).fix);
+              uncontrolled().fix);
 }
 
 Result<PrefetchWritesView> DaemonBackend::prefetch_arm(const Caller& caller, bool dry_run) {
   if (prefetch_ != nullptr) return prefetch_->prefetch_arm(dry_run, actor_of(caller));
-  return tl::make_unexpected(uncontrolled(config_.config.prefetch));
+  return tl::make_unexpected(uncontrolled());
 }
 
 Result<PrefetchWritesView> DaemonBackend::prefetch_disarm(const Caller& caller) {

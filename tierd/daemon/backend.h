@@ -15,16 +15,19 @@ namespace tier {
 class DaemonBackend final : public ControlBackend {
  public:
   // `load` reads the configuration again, `doctor` looks at the machine again; `prefetch`: null where
-  // prefetching is not controlled. All must outlive the backend.
+  // prefetching is not controlled; `in_force` is told of each configuration that a reload has put in force.
+  // All must outlive the backend.
   DaemonBackend(Engine& engine, LoadedConfig config, std::function<Result<LoadedConfig>()> load,
                 std::function<DoctorView(const Engine&)> doctor, std::string version,
-                PrefetchDesk* prefetch = nullptr)
+                PrefetchDesk* prefetch = nullptr, std::function<void(const Config&)> in_force = {})
       : engine_(engine),
+        start_(config),
         config_(std::move(config)),
         load_(std::move(load)),
         doctor_(std::move(doctor)),
         version_(std::move(version)),
-        prefetch_(prefetch) {}
+        prefetch_(prefetch),
+        in_force_(std::move(in_force)) {}
 
   Result<StatusView> status(const Caller&) override;
   Result<DoctorView> doctor(const Caller&) override;
@@ -45,18 +48,23 @@ class DaemonBackend final : public ControlBackend {
   Result<PrefetchWritesView> prefetch_disarm(const Caller&) override;
   Result<PrefetchWritesView> prefetch_restore(const Caller&) override;
 
-  // What SIGHUP does; `actor` is for the event.
+  // What SIGHUP does; `actor` is for the event that tells of it, be it refused or not.
   Result<void> reload_as(const std::string& actor);
 
  private:
+  Result<std::vector<std::string>> read_again();
   Result<void> apply(const LoadedConfig& loaded);
+  Error uncontrolled() const;
 
   Engine& engine_;
-  LoadedConfig config_;
+  const LoadedConfig start_;
+  LoadedConfig config_;               // in force
+  std::vector<std::string> waiting_;  // keys whose values in the files differ, until a restart
   std::function<Result<LoadedConfig>()> load_;
   std::function<DoctorView(const Engine&)> doctor_;
   std::string version_;
   PrefetchDesk* prefetch_;
+  std::function<void(const Config&)> in_force_;
 };
 
 }  // namespace tier

@@ -1,12 +1,11 @@
 // The composition root: reads the command line, wires the real adapters, runs the loop.
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstdio>
+#include <cstdlib>
 #include <set>
 #include <thread>
 
@@ -28,8 +27,10 @@
 #include "tierd/control/service_loop.h"
 #include "tierd/daemon/backend.h"
 #include "tierd/daemon/doctor.h"
+#include "tierd/daemon/journal_log.h"
 #include "tierd/daemon/node_meters.h"
 #include "tierd/daemon/prefetch_service.h"
+#include "tierd/daemon/runtime_directory.h"
 #include "tierd/daemon/settings.h"
 #include "tierd/daemon/signature_file.h"
 #include "tierd/daemon/source_keeper.h"
@@ -41,27 +42,6 @@ namespace {
 int report(const Error& error) {
   spdlog::error("{}", error.text());
   return static_cast<int>(error.kind);
-}
-
-void set_up_log(LogLevel level) {
-  auto logger = spdlog::stderr_logger_mt("tierd");
-  // Under systemd the journal adds the time itself.
-  logger->set_pattern(std::getenv("JOURNAL_STREAM") != nullptr ? "%l: %v" : "%Y-%m-%d %H:%M:%S.%e %l: %v");
-  switch (level) {
-    case LogLevel::kDebug:
-      logger->set_level(spdlog::level::debug);
-      break;
-    case LogLevel::kInfo:
-      logger->set_level(spdlog::level::info);
-      break;
-    case LogLevel::kWarning:
-      logger->set_level(spdlog::level::warn);
-      break;
-    case LogLevel::kError:
-      logger->set_level(spdlog::level::err);
-      break;
-  }
-  spdlog::set_default_logger(std::move(logger));
 }
 
 std::int64_t unix_now() {
@@ -185,10 +165,13 @@ std::unique_ptr<PrefetchService> make_prefetch(Machine& machine, Engine& engine,
   parts.registers = load_registers(config);
   parts.read_machine = [] { return read_prefetch_machine(); };
   parts.read_state = [] { return read_machine_state(); };
-  parts.open_journal = [path = config.journal] {
-    return read_boot_id().and_then([&](const std::string& boot) { return KnobJournal::open(path, boot); });
-  };
   parts.log = [](const std::string& line) { spdlog::info("prefetch: {}", line); };
+  const auto place = journal_place(config.journal, runtime_directory(std::getenv("RUNTIME_DIRECTORY")));
+  parts.open_journal = [place, say = parts.log]() -> Result<KnobJournal> {
+    if (!place) return tl::make_unexpected(place.error());
+    return read_boot_id().and_then(
+        [&](const std::string& boot) { return open_known_journal(*place, boot, say); });
+  };
   AdviceSettings advice;
   advice.rate = config.advice_rate_per_second;
   PrefetchServiceParts service{
@@ -197,7 +180,24 @@ std::unique_ptr<PrefetchService> make_prefetch(Machine& machine, Engine& engine,
       std::make_unique<AdviceLoop>(machine.pages, machine.advisor, machine.processes.base_page_size(),
                                    advice)};
   service.meters = [&meters] { return meters.meters(); };
+  if (place) service.known_journal = place->known;
   return std::make_unique<PrefetchService>(std::move(service), config);
+}
+
+// The group may be made after the daemon was started, or the user database not answer yet at boot.
+void look_for_group(ControlServer& server, ServiceLoop& loop, const std::string& name) {
+  if (server.has_group()) return;
+  spdlog::warn(
+      "no group is called \"{}\": root alone may steer tierd and see all processes until there is one (fix: "
+      "systemd-sysusers, or groupadd --system {})",
+      name, name);
+  loop.add_timer(std::chrono::seconds(30), [&server, name] {
+    if (server.has_group()) return;
+    const auto group = find_group(name);
+    if (!group) return;
+    server.set_group(*group);
+    spdlog::info("the group \"{}\" is there now: its members may steer tierd", name);
+  });
 }
 
 int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
@@ -205,6 +205,9 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   // First of all, so that a second tierd is refused before it samples or measures anything.
   auto listener = Listener::open(config.control.socket);
   if (!listener) return report(listener.error());
+  if (auto linked = link_socket(config.control.socket, runtime_directory(std::getenv("RUNTIME_DIRECTORY")));
+      !linked)
+    spdlog::warn("tierctl does not find this daemon by itself: {}", linked.error().text());
   SourceKeeper keeper(
       {[] { return LinuxFeatureProbe().probe(); },
        [&machine, sampling = sampling_settings(config)](const auto& features, const auto& request) {
@@ -260,13 +263,14 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   DaemonBackend backend(
       **engine, loaded, [&] { return load(options); },
       [&](const Engine& e) { return running_doctor(e, keeper.features(), keeper.decisions()); }, kVersion,
-      prefetch.get());
+      prefetch.get(), [](const Config& now) { set_log_level(now.log.level); });
   ControlOptions control;
   control.socket_path = config.control.socket;
   control.version = kVersion;
   control.group = find_group(config.control.group);
   auto server = ControlServer::create(loop.event(), backend, control, std::move(*listener));
   if (!server) return report(server.error());
+  look_for_group(**server, loop, config.control.group);
 
   std::uint64_t logged = 0;
   loop.add_timer(config.interval, [&] {
@@ -288,8 +292,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   loop.on_idle([&] { return (*engine)->idle_work(); });
   loop.on_reload([&] {
     loop.notify_reloading();
-    if (const auto done = backend.reload_as("SIGHUP"); !done)
-      spdlog::error("the old configuration stays: {}", done.error().text());
+    (void)backend.reload_as("SIGHUP");  // an event tells of it, refused or not
     loop.notify_ready(status_line(**engine));
   });
   loop.on_terminate([&] {
@@ -299,6 +302,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   loop.notify_ready(status_line(**engine));
   spdlog::info("tierd {} runs in {} mode, socket {}", kVersion, to_string(config.mode), control.socket_path);
   const auto ended = loop.run();
+  log_events(**engine, logged);  // those since the last tick
   migrator.stop();
   return ended ? 0 : report(ended.error());
 }
@@ -306,10 +310,10 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
 int run(const Options& options) {
   const auto loaded = load(options);
   if (!loaded) {
-    std::fprintf(stderr, "tierd: %s\n", loaded.error().text().c_str());
+    log_error_lines(loaded.error().text());
     return static_cast<int>(loaded.error().kind);
   }
-  set_up_log(loaded->config.log.level);
+  set_log_level(loaded->config.log.level);
   for (const auto& warning : loaded->warnings) spdlog::warn("{}", warning);
   if (options.check) return 0;
   auto loop = ServiceLoop::create();
@@ -322,12 +326,24 @@ int run(const Options& options) {
 }  // namespace tier
 
 int main(int argc, char** argv) {
+  tier::start_log();
   CLI::App app{"tierd: keeps what programs wait for in the fast memory tier"};
   tier::Options options;
   app.add_option("--config", options.config_file,
                  "Read this file alone instead of the system's configuration");
   app.add_flag("--check", options.check, "Check the configuration and exit");
   app.set_version_flag("--version", std::string("tierd ") + tier::kVersion);
-  CLI11_PARSE(app, argc, argv);
-  return tier::run(options);
+  try {
+    app.parse(argc, argv);
+    return tier::run(options);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);  // --help, --version
+  } catch (const CLI::ParseError& error) {
+    spdlog::error("{} (fix: see `tierd --help`)", error.what());
+    return static_cast<int>(tier::ErrorKind::kUsage);
+  } catch (const std::exception& error) {
+    // Caught, so that destructors run: they put prefetch settings back.
+    spdlog::critical("tierd cannot go on: {}", error.what());
+    return static_cast<int>(tier::ErrorKind::kFailed);
+  }
 }

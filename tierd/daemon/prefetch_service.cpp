@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 #include <span>
 #include <utility>
@@ -96,9 +95,8 @@ PrefetchService::PrefetchService(PrefetchServiceParts parts, const PrefetchConfi
     : parts_(std::move(parts)), config_(config) {}
 
 Result<void> PrefetchService::start() {
-  std::error_code unknown;
   // Arming does it by itself.
-  if (parts_.loop->settings().actuators.empty() && std::filesystem::exists(config_.journal, unknown))
+  if (parts_.loop->settings().actuators.empty() && journal_left({config_.journal, parts_.known_journal}))
     if (const auto back = parts_.loop->recover(); !back) return tl::make_unexpected(back.error());
   if (config_.arm.empty()) return {};
   return arm_all().map([](const auto&) {});

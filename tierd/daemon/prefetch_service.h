@@ -2,6 +2,7 @@
 // control socket.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "prefetch/advice/advice_loop.h"
+#include "prefetch/journal/known_journal.h"
 #include "prefetch/loop/prefetch_loop.h"
 #include "tierd/daemon/cpu_samples.h"
 #include "tierd/daemon/engine.h"
@@ -23,6 +25,7 @@ struct PrefetchServiceParts {
   std::unique_ptr<PrefetchLoop> loop;
   std::unique_ptr<AdviceLoop> advice;
   std::function<std::vector<MeterDecision>()> meters = {};  // as they stand now
+  std::filesystem::path known_journal = {};                 // see known_journal.h; empty: none is kept
 };
 
 class PrefetchService final : public PrefetchDesk {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "tierd/control/client.h"
 #include "tools/tierctl/reply.h"
@@ -14,9 +15,17 @@ namespace {
 
 using nlohmann::json;
 
-Result<json> ask(const std::string& socket, const std::string& method, const json& parameters) {
-  return ControlClient::connect(socket).and_then(
-      [&](ControlClient client) { return client.call(method, parameters); });
+// A daemon under load answers between two ticks; one that does not answer a view for so long has a problem.
+constexpr std::chrono::milliseconds kViewTimeout = std::chrono::seconds(10);
+// A reload is waited for longer, since its caller must know whether it was done: just under the 90 seconds
+// that systemd gives it (DefaultTimeoutStartSec=, systemd-system.conf(5)).
+constexpr std::chrono::milliseconds kReloadTimeout = std::chrono::seconds(80);
+
+Result<json> ask(const std::string& socket, const std::string& method, const json& parameters,
+                 std::chrono::milliseconds timeout = kViewTimeout) {
+  return ControlClient::connect(socket, timeout).and_then([&](ControlClient client) {
+    return client.call(method, parameters);
+  });
 }
 
 }  // namespace
@@ -197,7 +206,15 @@ Result<void> Commands::config_check(const std::string& file) {
 }
 
 Result<void> Commands::config_reload() {
-  return control("Reload", "reloaded; `tierctl config show` prints what is in force\n");
+  const auto reply = ask(options_.socket, "Reload", json::object(), kReloadTimeout);
+  if (!reply) return tl::make_unexpected(reply.error());
+  if (options_.json) return around_.print(document(*reply, false));
+  const auto view = as_view<ConfigView>(*reply);
+  if (!view) return tl::make_unexpected(view.error());
+  std::string text = "reloaded; `tierctl config show` prints what is in force\n";
+  if (!view->restart.empty())
+    text += fmt::format("these wait for `systemctl restart tierd`: {}\n", fmt::join(view->restart, ", "));
+  return around_.print(text);
 }
 
 Result<void> Commands::prefetch_status() { return show<PrefetchView>("Prefetch", "{}"); }

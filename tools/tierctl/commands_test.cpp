@@ -158,6 +158,20 @@ TEST_F(CommandsTest, ARefusedReloadTellsWhy) {
   EXPECT_EQ(done.error().text(), "/etc/tierd/tierd.toml:3: unknown key \"x\" (fix: remove it)");
 }
 
+TEST_F(CommandsTest, AReloadNamesWhatWaitsForARestart) {
+  Commands c = commands();
+  ASSERT_TRUE(c.config_reload());
+  EXPECT_EQ(printed_, "reloaded; `tierctl config show` prints what is in force\n");
+  server_.run_inside([](FakeBackend& backend, ControlServer&) {
+    backend.reload_answer->restart = {"interval", "migration.rate"};
+  });
+  printed_.clear();
+  ASSERT_TRUE(c.config_reload());
+  EXPECT_NE(printed_.find("wait for `systemctl restart tierd`: interval, migration.rate\n"),
+            std::string::npos)
+      << printed_;
+}
+
 TEST_F(CommandsTest, DoctorWorksWithoutTheDaemon) {
   CommandOptions options;
   options.socket = "/nonexistent/socket";
