@@ -10,22 +10,21 @@
 #include "platform/linux/proc_text.h"
 
 namespace tier {
-namespace {
 
-struct Needed {
-  int bit;
-  const char* name;
-  const char* purpose;
-};
-
-constexpr Needed kNeeded[] = {
-    {CAP_BPF, "CAP_BPF", "loading the sampling programs (Linux 5.8; CAP_SYS_ADMIN before)"},
-    {CAP_PERFMON, "CAP_PERFMON", "attaching them to ticks and perf events"},
-    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "reading other users' mappings, moving their pages"},
-    {CAP_SYS_NICE, "CAP_SYS_NICE", "moving pages that several processes share"},
-};
-
-}  // namespace
+const std::vector<CapabilityUse>& capability_table() {
+  static const std::vector<CapabilityUse> table = {
+      {CAP_BPF, "CAP_BPF", "loading the sampling programs (Linux 5.8; CAP_SYS_ADMIN before)", ""},
+      {CAP_PERFMON, "CAP_PERFMON", "attaching them to ticks and perf events", ""},
+      {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "reading other users' mappings, moving their pages", ""},
+      {CAP_SYS_NICE, "CAP_SYS_NICE", "moving pages that several processes share; advice on others' memory",
+       ""},
+      {CAP_SYS_RAWIO, "CAP_SYS_RAWIO", "writing the registers of hardware prefetchers", "prefetch-hardware"},
+      // Debian's kernels ask for it where the setting is 3; perf_event_open(2) knows values up to 2 alone.
+      {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "perf events where kernel.perf_event_paranoid is above 2",
+       "perf-events-admin"},
+  };
+  return table;
+}
 
 std::uint64_t effective_capabilities(const std::string& status_text) {
   const auto field = status_field(status_text, "CapEff");
@@ -40,8 +39,8 @@ std::vector<CapabilityState> read_capabilities(const std::string& root) {
   std::uint64_t mask = 0;
   if (const auto status = read_file(under(root, "proc/self/status"))) mask = effective_capabilities(*status);
   std::vector<CapabilityState> states;
-  for (const auto& needed : kNeeded)
-    states.push_back({needed.name, ((mask >> needed.bit) & 1) != 0, needed.purpose});
+  for (const CapabilityUse& use : capability_table())
+    if (*use.option == '\0') states.push_back({use.name, ((mask >> use.bit) & 1) != 0, use.needed_for});
   return states;
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 namespace tier {
 namespace {
@@ -36,6 +37,42 @@ TEST(Capabilities, ReadsTheEffectiveMask) {
 TEST(Capabilities, JunkAndAbsenceMeanNone) {
   EXPECT_FALSE(held(read_capabilities(tree_with("CapEff:\tzz\n")), "CAP_BPF"));
   EXPECT_FALSE(held(read_capabilities("/nonexistent"), "CAP_BPF"));
+}
+
+std::string text_of(const std::string& file) {
+  std::ifstream in(std::string(TIERD_SOURCE) + "/" + file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// The value of the only assignment of `key`.
+std::string assigned(const std::string& unit, const std::string& key) {
+  const auto at = unit.find("\n" + key + "=");
+  if (at == std::string::npos || unit.find("\n" + key + "=", at + 1) != std::string::npos) return "";
+  const auto begin = at + key.size() + 2;
+  return unit.substr(begin, unit.find('\n', begin) - begin);
+}
+
+TEST(CapabilityTable, IsTheUnits) {
+  std::string of_unit;
+  for (const CapabilityUse& use : capability_table()) {
+    if (*use.option == '\0') {
+      of_unit += (of_unit.empty() ? "" : " ") + std::string(use.name);
+    } else {
+      const std::string drop_in = text_of(std::string("systemd/enable/") + use.option + ".conf");
+      EXPECT_EQ(assigned(drop_in, "CapabilityBoundingSet"), use.name);
+    }
+  }
+  EXPECT_EQ(assigned(text_of("systemd/tierd.service.in"), "CapabilityBoundingSet"), of_unit);
+}
+
+TEST(CapabilityTable, IsTheDocumentations) {
+  const std::string docs = text_of("docs/operations.md");
+  for (const CapabilityUse& use : capability_table()) {
+    const std::string by =
+        *use.option == '\0' ? "the unit" : "`tierctl enable " + std::string(use.option) + "`";
+    const std::string row = "| `" + std::string(use.name) + "` | " + use.needed_for + " | " + by + " |";
+    EXPECT_NE(docs.find(row), std::string::npos) << row;
+  }
 }
 
 TEST(KernelRelease, IsNotEmpty) { EXPECT_FALSE(kernel_release().empty()); }

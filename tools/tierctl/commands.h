@@ -8,6 +8,7 @@
 #include "core/result.h"
 #include "tierd/config/loader.h"
 #include "tierd/control/views.h"
+#include "tools/tierctl/enable.h"
 #include "tools/tierctl/render.h"
 
 namespace tier {
@@ -33,6 +34,7 @@ struct Surroundings {
   std::function<std::int64_t()> unix_now;                 // seconds
   std::function<DoctorView()> local_doctor;               // may be empty: not built in
   ConfigDirectories config_directories;
+  EnableSystem enable;
   std::string version;
 };
 
@@ -67,6 +69,11 @@ class Commands {
   Result<void> prefetch_disarm();
   Result<void> prefetch_restore();
   Result<void> version();
+  Result<void> options_list();
+  Result<void> enable(const std::string& option, bool restart);
+  Result<void> disable(const std::string& option, bool restart);
+  // All that are on; goes on after one that cannot be taken back, and fails then.
+  Result<void> disable_all(bool restart);
 
  private:
   template <typename View>
@@ -74,6 +81,7 @@ class Commands {
   Result<void> repeat(const std::function<Result<std::string>()>& picture);
   Result<void> control(const std::string& method, const std::string& message);
   Result<void> order_prefetch(const std::string& method, const std::string& parameters_json);
+  Result<void> show_changes(const std::vector<OptionChange>& changes);
   Result<void> end_recording(Recording& recording, const std::string& file, const Result<void>& ended);
 
   CommandOptions options_;

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -15,8 +16,10 @@
 #include <cstring>
 #include <ctime>
 
+#include "platform/linux/journal_stream.h"
 #include "tierd/config/config.h"
 #include "tools/tierctl/commands.h"
+#include "tools/tierctl/enable_system.h"
 #include "tools/tierctl/text.h"
 #ifdef TIERCTL_LOCAL_DOCTOR
 #include "tierd/daemon/doctor.h"
@@ -66,6 +69,8 @@ struct Arguments {
   std::uint64_t since = 0;
   bool follow = false, dry_run = false, check = false;
   std::vector<std::string> control;  // the words of its name
+  std::string option, root = "/";
+  bool restart = false, all = false;
 };
 
 void settle_style(Arguments& arguments) {
@@ -204,6 +209,32 @@ void add_prefetch(CLI::App& app, Arguments& arguments, Action& action) {
       ->callback([&] { action = [](Commands& c) { return c.prefetch_restore(); }; });
 }
 
+void add_enable(CLI::App& app, Arguments& arguments, Action& action) {
+  auto* enable =
+      app.add_subcommand("enable", "Rights beyond the service's own: lists them, or switches one on");
+  enable->add_option("NAME", arguments.option, "As the list names it");
+  auto* disable = app.add_subcommand("disable", "Takes such a right back");
+  auto* name = disable->add_option("NAME", arguments.option, "As `tierctl enable` names it");
+  disable->add_flag("--all", arguments.all, "All that are on, as before an uninstallation")->excludes(name);
+  for (CLI::App* each : {enable, disable}) {
+    each->add_flag("--restart", arguments.restart,
+                   "Restart tierd, if it runs, so that it takes effect at once");
+    each->add_option("--root", arguments.root, "Change the system below this folder, which does not run");
+  }
+  enable->callback([&] {
+    action = [&](Commands& c) {
+      return arguments.option.empty() ? c.options_list() : c.enable(arguments.option, arguments.restart);
+    };
+  });
+  disable->callback([&] {
+    if (arguments.option.empty() && !arguments.all) throw CLI::RequiredError("NAME or --all");
+    action = [&](Commands& c) {
+      return arguments.all ? c.disable_all(arguments.restart)
+                           : c.disable(arguments.option, arguments.restart);
+    };
+  });
+}
+
 void add_global(CLI::App& app, Arguments& arguments) {
   app.fallthrough();
   app.require_subcommand(1);
@@ -222,13 +253,26 @@ void add_global(CLI::App& app, Arguments& arguments) {
       "supported here");
 }
 
-Surroundings real_surroundings() {
+// `priority`, an sd-daemon(3) prefix such as "<3>", begins each line where the journal reads it: systemd runs
+// tierctl to reload the service.
+void complain(const char* priority, const std::string& text) {
+  const bool journal = is_journal_stream(std::getenv("JOURNAL_STREAM"), STDERR_FILENO);
+  const std::string begin = fmt::format("{}tierctl: ", journal ? priority : "");
+  std::string lines = printable_lines(text);
+  if (journal)
+    for (std::size_t at = 0; (at = lines.find('\n', at)) != std::string::npos; at += begin.size())
+      lines.insert(++at, begin);
+  fmt::print(stderr, "{}{}\n", begin, lines);
+}
+
+Surroundings real_surroundings(const Arguments& arguments) {
   Surroundings around;
   around.print = print_out;
-  around.warn = [](const std::string& line) { fmt::print(stderr, "tierctl: {}\n", line); };
+  around.warn = [](const std::string& line) { complain(SD_WARNING, line); };
   around.interrupted = [] { return stop_requested != 0; };
   around.pause = [](double seconds) { ::poll(nullptr, 0, static_cast<int>(seconds * 1000)); };
   around.config_directories = system_config_directories();
+  around.enable = real_enable_system(arguments.root);
   around.version = TIERD_VERSION;
   around.unix_now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   // The line that it replaces, and nothing where a file or a pipe would collect them.
@@ -249,6 +293,7 @@ int run(int argc, char** argv) {
   add_record(app, arguments, action);
   add_control(app, arguments, action);
   add_prefetch(app, arguments, action);
+  add_enable(app, arguments, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -256,11 +301,10 @@ int run(int argc, char** argv) {
   }
   settle_style(arguments);
   catch_signals();
-  Commands commands(arguments.options, real_surroundings());
+  Commands commands(arguments.options, real_surroundings(arguments));
   const auto done = action(commands);
   if (done) return 0;
-  if (!done.error().message.empty())
-    fmt::print(stderr, "tierctl: {}\n", printable_lines(done.error().text()));
+  if (!done.error().message.empty()) complain(SD_ERR, done.error().text());
   return static_cast<int>(done.error().kind);
 }
 

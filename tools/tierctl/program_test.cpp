@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -169,6 +171,26 @@ TEST(Tierctl, SecondTierdIsNotNeededToCheckAFile) {
   const Ended bad = run({"config", "check", "/nonexistent/tierd.toml"});
   EXPECT_EQ(bad.code, 1);
   EXPECT_NE(bad.errors.find("no such file"), std::string::npos) << bad.errors;
+}
+
+// systemd runs it to reload the service; standard error is the journal's stream then.
+TEST(Tierctl, EachLineOfAnErrorHasItsPriorityInTheJournal) {
+  const auto folder = std::filesystem::temp_directory_path() / ("tierctl-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder / "bad.toml") << "mode = \"fly\"\ninterval = \"10\"\n";
+  std::ofstream(folder / "errors").close();
+  struct stat status {};
+  ASSERT_EQ(::stat((folder / "errors").c_str(), &status), 0);
+  const std::string command = std::string(TIERCTL_PROGRAM) + " config check " +
+                              (folder / "bad.toml").string() + " 2>>" + (folder / "errors").string();
+  const std::string stream = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+  EXPECT_EQ(WEXITSTATUS(std::system(("JOURNAL_STREAM=" + stream + " " + command).c_str())), 2);
+  EXPECT_EQ(WEXITSTATUS(std::system(("JOURNAL_STREAM=8:1 " + command).c_str())), 2);
+  std::ifstream errors(folder / "errors");
+  std::vector<std::string> begins;
+  for (std::string line; std::getline(errors, line);) begins.push_back(line.substr(0, line.find('/')));
+  EXPECT_EQ(begins, (std::vector<std::string>{"<3>tierctl: ", "<3>tierctl: ", "tierctl: ", ""}));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Tierctl, WatchesPrefetch) {

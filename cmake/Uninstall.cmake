@@ -1,0 +1,18 @@
+# `cmake --build … --target uninstall`: what `cmake --install` put there, and what was enabled with it. Leaves the
+# configuration, what was learnt, and the group.
+set(manifest "${BUILD}/install_manifest.txt")
+if(NOT EXISTS "${manifest}")
+  message(FATAL_ERROR "${manifest} is missing: nothing was installed from this build folder")
+endif()
+if(EXISTS /run/systemd/system)
+  execute_process(COMMAND systemctl disable --now tierd.service tierd-restore-prefetch.service)
+endif()
+execute_process(COMMAND "${TIERCTL}" disable --all RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "`${TIERCTL} disable --all` failed, see above: nothing was removed")
+endif()
+file(STRINGS "${manifest}" files)
+file(REMOVE ${files})
+if(EXISTS /run/systemd/system)
+  execute_process(COMMAND systemctl daemon-reload)
+endif()
