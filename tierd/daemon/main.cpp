@@ -54,7 +54,9 @@ void log_events(const Engine& engine, std::uint64_t& last) {
     last = event.sequence;
     const auto line = fmt::format("{}{}: {}", event.kind,
                                   event.pid != 0 ? fmt::format(" pid {}", event.pid) : "", event.message);
-    if (event.kind == "error" || event.kind == "rival" || event.kind == "sight" || event.kind == "source") {
+    if (event.kind == "error") {
+      spdlog::error("{}", line);
+    } else if (event.kind == "rival" || event.kind == "sight" || event.kind == "source") {
       spdlog::warn("{}", line);
     } else if (event.kind == "promoted" || event.kind == "demoted" || event.kind == "failed") {
       spdlog::debug("{}", line);

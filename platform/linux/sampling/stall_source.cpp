@@ -290,6 +290,7 @@ void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
   if (transition) calibration_->add_live(raw.sample->registers.ip, *transition);
   if (!picked) {
     ++batch_.counters.undecoded;
+    batch_.undecoded.push_back(target);
     return;
   }
   ++batch_.counters.delivered;
