@@ -1,0 +1,76 @@
+# Moves: a hot program comes to the fast node, and who is blind moves nothing.
+# shellcheck shell=bash
+
+check_hot() {
+  begin
+  hot
+  start
+  local before after
+  before=$(share)
+  config 20-act 'mode = "act"'
+  exits 0 systemctl reload tierd.service
+  wait_for 120 share_is $((before + 50))
+  after=$(share)
+  figure share_before "$before"
+  figure share_after "$after"
+  [ $((after - before)) -ge 50 ] || fail "from $before to $after % in 120 s; $(moved_bytes) bytes moved; sources: $(sources)"
+  detail "from $before to $after % of the hot set on the fast node"
+}
+
+# Sampling made impossible: the faults source sees nothing of a program that has all its pages. The program lies on the fast node, and somebody else
+# takes what is free there, so that a tierd that acts blind demotes to keep its headroom.
+# With a second argument the guest's seconds of it.
+check_blind() {
+  local seconds=${BLIND_SECONDS:-40} end moved=0 most=0
+  begin
+  config 20-blind $'mode = "act"\n[sampling]\nsource = "faults"\n[policy]\nheadroom = 0.1\nmove_cost_scale = 0.05'
+  hot --mib 96 --hot 48 --node 0
+  [ "$(share)" -ge 60 ] || fail "only $(share) % of the hot set could be placed on node 0"
+  systemd-run -q --unit=filler --collect "$here/hotshare" --fill 16
+  start
+  end=$(($(uptime_ms) + seconds * 1000))
+  while [ "$(uptime_ms)" -lt "$end" ]; do
+    sleep 2
+    moved=$(moved_bytes) || fail "tierd does not answer"
+    [ "$moved" -le "$most" ] || most=$moved
+  done
+  figure blind_moved_bytes "$most"
+  figure blind_seconds "$seconds"
+  figure node0_free_kib "$(awk '/MemFree/ {print $4}' /sys/devices/system/node/node0/meminfo)"
+  [ "$most" = 0 ] || fail "$most bytes moved in $seconds s; sources: $(sources); sight: $(status '.sight.state')"
+  [ "$(status .sight.state)" = blind ] || fail "sight is '$(status .sight.state)', not 'blind'; sources: $(sources)"
+  [[ $(property StatusText) == *blind* ]] || fail "systemd's status line does not say it: $(property StatusText)"
+  exits 1 tierctl status --check
+  detail "0 bytes in $seconds s; $(tierctl status --check)"
+}
+
+check_blind_5_minutes() { BLIND_SECONDS=300 check_blind; }
+
+# starts COUNT NAME: restarts, each of which must sample within 10 s of its start.
+starts() {
+  local i
+  for ((i = 0; i < $1; ++i)); do
+    systemctl reset-failed tierd.service 2> /dev/null
+    systemctl restart tierd.service
+    took=-1
+    if within_s 10 stall; then good=$((good + 1)); else printf 'missed %s: %s\n' "$2" "$(sources)"; fi
+    figure "start_$2" "$took"
+    tried=$((tried + 1))
+  done
+}
+
+check_starts() {
+  local good=0 tried=0 i
+  begin
+  hot
+  starts 14 idle
+  for i in 1 2 3 4 5 6 7 8; do systemd-run -q --unit="busy@$i" --collect /bin/bash -c 'while :; do :; done'; done
+  starts 4 loaded
+  systemctl stop 'busy@*'
+  override $'[Service]\nCPUQuota=20%'
+  starts 2 quota
+  figure starts_tried "$tried"
+  figure starts_good "$good"
+  [ "$good" = "$tried" ] || fail "$good of $tried sampled within 10 s"
+  detail "$good of $tried"
+}
