@@ -36,6 +36,8 @@ u visitor - "of no group"
 UNIT = """[Unit]
 Description=Checks of tierd
 After=multi-user.target
+# Keeps tierd.service loaded while it is stopped, so that systemd remembers how it ended.
+JoinsNamespaceOf=tierd.service
 [Service]
 Type=exec
 ExecStart=/opt/tierd-check/run
@@ -127,6 +129,7 @@ def install(build, tree, out):
         target = tree / CHECKS / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(build / "tests/systemd" / name, target)
+    shutil.copy2(tree / CHECKS / "hotshare", tree / CHECKS / "filler")  # by its own name it is not watched
     return [f"{CHECKS}/hotshare", f"{CHECKS}/knob-left"] + [str(prefix / each) for each in PROGRAMS if (tree / prefix / each).exists()]
 
 

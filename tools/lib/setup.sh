@@ -96,6 +96,13 @@ prepare_lab() {
   done
 }
 
+# prepare_guest RELEASE KERNEL: what a stock Debian guest under systemd is made of (tests/systemd), cached.
+prepare_guest() {
+  prepare_lab "$2" || return 1
+  step "guest: Debian $1"
+  quietly "$TIERD_ROOT/build/log/make-root-$1.log" "$TIERD_ROOT/tests/systemd/make-root" "$1"
+}
+
 # prepare_recorder: the user-mode emulator that tier-record runs programs under, cached. Tests that need it skip themselves without.
 prepare_recorder() {
   step "recorder: user-mode QEMU with plugins"

@@ -7,6 +7,8 @@ results=/run/tierd-check
 settings=/etc/tierd/tierd.toml.d
 overrides=/run/systemd/system/tierd.service.d
 hot_state=/run/hot.state
+damon=/sys/kernel/mm/damon/admin/kdamonds
+balancing=1 # the distribution's own kernel.numa_balancing on a machine with several nodes
 
 # detail TEXT: what stands beside the verdict. fail TEXT: the verdict.
 detail() { printf '%s' "$*" > "$results/detail"; }
@@ -45,12 +47,21 @@ begin() {
   fi
   systemctl reset-failed 2> /dev/null
   rm -f "$hot_state"
+  echo "$balancing" > /proc/sys/kernel/numa_balancing
+  # What a killed tierd left of its DAMON context is for `kill-damon` alone.
+  if [ "$(cat "$damon/nr_kdamonds" 2> /dev/null || echo 0)" != 0 ]; then
+    echo off > "$damon/0/state"
+    echo 0 > "$damon/nr_kdamonds"
+  fi
   journalctl --sync
   cursor=$(journalctl -q -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p')
 }
 
 # start: tierd, or the check has failed.
 start() { systemctl start tierd.service || fail "systemctl start tierd ended with $?: $(last_line)"; }
+
+# alone: the kernel's own NUMA balancing moves pages too, and would be taken for tierd, which says so itself: its advice is followed.
+alone() { echo 0 > /proc/sys/kernel/numa_balancing; }
 
 # hot [OPTION…]: the hot program; it has its memory when this returns.
 hot() {
@@ -74,7 +85,7 @@ sources() { tierctl status --json | jq -r '[.sources[] | "\(.name) \(.delivered)
 # lines: what tierd itself has logged since begin, one JSON object a line. unit_lines: with what systemd says of it.
 lines() { journalctl --sync; journalctl -q --after-cursor "$cursor" -o json _SYSTEMD_UNIT=tierd.service; }
 unit_lines() { journalctl --sync; journalctl -q --after-cursor "$cursor" -o cat -u tierd.service; }
-last_line() { lines | jq -r .MESSAGE | tail -n 1; }
+last_line() { lines | jq -r 'select(.SYSLOG_IDENTIFIER == "tierd") | .MESSAGE' | tail -n 1; }
 logged() { lines | jq -e -s --arg text "$1" 'any(.[]; .MESSAGE | test($text))' > /dev/null; }
 # priority_of PATTERN: of the lines that match, each once, in order.
 priority_of() { lines | jq -r --arg text "$1" 'select(.MESSAGE | test($text)) | .PRIORITY' | sort -u | tr '\n' ' ' | sed 's/ $//'; }
