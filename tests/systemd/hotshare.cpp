@@ -1,9 +1,9 @@
 // hotshare: reads a hot set at random and says where it lies.
 //
 // The data are first placed on the node asked for, by the thread's policy and not by mbind, so that everybody
-// may move them later. Each half second the state file gets one line of fixed width: the share of the hot set's
-// pages on node 0 in percent, as move_pages(2) tells it, and the reads done so far.
-// With --fill it reads nothing: it takes memory of node 0 until only so much of it is free, and keeps it so.
+// may move them later. Each half second the state file gets one line of fixed width: the share of the hot
+// set's pages on node 0 in percent, as move_pages(2) tells it, and the reads done so far. With --fill it
+// reads nothing: it takes memory of node 0 until only so much of it is free, and keeps it so.
 #include <fcntl.h>
 #include <numaif.h>
 #include <sys/mman.h>
@@ -24,12 +24,12 @@ constexpr std::size_t kPage = 4096;
 constexpr double kReportEvery = 0.5;  // seconds
 
 struct Options {
-  std::size_t mib = 192;      // size of the data
-  std::size_t hot_mib = 48;   // of the hot set: every (mib/hot_mib)-th 2 MiB of the data
-  std::size_t fill_mib = 0;   // with --fill: what is left free on node 0
-  int node = 1;               // where the data are placed first
+  std::size_t mib = 192;     // size of the data
+  std::size_t hot_mib = 48;  // of the hot set: every (mib/hot_mib)-th 2 MiB of the data
+  std::size_t fill_mib = 0;  // with --fill: what is left free on node 0
+  int node = 1;              // where the data are placed first
   std::uint64_t seed = 1;
-  std::string state;          // file
+  std::string state;  // file
 };
 
 double now() {
@@ -64,12 +64,14 @@ Options parse(int argc, char** argv) {
 // `bytes` of memory on 2 MiB, every page touched; on `node` as far as there is room.
 char* place(std::size_t bytes, int node) {
   constexpr std::size_t kHuge = 2 * kMib;
-  void* mapped = mmap(nullptr, bytes + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* mapped = mmap(nullptr, bytes + kHuge, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) std::perror("hotshare: mmap"), std::exit(1);
   auto* data = reinterpret_cast<char*>((reinterpret_cast<std::uintptr_t>(mapped) + kHuge - 1) & ~(kHuge - 1));
   if (madvise(data, bytes, MADV_HUGEPAGE) != 0) std::perror("hotshare: no huge pages");
   const unsigned long mask = 1UL << node;
-  if (set_mempolicy(MPOL_PREFERRED, &mask, 8 * sizeof mask) != 0) std::perror("hotshare: set_mempolicy"), std::exit(1);
+  if (set_mempolicy(MPOL_PREFERRED, &mask, 8 * sizeof mask) != 0)
+    std::perror("hotshare: set_mempolicy"), std::exit(1);
   for (std::size_t at = 0; at < bytes; at += kPage) data[at] = 1;
   set_mempolicy(MPOL_DEFAULT, nullptr, 0);
   return data;
@@ -107,7 +109,8 @@ double share_on_node0(const std::vector<char*>& hot) {
   for (char* region : hot)
     for (std::size_t at = 0; at < 2 * kMib; at += 8 * kPage) pages.push_back(region + at);
   std::vector<int> status(pages.size(), -1);
-  if (move_pages(0, pages.size(), pages.data(), nullptr, status.data(), 0) != 0) std::perror("hotshare: move_pages"), std::exit(1);
+  if (move_pages(0, pages.size(), pages.data(), nullptr, status.data(), 0) != 0)
+    std::perror("hotshare: move_pages"), std::exit(1);
   std::size_t on = 0;
   for (int node : status) on += node == 0 ? 1 : 0;
   return 100.0 * static_cast<double>(on) / static_cast<double>(pages.size());
@@ -119,7 +122,10 @@ int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   if (options.fill_mib > 0) fill(options.fill_mib);
   if (options.hot_mib < 2 || options.mib < options.hot_mib || options.state.empty())
-    return std::fprintf(stderr, "usage: hotshare --state FILE [--mib N] [--hot N] [--node N] [--seed N] | --fill MIB\n"), 2;
+    return std::fprintf(
+               stderr,
+               "usage: hotshare --state FILE [--mib N] [--hot N] [--node N] [--seed N] | --fill MIB\n"),
+           2;
   const int state = open(options.state.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   if (state < 0) return std::perror("hotshare: state"), 1;
   char* data = place(options.mib * kMib, options.node);
@@ -137,9 +143,11 @@ int main(int argc, char** argv) {
     reads += 20'000;
     if (now() < report) continue;
     char line[64];
-    const int size = std::snprintf(line, sizeof line, "%5.1f %14llu %2llu\n", share_on_node0(hot),
-                                   static_cast<unsigned long long>(reads), static_cast<unsigned long long>(sum % 100));
-    if (pwrite(state, line, static_cast<std::size_t>(size), 0) != size) return std::perror("hotshare: state"), 1;
+    const int size =
+        std::snprintf(line, sizeof line, "%5.1f %14llu %2llu\n", share_on_node0(hot),
+                      static_cast<unsigned long long>(reads), static_cast<unsigned long long>(sum % 100));
+    if (pwrite(state, line, static_cast<std::size_t>(size), 0) != size)
+      return std::perror("hotshare: state"), 1;
     report = now() + kReportEvery;
   }
 }
