@@ -165,8 +165,11 @@ def add_modules(tree, kernel):
     target.parent.mkdir(parents=True, exist_ok=True)
     copy_tree(kernel / "modules", target)
     command("depmod", "-b", tree, release)
-    shown = command("modprobe", "-d", tree, "-S", release, "--show-depends", "virtio_blk")
-    return [pathlib.Path(line.split()[1]) for line in shown.splitlines() if line.startswith("insmod ")]
+    needed = []
+    for name in ("virtio_pci", "virtio_blk", "ext4"):
+        shown = command("modprobe", "-d", tree, "-S", release, "--show-depends", name)
+        needed += [pathlib.Path(line.split()[1]) for line in shown.splitlines() if line.startswith("insmod ")]  # "builtin NAME" is none
+    return list(dict.fromkeys(needed))
 
 
 def make_initrd(modules, path, scratch):
