@@ -20,31 +20,52 @@ check_hot() {
   detail "from $before to $after % of the hot set on the fast node, $promoted MiB promoted; sources: $(sources)"
 }
 
-# Sampling made impossible: without hints from NUMA balancing the faults source sees nothing of a program that has all its pages. The program lies on the fast node, and somebody else
-# takes what is free there, so that a tierd that acts blind demotes to keep its headroom.
-check_blind() {
-  local seconds=${BLIND_SECONDS:-40} end moved=0 most=0
-  begin
-  config 20-blind $'mode = "act"\n[sampling]\nsource = "faults"\n[policy]\nheadroom = 0.1\nmove_cost_scale = 0.05'
-  alone
-  hot --mib 96 --hot 48 --node 0
-  [ "$(share)" -ge 60 ] || fail "only $(share) % of the hot set could be placed on node 0"
-  systemd-run -q --unit=filler --collect "$here/filler" --fill 16
-  start
-  end=$(($(uptime_ms) + seconds * 1000))
+# blind_for SECONDS: tierd runs in act mode and must see nothing; not a byte may move, and everything must say so.
+blind_for() {
+  local end moved=0 most=0
+  end=$(($(uptime_ms) + $1 * 1000))
   while [ "$(uptime_ms)" -lt "$end" ]; do
     sleep 2
     moved=$(moved_bytes) || fail "tierd does not answer"
     [ "$moved" -le "$most" ] || most=$moved
   done
   figure blind_moved_bytes "$most"
-  figure blind_seconds "$seconds"
+  figure blind_seconds "$1"
   figure node0_free_kib "$(awk '/MemFree/ {print $4}' /sys/devices/system/node/node0/meminfo)"
-  [ "$most" = 0 ] || fail "$most bytes moved in $seconds s; sources: $(sources); sight: $(status '.sight.state')"
+  [ "$most" = 0 ] || fail "$most bytes moved in $1 s; sources: $(sources); sight: $(status '.sight.state')"
   [ "$(status .sight.state)" = blind ] || fail "sight is '$(status .sight.state)', not 'blind'; sources: $(sources)"
-  [[ $(property StatusText) == *blind* ]] || fail "systemd's status line does not say it: $(property StatusText)"
+  [[ $(property StatusText) == BLIND:* ]] || fail "systemd's status line does not say it: $(property StatusText)"
+  [[ $(tierctl doctor --json | jq -r .verdict) == blind:* || $(tierctl doctor --json | jq -r .verdict) == nothing* ]] ||
+    fail "the doctor says: $(tierctl doctor --json | jq -r .verdict)"
   exits 1 tierctl status --check
-  detail "0 bytes in $seconds s; $(tierctl status --check)"
+  detail "0 bytes in $1 s; $(tierctl status --check)"
+}
+
+# The program lies on the fast node, and somebody else takes what is free there, so that a tierd that acts blind demotes to keep its headroom.
+crowded() {
+  alone
+  hot --mib 96 --hot 48 --node 0
+  [ "$(share)" -ge 60 ] || fail "only $(share) % of the hot set could be placed on node 0"
+  systemd-run -q --unit=filler --collect "$here/filler" --fill 16
+}
+
+# Sampling made impossible by rights: no BPF program can be loaded, so no source can run.
+check_blind_rights() {
+  begin
+  config 20-blind $'mode = "act"\n[policy]\nheadroom = 0.1\nmove_cost_scale = 0.05'
+  override $'[Service]\nCapabilityBoundingSet=\nCapabilityBoundingSet=CAP_SYS_PTRACE CAP_SYS_NICE'
+  crowded
+  start
+  blind_for 30
+}
+
+# Sampling made impossible by the choice of source: faults show nothing of a program that has all its pages.
+check_blind() {
+  begin
+  config 20-blind $'mode = "act"\n[sampling]\nsource = "faults"\n[policy]\nheadroom = 0.1\nmove_cost_scale = 0.05'
+  crowded
+  start
+  blind_for "${BLIND_SECONDS:-40}"
 }
 
 check_blind_5_minutes() { BLIND_SECONDS=300 check_blind; }

@@ -133,3 +133,24 @@ check_prefetch_restored_elsewhere() {
   config 30-prefetch $'[prefetch]\narm = ["readahead"]\ndevices = ["vda"]\njournal = "/var/lib/tierd/prefetch.journal"'
   left_behind /var/lib/tierd/prefetch.journal
 }
+
+# Rights beyond the unit's: switched on by name, in force, and taken back.
+check_options() {
+  begin
+  hot
+  exits 0 tierctl enable perf-events
+  [ "$(cat /proc/sys/kernel/perf_event_paranoid)" = 2 ] || fail "perf_event_paranoid is $(cat /proc/sys/kernel/perf_event_paranoid), not 2"
+  exits 0 tierctl enable pcm-server
+  exits 0 tierctl enable pcm-server # once more changes nothing
+  systemctl cat tierd.service | grep -q 'IPAddressAllow=localhost' || fail "the unit does not have the drop-in"
+  start
+  clock_works() { tierctl doctor --json | jq -e '.features[] | select(.name | startswith("perf cpu-clock")) | .present' > /dev/null; }
+  wait_for 20 clock_works || fail "the clock event is not available though it is permitted"
+  wait_for 20 delivers stall || fail "no samples with the options; sources: $(sources)"
+  exits 0 tierctl disable --all
+  [ "$(cat /proc/sys/kernel/perf_event_paranoid)" = 3 ] || fail "perf_event_paranoid is $(cat /proc/sys/kernel/perf_event_paranoid), not 3 again"
+  ! systemctl cat tierd.service | grep -q 'IPAddressAllow=localhost' || fail "the drop-in stayed"
+  [ -z "$(find /etc/sysctl.d /etc/systemd/system/tierd.service.d -name '*tierd*' -o -name '*pcm*' 2> /dev/null)" ] || fail "files stayed in /etc"
+  exits 4 as visitor tierctl enable perf-events
+  detail "perf-events and pcm-server on, in force, and off again"
+}
