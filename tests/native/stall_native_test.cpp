@@ -75,6 +75,44 @@ TEST(StallNative, TicksAreThinnedWhereTheirSamplesCostMoreThanTheBudget) {
   EXPECT_GT(gather(source, 30).counters.taken, 0U) << "thinned, not stopped";
 }
 
+// More is asked for than the tick gives, and there is budget for it.
+TEST(StallNative, AWantedClockEventIsPricedFirstAndRunsThen) {
+  const SteadyClock clock;
+  StallOptions options;
+  options.settings.target_samples_per_second = 100000;
+  options.settings.cpu_budget = SamplingSettings::kCpuBudgetLimit;
+  StallSource source(options, clock);
+  ASSERT_TRUE(source.start());
+  const SharedArray array(64U << 20U);
+  const WatchedProgram program([&] { read_at_random(array); });
+  const Target target = target_of(program.pid(), 7);
+  ASSERT_TRUE(source.set_targets(std::span(&target, 1)));
+  for (int second = 0; second < 90 && source.status().name != "stall-tick+clock"; ++second) {
+    EXPECT_TRUE(source.prices().interrupt || source.status().name == "stall-tick");
+    gather(source, 10);
+  }
+  std::printf("%s\n", source.status().fidelity.c_str());
+  EXPECT_EQ(source.status().name, "stall-tick+clock");
+  EXPECT_TRUE(source.prices().interrupt);
+  EXPECT_GT(source.prices().program.count(), 0);
+}
+
+TEST(StallNative, TheClockAloneWhereNoProgramRidesTheTick) {
+  const SteadyClock clock;
+  StallOptions options;
+  options.ride_tick = false;
+  StallSource source(options, clock);
+  ASSERT_TRUE(source.start());
+  EXPECT_EQ(source.status().name, "stall-clock");
+  const SharedArray array(64U << 20U);
+  const WatchedProgram program([&] { read_at_random(array); });
+  const Target target = target_of(program.pid(), 7);
+  ASSERT_TRUE(source.set_targets(std::span(&target, 1)));
+  std::size_t samples = 0;
+  for (int turn = 0; turn < 100 && samples < 50; ++turn) samples += gather(source, 5).samples.size();
+  EXPECT_GE(samples, 50U);
+}
+
 // The program changes under its pid: the code at an address means something else from then on.
 TEST(StallNative, ExecLeavesNothingOfTheOldProgram) {
   const SteadyClock clock;
