@@ -23,6 +23,23 @@ TEST_P(Verifier, AcceptsEveryProgram) {
 
 INSTANTIATE_TEST_SUITE_P(Every, Verifier, ::testing::Values("6.1", "6.12", "7.2"));
 
+// The unit's capabilities where the kernel refuses perf events as Debian's does by default, and containers.
+class Confined : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Confined, SamplesWithTheUnitsRightsAndInContainers) {
+  const Outcome outcome =
+      run_scenario("bpf-verify", {std::string("run.kernel=\"") + GetParam() + "\"",
+                                  "image.binaries=[\"confined_native_test\"]",
+                                  "workload.commands=[[\"sh\",\"-c\",\"echo 3 > "
+                                  "/proc/sys/kernel/perf_event_paranoid && confined_native_test\"]]"});
+  ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
+  ASSERT_EQ(outcome.record.exits.size(), 1U);
+  EXPECT_EQ(outcome.record.exits[0]["code"], 0) << all_lines(outcome.record);
+  EXPECT_EQ(all_lines(outcome.record).find("SKIPPED"), std::string::npos) << all_lines(outcome.record);
+}
+
+INSTANTIATE_TEST_SUITE_P(OldestAndNewest, Confined, ::testing::Values("6.1", "7.2"));
+
 TEST(Damon, TellsHotSpansFromColdInAGuest) {
   const Outcome outcome = run_scenario(
       "bpf-verify", {"image.binaries=[\"damon_guest_test\"]",

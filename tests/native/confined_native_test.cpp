@@ -158,6 +158,7 @@ TEST(Confined, FaultsInsideAContainer) {
     if (!started(source)) return kNotStarted;
     const SharedArray array(8U << 20U);
     const WatchedProgram program([&] {
+      madvise(array.data(), array.words() * sizeof(std::uint64_t), MADV_NOHUGEPAGE);  // a fault a page
       for (;;) {
         for (std::size_t word = 0; word < array.words(); word += 512) array.data()[word] = word;
         madvise(array.data(), array.words() * sizeof(std::uint64_t), MADV_DONTNEED);
