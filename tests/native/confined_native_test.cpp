@@ -81,7 +81,9 @@ TEST(Confined, NoPerfEventIsNeeded) {
               const SteadyClock clock;
               const std::vector<FeatureState> features = LinuxFeatureProbe().probe();
               if (features[static_cast<std::size_t>(Feature::kPerfCpuClock)].present) return kNotConfined;
-              SourceSet set = make_sources(features, {}, clock);
+              SamplingSettings settings;
+              settings.allow_damon = false;  // it has one owner, which must not become this test
+              SourceSet set = make_sources(features, settings, clock);
               if (set.sources.empty() || set.sources[0]->status().name != "stall-tick") return kWrongStatus;
               return sample_stalls();
             }),

@@ -42,7 +42,8 @@ type MeterState (name: string, used: bool, delivers: bool, reason: string)
 
 type Feature (name: string, present: bool, first_kernel: string, reason: string, fix: string)
 
-type SourceChoice (name: string, chosen: bool, reason: string)
+# sight: of a source that runs, "starting", "sees", "idle" or "blind"; else empty.
+type SourceChoice (name: string, chosen: bool, reason: string, sight: string)
 
 type Latency (node: int, latency_ns: ?int, source: string)
 
