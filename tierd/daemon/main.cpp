@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "platform/linux/confinement.h"
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/linux_knobs.h"
 #include "platform/linux/machine.h"
@@ -220,6 +221,10 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
     spdlog::info("source {}: {}{}", decision.name,
                  decision.chosen ? "chosen: " : "not chosen: ", decision.reason);
   }
+  for (const auto& limit : read_confinement())
+    if (limit.limits)
+      spdlog::warn("{}: {}{}", limit.name, limit.reason,
+                   limit.fix.empty() ? "" : " (fix: " + limit.fix + ")");
   // What is missing may come: a daemon that waits for it can say what it lacks, one that has ended cannot.
   if (sources.empty())
     spdlog::warn(
