@@ -1,6 +1,7 @@
 // Where access samples come from. One interface for hardware sampling, stall sampling, DAMON and faults.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,6 +36,12 @@ class AccessSource {
   virtual Result<SampleBatch> collect() = 0;
 
   virtual SourceStatus status() const = 0;
+
+  // What a source that works delivers, so that a dead one can be told from programs that rest. Samples per
+  // second of CPU time that targets use in user mode; 0: their number does not follow it.
+  virtual double samples_per_cpu_second() const { return 0; }
+  // Longest time between two deliveries while targets run; none: the source does not show pages in use.
+  virtual std::optional<Nanoseconds> longest_silence() const { return Nanoseconds(0); }
 
   // Detaches; idempotent; called by the destructor too.
   virtual void stop() = 0;

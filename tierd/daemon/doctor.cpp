@@ -78,8 +78,7 @@ DoctorView running_doctor(const Engine& engine, const std::vector<FeatureState>&
   view.sight = sight_view(engine.sight());
   fill(view, features, sources, engine.topology(), engine.state().rivals);
   for (SourceChoiceView& source : view.sources)
-    if (const Sight* sight = engine.source_sight(source.name); sight != nullptr && shows_use(source.name))
-      source.sight = to_string(sight->state());
+    if (const Sight* sight = engine.source_sight(source.name)) source.sight = to_string(sight->state());
   view.meters = meter_views(engine.meters());
   return view;
 }

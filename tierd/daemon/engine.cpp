@@ -148,11 +148,22 @@ void Engine::judge_forecaster() {
 void Engine::decide() {
   planned_.clear(), planned_bytes_ = {};
   policy_targets_ = tracker_.targets();
-  if (!topology_.tiered() || !sight_.may_move()) return;
+  if (!topology_.tiered()) return;
+  const bool sees = sight_.may_move();
+  if (!sees || state_.paused || !settings_.act) call_off();
+  if (!sees) return;
   // The queue still holds an older plan's moves: what is decided now would count on room they have not made
   // yet.
   if (!parts_.migrator.idle()) return;
   submit(make_plan(policy_input()));
+}
+
+// An empty plan of the newest snapshot makes stale what an older one still has waiting.
+void Engine::call_off() {
+  if (parts_.migrator.idle()) return;
+  MigrationPlan nothing;
+  nothing.sequence = state_.snapshot.sequence;
+  parts_.migrator.submit(std::move(nothing));
 }
 
 void Engine::submit(MigrationPlan plan) {

@@ -152,7 +152,9 @@ class Engine {
   void refresh_mappings(const Target& target, bool force);
   void collect();
   void note_seen(const std::string& source, const SampleBatch& batch);
+  SightRate sight_rate() const;
   void judge_sight(Nanoseconds interval);
+  void judge_sources(Nanoseconds interval, double user_seconds, bool any_target);
   void tell_unseen();
   void locate();
   void locate_one(const LocateRequest& request);
@@ -161,6 +163,7 @@ class Engine {
   void read_metrics(const MachineReadings& readings, Nanoseconds interval);
   void plan_urgent(const std::vector<RegionKey>& crossed);
   std::optional<Region> region_now(const RegionKey& key);
+  void call_off();
   void submit(MigrationPlan plan);
   void take_reports();
   void report_event(const MigrationReport& report);

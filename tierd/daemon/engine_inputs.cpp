@@ -123,11 +123,26 @@ void Engine::note_seen(const std::string& source, const SampleBatch& batch) {
   std::uint64_t count = 0;
   for (const AccessSample& sample : batch.samples) {
     if (sample.source == SourceKind::kFault) continue;
-    ++seen_[sample.target].samples, ++count;
+    TargetTick& seen = seen_[sample.target];
+    ++seen.samples, ++seen.decoded, ++count;
   }
   for (const TargetId target : batch.undecoded) ++seen_[target].samples, ++count;
   seen_by_[source] += count;
   sight_.arrived(count);
+}
+
+// What all of them together must deliver: the sum of the rates, at the shortest of the distances.
+SightRate Engine::sight_rate() const {
+  SightRate all;
+  std::optional<Nanoseconds> shortest;
+  for (const auto& source : parts_.sources) {
+    const auto silence = source->longest_silence();
+    if (!silence) continue;
+    all.per_cpu_second += source->samples_per_cpu_second();
+    shortest = std::min(shortest.value_or(*silence), *silence);
+  }
+  all.silence = seconds(shortest.value_or(Nanoseconds(0)));
+  return all;
 }
 
 void Engine::judge_sight(Nanoseconds interval) {
@@ -145,18 +160,28 @@ void Engine::judge_sight(Nanoseconds interval) {
     ticks.push_back(tick);
   }
   seen_.clear();
-  for (const auto& [name, samples] : std::exchange(seen_by_, {})) {
-    const TargetTick all{TargetId{0}, user_seconds, samples};
-    source_sights_[name].tick(seconds(interval), {&all, 1});
-  }
+  judge_sources(interval, user_seconds, !ticks.empty());
   const SightState before = sight_.state();
-  if (!sight_.tick(seconds(interval), ticks)) return;
+  if (!sight_.tick(seconds(interval), ticks, sight_rate())) return;
   tracker_.set_unseen(sight_.held());
   tell_unseen();
   const bool blind = sight_.state() == SightState::kBlind;
   if (blind != (before == SightState::kBlind))
-    events_.add(
-        event("sight", blind ? "blind: " + sight_.reason() : "no longer blind: samples arrive again"));
+    events_.add(event("sight", (blind ? "blind: " : "no longer blind: ") + sight_.reason()));
+}
+
+// Each source by itself, for the doctor.
+void Engine::judge_sources(Nanoseconds interval, double user_seconds, bool any_target) {
+  const auto seen = std::exchange(seen_by_, {});
+  for (const auto& source : parts_.sources) {
+    const auto silence = source->longest_silence();
+    if (!silence) continue;
+    const auto count = seen.find(source->name());
+    const std::uint64_t samples = count == seen.end() ? 0 : count->second;
+    const TargetTick all{TargetId{0}, user_seconds, samples, samples};
+    source_sights_[source->name()].tick(seconds(interval), {&all, any_target ? 1U : 0U},
+                                        {source->samples_per_cpu_second(), seconds(*silence)});
+  }
 }
 
 void Engine::tell_unseen() {

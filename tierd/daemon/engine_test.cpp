@@ -261,6 +261,29 @@ TEST_F(EngineTest, WhatGoesBlindStopsMovingBeforeAnythingLooksIdle) {
   EXPECT_EQ(status_view(*engine_, "1", {}).sight.state, "blind");
 }
 
+// One plan may last for minutes at a low rate; what it has waiting when sight is lost must not be done.
+TEST_F(EngineTest, WhatWaitsIsCalledOffWhenSightIsLost) {
+  start(acting());
+  for (int i = 0; i < 2; ++i) tick({3, 17});
+  // The samples of this tick make a plan, of which nothing is carried out yet.
+  SampleBatch batch;
+  for (int region = 20; region < 26; ++region)
+    for (int i = 0; i < 50; ++i) batch.samples.push_back(sample(region));
+  for (int i = 0; i < 3; ++i) {
+    script_.push_back(batch);
+    clock_.advance(std::chrono::seconds(1));
+    engine_->tick();
+    if (!migrator_.idle()) break;
+  }
+  ASSERT_FALSE(migrator_.idle());
+  const auto calls = machine_.move_calls();
+  machine_.use_cpu(Pid{42}, std::chrono::seconds(1));
+  tick({});
+  EXPECT_TRUE(migrator_.idle());
+  EXPECT_EQ(machine_.move_calls(), calls);
+  EXPECT_TRUE(migrator_.totals().requests.contains(MoveFate::kStale));
+}
+
 // A virtual machine beside a program: its CPU time yields no samples.
 TEST_F(EngineTest, PagesOfAProgramThatIsNotSeenStayWhereTheyAre) {
   constexpr Address kElsewhere = 0x7e0000000000;

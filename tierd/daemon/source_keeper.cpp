@@ -44,9 +44,9 @@ std::vector<std::unique_ptr<AccessSource>> SourceKeeper::begin(Nanoseconds now) 
 }
 
 void SourceKeeper::after_tick(Engine& engine, Nanoseconds now) {
-  const SightState state = engine.sight().state();
-  if (state == SightState::kSees) worked_ = true;
-  const bool blind = state == SightState::kBlind;
+  if (engine.sight().state() == SightState::kSees) worked_ = true;
+  // Blind from before, but not shown to be so by the present sources, is no reason to exchange these.
+  const bool blind = engine.sight().dark() || engine.source_names().empty();
   if (blind && std::exchange(worked_, false)) next_look_ = now, wait_ = settings_.first_wait;
   if (now < next_look_) return;
   next_look_ = now + wait_;
@@ -75,8 +75,8 @@ void SourceKeeper::bar_running(const Engine& engine, Nanoseconds now) {
   }
 }
 
-// Another source takes the place of the blind one. Where there is none, the blind one is begun anew: that
-// cures what only the loaded program had lost.
+// Another source takes the place of the blind one. Where there is none, the blind one is started again, which
+// repairs a fault of the loaded BPF program.
 void SourceKeeper::look_while_blind(Engine& engine, Nanoseconds now) {
   const std::vector<std::string> blind = engine.source_names();
   const std::string why = blind.empty() ? "a source can run now" : list(blind) + " went blind";
@@ -86,6 +86,11 @@ void SourceKeeper::look_while_blind(Engine& engine, Nanoseconds now) {
     for (const std::string& name : blind)
       if (shows_use(name)) engine.drop_source(name);
     return take(engine, std::move(others), now, why);
+  }
+  // What shows no use anyway, such as faults, is not begun anew for showing none.
+  if (!blind.empty() && !any_shows_use(blind)) {
+    decisions_ = std::move(others.decisions);
+    return;
   }
   bars_.clear();
   for (const std::string& name : blind) engine.drop_source(name);

@@ -86,7 +86,7 @@ TEST_F(SourceKeeperTest, ABlindSourceIsReplacedAndTriedAgainLater) {
   EXPECT_NE(keeper_.decisions()[1].reason.find("because"), std::string::npos);
   run(1, 10);
   EXPECT_EQ(engine_->sight().state(), SightState::kSees);
-  EXPECT_EQ(events("sight").back(), "no longer blind: samples arrive again");
+  EXPECT_EQ(events("sight").back(), "no longer blind: samples arrive");
   // The bar lasts five minutes, and looks are ten minutes apart at most.
   run(16 * 60, 10);
   EXPECT_EQ(running(), std::vector<std::string>{"stall"});
@@ -145,6 +145,26 @@ TEST_F(SourceKeeperTest, ABetterSourceThatBecomesPossibleIsTaken) {
   run(10 * 60, 10);
   EXPECT_EQ(running(), std::vector<std::string>{"stall"});
   EXPECT_EQ(events("source"), std::vector<std::string>{"stall can run now: stall from now on"});
+}
+
+TEST_F(SourceKeeperTest, AWorkingSourceIsNotBarredBecauseTheProgramsRest) {
+  begin({});
+  run(60, 0);
+  can_start_ = {"stall", "damon"};
+  // The program rests from now on.
+  for (int i = 0; i < 3600; ++i) {
+    tick({}, 0);
+    keeper_.after_tick(*engine_, clock_.now());
+  }
+  EXPECT_EQ(running(), std::vector<std::string>{"stall"});
+  EXPECT_EQ(events("source").size(), 1u);
+}
+
+TEST_F(SourceKeeperTest, FaultsAloneAreNotBegunAnewForEver) {
+  begin({"faults"});
+  run(3600, 0);
+  EXPECT_EQ(running(), std::vector<std::string>{"faults"});
+  EXPECT_TRUE(events("source").empty());
 }
 
 TEST_F(SourceKeeperTest, FaultsAreNoReplacement) {

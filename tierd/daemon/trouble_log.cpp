@@ -8,24 +8,29 @@
 namespace tier {
 namespace {
 
-bool is_number_part(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Length of the number that begins at `at`: decimal digits, 0x and hexadecimal ones, or at least six
+// hexadecimal digits with a decimal one among them, as addresses are printed. 0: there is none.
+std::size_t number_at(const std::string& text, std::size_t at) {
+  const std::size_t prefix = text.compare(at, 2, "0x") == 0 ? 2 : 0;
+  std::size_t hex = prefix, decimal = 0;
+  while (at + hex < text.size() && is_hex(text[at + hex])) decimal += is_digit(text[at + hex++]) ? 1 : 0;
+  if (prefix > 0 || (hex >= 6 && decimal > 0)) return hex;
+  std::size_t length = 0;
+  while (at + length < text.size() && is_digit(text[at + length])) ++length;
+  return length;
 }
 
-// Every run of decimal digits, and every hexadecimal number behind 0x, becomes one sign.
+// Every number becomes one sign.
 std::string without_numbers(const std::string& message) {
   std::string kind;
   for (std::size_t i = 0; i < message.size();) {
-    const bool digit = message[i] >= '0' && message[i] <= '9';
-    if (!digit) {
-      kind += message[i++];
-      continue;
-    }
-    const bool hex = message.compare(i, 2, "0x") == 0;
-    i += hex ? 2 : 0;
-    while (i < message.size() && (hex ? is_number_part(message[i]) : message[i] >= '0' && message[i] <= '9'))
-      ++i;
-    kind += '#';
+    const std::size_t length = number_at(message, i);
+    kind += length > 0 ? '#' : message[i];
+    i += std::max<std::size_t>(length, 1);
   }
   return kind;
 }

@@ -29,6 +29,8 @@ TEST(TroubleLog, NumbersDoNotMakeATroubleNewButNamesDo) {
   EXPECT_TRUE(log.report("address 0x7f00beef of node 1", {}));
   EXPECT_FALSE(log.report("address 0x12 of node 0", {}));
   EXPECT_TRUE(log.report("address 0x12 of tier 0", {}));
+  EXPECT_TRUE(log.report("region 7f4d08a00000 is lost", {}));
+  EXPECT_FALSE(log.report("region 55e0a1c00000 is lost", {})) << "an address as the heat map prints it";
   EXPECT_TRUE(log.report("", {}));
   EXPECT_FALSE(log.report("", {}));
 }

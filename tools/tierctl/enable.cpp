@@ -186,10 +186,12 @@ Result<void> Enabler::switch_on(const OptionEntry& option, OptionChange& change)
   return {};
 }
 
+// Also when nothing changed: an earlier call may have failed between the file and systemd.
 Result<void> Enabler::tell_systemd(const OptionEntry& option, bool restart, OptionChange& change) {
-  if (!change.changed) return {};
   if (!system_.live || !system_.systemd) {
-    change.notes.emplace_back("systemd does not run here: it takes effect with the next boot");
+    // A setting of the running kernel is in force already.
+    if (change.changed && (option.kind == OptionKind::kDropIn || !system_.live))
+      change.notes.emplace_back("systemd does not run here: it takes effect with the next boot");
     return {};
   }
   if (option.kind == OptionKind::kDropIn)
@@ -197,8 +199,10 @@ Result<void> Enabler::tell_systemd(const OptionEntry& option, bool restart, Opti
   if (restart) {
     if (auto done = systemctl({"try-restart", "tierd"}); !done) return done;
     change.notes.emplace_back("tierd was restarted, if it ran");
-  } else {
+  } else if (change.changed && option.kind == OptionKind::kDropIn) {
     change.notes.emplace_back("it takes effect with `systemctl restart tierd`");
+  } else if (change.changed) {
+    change.notes.emplace_back("tierd notices within a minute or so; `systemctl restart tierd` is sooner");
   }
   return {};
 }
@@ -217,7 +221,8 @@ Result<OptionChange> Enabler::enable(const std::string& name, bool restart) {
   if (done && (*option)->kind == OptionKind::kDropIn) change.state = OptionState::kOn;
   if (done) done = tell_systemd(**option, restart, change);
   if (!done) return tl::make_unexpected(done.error());
-  if (change.notes.empty()) change.notes.emplace_back("it is on already");
+  if (!change.changed && standing->state == OptionState::kOn)
+    change.notes.insert(change.notes.begin(), "it is on already");
   if (change.state == OptionState::kOn && *(*option)->besides != '\0')
     change.notes.emplace_back((*option)->besides);
   return change;
@@ -260,6 +265,7 @@ Result<OptionChange> Enabler::disable(const std::string& name, bool restart) {
   OptionChange change{*option, standing->state, standing->file, false, {}};
   if (standing->state == OptionState::kOff) {
     change.notes.emplace_back("it is off already");
+    if (auto told = tell_systemd(**option, restart, change); !told) return tl::make_unexpected(told.error());
     return change;
   }
   if (standing->state == OptionState::kForeign)

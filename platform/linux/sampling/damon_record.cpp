@@ -6,12 +6,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <sstream>
+#include <thread>
 
 namespace tier {
 namespace {
 
 constexpr std::size_t kLargestRecord = 4096;
+constexpr int kLockAttempts = 5;
+constexpr std::chrono::milliseconds kLockPause{10};
 
 // "BOOT-ID PID"; both empty when the text is none.
 struct Text {
@@ -56,7 +60,13 @@ Result<void> DamonRecord::hold() {
     return fail_errno("making " + directory_, errno);
   UniqueFd file(open(path().c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.valid()) return fail_errno("opening " + path(), errno);
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+  // A look by another process (holder() above, in `tierctl doctor`) holds the lock for microseconds.
+  int refused = flock(file.get(), LOCK_EX | LOCK_NB);
+  for (int attempt = 0; refused != 0 && errno == EWOULDBLOCK && attempt < kLockAttempts; ++attempt) {
+    std::this_thread::sleep_for(kLockPause);
+    refused = flock(file.get(), LOCK_EX | LOCK_NB);
+  }
+  if (refused != 0) {
     if (errno == EWOULDBLOCK)
       return fail(ErrorKind::kFailed, "another tierd that runs uses DAMON (it holds " + path() + ")",
                   "stop the other tierd, or take \"damon\" out of the sources of one of them");

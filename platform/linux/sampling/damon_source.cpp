@@ -30,6 +30,7 @@ constexpr std::array<int, 3> kIntervalFactors = {1, 10, 100};
 constexpr double kAggregationsPerPhase = 1.4;                          // one, and some slack
 constexpr Nanoseconds kShortestPhase = std::chrono::milliseconds(60);  // a slow kdamond is late
 constexpr Nanoseconds kShortestPause = std::chrono::milliseconds(100);
+constexpr Nanoseconds kFirstCycle = std::chrono::seconds(4);  // taken for one until there was one
 constexpr Nanoseconds kIdle =
     std::chrono::milliseconds(500);  // between looks while there is nothing to watch
 
@@ -57,6 +58,10 @@ class DamonSource::Impl final : public Run {
   Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) override;
   SampleBatch collect() override;
   SourceStatus status() const override;
+  std::optional<Nanoseconds> longest_silence() const override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return cycle_;
+  }
 
  private:
   struct Plan {  // what DAMON shall watch
@@ -105,6 +110,7 @@ class DamonSource::Impl final : public Run {
   std::uint64_t rounds_done_ = 0;
   std::string trouble_;
   double kdamond_share_ = 0;
+  Nanoseconds cycle_ = kFirstCycle;  // a round and the pause after it
   std::thread driver_;
 };
 
@@ -248,8 +254,13 @@ bool DamonSource::Impl::round(const Plan& plan) {
   }
   const double used = seconds(monotonic() - begin);
   const double wanted = spent / std::min(settings_.cpu_budget, SamplingSettings::kCpuBudgetLimit);
-  const auto pause = Nanoseconds(static_cast<std::int64_t>(std::max(0.0, wanted - used) * 1e9));
-  wait(std::max(pause, kShortestPause));
+  const Nanoseconds pause =
+      std::max(kShortestPause, Nanoseconds(static_cast<std::int64_t>(std::max(0.0, wanted - used) * 1e9)));
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    cycle_ = monotonic() - begin + pause;
+  }
+  wait(pause);
   const std::lock_guard<std::mutex> lock(mutex_);
   kdamond_share_ = spent / std::max(seconds(monotonic() - begin), 1e-9);
   return outcome.has_value();

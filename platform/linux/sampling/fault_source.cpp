@@ -32,6 +32,7 @@ class FaultSource::Impl final : public Run {
   }
   SampleBatch collect() override;
   SourceStatus status() const override;
+  std::optional<Nanoseconds> longest_silence() const override { return std::nullopt; }  // first touches alone
 
  private:
   void handle(std::span<const std::byte> event);

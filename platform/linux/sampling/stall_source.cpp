@@ -84,6 +84,7 @@ class StallSource::Impl final : public Run {
   }
   SampleBatch collect() override;
   SourceStatus status() const override;
+  double samples_per_cpu_second() const override;
   StallCalibration calibration() const { return calibration_->verdict(); }
   StallPrices prices() const { return {program_price(events_->counters()), clock_event_.price()}; }
 
@@ -377,6 +378,11 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   interval_begin_ = now;
   interval_samples_ = interval_usable_ = 0;
   interval_cpu_ = Nanoseconds(0);
+}
+
+double StallSource::Impl::samples_per_cpu_second() const {
+  const double ticks = tick_ == TickProgram::kNone ? 0 : 1 / seconds(tick_period_) / stride_;
+  return ticks + clock_event_.frequency();
 }
 
 SourceStatus StallSource::Impl::status() const {

@@ -18,6 +18,8 @@ class SwitchedSource : public AccessSource {
     virtual Result<void> set_ranges(TargetId, std::span<const Mapping>) { return {}; }
     virtual SampleBatch collect() = 0;
     virtual SourceStatus status() const = 0;
+    virtual double samples_per_cpu_second() const { return 0; }
+    virtual std::optional<Nanoseconds> longest_silence() const { return Nanoseconds(0); }
   };
 
   Result<void> start() final;
@@ -25,6 +27,10 @@ class SwitchedSource : public AccessSource {
   Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) final;
   Result<SampleBatch> collect() final;
   SourceStatus status() const final;
+  double samples_per_cpu_second() const final { return run_ ? run_->samples_per_cpu_second() : 0; }
+  std::optional<Nanoseconds> longest_silence() const final {
+    return run_ ? run_->longest_silence() : std::nullopt;
+  }
   std::string name() const final { return name_; }
   void stop() final { run_.reset(); }
 

@@ -32,6 +32,9 @@ blind_for() {
   figure blind_moved_bytes "$most"
   figure blind_seconds "$1"
   figure node0_free_kib "$(awk '/MemFree/ {print $4}' /sys/devices/system/node/node0/meminfo)"
+  # Without this it would not be tempted: headroom is a tenth of the node.
+  [ "$(awk '/MemFree/ {print $4}' /sys/devices/system/node/node0/meminfo)" -lt "$(awk '/MemTotal/ {print int($4 / 10)}' /sys/devices/system/node/node0/meminfo)" ] ||
+    fail "node 0 has more free than the headroom: $(awk '/MemFree/ {print $4}' /sys/devices/system/node/node0/meminfo) KiB"
   [ "$most" = 0 ] || fail "$most bytes moved in $1 s; sources: $(sources); sight: $(status '.sight.state')"
   [ "$(status .sight.state)" = blind ] || fail "sight is '$(status .sight.state)', not 'blind'; sources: $(sources)"
   [[ $(property StatusText) == BLIND:* ]] || fail "systemd's status line does not say it: $(property StatusText)"
