@@ -167,12 +167,14 @@ std::string render(const StatusView& v, const Style& style) {
 }
 
 std::string render_check(const StatusView& v) {
+  if (v.sight.state == "blind")
+    return fmt::format("BLIND: {} ({} mode, {} watched)\n", printable(v.sight.reason), v.mode,
+                       plural(v.targets, "process", "processes"));
   const std::string moving = v.mode != "act"    ? "observes"
                              : v.paused         ? "paused"
                              : v.sight.may_move ? "acts"
                                                 : "holds moves back";
-  const std::string head = v.sight.state == "blind" ? "BLIND" : "OK";
-  return fmt::format("{}: {}, {}, {} watched, {} of demand on the fast tier\n", head, moving,
+  return fmt::format("OK: {}, {}, {} watched, {} of demand on the fast tier\n", moving,
                      printable(sight_text(v.sight)), plural(v.targets, "process", "processes"),
                      share_text(v.hit_share));
 }

@@ -60,6 +60,7 @@ StallCalibration LiveCalibration::verdict() const {
   verdict.settled = evidence_.settled();
   verdict.instruction_seconds = instruction_seconds_;
   verdict.meaning = evidence_.meaning();
+  verdict.at_block_starts = evidence_.at_block_starts();
   return verdict;
 }
 

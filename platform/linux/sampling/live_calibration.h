@@ -14,6 +14,7 @@
 namespace tier {
 
 struct StallCalibration {
+  bool at_block_starts = false;    // see StallEvidence
   unsigned samples = 0;            // of the calibration loop
   bool ip_is_behind = true;        // the saved pointer is that of the instruction after the one waited for
   double concentration = 0;        // share of samples at the load, over the load's share of instructions

@@ -43,6 +43,7 @@ double LiveTransitions::log_odds(std::uint64_t many, std::uint64_t few) const {
 void StallEvidence::add_calibration(Address ip, bool right) {
   if (ip < loop_.begin || ip >= loop_.end) return;
   ++samples_;
+  if (ip == loop_.begin) ++at_begin_;
   if (ip == loop_.load) ++at_load_, right_at_ += right ? 1U : 0U;
   if (ip == loop_.after) ++behind_load_, right_behind_ += right ? 1U : 0U;
 }
@@ -76,6 +77,8 @@ bool StallEvidence::ip_is_behind() const {
   return sum.behind >= sum.at;
 }
 
+bool StallEvidence::at_block_starts() const { return samples_ >= 4 && 2 * at_begin_ > samples_; }
+
 bool StallEvidence::settled() const {
   const Scores sum = scores();
   const double waiting = std::max(sum.behind, sum.at);
@@ -105,6 +108,7 @@ std::string StallEvidence::describe() const {
                               concentration(), samples_, 100 * right_share());
   if (const std::uint64_t out = live_.out_of_reading(), into = live_.into_reading(); out + into > 0)
     text += fmt::format("; in programs {} samples directly behind a load, {} directly at one", out, into);
+  if (!waiting && at_block_starts()) text += "; interrupts come only where a block of code begins";
   text += fmt::format("; the saved pointer is {} the access", ip_is_behind() || !waiting ? "behind" : "at");
   if (settled()) return text;
   const char* prior =

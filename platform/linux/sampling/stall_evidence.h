@@ -77,6 +77,10 @@ class StallEvidence {
 
   WeightMeaning meaning() const;
   bool ip_is_behind() const;
+  // Interrupts come at the first instruction of the loop: an emulator that takes them only between blocks of
+  // translated code (QEMU without -icount). True for at least four samples, most of them there: with samples
+  // at every instruction alike that has a chance of 3 in 10,000.
+  bool at_block_starts() const;
   // The evidence would hardly turn any more: the meaning, and the place where it matters.
   bool settled() const;
 
@@ -93,7 +97,7 @@ class StallEvidence {
 
   CalibrationLoop loop_;
   WeightMeaning prior_;
-  unsigned samples_ = 0, at_load_ = 0, behind_load_ = 0, right_at_ = 0, right_behind_ = 0;
+  unsigned samples_ = 0, at_begin_ = 0, at_load_ = 0, behind_load_ = 0, right_at_ = 0, right_behind_ = 0;
   LiveTransitions live_;
 };
 

@@ -55,6 +55,19 @@ TEST(StallEvidence, AnEmulatorIsFoundOutWithoutItsName) {
   EXPECT_EQ(named.meaning(), WeightMeaning::kAccesses);
 }
 
+TEST(StallEvidence, InterruptsBetweenBlocksAloneAreNoticed) {
+  StallEvidence exact = emulator();
+  for (Address ip = kLoop.begin; ip < kLoop.end; ip += 4) add(exact, ip, 2);
+  EXPECT_FALSE(exact.at_block_starts());
+  StallEvidence blocks = emulator();
+  add(blocks, kLoop.begin, 3);
+  EXPECT_FALSE(blocks.at_block_starts()) << "three may be chance";
+  add(blocks, kLoop.begin, 2);
+  EXPECT_TRUE(blocks.at_block_starts());
+  EXPECT_NE(blocks.describe().find("where a block of code begins"), std::string::npos);
+  EXPECT_EQ(blocks.meaning(), WeightMeaning::kAccesses);
+}
+
 TEST(StallEvidence, OtherProcessorsPointAtTheLoad) {
   StallEvidence evidence = hardware();
   add(evidence, kLoop.load, 4);

@@ -12,7 +12,15 @@ balancing=1 # the distribution's own kernel.numa_balancing on a machine with sev
 
 # detail TEXT: what stands beside the verdict. fail TEXT: the verdict.
 detail() { printf '%s' "$*" > "$results/detail"; }
-fail() { detail "$*"; exit 1; }
+# What tierd says then goes into the check's log.
+fail() {
+  detail "$*"
+  for view in status doctor top nodes 'config show'; do
+    # shellcheck disable=SC2086
+    timeout 10 tierctl $view >&2
+  done
+  exit 1
+}
 # figure NAME VALUE: a number for the host.
 figure() { printf '%s %s\n' "$1" "$2" >> "$results/figures"; }
 

@@ -49,7 +49,7 @@ crowded() {
   alone
   hot --mib 96 --hot 48 --node 0
   [ "$(share)" -ge 60 ] || fail "only $(share) % of the hot set could be placed on node 0"
-  systemd-run -q --unit=filler --collect "$here/filler" --fill 16
+  systemd-run -q --unit=filler --collect "$here/filler" --fill 24
 }
 
 # Sampling made impossible by rights: no BPF program can be loaded, so no source can run.
