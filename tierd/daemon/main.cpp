@@ -280,7 +280,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   look_for_group(**server, loop, config.control.group);
 
   std::uint64_t logged = 0;
-  loop.add_timer(config.interval, [&] {
+  const auto tick = [&] {
     (*engine)->tick();
     keeper.after_tick(**engine, machine.clock.now());
     prefetch->after_engine_tick();
@@ -290,7 +290,8 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
     loop.notify_status(status_line(**engine));
     loop.watchdog_ping();
     loop.wake_idle();
-  });
+  };
+  loop.add_timer(config.interval, tick);
   if (config.policy.event_path) {
     // Ten looks a tick; each drains what the samplers' buffers hold, which the tick would do anyway.
     loop.add_timer(config.interval / 10, [&] { (*engine)->between_ticks(); });
@@ -308,6 +309,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   });
   loop.notify_ready(status_line(**engine));
   spdlog::info("tierd {} runs in {} mode, socket {}", kVersion, to_string(config.mode), control.socket_path);
+  tick();  // at once: the programs are watched, and sampled, an interval sooner
   const auto ended = loop.run();
   log_events(**engine, logged);  // those since the last tick
   migrator.stop();
