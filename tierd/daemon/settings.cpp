@@ -74,6 +74,7 @@ SamplingSettings sampling_settings(const Config& config) {
   SamplingSettings settings;
   settings.target_samples_per_second = config.sampling.target_samples_per_second;
   settings.cpu_budget = std::min(config.sampling.cpu_budget, config.sampling.max_cpu);
+  settings.calibration_delay = std::chrono::seconds(5);  // samples must not wait for it
   const SourceChoice choice = config.sampling.source;
   const bool any = choice == SourceChoice::kAuto;
   settings.allow_stall = any || choice == SourceChoice::kStall;

@@ -16,7 +16,7 @@ LiveCalibration::LiveCalibration(const SamplingSettings& settings, const Clock& 
       clock_(clock),
       with_child_(with_child),
       evidence_(calibration_loop(), prior),
-      next_run_(clock.now()),
+      next_run_(clock.now() + settings.calibration_delay),
       pause_(kFirstPause),
       instruction_seconds_(cached_instruction_seconds()) {}
 

@@ -32,6 +32,10 @@ struct SamplingSettings {
   // 64 MiB exceed the cache share of one core on common machines; more would lengthen the start.
   Nanoseconds calibration_time = std::chrono::milliseconds(400);
   Bytes calibration_buffer = 64_MiB;
+  // When the loop first runs, after the start of the source. 0: at once, and start() waits for it a moment.
+  // Later: samples begin at once and mean what is likely until then. On a slow or throttled CPU the loop is
+  // most of what a start costs.
+  Nanoseconds calibration_delay{};
 
   // Hardware sampling: one sample per so many memory events.
   std::uint64_t hardware_period = 10007;  // prime, so as not to beat with loops
