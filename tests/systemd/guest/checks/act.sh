@@ -95,7 +95,7 @@ check_starts() {
   starts 4 loaded
   systemctl stop 'busy@*'
   # Of an emulated CPU, which is about twenty times slower than a real one.
-  override $'[Service]\nCPUQuota=50%'
+  override $'[Service]\nCPUQuota=20%'
   starts 2 quota
   figure starts_tried "$tried"
   figure starts_good "$good"
