@@ -11,7 +11,7 @@ check_hot() {
   before=$(share)
   config 20-act 'mode = "act"'
   exits 0 systemctl reload tierd.service
-  wait_for 120 share_is $((before + 50))
+  wait_for 120 share_is $((before + 50)) && sleep 10 # and on to where it settles
   after=$(share) promoted=$(($(status .migrator.promoted_bytes) / 1048576))
   figure share_before "$before"
   figure share_after "$after"
