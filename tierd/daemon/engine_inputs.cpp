@@ -118,7 +118,7 @@ void Engine::collect() {
   }
 }
 
-// Faults are no sight: they show first touches, and pages in use no more.
+// Page faults do not count as sight: they show first touches, not pages in use.
 void Engine::note_seen(const std::string& source, const SampleBatch& batch) {
   std::uint64_t count = 0;
   for (const AccessSample& sample : batch.samples) {
@@ -131,7 +131,7 @@ void Engine::note_seen(const std::string& source, const SampleBatch& batch) {
   sight_.arrived(count);
 }
 
-// What all of them together must deliver: the sum of the rates, at the shortest of the distances.
+// What all sources together must deliver: the sum of their rates, with the shortest of their silences.
 SightRate Engine::sight_rate() const {
   SightRate all;
   std::optional<Nanoseconds> shortest;

@@ -29,7 +29,7 @@ struct StallCalibration {
   }
 };
 
-// Nothing here blocks. Not thread-safe.
+// Blocks for a fork and for the end of a killed child only. Not thread-safe.
 class LiveCalibration {
  public:
   // `clock` must outlive this. `with_child` false: no calibration loop runs.

@@ -48,8 +48,8 @@ struct SamplingSettings {
   Nanoseconds damon_shortest_interval = std::chrono::microseconds(500);
   std::uint32_t damon_samples_per_aggregation = 20;
 
-  // Where the source that uses DAMON says so for tierds to come; empty: nowhere, and what a killed one leaves
-  // is refused as a stranger's.
+  // Directory of the DAMON claim file, by which a later tierd recognises what a killed one left of DAMON.
+  // Empty: no claim file, so leftovers are refused as those of another program.
   std::string runtime_directory = "/run/tierd";
 
   // Which sources may run at all.

@@ -5,23 +5,22 @@
 // so far), or *at* it; or samples follow the *frequency* of instructions (an emulator, where nothing waits).
 // Natural logarithms of their likelihoods are summed; a verdict is settled when the odds reach 1000 to 1, ln
 // 1000 = 6.9.
-//  - Prior: 99 to 1 (4.6) for frequency where CPUID names QEMU's emulator, else for waiting; 9 to 1 (2.2) for
-//  behind.
-//  - Calibration loop of 23 instructions with one load. Frequency: each instruction is hit with 1/23.
-//  Waiting: the
-//    instruction in question with 1/2, each other one with 1/44. 0.95 was measured, but a cache that holds
-//    the buffer shortens the wait; with 1/2 the two are level where the load draws 4.8 times its share. A
-//    sample at the place weighs ln(23/2) = 2.4 for waiting, one elsewhere ln(44/23) = 0.65 against it: two
-//    samples at the place settle it with the prior, three overrule the contrary prior, and four elsewhere
-//    settle frequency in an emulator.
-//  - Watched programs: in any stream of instructions steps out of reading (a load, then no load) and into it
-//  are equally
-//    many, so samples that follow frequency show both alike (1/2), whatever the program. Where they follow
-//    waiting, one kind prevails: out of reading if the pointer is behind, else into it (3/4). A program that
-//    lives in the caches shows both alike on any processor. So their being alike is evidence of nothing, and
-//    live samples never turn waiting into frequency; one kind prevailing speaks for waiting, but by no more
-//    than 3.0, since jumps blur which instruction was executed last. Which kind prevails speaks for the
-//    place, by no more than 12.
+//  - Prior: 99 to 1 (4.6) for frequency where CPUID names QEMU's emulator, else for waiting; 9
+//    to 1 (2.2) for behind.
+//  - Calibration loop of 23 instructions with one load. Frequency: each instruction is hit with
+//    1/23. Waiting: the instruction in question with 1/2, each other one with 1/44. 0.95 was
+//    measured, but a cache that holds the buffer shortens the wait; with 1/2 the two are level
+//    where the load draws 4.8 times its share. A sample at the place weighs ln(23/2) = 2.4 for
+//    waiting, one elsewhere ln(44/23) = 0.65 against it: two samples at the place settle it
+//    with the prior, three overrule the contrary prior, and four elsewhere settle frequency in
+//    an emulator.
+//  - Watched programs: any stream of instructions steps out of reading (a load, then no load)
+//    as often as into it, so samples that follow frequency show both alike (1/2), whatever the
+//    program. Where samples follow waiting one kind prevails (3/4): out of reading if the
+//    pointer is behind, else into it. A program that lives in the caches shows both alike on
+//    any processor, so live samples never turn waiting into frequency. One kind prevailing
+//    speaks for waiting by no more than 3.0, since jumps blur which instruction was executed
+//    last. Which kind prevails speaks for the place, by no more than 12.
 #pragma once
 
 #include <array>

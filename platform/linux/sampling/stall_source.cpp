@@ -214,8 +214,7 @@ Result<void> StallSource::Impl::watch_all() {
 void StallSource::Impl::calibrate_first() {
   const Nanoseconds give_up = monotonic() + kFirstPatience;
   while (monotonic() < give_up) {
-    if (calibration_->advance())
-      static_cast<void>(watch_all());  // a loop that is not watched settles nothing
+    if (calibration_->advance()) static_cast<void>(watch_all());  // a failure only delays calibration
     if (!calibration_->child()) break;
     timespec pause{0, kBetweenDrains.count()};
     nanosleep(&pause, nullptr);
@@ -330,7 +329,7 @@ SampleBatch StallSource::Impl::collect() {
   const Nanoseconds cpu_begin = thread_cpu_time();
   batch_ = {};
   events_->drain();
-  if (calibration_->advance()) static_cast<void>(watch_all());  // what cannot be watched settles nothing
+  if (calibration_->advance()) static_cast<void>(watch_all());  // a failure only delays calibration
   follow_calibration();
   batch_.counters += kernel_counters_.since_last(events_->counters());
   totals_ += batch_.counters;
