@@ -8,6 +8,7 @@
 
 #include "core/forecast.h"
 #include "core/region.h"
+#include "core/target.h"
 
 namespace tier {
 
@@ -49,6 +50,9 @@ struct MigrationRequest {
   StallSeconds benefit;  // expected over the horizon, before cost; negative for a demotion that loses demand
   StallSeconds cost;     // expected
   MoveRationale why;
+  // Other processes that map the same pages. The kernel finds a page through the page table of one process,
+  // so what the first one has not touched is looked for in these.
+  std::vector<ProcessView> also{};
 };
 
 struct MigrationPlan {
@@ -58,17 +62,21 @@ struct MigrationPlan {
   std::vector<MigrationRequest> declined{};  // promised to gain, but less than the margin asks for
 };
 
-// requested = moved + already_there + absent + sum(failed) + dropped, exactly, in pages of the kernel's base
-// size.
+// requested = moved + already_there + absent + marked + sum(failed) + dropped, exactly, in pages of the
+// kernel's base size.
 struct PageCounts {
   std::uint64_t requested = 0, moved = 0, already_there = 0, absent = 0, dropped = 0;
   std::map<int, std::uint64_t> failed;  // by errno
+  std::uint64_t marked =
+      0;  // resident, but NUMA balancing has marked them and so the kernel will not move them
   std::uint64_t failed_total() const {
     std::uint64_t n = 0;
     for (const auto& [err, count] : failed) n += count;
     return n;
   }
-  bool balanced() const { return requested == moved + already_there + absent + dropped + failed_total(); }
+  bool balanced() const {
+    return requested == moved + already_there + absent + marked + dropped + failed_total();
+  }
 };
 
 enum class MoveFate : std::uint8_t { kMoved, kPartly, kFailed, kStale, kCancelled, kTargetGone };

@@ -23,6 +23,18 @@ struct NumaNode {
   std::optional<Nanoseconds> read_latency;  // unloaded, from firmware (HMAT) or the probe
   std::optional<Bytes> read_bandwidth;      // per second
   FactSource latency_source = FactSource::kUnknown;
+  FactSource bandwidth_source = FactSource::kUnknown;
+  std::vector<int> cpus;  // online ones, as the kernel numbers them
+  std::vector<std::string>
+      doubts{};  // facts that firmware or the kernel tells and that were not believed, and why
+};
+
+// How the CPUs of one node reach the memory of another, without load.
+struct MemoryPath {
+  NodeId cpus, memory;
+  Nanoseconds latency{};
+  std::optional<Bytes> bandwidth;  // per second
+  FactSource source = FactSource::kUnknown;
 };
 
 struct Tier {
@@ -35,6 +47,7 @@ struct Tier {
 struct TierTopology {
   std::vector<NumaNode> nodes;
   std::vector<Tier> tiers;
+  std::vector<MemoryPath> paths;  // of CPU nodes to memory nodes, as far as they are known
 
   bool tiered() const { return tiers.size() > 1; }
   const NumaNode* find(NodeId) const;        // null when unknown

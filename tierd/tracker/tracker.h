@@ -42,7 +42,8 @@ struct Residency {
 struct LocateRequest {
   RegionKey key;
   Pid pid;
-  AddressRange range;  // clipped to the mappings
+  AddressRange range;               // clipped to the mappings
+  std::vector<ProcessView> also{};  // other processes that map the same pages, see MigrationRequest
 };
 
 // What became of one batch. delivered samples = folded + outside + foreign.
