@@ -95,6 +95,7 @@ bool BatchMover::sort_by_place(const BatchOrder& order, std::vector<Address>& el
       ++result.pages.already_there;
     } else if (not_resident(status)) {
       ++result.pages.absent;
+      result.absent.push_back(order.pages[i]);
     } else if (status >= 0) {
       elsewhere.push_back(order.pages[i]);
     } else {
@@ -104,9 +105,10 @@ bool BatchMover::sort_by_place(const BatchOrder& order, std::vector<Address>& el
   return true;
 }
 
-PageCall BatchMover::timed_move(Pid pid, std::span<const Address> pages, NodeId to, BatchResult& result) {
+PageCall BatchMover::timed_move(const BatchOrder& order, std::span<const Address> pages,
+                                BatchResult& result) {
   const Nanoseconds before = clock_.now();
-  PageCall call = mover_.move(pid, pages, to);
+  PageCall call = mover_.move(order.pid, pages, order.to, order.sharing);
   BatchCalls& calls = result.calls;
   const Nanoseconds took = clock_.now() - before;
   calls.spent += took;
@@ -123,7 +125,7 @@ std::vector<Address> BatchMover::attempt(const BatchOrder& order, std::vector<Ad
   Attempt tried;
   tried.passed = whole_units ? heads_of_units(pages) : pages;
   tried.pages = std::move(pages);
-  tried.call = timed_move(order.pid, tried.passed, order.to, result);
+  tried.call = timed_move(order, tried.passed, result);
   if (tried.clean(order.to)) {
     result.pages.moved += tried.pages.size();
     return {};
@@ -154,6 +156,7 @@ std::vector<Address> BatchMover::judge(const BatchOrder& order, const Attempt& t
       ++moved;
     } else if (not_resident(after.status[i])) {
       ++result.pages.absent;
+      result.absent.push_back(tried.pages[i]);
     } else if (said < 0 && said != kStatusUnknown && (said != -EBUSY || tried.call.value == 0)) {
       // In a call that did not do all, EBUSY may only mean "part of a huge page named before".
       refused[-said].push_back(tried.pages[i]);

@@ -30,10 +30,12 @@ struct BatchOrder {
   Pid pid;
   NodeId to;
   std::span<const Address> pages;  // page-aligned, ascending, distinct
+  PageSharing sharing = PageSharing::kOwn;
 };
 
 struct BatchResult {
   PageCounts pages;              // balanced; counts every page of the order but those in no_room
+  std::vector<Address> absent;   // those counted so; other processes may have pages there that this one lacks
   std::vector<Address> no_room;  // not moved because the node has no free memory (ENOMEM)
   bool target_gone = false;      // exited or replaced its address space: the rest is counted dropped
   Nanoseconds duration{};        // of all calls, locating included
@@ -57,7 +59,7 @@ class BatchMover {
   struct Attempt;
 
   bool sort_by_place(const BatchOrder& order, std::vector<Address>& elsewhere, BatchResult& result) const;
-  PageCall timed_move(Pid pid, std::span<const Address> pages, NodeId to, BatchResult& result);
+  PageCall timed_move(const BatchOrder& order, std::span<const Address> pages, BatchResult& result);
   std::vector<Address> attempt(const BatchOrder& order, std::vector<Address> pages, bool whole_units,
                                BatchResult& result);
   std::vector<Address> judge(const BatchOrder& order, const Attempt& tried, BatchResult& result);

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/object_id.h"
+
 namespace tier {
 namespace {
 
@@ -14,7 +16,7 @@ const char* errno_name(int error_number) {
     case EBUSY:
       return "EBUSY: in use by I/O or pinned";
     case EACCES:
-      return "EACCES: shared with another process, or outside the target's cpuset";
+      return "EACCES: shared with another process (which takes CAP_SYS_NICE), or outside the target's cpuset";
     case EPERM:
       return "EPERM: tierd lacks CAP_SYS_PTRACE for this process";
     case ENOMEM:
@@ -118,21 +120,27 @@ void Migrator::open_targets(std::deque<Work>& incoming) const {
     std::string error;
   };
   std::map<std::pair<Pid, std::uint64_t>, Opened> opened;
-  for (Work& work : incoming) {
-    const auto identity = std::pair(work.request.pid, work.request.start_time);
-    auto it = opened.find(identity);
-    if (it == opened.end()) {
-      Opened entry;
-      auto handle = processes_.open(identity.first, identity.second);
-      if (handle) {
-        entry.handle = std::move(*handle);
-      } else {
-        entry.error = handle.error().text();
-      }
-      it = opened.emplace(identity, std::move(entry)).first;
+  const auto open = [&](Pid pid, std::uint64_t start_time) -> const Opened& {
+    const auto [it, added] = opened.try_emplace({pid, start_time});
+    if (!added) return it->second;
+    auto handle = processes_.open(pid, start_time);
+    if (handle) {
+      it->second.handle = std::move(*handle);
+    } else {
+      it->second.error = handle.error().text();
     }
-    work.handle = it->second.handle;
-    work.open_error = it->second.error;
+    return it->second;
+  };
+  for (Work& work : incoming) {
+    const MigrationRequest& request = work.request;
+    const Opened& first = open(request.pid, request.start_time);
+    work.open_error = first.error;
+    if (first.handle) work.views.push_back({request.pid, request.range.start, first.handle});
+    for (const ProcessView& view : request.also) {
+      const Opened& other = open(view.pid, view.start_time);
+      const Address start = view.start & ~(page_size_.value - 1);
+      if (other.handle) work.views.push_back({view.pid, start, other.handle});
+    }
   }
 }
 
@@ -158,7 +166,7 @@ std::optional<Migrator::Work> Migrator::take_next(Nanoseconds now) {
     waiting_.pop_front();
     const MigrationRequest& request = work.request;
     const bool begun = work.report.pages.requested > 0 || !work.no_room.empty();
-    if (!work.handle) {
+    if (work.views.empty()) {
       std::string why = std::move(work.open_error);
       finish(std::move(work), MoveFate::kTargetGone, std::move(why));
     } else if (request.range.empty() || request.to.value < 0) {
@@ -191,8 +199,10 @@ void Migrator::run_batch(Work& work) {
     const Address end = whole > work.next ? std::min(range.end, whole) : range.end;
     for (; work.next < end; work.next += page_size_.value) pages.push_back(work.next);
   }
-  const BatchOrder order{work.request.key.target, work.request.pid, work.request.to, pages};
-  const BatchResult result = batch_mover_.move(order, *work.handle, stopping_);
+  const PageSharing sharing = is_object(work.request.key.target) ? PageSharing::kShared : PageSharing::kOwn;
+  const BatchOrder order{work.request.key.target, work.request.pid, work.request.to, pages, sharing};
+  const BatchResult result =
+      move_through(batch_mover_, order, work.request.range.start, work.views, stopping_);
   const Bytes moved{result.pages.moved * page_size_.value};
   bucket_.spend(moved);
 
@@ -254,7 +264,9 @@ void Migrator::finish_by_counts(Work work) {
   std::string detail = failures_text(pages);
   const RegionKey key = work.request.key;
   if (region_refused(pages)) {
-    work.report.unmovable = refusals_.refused(key, clock_.now(), !pages.failed.contains(EBUSY));
+    // Shared pages that are refused so (no CAP_SYS_NICE) move once the others have gone.
+    const bool lasting = !pages.failed.contains(EBUSY) && !is_object(key.target);
+    work.report.unmovable = refusals_.refused(key, clock_.now(), lasting);
   } else if (pages.moved > 0) {
     refusals_.accepted(key);
   }

@@ -16,6 +16,7 @@
 #include "migrator/executor.h"
 #include "migrator/move_cost.h"
 #include "migrator/refusals.h"
+#include "migrator/shared_pages.h"
 #include "migrator/token_bucket.h"
 #include "platform/api/pages.h"
 #include "platform/api/process_table.h"
@@ -79,7 +80,7 @@ class Migrator {
   struct Work {
     MigrationRequest request;
     std::uint64_t sequence = 0;
-    std::shared_ptr<ProcessHandle> handle;  // null: could not be opened
+    std::vector<OpenView> views;  // of the process, then of others with the same pages; empty: none is left
     std::string open_error;
     Address next = 0;              // first address not yet handled
     std::vector<Address> no_room;  // handled, but the node was full: to be tried again

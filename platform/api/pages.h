@@ -31,14 +31,22 @@ class PageLocator {
   virtual PageCall locate(Pid, std::span<const Address> pages) const = 0;
 };
 
+// Which pages a call may move.
+enum class PageSharing {
+  kOwn,     // those that no other process maps
+  kShared,  // all: they move under everyone who maps them, whatever nodes these may use
+};
+
 class PageMover {
  public:
   virtual ~PageMover() = default;
   // Moves the pages to `to`. For a transparent huge page one address inside moves the whole; a second
-  // address inside the same one gets -EBUSY although the page moves. -EACCES: shared with another process.
+  // address inside the same one gets -EBUSY although the page moves. -EACCES: another process
+  // maps it too, and kOwn was asked for or tierd lacks CAP_SYS_NICE.
   // Whole-call errors: ENOMEM (node full; earlier pages of the call may have moved), ESRCH, EPERM, ENODEV
   // (no such node), EACCES (node outside the target's cpuset). Thread-safe; may block for the copy.
-  virtual PageCall move(Pid, std::span<const Address> pages, NodeId to) = 0;
+  virtual PageCall move(Pid, std::span<const Address> pages, NodeId to,
+                        PageSharing sharing = PageSharing::kOwn) = 0;
 };
 
 }  // namespace tier

@@ -19,6 +19,16 @@ class FakeProgram final : public Program {
                        .own_policy = options.own_policy});
     machine.place(pid_, {kStart + options.touched.value, range_.end}, -1);
   }
+  // Half of a pair that shares memory; `at_end`: it touches the end.
+  FakeProgram(FakeMachine& machine, int pid, const ProgramOptions& options, std::uint64_t object, bool at_end)
+      : machine_(machine), pid_{pid}, range_{kStart, kStart + options.size.value} {
+    machine.spawn({.pid = pid, .start_time = static_cast<std::uint64_t>(pid), .cgroup = "/test"});
+    machine.map(
+        pid_,
+        {.start = kStart, .size = options.size, .node = -1, .backing = Backing::kShared, .object = object});
+    const Address first = at_end ? range_.end - options.touched.value : kStart;
+    machine.use(pid_, {first, first + options.touched.value}, 0);
+  }
   ~FakeProgram() override { machine_.exit(pid_); }
   Pid pid() const override { return pid_; }
   AddressRange range() const override { return range_; }
@@ -54,6 +64,12 @@ class FakeRig final : public Rig {
   RivalFinder& rivals() override { return machine_; }
   std::unique_ptr<Program> start(ProgramOptions options) override {
     return std::make_unique<FakeProgram>(machine_, ++last_pid_, options);
+  }
+  std::pair<std::unique_ptr<Program>, std::unique_ptr<Program>> start_pair(ProgramOptions options) override {
+    const auto object = static_cast<std::uint64_t>(last_pid_ + 1);
+    auto first = std::make_unique<FakeProgram>(machine_, ++last_pid_, options, object, false);
+    auto second = std::make_unique<FakeProgram>(machine_, ++last_pid_, options, object, true);
+    return {std::move(first), std::move(second)};
   }
 
  private:

@@ -44,12 +44,13 @@ void touch(char* start, std::size_t size) {
 }
 
 // What the child does: no allocation and no locks, because it was forked from a test that may have threads.
-[[noreturn]] void run_child(char* start, const ProgramOptions& options, int commands, int answers) {
+[[noreturn]] void run_child(char* start, const ProgramOptions& options, bool at_end, int commands,
+                            int answers) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::madvise(start, options.size.value, options.huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   const unsigned long first_node = 1;
   if (options.own_policy) ::syscall(SYS_mbind, start, options.size.value, MPOL_BIND, &first_node, 64, 0);
-  touch(start, options.touched.value);
+  touch(at_end ? start + options.size.value - options.touched.value : start, options.touched.value);
   // Past the sanitizers' own mlock, which does nothing.
   if (options.mlocked) ::syscall(SYS_mlock, start, options.size.value);
   char command = 'r';
@@ -69,28 +70,40 @@ void touch(char* start, std::size_t size) {
   ::_exit(0);
 }
 
+// Mapped before the fork, touched after it: the address is known here, and private pages are the child's own.
+class Memory {
+ public:
+  Memory(Bytes size, int sharing) : size_(size.value + kHuge) {
+    map_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    must(map_ != MAP_FAILED, "mmap");
+  }
+  ~Memory() { ::munmap(map_, size_); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  Address start() const { return (reinterpret_cast<Address>(map_) + kHuge - 1) / kHuge * kHuge; }
+
+ private:
+  std::size_t size_;
+  void* map_ = nullptr;
+};
+
 class LinuxProgram final : public Program {
  public:
-  explicit LinuxProgram(const ProgramOptions& options) {
-    // Mapped before the fork, touched after it: the address is known here and the pages are the child's own.
-    map_size_ = options.size.value + kHuge;
-    map_ = ::mmap(nullptr, map_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                  0);
-    must(map_ != MAP_FAILED, "mmap");
-    const auto start = (reinterpret_cast<Address>(map_) + kHuge - 1) / kHuge * kHuge;
+  explicit LinuxProgram(const ProgramOptions& options)
+      : LinuxProgram(options, std::make_shared<Memory>(options.size, MAP_PRIVATE), false) {}
+  LinuxProgram(const ProgramOptions& options, std::shared_ptr<Memory> memory, bool at_end)
+      : memory_(std::move(memory)) {
+    const Address start = memory_->start();
     range_ = {start, start + options.size.value};
     const ::pid_t child = ::fork();
     must(child >= 0, "fork");
     if (child == 0)
-      run_child(reinterpret_cast<char*>(start), options, commands_.out.get(), answers_.in.get());
+      run_child(reinterpret_cast<char*>(start), options, at_end, commands_.out.get(), answers_.in.get());
     pid_ = child;
     answers_.in = UniqueFd();  // so that a dead child reads as end of file, not as silence
     wait_for_answer();
   }
-  ~LinuxProgram() override {
-    end();
-    ::munmap(map_, map_size_);
-  }
+  ~LinuxProgram() override { end(); }
   LinuxProgram(const LinuxProgram&) = delete;
   LinuxProgram& operator=(const LinuxProgram&) = delete;
 
@@ -120,8 +133,7 @@ class LinuxProgram final : public Program {
   }
 
   Pipe commands_, answers_;
-  void* map_ = nullptr;
-  std::size_t map_size_ = 0;
+  std::shared_ptr<Memory> memory_;
   AddressRange range_;
   ::pid_t pid_ = 0;
   bool ended_ = false;
@@ -140,6 +152,11 @@ class LinuxRig final : public Rig {
   RivalFinder& rivals() override { return rivals_; }
   std::unique_ptr<Program> start(ProgramOptions options) override {
     return std::make_unique<LinuxProgram>(options);
+  }
+  std::pair<std::unique_ptr<Program>, std::unique_ptr<Program>> start_pair(ProgramOptions options) override {
+    const auto memory = std::make_shared<Memory>(options.size, MAP_SHARED);
+    auto first = std::make_unique<LinuxProgram>(options, memory, false);
+    return {std::move(first), std::make_unique<LinuxProgram>(options, memory, true)};
   }
 
  private:

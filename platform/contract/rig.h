@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "platform/api/machine.h"
 #include "platform/api/pages.h"
@@ -43,6 +44,10 @@ class Rig {
   virtual SelfMeter& self() = 0;
   virtual RivalFinder& rivals() = 0;
   virtual std::unique_ptr<Program> start(ProgramOptions options = {}) = 0;
+  // Two programs that share one mapping: the first has touched `touched` from the start, the second one as
+  // much before the end.
+  virtual std::pair<std::unique_ptr<Program>, std::unique_ptr<Program>> start_pair(
+      ProgramOptions options) = 0;
 };
 
 std::unique_ptr<Rig> fake_rig();

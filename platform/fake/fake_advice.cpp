@@ -37,7 +37,7 @@ std::uint64_t FakeMachine::use(Pid pid, AddressRange range, int node) {
     const auto [area, index] = state_->find(*process, at);
     if (area == nullptr || area->node[index] == fake::kNotMapped || area->node[index] >= 0) continue;
     if (area->node[index] == fake::kEvicted) ++waited;
-    state_->set_node(area->node[index], node);
+    state_->touch(*area, index, node);
   }
   return waited;
 }

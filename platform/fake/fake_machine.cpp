@@ -84,7 +84,7 @@ void FakeMachine::place(Pid pid, AddressRange range, int node) {
   for (Area& area : process->areas)
     for (std::size_t i = 0; i < area.node.size(); ++i) {
       const Address page = area.mapping.start + i * state_->page_size.value;
-      if (range.contains(page) && area.node[i] != kNotMapped) state_->set_node(area.node[i], node);
+      if (range.contains(page) && area.node[i] != kNotMapped) state_->set_node_at(area, i, node);
     }
 }
 
@@ -126,6 +126,11 @@ void FakeMachine::set_rivals(std::vector<Rival> rivals) {
 void FakeMachine::hide_mappings(Pid pid, bool hidden) {
   std::lock_guard lock(state_->mutex);
   if (Process* process = state_->process(pid)) process->hidden = hidden;
+}
+
+void FakeMachine::forbid_move_all(bool forbidden) {
+  std::lock_guard lock(state_->mutex);
+  state_->move_all_forbidden = forbidden;
 }
 
 void FakeMachine::deny(Pid pid, bool denied) {
@@ -174,8 +179,8 @@ Bytes FakeMachine::resident_on(Pid pid, NodeId node) const {
   Bytes total;
   if (Process* process = state_->process(pid))
     for (const Area& area : process->areas)
-      for (const int page : area.node)
-        if (page == node.value) total += state_->page_size;
+      for (std::size_t i = 0; i < area.node.size(); ++i)
+        if (state_->node_at(area, i) == node.value) total += state_->page_size;
   return total;
 }
 
@@ -255,7 +260,11 @@ Result<std::vector<Mapping>> FakeMachine::mappings(Pid pid) const {
         mapping.range = {area.mapping.start + i * page, area.mapping.start + end * page};
         mapping.readable = mapping.writable = true;
         mapping.backing = area.mapping.backing;
-        mapping.shared = area.mapping.backing == Backing::kShared;
+        mapping.shared = area.mapping.backing == Backing::kShared || area.shows_object();
+        if (area.shows_object()) {
+          mapping.object = MemoryObject{1, area.mapping.object};
+          mapping.offset = area.mapping.offset + i * page;
+        }
         mapping.mlocked = area.mapping.mlocked;
         mapping.own_policy = area.mapping.own_policy;
         mapping.name = area.mapping.name;
@@ -299,7 +308,7 @@ PageCall FakeMachine::locate(Pid pid, std::span<const Address> pages) const {
   return call;
 }
 
-PageCall FakeMachine::move(Pid pid, std::span<const Address> pages, NodeId to) {
+PageCall FakeMachine::move(Pid pid, std::span<const Address> pages, NodeId to, PageSharing sharing) {
   std::function<void()> hook;
   {
     std::lock_guard lock(state_->mutex);
@@ -323,7 +332,7 @@ PageCall FakeMachine::move(Pid pid, std::span<const Address> pages, NodeId to) {
   if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), to.value) == allowed.end())
     return failed(EACCES);
   std::uint64_t moved = 0;
-  PageCall call = state_->move_pages(pid, *process, pages, to.value, moved);
+  PageCall call = state_->move_pages(pid, *process, pages, to.value, sharing, moved);
   if (state_->clock != nullptr) {
     const double bytes = static_cast<double>(moved * state_->page_size.value);
     state_->clock->advance(state_->fixed +

@@ -38,6 +38,10 @@ struct FakeMapping {
   bool mlocked = false;
   bool own_policy = false;
   std::string name = {};
+  // Not 0: shows pages of the object of that number from `offset` on, as all mappings of it do. `node` holds
+  // those that were not resident yet; -1: this process has touched none of them.
+  std::uint64_t object = 0;
+  std::uint64_t offset = 0;
 };
 
 struct FakeProcess {
@@ -96,7 +100,8 @@ class FakeMachine final : public ProcessTable,
   // What goes wrong. `times` < 0: for ever.
   // As for others' processes without CAP_SYS_PTRACE: kPermission from mappings() alone.
   void hide_mappings(Pid pid, bool hidden);
-  void deny(Pid pid, bool denied);  // EPERM for every call about it, kPermission from describe()
+  void forbid_move_all(bool forbidden);  // as without CAP_SYS_NICE
+  void deny(Pid pid, bool denied);       // EPERM for every call about it, kPermission from describe()
   void refuse_pages(Pid pid, AddressRange range, int error_number, int times = -1);  // page status
   void fail_migration(Pid pid, AddressRange range, int times = -1);  // positive return, no status
   void fail_calls(int error_number, int times);                      // whole move() calls
@@ -124,7 +129,8 @@ class FakeMachine final : public ProcessTable,
   Bytes base_page_size() const override;
   // PageLocator, PageMover
   PageCall locate(Pid pid, std::span<const Address> pages) const override;
-  PageCall move(Pid pid, std::span<const Address> pages, NodeId to) override;
+  PageCall move(Pid pid, std::span<const Address> pages, NodeId to,
+                PageSharing sharing = PageSharing::kOwn) override;
   // PageAdvisor: evicted pages go to the cache.
   Result<Bytes> will_need(Pid pid, std::uint64_t start_time, std::span<const AddressRange> ranges) override;
   // TopologyReader, LatencyProbe, PressureReader, MetricReader, SelfMeter, RivalFinder

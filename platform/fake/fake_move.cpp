@@ -9,8 +9,14 @@ namespace tier {
 // the call, and what it left unsaid stays unsaid.
 class FakeMachine::State::MoveCall {
  public:
-  MoveCall(State& state, Pid pid, Process& process, std::span<const Address> pages, int to)
-      : state_(state), pid_(pid), process_(process), pages_(pages), to_(to) {
+  MoveCall(State& state, Pid pid, Process& process, std::span<const Address> pages, int to,
+           PageSharing sharing)
+      : state_(state),
+        pid_(pid),
+        process_(process),
+        pages_(pages),
+        to_(to),
+        all_(sharing == PageSharing::kShared && !state.move_all_forbidden) {
     call_.status.assign(pages.size(), kStatusUnknown);
   }
 
@@ -38,6 +44,7 @@ class FakeMachine::State::MoveCall {
     Trouble* trouble = state_.trouble_at(pid_, pages_[i], false);
     if (trouble != nullptr && fake::consume(trouble->times)) return -trouble->error_number;
     const auto [area, index] = state_.find(process_, pages_[i]);
+    if (!all_ && state_.mapped_by_others(*area, index)) return -EACCES;
     if (!isolated_.insert({area, state_.unit(*area, index).first}).second) return -EBUSY;
     queue_.push_back(i);
     return kQueued;
@@ -73,8 +80,8 @@ class FakeMachine::State::MoveCall {
     const auto [first, last] = state_.unit(*area, index);
     if (state_.free_pages(to_) < static_cast<std::int64_t>(last - first)) return false;
     for (std::size_t i = first; i < last; ++i) {
-      if (area->node[i] < 0) continue;
-      state_.set_node(area->node[i], to_);
+      if (state_.node_at(*area, i) < 0) continue;
+      state_.set_node_at(*area, i, to_);
       ++moved_;
     }
     return true;
@@ -85,6 +92,7 @@ class FakeMachine::State::MoveCall {
   Process& process_;
   std::span<const Address> pages_;
   int to_;
+  bool all_;  // pages of others too
   PageCall call_;
   std::vector<std::size_t> queue_;  // indices into pages_
   std::set<std::pair<const Area*, std::size_t>> isolated_;
@@ -92,8 +100,8 @@ class FakeMachine::State::MoveCall {
 };
 
 PageCall FakeMachine::State::move_pages(Pid pid, Process& process, std::span<const Address> pages, int to,
-                                        std::uint64_t& moved) {
-  MoveCall call(*this, pid, process, pages, to);
+                                        PageSharing sharing, std::uint64_t& moved) {
+  MoveCall call(*this, pid, process, pages, to, sharing);
   PageCall result = call.run();
   moved += call.moved();
   return result;

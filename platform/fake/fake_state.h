@@ -17,9 +17,21 @@ constexpr int kEvicted = -1;    // mapped, not resident
 constexpr int kNotMapped = -2;  // unmapped since
 constexpr int kCached = -3;     // as evicted, but what it held is in memory
 
+constexpr int kTouched = 0;  // of an object's page: in this process's page table
+
 struct Area {
   FakeMapping mapping;
-  std::vector<int> node;  // per page: a node, kEvicted or kNotMapped
+  // Per page: a node, kEvicted or kNotMapped. Of an object's pages, whose nodes all who map it share:
+  // kTouched, kEvicted or kNotMapped.
+  std::vector<int> node;
+
+  bool shows_object() const { return mapping.object != 0; }
+};
+
+// Memory that several areas show.
+struct Object {
+  std::map<std::uint64_t, int> node;       // by page number: a node; the others are not resident
+  std::map<std::uint64_t, int> map_count;  // areas whose page tables hold the page
 };
 
 struct Process {
@@ -49,6 +61,7 @@ inline bool consume(int& times) {
 
 struct FakeMachine::State {
   using Area = fake::Area;
+  using Object = fake::Object;
   using Process = fake::Process;
   using Trouble = fake::Trouble;
   static constexpr int kEvicted = fake::kEvicted, kNotMapped = fake::kNotMapped;
@@ -59,6 +72,8 @@ struct FakeMachine::State {
   std::map<int, Bytes> reserved;
   std::map<int, std::int64_t> used_pages;
   std::map<int, Process> processes;
+  std::map<std::uint64_t, Object> objects;
+  bool move_all_forbidden = false;
   std::uint64_t generations = 0;
   std::vector<Trouble> troubles;
   int call_error = 0, call_error_times = 0;
@@ -98,21 +113,74 @@ struct FakeMachine::State {
            (used == used_pages.end() ? 0 : used->second);
   }
 
+  std::uint64_t object_page(const Area& area, std::size_t index) const {
+    return area.mapping.offset / page_size.value + index;
+  }
+
+  // Where a page is: a node, kEvicted (also where this process has not touched an object's page) or
+  // kNotMapped.
+  int node_at(const Area& area, std::size_t index) const {
+    if (!area.shows_object() || area.node[index] < 0) return area.node[index];
+    const auto& pages = objects.at(area.mapping.object).node;
+    const auto it = pages.find(object_page(area, index));
+    return it == pages.end() ? kEvicted : it->second;
+  }
+
+  // Puts a page on a node; of an object's page also into this process's page table, or with kEvicted and
+  // kNotMapped out of it alone: the object keeps the page.
+  void set_node_at(Area& area, std::size_t index, int node) {
+    if (!area.shows_object()) return set_node(area.node[index], node);
+    Object& object = objects[area.mapping.object];
+    const std::uint64_t page = object_page(area, index);
+    const bool was_touched = area.node[index] >= 0, touched = node >= 0;
+    object.map_count[page] += static_cast<int>(touched) - static_cast<int>(was_touched);
+    area.node[index] = touched ? fake::kTouched : node;
+    if (touched) set_node(object.node.try_emplace(page, kEvicted).first->second, node);
+  }
+
+  // A process reads a page. What is resident already stays where it is.
+  void touch(Area& area, std::size_t index, int node) {
+    int target = node;
+    if (area.shows_object()) {
+      const auto& pages = objects[area.mapping.object].node;
+      const auto it = pages.find(object_page(area, index));
+      if (it != pages.end() && it->second >= 0) target = it->second;
+    }
+    set_node_at(area, index, target);
+  }
+
   void add_area(Process& process, const FakeMapping& mapping) {
     Area area;
     area.mapping = mapping;
     area.node.assign((mapping.size.value + page_size.value - 1) / page_size.value, kEvicted);
-    for (int& page : area.node) set_node(page, mapping.node);
+    if (area.shows_object()) objects.try_emplace(mapping.object);
+    for (std::size_t i = 0; mapping.node >= 0 && i < area.node.size(); ++i) touch(area, i, mapping.node);
     process.areas.push_back(std::move(area));
     std::sort(process.areas.begin(), process.areas.end(),
               [](const Area& a, const Area& b) { return a.mapping.start < b.mapping.start; });
     ++process.version;
   }
 
+  // An object's memory is freed with the last area that shows it.
   void release(Process& process) {
     for (Area& area : process.areas)
-      for (int& page : area.node) set_node(page, kNotMapped);
+      for (std::size_t i = 0; i < area.node.size(); ++i) set_node_at(area, i, kNotMapped);
     process.areas.clear();
+    for (auto it = objects.begin(); it != objects.end();) {
+      if (shown(it->first)) {
+        ++it;
+        continue;
+      }
+      for (auto& [page, node] : it->second.node) set_node(node, kEvicted);
+      it = objects.erase(it);
+    }
+  }
+
+  bool shown(std::uint64_t object) const {
+    for (const auto& [pid, process] : processes)
+      for (const Area& area : process.areas)
+        if (area.mapping.object == object) return true;
+    return false;
   }
 
   void fill(Process& process, const FakeProcess& facts) {
@@ -134,7 +202,15 @@ struct FakeMachine::State {
   int status_of(Process& process, Address address) const {
     const auto [area, index] = find(process, address);
     if (area == nullptr || area->node[index] == kNotMapped) return -EFAULT;
-    return area->node[index] < 0 ? -ENOENT : area->node[index];
+    const int node = node_at(*area, index);
+    return node < 0 ? -ENOENT : node;
+  }
+
+  bool mapped_by_others(const Area& area, std::size_t index) const {
+    if (!area.shows_object()) return false;
+    const auto& counts = objects.at(area.mapping.object).map_count;
+    const auto it = counts.find(object_page(area, index));
+    return it != counts.end() && it->second > 1;
   }
 
   // The pages that move together with one.
@@ -155,7 +231,7 @@ struct FakeMachine::State {
   }
 
   // move_pages(2) as the kernel does it; `moved` grows by the pages that changed their node.
-  PageCall move_pages(Pid pid, Process& process, std::span<const Address> pages, int to,
+  PageCall move_pages(Pid pid, Process& process, std::span<const Address> pages, int to, PageSharing sharing,
                       std::uint64_t& moved);
 
  private:

@@ -9,12 +9,12 @@
 namespace tier {
 namespace {
 
-PageCall call_move_pages(Pid pid, std::span<const Address> pages, const int* nodes) {
+PageCall call_move_pages(Pid pid, std::span<const Address> pages, const int* nodes, int flags) {
   PageCall call;
   call.status.assign(pages.size(), kStatusUnknown);
   static_assert(sizeof(Address) == sizeof(void*), "user addresses are passed as pointers");
-  call.value = ::syscall(SYS_move_pages, pid.value, pages.size(), pages.data(), nodes, call.status.data(),
-                         MPOL_MF_MOVE);
+  call.value =
+      ::syscall(SYS_move_pages, pid.value, pages.size(), pages.data(), nodes, call.status.data(), flags);
   if (call.value < 0) call.error_number = errno;
   return call;
 }
@@ -22,12 +22,21 @@ PageCall call_move_pages(Pid pid, std::span<const Address> pages, const int* nod
 }  // namespace
 
 PageCall LinuxPages::locate(Pid pid, std::span<const Address> pages) const {
-  return call_move_pages(pid, pages, nullptr);
+  return call_move_pages(pid, pages, nullptr, MPOL_MF_MOVE);
 }
 
-PageCall LinuxPages::move(Pid pid, std::span<const Address> pages, NodeId to) {
+// MPOL_MF_MOVE_ALL needs CAP_SYS_NICE (mm/migrate.c, kernel_move_pages). Without it the call says EPERM, as
+// it does for a process that may not be touched at all: the same call without the flag tells the two apart.
+PageCall LinuxPages::move(Pid pid, std::span<const Address> pages, NodeId to, PageSharing sharing) {
   const std::vector<int> nodes(pages.size(), to.value);
-  return call_move_pages(pid, pages, nodes.data());
+  if (sharing == PageSharing::kShared && may_move_all_) {
+    PageCall call = call_move_pages(pid, pages, nodes.data(), MPOL_MF_MOVE_ALL);
+    if (call.value >= 0 || call.error_number != EPERM) return call;
+    call = call_move_pages(pid, pages, nodes.data(), MPOL_MF_MOVE);
+    if (call.value >= 0 || call.error_number != EPERM) may_move_all_ = false;
+    return call;
+  }
+  return call_move_pages(pid, pages, nodes.data(), MPOL_MF_MOVE);
 }
 
 }  // namespace tier

@@ -1,16 +1,21 @@
 // move_pages(2).
 #pragma once
 
+#include <atomic>
+
 #include "platform/api/pages.h"
 
 namespace tier {
 
-// The raw system call, so that its value, errno and statuses arrive together. Only pages that the target
-// alone maps move (MPOL_MF_MOVE): shared ones would move under others who did not ask.
+// The raw system call, so that its value, errno and statuses arrive together.
 class LinuxPages final : public PageLocator, public PageMover {
  public:
   PageCall locate(Pid pid, std::span<const Address> pages) const override;
-  PageCall move(Pid pid, std::span<const Address> pages, NodeId to) override;
+  PageCall move(Pid pid, std::span<const Address> pages, NodeId to,
+                PageSharing sharing = PageSharing::kOwn) override;
+
+ private:
+  std::atomic<bool> may_move_all_{true};  // until the kernel says that CAP_SYS_NICE is missing
 };
 
 }  // namespace tier

@@ -126,6 +126,28 @@ TEST(ParseMaps, KindsNamesAndKernelRanges) {
   EXPECT_EQ((*maps)[5].name, "[stack]");
 }
 
+TEST(ParseMaps, SharedAndReadOnlyFileMappingsShowAnObject) {
+  const auto maps = parse_maps(
+      "1000-2000 rw-s 00003000 00:01 2051  /dev/zero (deleted)\n"
+      "2000-3000 rw-s 00000000 00:01 7  /SYSV00000000 (deleted)\n"
+      "3000-4000 r-xp 00028000 103:0a 4711  /usr/lib/libc.so.6\n"
+      "4000-5000 rw-p 001d2000 103:0a 4711  /usr/lib/libc.so.6\n"
+      "5000-6000 rw-p 00000000 00:00 0  [heap]\n"
+      "6000-7000 rw-s 00000000 00:0f 12  anon_inode:[perf_event]\n"
+      "7000-8000 r--s 00000000 zz:0f 12  /somewhere\n");
+  ASSERT_TRUE(maps) << maps.error().text();
+  ASSERT_EQ(maps->size(), 7u);
+  EXPECT_EQ((*maps)[0].object, (MemoryObject{1, 2051}));
+  EXPECT_EQ((*maps)[0].offset, 0x3000u);
+  EXPECT_EQ((*maps)[1].object, (MemoryObject{1, 7}));
+  EXPECT_EQ((*maps)[2].object, (MemoryObject{0x103ULL << 32 | 0x0a, 4711}));
+  EXPECT_EQ((*maps)[2].offset, 0x28000u);
+  EXPECT_FALSE((*maps)[3].object) << "what is written there is this process's own";
+  EXPECT_FALSE((*maps)[4].object);
+  EXPECT_FALSE((*maps)[5].object) << "one inode stands for unrelated buffers";
+  EXPECT_FALSE((*maps)[6].object) << "a device that cannot be read";
+}
+
 TEST(ParseMaps, ALineCutShortIsAnErrorThatShowsIt) {
   for (const char* bad : {"7f00", "7f00-", "7f00-7e00 rw-p 0 00:00 0", "7f00-8f00 rw 0 00:00 0",
                           "7f00-8f00 rw-p x 00:00 0", "7f00-8f00 rw-p 0 0000 0", "7f00-8f00 rw-p 0 00:00",

@@ -138,7 +138,7 @@ PageCall SimulatedPlatform::locate(Pid pid, std::span<const Address> pages) cons
   return call;
 }
 
-PageCall SimulatedPlatform::move(Pid pid, std::span<const Address> pages, NodeId to) {
+PageCall SimulatedPlatform::move(Pid pid, std::span<const Address> pages, NodeId to, PageSharing) {
   PageCall call;
   call.status.assign(pages.size(), kStatusUnknown);
   const auto refuse = [&](int error) {

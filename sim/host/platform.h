@@ -47,7 +47,8 @@ class SimulatedPlatform final : public ProcessTable,
   Bytes base_page_size() const override { return machine_.region_size(); }
   // PageLocator, PageMover
   PageCall locate(Pid pid, std::span<const Address> pages) const override;
-  PageCall move(Pid pid, std::span<const Address> pages, NodeId to) override;
+  PageCall move(Pid pid, std::span<const Address> pages, NodeId to,
+                PageSharing sharing = PageSharing::kOwn) override;
   // TopologyReader, LatencyProbe, PressureReader, SelfMeter, RivalFinder
   Result<std::vector<NumaNode>> nodes() const override;
   Result<Nanoseconds> measure(NodeId node) override;

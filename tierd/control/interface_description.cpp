@@ -55,12 +55,16 @@ type Node (
   used_bytes_per_second: ?float, distances: []int
 )
 
+# shared_by: 0 for a process and its own memory; else this is memory that so many watched processes map, named after
+# the one that has mapped it for longest.
 type TopRow (
-  pid: int, uid: int, name: string, cgroup: string, regions: int, resident_bytes: int, fast_bytes: int,
+  pid: int, uid: int, name: string, cgroup: string, shared_by: int, regions: int, resident_bytes: int, fast_bytes: int,
   waited_seconds: float, demand: float, hit_share: ?float, samples: int, promoted_bytes: int, demoted_bytes: int
 )
 
-type HeatmapRow (pid: int, uid: int, name: string, start: int, end: int, demand: []float, tier: []int)
+type HeatmapRow (
+  pid: int, uid: int, name: string, start: int, end: int, shared_by: int, demand: []float, tier: []int
+)
 
 type SnapshotRegion (start: int, demand: float, waited_seconds: float, write_share: float, pages: string)
 
@@ -145,7 +149,7 @@ method Doctor() -> (
 # Nodes and tiers, each fact with where it was learnt.
 method Nodes() -> (schema: string, tiered: bool, nodes: []Node, tiers: []Tier)
 
-# Watched processes, most waiting first.
+# Watched processes and the memory that they share, most waiting first.
 method Top(limit: ?int) -> (schema: string, interval_seconds: float, rows: []TopRow, hidden: int)
 
 # Demand of regions over time, with the tier that held them.
@@ -170,7 +174,7 @@ method Snapshot(held: ?bool) -> (
 # Why a page is where it is, what it cost, what it saved.
 method Explain(pid: int, address: int) -> (
   schema: string, pid: int, uid: int, name: string, address: int, region_start: int, region_end: int, mapping: string,
-  backing: string, pages: string, pinned: string, node: int, tier: int, resident_bytes: int, demand: float,
+  shared_by: int, sharers: []string, backing: string, pages: string, pinned: string, node: int, tier: int, resident_bytes: int, demand: float,
   waited_seconds: float, forecast_low: float, forecast_mean: float, forecast_high: float,
   leaders: []Leader, attention: []Attention, age_ticks: int, idle_ticks: int, why: string, benefit_of_moving_seconds: ?float, cost_of_moving_seconds: ?float,
   decisions: []Decision

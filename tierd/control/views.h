@@ -112,7 +112,7 @@ struct StatusView {
   double tick_work_seconds = 0;  // the last tick's work
   std::uint64_t targets = 0;
   std::uint64_t regions = 0;
-  std::uint64_t managed_bytes = 0;  // mapped by the watched processes
+  std::uint64_t managed_bytes = 0;  // mapped by the watched processes, what they share once
   std::string forecaster;
   std::vector<SourceView> sources;
   std::vector<TierView> tiers;
@@ -202,12 +202,13 @@ struct NodesView {
   std::vector<TierView> tiers;
 };
 
-// One watched process; rates are of the last interval.
+// One watched process, or memory that processes share; rates are of the last interval.
 struct TopRow {
-  std::int32_t pid = 0;
+  std::int32_t pid = 0;  // of shared memory: of the process that has mapped it for longest, as uid and cgroup
   std::int64_t uid = kNobody;
   std::string name;
   std::string cgroup;
+  std::uint64_t shared_by = 0;  // 0: a process with its own memory; else so many watched processes map this
   std::uint64_t regions = 0;
   std::uint64_t resident_bytes = 0, fast_bytes = 0;
   double waited_seconds = 0;        // stall in the last interval, as sampled
@@ -229,9 +230,9 @@ struct HeatmapRow {
   std::int32_t pid = 0;
   std::int64_t uid = kNobody;
   std::string name;
-  std::uint64_t start = 0, end = 0;  // addresses
-  std::vector<double> demand;        // per tick
-  std::vector<int> tier;             // rank that held it in that tick; -1 not resident or not known
+  std::uint64_t start = 0, end = 0, shared_by = 0;  // addresses in that process; as TopRow's
+  std::vector<double> demand;                       // per tick
+  std::vector<int> tier;  // rank that held it in that tick; -1 not resident or not known
 };
 
 struct HeatmapView {
@@ -313,11 +314,12 @@ struct ExplainView {
   std::int64_t uid = kNobody;
   std::string name;
   std::uint64_t address = 0;
-  std::uint64_t region_start = 0, region_end = 0;
-  std::string mapping;  // file path, [heap], …
-  std::string backing;  // "anonymous", "file", "shared"
-  std::string pages;    // "small", "huge", "unknown"
-  std::string pinned;   // empty when free to move, else why not
+  std::uint64_t region_start = 0, region_end = 0, shared_by = 0;  // shared_by: as TopRow's
+  std::string mapping;                                            // file path, [heap], …
+  std::vector<std::string> sharers;  // "PID NAME" of those of the same owner, at most eight
+  std::string backing;               // "anonymous", "file", "shared"
+  std::string pages;                 // "small", "huge", "unknown"
+  std::string pinned;                // empty when free to move, else why not
   int node = -1, tier = -1;
   std::uint64_t resident_bytes = 0;
   double demand = 0, waited_seconds = 0;                          // last interval

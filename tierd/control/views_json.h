@@ -56,10 +56,10 @@ TIER_VIEW(DoctorView, schema, daemon_running, kernel, tiered, can_observe, can_a
 TIER_VIEW(NodeView, node, tier, online, has_cpus, total_bytes, free_bytes, unloaded_latency_ns,
           loaded_latency_ns, latency_source, read_bytes_per_second, used_bytes_per_second, distances)
 TIER_VIEW(NodesView, schema, tiered, nodes, tiers)
-TIER_VIEW(TopRow, pid, uid, name, cgroup, regions, resident_bytes, fast_bytes, waited_seconds, demand,
-          hit_share, samples, promoted_bytes, demoted_bytes)
+TIER_VIEW(TopRow, pid, uid, name, cgroup, shared_by, regions, resident_bytes, fast_bytes, waited_seconds,
+          demand, hit_share, samples, promoted_bytes, demoted_bytes)
 TIER_VIEW(TopView, schema, interval_seconds, rows, hidden)
-TIER_VIEW(HeatmapRow, pid, uid, name, start, end, demand, tier)
+TIER_VIEW(HeatmapRow, pid, uid, name, start, end, shared_by, demand, tier)
 TIER_VIEW(HeatmapView, schema, interval_seconds, ticks, rows, omitted, hidden)
 TIER_VIEW(SnapshotRegionView, start, demand, waited_seconds, write_share, pages)
 TIER_VIEW(HeldView, start, count, pages)
@@ -70,10 +70,10 @@ TIER_VIEW(DecisionView, id, tick, reason, from, to, fate, moved_bytes, expected_
           expected_cost_seconds, scored_benefit_seconds, measured_cost_seconds, detail)
 TIER_VIEW(LeaderView, horizon, expert)
 TIER_VIEW(AttentionView, token, weight)
-TIER_VIEW(ExplainView, schema, pid, uid, name, address, region_start, region_end, mapping, backing, pages,
-          pinned, node, tier, resident_bytes, demand, waited_seconds, forecast_low, forecast_mean,
-          forecast_high, leaders, attention, age_ticks, idle_ticks, why, benefit_of_moving_seconds,
-          cost_of_moving_seconds, decisions)
+TIER_VIEW(ExplainView, schema, pid, uid, name, address, region_start, region_end, mapping, shared_by, sharers,
+          backing, pages, pinned, node, tier, resident_bytes, demand, waited_seconds, forecast_low,
+          forecast_mean, forecast_high, leaders, attention, age_ticks, idle_ticks, why,
+          benefit_of_moving_seconds, cost_of_moving_seconds, decisions)
 TIER_VIEW(ForecastGroupView, forecaster, regions, waited_seconds, slowest_seconds, waited_share)
 TIER_VIEW(ForecastGainView, ticks, verdict, saved_seconds, saved_seconds_low, saved_seconds_high, saved_share,
           saved_share_low, saved_share_high)

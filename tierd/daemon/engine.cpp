@@ -175,7 +175,9 @@ void Engine::submit(MigrationPlan plan) {
     planned_.insert(request.key);
     planned_bytes_ += request.bytes;
   }
-  if (!imagined && !plan.requests.empty()) parts_.migrator.submit(std::move(plan));
+  if (imagined || plan.requests.empty()) return;
+  reach_pages(plan);
+  parts_.migrator.submit(std::move(plan));
 }
 
 void Engine::take_reports() {
@@ -184,6 +186,7 @@ void Engine::take_reports() {
     ledger_.report(report, Tick{state_.ticks});
     if (report.moved.value > 0) tracker_.note_moved(report.key, report.to, report.moved);
     if (report.unmovable) tracker_.mark_unmovable(report.key);
+    tell_refused_sharing(report);
     report_event(report);
   }
   fresh_reports_.insert(fresh_reports_.end(), std::make_move_iterator(reports.begin()),
@@ -212,10 +215,14 @@ void Engine::report_event(const MigrationReport& report) {
 
 void Engine::describe_region(Event& event, const RegionKey& key) const {
   event.region_start = key.start;
-  if (const Target* target = tracker_.target(key.target)) {
-    event.pid = target->pid.value;
-    event.uid = target->uid;
-  }
+  const Target* target = tracker_.target(key.target);
+  if (target == nullptr) return;
+  event.pid = target->pid.value;
+  event.uid = target->uid;
+  // An object's region is told by its address in the process that is named.
+  const auto mappers = tracker_.mappers_of(key.target);
+  if (mappers.empty()) return;
+  if (const auto range = tracker_.range_in(mappers.front(), key)) event.region_start = range->start;
 }
 
 void Engine::meter_self(Nanoseconds work_started) {

@@ -149,6 +149,10 @@ class Engine {
 
   void refresh_targets();
   void drop_target(TargetId id);
+  void forget_target(TargetId id);
+  void drop_objects();
+  void reach_pages(MigrationPlan& plan) const;
+  void tell_refused_sharing(const MigrationReport& report);
   void refresh_mappings(const Target& target, bool force);
   void collect();
   void note_seen(const std::string& source, const SampleBatch& batch);

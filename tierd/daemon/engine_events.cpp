@@ -87,10 +87,10 @@ void Engine::between_ticks() {
 // Its place as the page locator says now, where nobody has asked before.
 std::optional<Region> Engine::region_now(const RegionKey& key) {
   auto region = tracker_.region(key);
-  const Target* target = tracker_.target(key.target);
-  if (!region || target == nullptr || region->range.empty()) return std::nullopt;
+  const auto reach = tracker_.reach(key);
+  if (!region || !reach) return std::nullopt;
   if (region->node.value >= 0) return region;
-  locate_one({key, target->pid, region->range});
+  locate_one(*reach);
   return tracker_.region(key);
 }
 

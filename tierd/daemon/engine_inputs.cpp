@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "migrator/shared_pages.h"
 #include "tierd/daemon/engine.h"
 
 namespace tier {
@@ -42,6 +43,10 @@ std::set<NodeId> online_nodes(const std::vector<NumaNode>& nodes) {
 
 void Engine::drop_target(TargetId id) {
   tracker_.remove_target(id);
+  forget_target(id);
+}
+
+void Engine::forget_target(TargetId id) {
   parts_.migrator.forget(id);
   ledger_.target_gone(id, Tick{state_.ticks});
   mapping_versions_.erase(id);
@@ -82,6 +87,7 @@ void Engine::refresh_targets() {
   for (const auto& target : targets_.targets()) {
     refresh_mappings(target, std::find(stale.begin(), stale.end(), target.id) != stale.end());
   }
+  drop_objects();
 }
 
 void Engine::refresh_mappings(const Target& target, bool force) {
@@ -207,7 +213,8 @@ void Engine::locate_one(const LocateRequest& request) {
   const Bytes page = parts_.processes.base_page_size();
   const auto pages = spread_pages(request.range, page);
   if (pages.empty()) return;
-  const PageCall answer = parts_.locator.locate(request.pid, pages);
+  const PageCall answer =
+      locate_through(parts_.locator, request.pid, pages, request.range.start, request.also);
   std::map<int, std::uint64_t> by_node;
   std::uint64_t present = 0;
   for (const int status : answer.status) {

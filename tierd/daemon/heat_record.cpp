@@ -33,6 +33,12 @@ void HeatRecord::add(const RegionSnapshot& snapshot, const TierTopology& topolog
 }
 
 HeatRecord::Map HeatRecord::map(TargetId target, std::size_t max_rows, std::size_t max_ticks) const {
+  const auto one = target.value == 0 ? std::set<TargetId>{} : std::set<TargetId>{target};
+  return map(one, max_rows, max_ticks);
+}
+
+HeatRecord::Map HeatRecord::map(const std::set<TargetId>& targets, std::size_t max_rows,
+                                std::size_t max_ticks) const {
   const std::size_t count = std::min(columns_.size(), max_ticks);
   const std::size_t first = columns_.size() - count;
   Map map;
@@ -41,7 +47,7 @@ HeatRecord::Map HeatRecord::map(TargetId target, std::size_t max_rows, std::size
     const auto& column = columns_[first + i];
     map.ticks.push_back(column.tick);
     for (const auto& entry : column.entries) {
-      if (target.value != 0 && entry.key.target != target) continue;
+      if (!targets.empty() && !targets.contains(entry.key.target)) continue;
       auto& row = rows[entry.key];
       row.key = entry.key;
       row.cells.resize(count);

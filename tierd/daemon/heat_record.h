@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <vector>
 
 #include "core/region.h"
@@ -34,6 +35,8 @@ class HeatRecord {
   };
   // The last `max_ticks` ticks of the `max_rows` most demanded regions, of one target or (id 0) of all.
   Map map(TargetId target, std::size_t max_rows, std::size_t max_ticks) const;
+  // Of several targets; of all where none is named.
+  Map map(const std::set<TargetId>& targets, std::size_t max_rows, std::size_t max_ticks) const;
 
  private:
   struct Entry {

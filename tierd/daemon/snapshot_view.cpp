@@ -3,6 +3,7 @@
 #include <map>
 
 #include "tierd/control/redact.h"
+#include "tierd/daemon/object_views.h"
 #include "tierd/daemon/views.h"
 
 namespace tier {
@@ -58,7 +59,9 @@ SnapshotView snapshot_view(const Engine& engine, const Caller& caller, const Sna
   view.has_stall = all_weigh_stall(sources);
   for (const SourceStatus& source : sources) view.sources.push_back(source.name);
   std::size_t room = query.max_runs;
-  const auto& targets = engine.targets().targets();
+  std::vector<Target> targets = engine.targets().targets();
+  for (Target& target : engine.tracker().targets())
+    if (target.object) targets.push_back(std::move(target));
   for (const Target& target : targets) {
     if (!may_see(caller, target.uid)) {
       ++view.hidden;
@@ -68,7 +71,7 @@ SnapshotView snapshot_view(const Engine& engine, const Caller& caller, const Sna
     row.id = target.id.value;
     row.pid = target.pid.value;
     row.uid = target.uid;
-    row.name = target.name;
+    row.name = target.object ? object_label(engine, target) : target.name;
     if (query.held) row.held = held_view(engine, target.id, room);
   }
   RowsByTarget rows;  // once no row moves any more

@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "tierd/daemon/object_views.h"
+
 namespace tier {
 namespace {
 
@@ -313,6 +315,12 @@ TopView top_view(const Engine& engine, const TopQuery& query) {
   TopView view;
   view.interval_seconds = seconds(engine.state().snapshot.interval);
   for (const auto& target : engine.targets().targets()) view.rows.push_back(top_row(engine, target));
+  for (const auto& object : listed_objects(engine)) {
+    TopRow& row = view.rows.emplace_back(top_row(engine, object));
+    row.name = object_label(engine, object);
+    row.shared_by = object.mapped_by;
+    row.resident_bytes = engine.tracker().resident(object.id).value;
+  }
   std::stable_sort(view.rows.begin(), view.rows.end(),
                    [](const TopRow& a, const TopRow& b) { return a.waited_seconds > b.waited_seconds; });
   if (query.limit > 0 && view.rows.size() > query.limit) view.rows.resize(query.limit);
@@ -322,26 +330,22 @@ TopView top_view(const Engine& engine, const TopQuery& query) {
 HeatmapView heatmap_view(const Engine& engine, const HeatmapQuery& query) {
   HeatmapView view;
   view.interval_seconds = seconds(engine.settings().interval);
-  TargetId wanted{0};
+  TargetId viewer{0};
+  std::set<TargetId> wanted;
   if (query.pid != 0) {
     const Target* target = target_of_pid(engine, query.pid);
     if (target == nullptr) return view;
-    wanted = target->id;
+    viewer = target->id;
+    wanted.insert(viewer);
+    for (const TargetId object : engine.tracker().objects_of(viewer)) wanted.insert(object);
   }
   auto map = engine.heat().map(wanted, query.max_rows, query.max_ticks);
   view.ticks = map.ticks;
   view.omitted = map.omitted;
   std::sort(map.rows.begin(), map.rows.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
-  const std::uint64_t size = engine.settings().tracker.region_size.value;
   for (const auto& row : map.rows) {
     HeatmapRow out;
-    if (const Target* target = engine.tracker().target(row.key.target)) {
-      out.pid = target->pid.value;
-      out.uid = target->uid;
-      out.name = target->name;
-    }
-    out.start = row.key.start;
-    out.end = row.key.start + size;
+    place_row(engine, row.key, viewer, out);
     for (const auto& cell : row.cells) {
       out.demand.push_back(cell.demand);
       out.tier.push_back(cell.tier);
@@ -375,6 +379,7 @@ Result<ExplainView> explain_view(const Engine& engine, const ExplainQuery& query
     view.backing = backing_name(mapping->backing);
   }
   fill_region(engine, *key, view);
+  fill_sharing(engine, *key, *target, view);
   fill_forecaster(engine, view);
   const Standing standing = engine.standing(*key);
   view.why = standing.why;

@@ -2,10 +2,18 @@
 
 #include <algorithm>
 
+#include "tierd/tracker/shared_objects.h"
+
 namespace tier {
 namespace {
 
-bool accessible(const Mapping& mapping) { return mapping.readable || mapping.writable; }
+bool own(const Mapping& mapping) { return (mapping.readable || mapping.writable) && !shows_object(mapping); }
+
+bool same_to_regions(const Mapping& a, const Mapping& b) {
+  return a.range == b.range && a.readable == b.readable && a.writable == b.writable &&
+         a.backing == b.backing && a.mlocked == b.mlocked && a.own_policy == b.own_policy &&
+         a.object == b.object && a.offset == b.offset && a.name == b.name;
+}
 
 }  // namespace
 
@@ -21,6 +29,8 @@ const Mapping* TargetRegions::find_mapping(Address address) const {
 }
 
 std::vector<std::uint32_t> TargetRegions::set_mappings(std::span<const Mapping> mappings, std::uint32_t now) {
+  if (std::equal(mappings.begin(), mappings.end(), mappings_.begin(), mappings_.end(), same_to_regions))
+    return {};
   std::vector<std::uint32_t> since(mappings.size(), now);
   for (std::size_t i = 0; i < mappings.size(); ++i) {
     const std::size_t old = first_mapping_ending_after(mappings[i].range.start);
@@ -53,13 +63,16 @@ RegionShape TargetRegions::shape_from(Address start, std::size_t first) const {
   const AddressRange whole{start, start + region_size_.value};
   RegionShape shape;
   std::uint64_t largest = 0;
+  AddressRange hull;  // of what was met since the last object
   for (std::size_t i = first; i < mappings_.size(); ++i) {
     const Mapping& mapping = mappings_[i];
     if (mapping.range.start >= whole.end) break;
-    if (!accessible(mapping)) continue;
+    if (shows_object(mapping)) hull = {};
+    if (!own(mapping)) continue;
     const AddressRange part = mapping.range.intersect(whole);
-    if (shape.range.empty()) shape.range = part;
-    shape.range.end = part.end;
+    if (hull.empty()) hull = part;
+    hull.end = part.end;
+    if (hull.size() > shape.range.size()) shape.range = hull;
     if (part.size().value > largest) largest = part.size().value, shape.backing = mapping.backing;
     // One mapping with a will of its own decides for the whole region: a region moves as one.
     if (mapping.own_policy) {
@@ -74,7 +87,7 @@ RegionShape TargetRegions::shape_from(Address start, std::size_t first) const {
 Bytes TargetRegions::mapped() const {
   Bytes sum;
   for (const Mapping& mapping : mappings_) {
-    if (accessible(mapping)) sum += mapping.range.size();
+    if (own(mapping)) sum += mapping.range.size();
   }
   return sum;
 }
@@ -89,7 +102,7 @@ bool TargetRegions::next_region(Address from, Address& start) const {
   const Address mask = ~(region_size_.value - 1);
   for (std::size_t i = first_mapping_ending_after(from); i < mappings_.size(); ++i) {
     const Mapping& mapping = mappings_[i];
-    if (!accessible(mapping) || sparse(mapping)) continue;
+    if (!own(mapping) || sparse(mapping)) continue;
     // A region that straddles two mappings belongs to the walk once: at its own start or later.
     const Address candidate = std::max(from, mapping.range.start & mask);
     if (candidate >= mapping.range.end) continue;

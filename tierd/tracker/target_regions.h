@@ -25,14 +25,18 @@ struct RegionRecord {
   std::uint32_t moved = 0;
   std::uint32_t unmovable_until = 0;
   std::uint32_t resident_kib = 0;
+  TargetId sampler;  // of an object's region: the process that sampled it last
   std::int16_t node = -1;
   PageKind pages = PageKind::kUnknown;
   bool listed = false;
 };
 
-// A region as its mappings make it.
+// A region as its mappings make it. Mappings that show an object are not part of it: what they show has
+// regions of its own, and would be counted and moved twice.
 struct RegionShape {
-  AddressRange range;  // hull of the accessible mappings inside; empty when there are none
+  // Hull of the accessible mappings inside, the largest one where objects lie between them; empty when there
+  // are none.
+  AddressRange range;
   Backing backing = Backing::kAnonymous;
   Pinned pinned = Pinned::kNo;
 };
@@ -44,7 +48,8 @@ class TargetRegions {
   const Target& target() const { return target_; }
   void set_target(const Target& target) { target_ = target; }
 
-  // Replaces the mappings. Returns the history slots of the regions that went away.
+  // Replaces the mappings, those of objects included. Returns the history slots of the regions that went
+  // away.
   std::vector<std::uint32_t> set_mappings(std::span<const Mapping> mappings, std::uint32_t now);
   const std::vector<Mapping>& mappings() const { return mappings_; }
   const Mapping* find_mapping(Address address) const;

@@ -1,73 +1,25 @@
 #include "tierd/tracker/tracker.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <bit>
 
 #include "tierd/tracker/quantizer.h"
-#include "tierd/tracker/target_regions.h"
+#include "tierd/tracker/tracker_state.h"
 
 namespace tier {
 namespace {
 
-// Samples by what their weight means, discounted per tick.
-struct SampleKinds {
-  static constexpr double kKept = 0.8;
-  double stalls = 0, counts = 0;
-};
 // Latency at which a stall sample shows a node as well as a counted access does; only ratios matter.
 constexpr double kPlainLatency = 100e-9;
 
-// Counters of the running tick and the history, for regions sampled lately only.
-struct Active {
-  double stall = 0;     // seconds, this tick
-  double accesses = 0;  // of samples that count accesses, this tick
-  std::uint32_t samples = 0, writes = 0;
-  std::array<std::uint8_t, kHistoryTicks> ring{};
-};
+// Whether the objects that a process maps must be described anew. Its size matters only roughly.
+bool changes_objects(const Target& before, const Target& now) {
+  return before.allowed_nodes != now.allowed_nodes || before.cgroup != now.cgroup ||
+         before.name != now.name || before.uid != now.uid ||
+         std::bit_width(before.resident.value) != std::bit_width(now.resident.value);
+}
 
 }  // namespace
-
-struct Tracker::State {
-  explicit State(TrackerSettings s) : settings(s) {}
-
-  TrackerSettings settings;
-  std::map<TargetId, TargetRegions> targets;
-  std::vector<NodeId> upper_nodes;  // of all tiers but the slowest
-  std::vector<NodeId> nodes;        // of all tiers, fastest first
-  std::set<TargetId> unseen;        // whose regions are pinned
-  SampleKinds kinds;
-  std::vector<Active> active;
-  std::vector<std::uint32_t> free_slots;
-  std::uint32_t now = 1;  // the running tick
-  std::uint64_t sequence = 0;
-  std::size_t last_size = 0;  // regions of the last snapshot: the next has about as many
-
-  std::deque<RegionKey> moved_queue;
-  std::unordered_set<RegionKey> asked;  // in the running tick
-  RegionKey next_unknown, next_old;     // of the sampled ones: where the next tick goes on
-  TargetId walk_target;
-  Address walk_address = 0;
-  bool walking = true;
-  std::uint32_t walk_started = 1;
-
-  Address region_start(Address a) const { return a & ~(settings.region_size.value - 1); }
-  Active& active_of(RegionRecord& record);
-  void release(std::uint32_t slot);
-  bool add_sample(TargetRegions& regions, const AccessSample& sample);
-  bool ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out);
-  void ask_moved(std::size_t max, std::vector<LocateRequest>& out);
-  void ask_round(const std::vector<RegionKey>& keys, RegionKey& next, std::size_t max,
-                 std::vector<LocateRequest>& out);
-  void ask_sampled(std::size_t max, std::vector<LocateRequest>& out);
-  void ask_in_turn(std::size_t max, std::vector<LocateRequest>& out);
-  void restart_walk();
-  void describe(Region& region, const RegionShape& shape, const RegionRecord& record) const;
-  void measure(Region& region, Active& counters, const SystemState& system, Nanoseconds slowest) const;
-  bool upper(const RegionRecord& record) const;
-  std::vector<NodeVisibility> visibility(const SystemState& system, Nanoseconds slowest);
-  void close_target(TargetRegions& regions, const SystemState& system, Nanoseconds slowest,
-                    RegionSnapshot& out);
-};
 
 Active& Tracker::State::active_of(RegionRecord& record) {
   if (record.slot == kNoSlot) {
@@ -88,91 +40,46 @@ void Tracker::State::release(std::uint32_t slot) { free_slots.push_back(slot); }
 bool Tracker::State::add_sample(TargetRegions& regions, const AccessSample& sample) {
   const Mapping* mapping = regions.find_mapping(sample.address);
   if (mapping == nullptr || !(mapping->readable || mapping->writable)) return false;
-  RegionRecord& record = regions.at_or_new(region_start(sample.address), now);
+  if (!shows_object(*mapping)) {
+    count(regions, sample.address, {}, sample);
+    return true;
+  }
+  const auto id = objects.find(*mapping->object);
+  if (!id) return false;
+  const TargetId process = regions.target().id;
+  objects.find(*id)->note_sample(process, now);
+  count(targets.at(*id), mapping->offset + (sample.address - mapping->range.start), process, sample);
+  return true;
+}
+
+void Tracker::State::count(TargetRegions& regions, Address address, TargetId sampler,
+                           const AccessSample& sample) {
+  RegionRecord& record = regions.at_or_new(region_start(address), now);
   record.sampled = now;
+  record.sampler = sampler;
   Active& counters = active_of(record);
   regions.list(record);
   ++counters.samples;
   if (sample.type == AccessType::kStore) ++counters.writes;
   (sample.meaning == WeightMeaning::kStall ? counters.stall : counters.accesses) += sample.weight;
   ++(sample.meaning == WeightMeaning::kStall ? kinds.stalls : kinds.counts);
-  return true;
 }
 
-bool Tracker::State::ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out) {
-  const RegionKey key{regions.target().id, start};
-  const AddressRange range = regions.shape(start).range;
-  if (range.empty() || !asked.insert(key).second) return false;
-  out.push_back({key, regions.target().pid, range});
-  return true;
+TargetRegions& Tracker::State::put_target(const Target& target, std::span<const Mapping> mappings) {
+  const auto [it, added] = targets.try_emplace(target.id, TargetRegions(target, settings.region_size));
+  if (!added) it->second.set_target(target);
+  for (const std::uint32_t slot : it->second.set_mappings(mappings, now)) release(slot);
+  if (added) restart_walk();
+  return it->second;
 }
 
-void Tracker::State::ask_moved(std::size_t max, std::vector<LocateRequest>& out) {
-  while (!moved_queue.empty() && out.size() < max) {
-    const RegionKey key = moved_queue.front();
-    moved_queue.pop_front();
-    const auto it = targets.find(key.target);
-    if (it != targets.end()) ask(it->second, key.start, out);
+void Tracker::State::erase_target(TargetId target) {
+  const auto it = targets.find(target);
+  if (it == targets.end()) return;
+  for (const RegionRecord& record : it->second.records()) {
+    if (record.slot != kNoSlot) release(record.slot);
   }
-}
-
-// Where there are more than one tick can ask, each goes on where the last one stopped: from the front, the
-// same few would be asked again for ever.
-void Tracker::State::ask_round(const std::vector<RegionKey>& keys, RegionKey& next, std::size_t max,
-                               std::vector<LocateRequest>& out) {
-  const auto first =
-      static_cast<std::size_t>(std::lower_bound(keys.begin(), keys.end(), next) - keys.begin());
-  for (std::size_t i = 0; i < keys.size() && out.size() < max; ++i) {
-    const RegionKey& key = keys[(first + i) % keys.size()];
-    ask(targets.at(key.target), key.start, out);
-    next = {key.target, key.start + 1};
-  }
-}
-
-void Tracker::State::ask_sampled(std::size_t max, std::vector<LocateRequest>& out) {
-  std::vector<RegionKey> unknown, old;  // by key
-  for (auto& [id, regions] : targets) {
-    regions.visit_listed([&, target = id](const RegionRecord& record) {
-      if (record.slot == kNoSlot) return true;
-      if (record.located == 0)
-        unknown.push_back({target, record.start});
-      else if (now - record.located >= settings.locate_again)
-        old.push_back({target, record.start});
-      return true;
-    });
-  }
-  ask_round(unknown, next_unknown, max, out);
-  ask_round(old, next_old, max, out);
-}
-
-void Tracker::State::restart_walk() {
-  walking = true;
-  walk_started = now;
-  walk_target = TargetId{0};
-  walk_address = 0;
-}
-
-void Tracker::State::ask_in_turn(std::size_t max, std::vector<LocateRequest>& out) {
-  if (!walking && now - walk_started >= settings.locate_again) restart_walk();
-  std::size_t steps = 4 * max;  // regions known well enough are passed over, but not without end
-  while (walking && out.size() < max && steps-- > 0) {
-    const auto it = targets.lower_bound(walk_target);
-    if (it == targets.end()) {
-      walking = false;
-      return;
-    }
-    if (it->first != walk_target) walk_target = it->first, walk_address = 0;
-    Address start = 0;
-    if (!it->second.next_region(walk_address, start)) {
-      walk_target = TargetId{walk_target.value + 1};
-      walk_address = 0;
-      continue;
-    }
-    walk_address = start + settings.region_size.value;
-    const RegionRecord* record = it->second.find(start);
-    if (record == nullptr || record->located == 0 || now - record->located >= settings.locate_again)
-      ask(it->second, start, out);
-  }
+  targets.erase(it);
 }
 
 bool Tracker::State::upper(const RegionRecord& record) const {
@@ -188,7 +95,7 @@ void Tracker::State::describe(Region& region, const RegionShape& shape, const Re
   region.backing = shape.backing;
   region.pinned = shape.pinned;
   if (region.pinned == Pinned::kNo && record.unmovable_until > now) region.pinned = Pinned::kUnmovable;
-  if (region.pinned == Pinned::kNo && unseen.contains(region.key.target)) region.pinned = Pinned::kUnseen;
+  if (region.pinned == Pinned::kNo && hidden(region.key.target)) region.pinned = Pinned::kUnseen;
   region.age = now - record.first_seen;
   region.idle = record.sampled == 0 ? kNever : now - record.sampled;
   region.since_move = record.moved == 0 ? kNever : now - record.moved;
@@ -255,28 +162,26 @@ Tracker::Tracker(Tracker&&) noexcept = default;
 Tracker& Tracker::operator=(Tracker&&) noexcept = default;
 
 void Tracker::set_target(const Target& target, std::span<const Mapping> mappings) {
-  const auto [it, added] =
-      state_->targets.try_emplace(target.id, TargetRegions(target, state_->settings.region_size));
-  if (!added) it->second.set_target(target);
-  for (const std::uint32_t slot : it->second.set_mappings(mappings, state_->now)) state_->release(slot);
-  if (added) state_->restart_walk();
+  const auto known = state_->targets.find(target.id);
+  const bool changed = known != state_->targets.end() && changes_objects(known->second.target(), target);
+  state_->put_target(target, mappings);
+  state_->objects.set_mappings(target.id, mappings);
+  if (changed) state_->objects.touch(target.id);
 }
 
 void Tracker::remove_target(TargetId target) {
-  const auto it = state_->targets.find(target);
-  if (it == state_->targets.end()) return;
-  for (const RegionRecord& record : it->second.records()) {
-    if (record.slot != kNoSlot) state_->release(record.slot);
-  }
-  state_->targets.erase(it);
+  state_->objects.remove_process(target);
+  state_->erase_target(target);
 }
 
 const Target* Tracker::target(TargetId id) const {
+  state_->settle_objects();
   const auto it = state_->targets.find(id);
   return it == state_->targets.end() ? nullptr : &it->second.target();
 }
 
 std::vector<Target> Tracker::targets() const {
+  state_->settle_objects();
   std::vector<Target> all;
   for (const auto& [id, regions] : state_->targets) all.push_back(regions.target());
   return all;
@@ -299,6 +204,7 @@ void Tracker::set_topology(const TierTopology& topology) {
 }
 
 std::optional<Region> Tracker::region(const RegionKey& key) const {
+  state_->settle_objects();
   const auto it = state_->targets.find(key.target);
   const RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
   if (record == nullptr) return std::nullopt;
@@ -309,6 +215,7 @@ std::optional<Region> Tracker::region(const RegionKey& key) const {
 }
 
 FoldResult Tracker::fold(const SampleBatch& batch) {
+  state_->settle_objects();
   FoldResult result;
   for (const AccessSample& sample : batch.samples) {
     const auto it = state_->targets.find(sample.target);
@@ -325,51 +232,11 @@ FoldResult Tracker::fold(const SampleBatch& batch) {
   return result;
 }
 
-std::vector<LocateRequest> Tracker::regions_to_locate(std::size_t max) {
-  std::vector<LocateRequest> out;
-  state_->ask_moved(max, out);
-  state_->ask_sampled(max - max / 4, out);
-  state_->ask_in_turn(max, out);
-  return out;
-}
-
-void Tracker::set_residency(const RegionKey& key, const Residency& residency) {
-  const auto it = state_->targets.find(key.target);
-  if (it == state_->targets.end() || it->second.shape(key.start).range.empty()) return;
-  TargetRegions& regions = it->second;
-  const bool absent = residency.resident.value == 0;
-  if (const RegionRecord* known = regions.find(key.start); absent) {
-    if (known == nullptr) return;
-    if (known->slot == kNoSlot) return regions.erase(key.start);
-  }
-  RegionRecord& record = regions.at_or_new(key.start, state_->now);
-  record.located = state_->now;
-  record.node = absent ? std::int16_t{-1} : static_cast<std::int16_t>(residency.node.value);
-  regions.set_resident(record, static_cast<std::uint32_t>((residency.resident.value + 1023) >> 10));
-  record.pages = residency.pages;
-  if (state_->upper(record)) regions.list(record);
-}
-
-void Tracker::note_moved(const RegionKey& key, NodeId to, Bytes bytes) {
-  const auto it = state_->targets.find(key.target);
-  RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
-  if (record == nullptr || bytes.value == 0) return;
-  record->moved = state_->now;
-  if (2 * (bytes.value >> 10) >= record->resident_kib) record->node = static_cast<std::int16_t>(to.value);
-  if (state_->upper(*record)) it->second.list(*record);
-  state_->moved_queue.push_back(key);
-}
-
-void Tracker::mark_unmovable(const RegionKey& key) {
-  const auto it = state_->targets.find(key.target);
-  RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
-  if (record != nullptr) record->unmovable_until = state_->now + state_->settings.unmovable_for;
-}
-
 void Tracker::set_unseen(std::set<TargetId> targets) { state_->unseen = std::move(targets); }
 
 RegionSnapshot Tracker::close_tick(Tick tick, Nanoseconds now, Nanoseconds interval,
                                    const SystemState& system) {
+  state_->settle_objects();
   RegionSnapshot snapshot;
   snapshot.sequence = ++state_->sequence;
   snapshot.tick = tick;
@@ -409,11 +276,17 @@ const Mapping* Tracker::mapping_of(TargetId target, Address address) const {
 }
 
 std::optional<RegionKey> Tracker::key_of(TargetId target, Address address) const {
-  if (mapping_of(target, address) == nullptr) return std::nullopt;
-  return RegionKey{target, state_->region_start(address)};
+  const Mapping* mapping = mapping_of(target, address);
+  if (mapping == nullptr) return std::nullopt;
+  if (!shows_object(*mapping) || !mapping->range.contains(address))
+    return RegionKey{target, state_->region_start(address)};
+  const auto object = state_->objects.find(*mapping->object);
+  if (!object) return std::nullopt;
+  return RegionKey{*object, state_->region_start(mapping->offset + (address - mapping->range.start))};
 }
 
 std::vector<RegionRun> Tracker::held(TargetId target) const {
+  state_->settle_objects();
   const auto it = state_->targets.find(target);
   if (it == state_->targets.end()) return {};
   std::vector<RegionRun> regions;
@@ -438,13 +311,28 @@ std::size_t Tracker::bytes_used() const {
                       state_->free_slots.capacity() * sizeof(std::uint32_t) +
                       state_->moved_queue.size() * sizeof(RegionKey) + state_->asked.size() * 48;
   for (const auto& [id, regions] : state_->targets) bytes += regions.bytes_used();
-  return bytes;
+  return bytes + state_->objects.bytes_used();
 }
 
 Bytes Tracker::mapped() const {
+  state_->settle_objects();
   Bytes sum;
   for (const auto& [id, regions] : state_->targets) sum += regions.mapped();
   return sum;
+}
+
+Bytes Tracker::mapped(TargetId target) const {
+  state_->settle_objects();
+  const auto it = state_->targets.find(target);
+  return it == state_->targets.end() ? Bytes{} : it->second.mapped();
+}
+
+Bytes Tracker::resident(TargetId target) const {
+  const auto it = state_->targets.find(target);
+  std::uint64_t kib = 0;
+  if (it != state_->targets.end())
+    for (const RegionRecord& record : it->second.records()) kib += record.resident_kib;
+  return {kib << 10};
 }
 
 std::uint64_t Tracker::regions_known() const {

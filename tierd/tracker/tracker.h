@@ -1,5 +1,9 @@
 // Folds access samples into one immutable snapshot per tick, keyed by target and region.
 //
+// Memory that processes share is one thing, however many targets map it: each object (Mapping::object) is a
+// target of its own (Target::object), with regions keyed by offset in the object. Samples of all who map it
+// are folded into these, and their own regions leave it out.
+//
 // The order of one tick: fold() the batches, answer regions_to_locate() with set_residency(), close_tick().
 // Pure: the caller brings samples, mappings, residency, latencies and time.
 #pragma once
@@ -39,11 +43,14 @@ struct Residency {
   PageKind pages = PageKind::kUnknown;
 };
 
+// Where the pages of a region are reached: in a process's address space, in several of them for memory that
+// they share.
 struct LocateRequest {
   RegionKey key;
   Pid pid;
   AddressRange range;               // clipped to the mappings
   std::vector<ProcessView> also{};  // other processes that map the same pages, see MigrationRequest
+  std::uint64_t start_time = 0;     // of the process
 };
 
 // What became of one batch. delivered samples = folded + outside + foreign.
@@ -80,7 +87,12 @@ class Tracker {
   void set_target(const Target& target, std::span<const Mapping> mappings);
   void remove_target(TargetId target);
   const Target* target(TargetId) const;  // null when unknown
-  std::vector<Target> targets() const;   // by id
+  std::vector<Target> targets() const;   // by id: processes, then objects
+  // Forgets the objects that no target maps any more, and names them. To be called once the targets of a tick
+  // are set: what one process gave up another may have mapped in the meantime.
+  std::vector<TargetId> drop_unmapped_objects();
+  std::vector<TargetId> objects_of(TargetId process) const;
+  std::vector<TargetId> mappers_of(TargetId object) const;  // the one that has had it for longest first
 
   // Nodes of all tiers but the slowest: what lies there is always in the snapshot, sampled or not.
   void set_topology(const TierTopology& topology);
@@ -108,19 +120,29 @@ class Tracker {
   std::optional<Region> region(const RegionKey& key) const;
   // Empty for a region without samples in the last kHistoryTicks.
   std::optional<RegionHistory> history(const RegionKey& key) const;
-  // The region around an address; none when nothing of it is mapped.
+  // How the pages of a region are reached now; none when it is not mapped. A region of an object that no
+  // process maps as a whole is reached in its largest mapped part.
+  std::optional<LocateRequest> reach(const RegionKey& key) const;
+  // Where a region lies in the address space of a process: for an object's region the part of it that the
+  // process maps, for the process's own the whole region. None when it maps nothing of it.
+  std::optional<AddressRange> range_in(TargetId process, const RegionKey& key) const;
+  // The region around an address of a process; none when nothing of it is mapped. It is an object's region
+  // where the address shows an object.
   std::optional<RegionKey> key_of(TargetId target, Address address) const;
   // The mapping at an address, or where there is none the first one in its region: a region's start, as the
   // heat map prints it, may lie before its first mapping. Null when nothing of the region is mapped.
   const Mapping* mapping_of(TargetId target, Address address) const;
+  const Mapping* first_mapping(TargetId target) const;  // by address; of an object, with its name in maps
 
   // What a target is known to hold, by address: regions with something resident, and those sampled lately.
   // Each look walks and sorts all of them.
   std::vector<RegionRun> held(TargetId target) const;
 
-  std::size_t bytes_used() const;       // heap memory of the tracker's tables
-  Bytes mapped() const;                 // of all targets
-  std::uint64_t regions_known() const;  // located or sampled
+  std::size_t bytes_used() const;         // heap memory of the tracker's tables
+  Bytes mapped() const;                   // of all targets, shared memory once
+  Bytes mapped(TargetId target) const;    // of one; a process's own memory alone
+  Bytes resident(TargetId target) const;  // as far as its regions were located
+  std::uint64_t regions_known() const;    // located or sampled
 
  private:
   struct State;

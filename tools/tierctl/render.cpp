@@ -270,6 +270,9 @@ std::string render(const ExplainView& v, const Style& style) {
                                    v.region_end, bytes_text(v.region_end - v.region_start)));
   facts.add("mapping",
             fmt::format("{}, {}, {} pages", v.mapping.empty() ? "unnamed" : v.mapping, v.backing, v.pages));
+  if (v.shared_by > 0)
+    facts.add("shared by", fmt::format("{} watched process{}: {}", v.shared_by, v.shared_by == 1 ? "" : "es",
+                                       fmt::join(v.sharers, ", ")));
   facts.add("held by", v.node < 0 ? "no node that is known"
                                   : fmt::format("node {}, tier {}, {}", v.node, tier_name(v.tier),
                                                 bytes_text(v.resident_bytes)));

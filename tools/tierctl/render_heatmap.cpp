@@ -76,10 +76,11 @@ std::string render(const HeatmapView& view, const Style& style) {
   for (const HeatmapRow& row : view.rows)
     for (const double demand : row.demand) largest = std::max(largest, demand);
   std::string out;
-  std::int32_t pid = -1;
+  const HeatmapRow* before = nullptr;
   for (const HeatmapRow& row : view.rows) {
-    if (row.pid != pid) out += fmt::format("{} {}\n", row.pid, printable(row.name));
-    pid = row.pid;
+    if (before == nullptr || row.pid != before->pid || row.name != before->name)
+      out += fmt::format("{} {}\n", row.pid, printable(row.name));
+    before = &row;
     const int now = row.tier.empty() ? -1 : row.tier.back();
     out += fmt::format("{:12x} |{}| {}\n", row.start, cells_of(row, view.ticks.size(), largest, style.color),
                        now < 0    ? "-"

@@ -1,9 +1,12 @@
 // hotset: random updates over many 2 MiB regions, most of them in a hot set at random places; the hot set may
 // move, for ever to new places or round a few. Prints "ready" after touching everything in address order,
-// waits for SIGUSR1 with --wait, then prints "ops N" (a running total) each second.
+// waits for SIGUSR1 with --wait, then prints "ops N" (a running total) each second. With --sharers N the data
+// is shared memory and N processes update it alike; the first one prints.
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -27,6 +30,7 @@ struct Options {
   double move_s = 0;          // seconds between moves of the hot set; 0: never
   std::size_t places = 0;     // it comes back after so many; 0: never
   std::uint64_t seed = 1;
+  std::size_t sharers = 0;  // processes; 0: one, and memory of its own
   bool wait = false;
 };
 
@@ -64,6 +68,8 @@ Options parse(int argc, char** argv) {
       options.hot_percent = static_cast<unsigned>(value);
     else if (key == "--move")
       options.move_s = value;
+    else if (key == "--sharers")
+      options.sharers = static_cast<std::size_t>(value);
     else if (key == "--places")
       options.places = static_cast<std::size_t>(value);
     else if (key == "--seed")
@@ -112,8 +118,9 @@ int main(int argc, char** argv) {
   sigaddset(&go, SIGUSR1);
   sigprocmask(SIG_BLOCK, &go, nullptr);
   signal(SIGUSR1, SIG_DFL);  // blocked, so it stays pending until it is waited for
+  const int sharing = options.sharers > 0 ? MAP_SHARED : MAP_PRIVATE;
   void* mapped = mmap(nullptr, (regions + 1) * kRegion, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                      sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) return std::perror("hotset: mmap"), 1;
   auto* data = reinterpret_cast<std::uint64_t*>((reinterpret_cast<std::uintptr_t>(mapped) + kRegion - 1) &
                                                 ~(kRegion - 1));
@@ -124,11 +131,17 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::puts("ready");
   if (options.wait) sigwaitinfo(&go, nullptr);
+  std::size_t self = 0;
+  while (self + 1 < options.sharers && fork() == 0) {
+    ++self;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+  }
 
   std::mt19937_64 random(options.seed);
   std::vector<std::vector<std::uint32_t>> places = {hot_regions(regions, options.hot, random)};
   std::size_t place = 0;  // the hot set's
-  std::uint64_t state = options.seed * 0x9e3779b97f4a7c15ULL + 1, operations = 0;
+  // The same hot set for all sharers, visited in another order.
+  std::uint64_t state = (options.seed + 1000 * self) * 0x9e3779b97f4a7c15ULL + 1, operations = 0;
   const double start = now();
   double next_move = options.move_s > 0 ? start + options.move_s : 1e18, next_print = start + kPrintEvery;
   while (true) {
@@ -145,7 +158,7 @@ int main(int argc, char** argv) {
       }
       next_move += options.move_s;
     }
-    if (time >= next_print) {
+    if (self == 0 && time >= next_print) {
       std::printf("ops %llu\n", static_cast<unsigned long long>(operations));
       next_print += kPrintEvery;
     }
