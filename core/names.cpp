@@ -48,6 +48,8 @@ const char* to_string(MoveReason reason) {
       return "urgent";
     case MoveReason::kFastLimit:
       return "fast-limit";
+    case MoveReason::kNearer:
+      return "nearer";
   }
   return "unknown";
 }

@@ -20,6 +20,7 @@ enum class MoveReason : std::uint8_t {
   kFastLimit,     // its cgroup holds more of a fast tier than it may
   kRelief,        // the tier below answers sooner now
   kUrgent,        // its demand jumped between ticks: promoted at once
+  kNearer,        // to a node of the same tier that is nearer to the CPUs its program runs on
 };
 const char* to_string(MoveReason);
 
@@ -35,6 +36,8 @@ struct MoveRationale {
   RegionKey beaten;              // a promotion's: region it displaces; a displaced region's: the winner
   StallSeconds beaten_value{0};  // what the alternative was worth
   Nanoseconds work{};            // expected duration of the move; request.cost is the price of so much work
+  // Latency from the CPUs that the target runs on over latency from the nearest CPUs, of `from` and of `to`.
+  double reach_from = 1, reach_to = 1;
 };
 
 struct MigrationRequest {

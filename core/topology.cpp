@@ -1,48 +1,77 @@
 #include "core/topology.h"
 
 #include <algorithm>
-#include <numeric>
+
+#include "core/memory_paths.h"
+#include "core/tier_order.h"
 
 namespace tier {
 namespace {
 
-// SLIT says 10 for local; scale so that a node known only by distance can still be ordered among its like.
-constexpr Nanoseconds kLocalGuess{100};
-constexpr int kLocalDistance = 10;
-
-int nearest_cpu_distance(const NumaNode& node, const std::vector<NumaNode>& all) {
-  int best = 255;
-  for (std::size_t i = 0; i < all.size() && i < node.distances.size(); ++i) {
-    if (all[i].has_cpus) best = std::min(best, node.distances[i]);
-  }
-  return best == 255 ? kLocalDistance : best;
-}
-
-void fill_missing_latency(std::vector<NumaNode>& nodes) {
-  // One node without a measured latency makes the others incomparable with it: rank them all by distance
-  // then.
-  const bool all_known =
-      std::all_of(nodes.begin(), nodes.end(), [](const NumaNode& n) { return n.read_latency.has_value(); });
-  if (all_known) return;
-  const auto snapshot = nodes;
-  for (auto& node : nodes) {
-    node.read_latency = kLocalGuess * nearest_cpu_distance(node, snapshot) / kLocalDistance;
-    node.latency_source = FactSource::kDistance;
-  }
-}
-
-// What a node is ranked by. The kernel's own measure where bandwidth is known of all: latency over bandwidth,
-// up to a constant (mm/memory-tiers.c, mt_perf_to_adistance). By latency alone HBM, which answers a single
-// load later than the DDR beside it, would be the slow tier of its machine.
-std::vector<double> abstract_distances(const std::vector<NumaNode>& nodes) {
-  const bool bandwidth = std::all_of(nodes.begin(), nodes.end(), [](const NumaNode& n) {
-    return n.read_bandwidth && n.read_bandwidth->value > 0 && n.latency_source != FactSource::kConfig;
+bool names(const std::vector<std::vector<NodeId>>& order, NodeId id) {
+  return std::any_of(order.begin(), order.end(), [&](const std::vector<NodeId>& group) {
+    return std::find(group.begin(), group.end(), id) != group.end();
   });
-  std::vector<double> distances;
-  for (const NumaNode& node : nodes)
-    distances.push_back(seconds(*node.read_latency) /
-                        (bandwidth ? static_cast<double>(node.read_bandwidth->value) : 1));
-  return distances;
+}
+
+std::string node_name(const NumaNode& node) { return "node " + std::to_string(node.id.value); }
+
+// Tiers as the administrator names them; tiers of nodes that do not exist are left out.
+void rank_by_order(TierTopology& topology, const std::vector<NumaNode>& nodes,
+                   const std::vector<std::vector<NodeId>>& order) {
+  for (const auto& group : order) {
+    Tier tier{static_cast<int>(topology.tiers.size()), {}, {}};
+    for (const NodeId id : group) {
+      const auto it = std::find_if(nodes.begin(), nodes.end(), [&](const NumaNode& n) { return n.id == id; });
+      if (it == nodes.end() || !has_usable_memory(*it)) {
+        topology.doubts.push_back("tiers.order names node " + std::to_string(id.value) +
+                                  ", which has no memory that is online");
+        continue;
+      }
+      if (tier.nodes.empty() || *it->read_latency < tier.unloaded_latency)
+        tier.unloaded_latency = *it->read_latency;
+      tier.nodes.push_back(id);
+    }
+    if (!tier.nodes.empty()) topology.tiers.push_back(std::move(tier));
+  }
+  for (const NumaNode& node : nodes) {
+    if (has_usable_memory(node) && !names(order, node.id))
+      topology.doubts.push_back(node_name(node) +
+                                " is in no tier, since tiers.order does not name it: nothing moves to or from it");
+  }
+}
+
+void rank_by_facts(TierTopology& topology, const std::vector<NumaNode>& nodes, double same_tier) {
+  const std::vector<TierMerit> merits = tier_merits(nodes, same_tier);
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (has_usable_memory(nodes[i])) order.push_back(i);
+    if (!merits[i].doubt.empty()) topology.doubts.push_back(merits[i].doubt);
+  }
+  // Of equals the one whose place is sure opens the tier and gives it its latency.
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (merits[a].distance != merits[b].distance) return merits[a].distance < merits[b].distance;
+    return merits[a].doubt.empty() && !merits[b].doubt.empty();
+  });
+  double opened = 0;  // distance of the tier's first node
+  for (const std::size_t i : order) {
+    if (topology.tiers.empty() || merits[i].distance > opened * same_tier) {
+      topology.tiers.push_back({static_cast<int>(topology.tiers.size()), {}, *nodes[i].read_latency});
+      opened = merits[i].distance;
+    }
+    topology.tiers.back().nodes.push_back(nodes[i].id);
+  }
+}
+
+void close_devices(TierTopology& topology, const std::vector<NumaNode>& nodes,
+                   const std::vector<std::vector<NodeId>>& order) {
+  for (const NumaNode& node : nodes) {
+    if (!node.of_device || !has_usable_memory(node) || names(order, node.id)) continue;
+    topology.closed.push_back(node.id);
+    if (order.empty())
+      topology.doubts.push_back(node_name(node) +
+                                " is a device's memory: nothing moves to or from it unless tiers.order names it");
+  }
 }
 
 }  // namespace
@@ -74,32 +103,32 @@ const NodeState* SystemState::find(NodeId id) const {
   return it == nodes.end() ? nullptr : &*it;
 }
 
-Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, double same_tier) {
-  fill_missing_latency(nodes);  // before filtering: SLIT rows are indexed by position in the full list
-  std::vector<NumaNode> usable;
-  std::copy_if(nodes.begin(), nodes.end(), std::back_inserter(usable),
-               [](const NumaNode& n) { return n.online && n.total.value > 0; });
-  if (usable.empty()) {
+Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, const TierRules& rules,
+                                 std::vector<MemoryPath> measured) {
+  if (std::none_of(nodes.begin(), nodes.end(), has_usable_memory)) {
     return fail(ErrorKind::kUnsupported, "no online NUMA node has memory",
                 "check /sys/devices/system/node and the kernel's NUMA support");
   }
-  const std::vector<double> distances = abstract_distances(usable);
-  std::vector<std::size_t> order(usable.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return distances[a] < distances[b]; });
-
+  fill_missing_facts(nodes);  // before filtering: SLIT rows are indexed by position in the full list
   TierTopology topology;
-  double opened = 0;  // distance of the tier's first node
-  for (const std::size_t i : order) {
-    if (topology.tiers.empty() || distances[i] > opened * same_tier) {
-      topology.tiers.push_back({static_cast<int>(topology.tiers.size()), {}, *usable[i].read_latency});
-      opened = distances[i];
-    }
-    topology.tiers.back().nodes.push_back(usable[i].id);
+  if (rules.order.empty()) {
+    rank_by_facts(topology, nodes, rules.same_tier);
+  } else {
+    rank_by_order(topology, nodes, rules.order);
   }
-  std::sort(usable.begin(), usable.end(), [](const NumaNode& a, const NumaNode& b) { return a.id < b.id; });
-  topology.nodes = std::move(usable);
+  close_devices(topology, nodes, rules.order);
+  topology.paths = memory_paths(nodes, measured);
+  for (const NumaNode& node : nodes) {
+    if (has_usable_memory(node)) continue;
+    for (const std::string& doubt : node.doubts) topology.doubts.push_back(node_name(node) + ": " + doubt);
+  }
+  std::erase_if(nodes, [](const NumaNode& node) { return !has_usable_memory(node); });
+  std::sort(nodes.begin(), nodes.end(), [](const NumaNode& a, const NumaNode& b) { return a.id < b.id; });
+  topology.nodes = std::move(nodes);
+  if (topology.tiers.empty()) {
+    return fail(ErrorKind::kUnsupported, "tiers.order names no node that has memory",
+                "name the nodes that `tierctl nodes` lists");
+  }
   return topology;
 }
 

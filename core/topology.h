@@ -27,6 +27,9 @@ struct NumaNode {
   std::vector<int> cpus;  // online ones, as the kernel numbers them
   std::vector<std::string>
       doubts{};  // facts that firmware or the kernel tells and that were not believed, and why
+  std::vector<NodeId> initiators{};         // nodes whose CPUs firmware's figures hold for; empty: not told
+  std::optional<Nanoseconds> fact_latency;  // by firmware or probe, where read_latency is the administrator's
+  bool of_device = false;  // memory of a GPU or another device that reads memory by itself
 };
 
 // How the CPUs of one node reach the memory of another, without load.
@@ -43,23 +46,35 @@ struct Tier {
   Nanoseconds unloaded_latency{};
 };
 
-// Tiers ordered fast to slow; every online node with memory is in exactly one.
+// Tiers ordered fast to slow. Every online node with memory is in exactly one, unless TierRules::order leaves
+// it out.
 struct TierTopology {
   std::vector<NumaNode> nodes;
   std::vector<Tier> tiers;
-  std::vector<MemoryPath> paths;  // of CPU nodes to memory nodes, as far as they are known
+  std::vector<MemoryPath> paths;      // of CPU nodes to memory nodes, as far as they are known
+  std::vector<NodeId> closed{};       // nothing is moved to or from them: a device's memory that no order names
+  std::vector<std::string> doubts{};  // about the order and about nodes in no tier, each with what decides it
 
   bool tiered() const { return tiers.size() > 1; }
   const NumaNode* find(NodeId) const;        // null when unknown
   std::optional<int> tier_of(NodeId) const;  // rank
 };
 
-// Latency over bandwidth ranks, as the kernel's abstract distance does, where bandwidth is known of all nodes
-// and no latency is the administrator's word; else latency alone. SLIT calls HBM farther on Xeon Max, and
-// kernels put HBM and DDR into one memory tier without HMAT, so neither is believed. Nodes within `same_tier`
-// of the fastest of a group (ratio, default 1.15) share a tier. Nodes without any latency fact rank by SLIT
-// distance from the nearest CPU node, marked kDistance. Fails when no node has memory.
-Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, double same_tier = 1.15);
+struct TierRules {
+  double same_tier = 1.15;  // nodes within this ratio of the fastest of a group share a tier
+  // The administrator's order, fastest first; nodes that it leaves out are in no tier. Empty: by facts.
+  std::vector<std::vector<NodeId>> order{};
+};
+
+// Latency over bandwidth ranks, as the kernel's abstract distance does; latency alone where the bandwidth of
+// a node with CPUs is not known. SLIT calls HBM farther on Xeon Max, and kernels put HBM and DDR into one
+// memory tier without HMAT, so neither is believed. What one node lacks is taken from nodes of its kind, and
+// by distance as the last resort, for that node alone. A node without CPUs whose bandwidth is not known and
+// whose latency is like that of memory with CPUs may be HBM or slow: it shares the tier of that memory, so
+// that nothing is moved on a guess, and a doubt names the setting that decides. `measured` holds what the
+// probe measured, by CPU node. Fails when no node has memory.
+Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, const TierRules& rules = {},
+                                 std::vector<MemoryPath> measured = {});
 
 // TierTopology::tier_of for many regions: one look into a list by node number.
 class NodeRanks {

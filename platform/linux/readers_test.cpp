@@ -150,38 +150,88 @@ TEST(LinuxTopologyReader, GapsCpuLessAndEmptyNodes) {
 
 TEST(LinuxTopologyReader, TheCpusViewWinsAndZeroMeansUnknown) {
   TreeDirectory first =
-      with_hmat(with_hmat(node("0", "10", 10), "access0", "50\n", "9\n"), "access1", "90\n", "0\n");
+      with_hmat(with_hmat(node("0", "10", 10), "access0", "50\n", "900\n"), "access1", "90\n", "0\n");
   const TemporaryTree tree({{"sys/devices/system/node", TreeDirectory{{"online", "0\n"}, {"node0", first}}}});
   const auto nodes = LinuxTopologyReader(tree.root()).nodes();
   ASSERT_TRUE(nodes);
   EXPECT_EQ((*nodes)[0].read_latency, Nanoseconds(90));
-  EXPECT_EQ((*nodes)[0].read_bandwidth, Bytes{9000000});
+  EXPECT_EQ((*nodes)[0].read_bandwidth, Bytes{900000000});
 }
 
-TEST(LinuxTopologyReader, HostileFilesAreNamed) {
+// Facts of the node that hostile text leaves standing: memory, CPUs, distances, latency, bandwidth.
+std::string standing_facts(const NumaNode& node) {
+  std::string facts;
+  if (node.total.value > 0) facts += 'm';
+  if (node.has_cpus) facts += 'c';
+  if (!node.distances.empty()) facts += 'd';
+  if (node.read_latency) facts += 'l';
+  if (node.read_bandwidth) facts += 'b';
+  return facts;
+}
+
+TEST(LinuxTopologyReader, OneBadFactIsUnknownAndTheOthersStand) {
   const struct {
-    const char *file, *text;
-  } cases[] = {{"online", "0-"},
-               {"online", "\xff\xfe"},
-               {"node0/meminfo", ""},
-               {"node0/meminfo", "Node 0 MemTotal: 99999999999999999999 kB\nNode 0 MemFree: 1 kB\n"},
-               {"node0/cpulist", "0-4294967296"},
-               {"node0/distance", "10 ten"},
-               {"node0/distance", "10 99999"},
-               {"node0/access0/initiators/read_latency", "-5"},
-               {"node0/access0/initiators/read_latency", "18446744073709551615"},
-               {"node0/access0/initiators/read_bandwidth", "18446744073709551615"}};
+    const char *file, *text, *standing;
+  } cases[] = {{"node0/meminfo", "", "cdlb"},
+               {"node0/meminfo", "Node 0 MemTotal: 99999999999999999999 kB\nNode 0 MemFree: 1 kB\n", "cdlb"},
+               {"node0/meminfo", "Node 0 MemTotal: 10 kB\n", "mcdlb"},
+               {"node0/cpulist", "0-4294967296", "mdlb"},
+               {"node0/cpulist", "\x1b[31m", "mdlb"},
+               {"node0/distance", "10 ten", "mclb"},
+               {"node0/distance", "10 99999", "mclb"},
+               {"node0/access0/initiators/read_latency", "0", "mcdb"},
+               {"node0/access0/initiators/read_latency", "-5", "mcdb"},
+               {"node0/access0/initiators/read_latency", "4294967295", "mcdb"},
+               {"node0/access0/initiators/read_latency", "110000", "mcdb"},
+               {"node0/access0/initiators/read_latency", "ten", "mcdb"},
+               {"node0/access0/initiators/read_bandwidth", "4294967295", "mcdl"},
+               {"node0/access0/initiators/read_bandwidth", "18446744073709551616", "mcdl"}};
   for (const auto& c : cases) {
-    TemporaryTree tree(
-        {{"sys/devices/system/node",
-          TreeDirectory{{"online", "0\n"}, {"node0", with_hmat(node("0", "10", 10), "access0", "1", "1")}}}});
+    TemporaryTree tree({{"sys/devices/system/node",
+                         TreeDirectory{{"online", "0\n"},
+                                       {"node0", with_hmat(node("0", "10", 10), "access0", "110", "61000")}}}});
     const LinuxTopologyReader reader(tree.root());
-    ASSERT_TRUE(reader.nodes());
+    const auto whole = reader.nodes();
+    ASSERT_TRUE(whole);
+    EXPECT_TRUE(whole->at(0).doubts.empty());
+    EXPECT_EQ(standing_facts(whole->at(0)), "mcdlb");
     tree.write(std::string("sys/devices/system/node/") + c.file, c.text);
     const auto nodes = reader.nodes();
-    ASSERT_FALSE(nodes) << c.file << ' ' << c.text;
-    EXPECT_NE(nodes.error().message.find(c.file), std::string::npos) << nodes.error().text();
+    ASSERT_TRUE(nodes) << c.file << ' ' << c.text;
+    EXPECT_EQ(standing_facts(nodes->at(0)), c.standing) << c.file << ' ' << c.text;
+    ASSERT_EQ(nodes->at(0).doubts.size(), 1u) << c.file << ' ' << c.text;
+    EXPECT_NE(nodes->at(0).doubts[0].find(c.file), std::string::npos) << nodes->at(0).doubts[0];
+    EXPECT_EQ(nodes->at(0).doubts[0].find('\x1b'), std::string::npos);
   }
+}
+
+TEST(LinuxTopologyReader, MissingFilesAreDoubtsAndAListOfNodesThatMakesNoSenseIsRead) {
+  TemporaryTree tree({{"sys/devices/system/node",
+                       TreeDirectory{{"online", "0-"},
+                                     {"node0", node("0", "10 20", 10)},
+                                     {"node3", TreeDirectory{{"cpulist", "\n"}}}}}});
+  const auto nodes = LinuxTopologyReader(tree.root()).nodes();
+  ASSERT_TRUE(nodes) << nodes.error().text();
+  ASSERT_EQ(nodes->size(), 2u);
+  EXPECT_EQ(standing_facts(nodes->at(0)), "mcd");
+  EXPECT_EQ(nodes->at(1).id, NodeId{3});
+  EXPECT_EQ(nodes->at(1).doubts.size(), 3u) << "meminfo, distance, and the list";
+}
+
+TEST(LinuxTopologyReader, InitiatorsAndMemoryOfADevice) {
+  TreeDirectory memory = with_hmat(node("", "20 10", 10), "access1", "130", "147500");
+  memory.push_back({"access1/initiators/node0", TreeLink{"../../../node0"}});
+  const TemporaryTree tree({{"sys/devices/system/node", TreeDirectory{{"online", "0-1\n"},
+                                                                      {"has_generic_initiator", "0-1\n"},
+                                                                      {"node0", node("0-3", "10 20", 10)},
+                                                                      {"node1", memory}}}});
+  const auto nodes = LinuxTopologyReader(tree.root()).nodes();
+  ASSERT_TRUE(nodes);
+  EXPECT_EQ(nodes->at(0).cpus, (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_FALSE(nodes->at(0).of_device) << "CPUs are no device";
+  EXPECT_EQ(nodes->at(1).initiators, (std::vector<NodeId>{{0}}));
+  EXPECT_EQ(nodes->at(1).bandwidth_source, FactSource::kFirmware);
+  EXPECT_TRUE(nodes->at(1).of_device);
 }
 
 TEST(LinuxTopologyReader, ARowOfDistancesReadDuringHotplugIsDropped) {

@@ -10,15 +10,16 @@
 namespace tier {
 
 // Reads /sys/devices/system/node. Node numbers may have gaps; nodes may lack CPUs, memory or HMAT attributes.
-// access0 (nearest initiator of any kind) is believed, the kernel's memory tiers are not: 6.1 puts everything
-// into one. A file that exists and makes no sense is an error that names it.
+// access1 (nearest CPUs), else access0 (nearest initiator of any kind) is believed, the kernel's memory tiers
+// are not: 6.1 puts everything into one. A file that is missing or makes no sense, or a figure that cannot be,
+// leaves that one fact unknown and is noted in NumaNode::doubts; only a kernel without any node is an error.
 class LinuxTopologyReader final : public TopologyReader {
  public:
   explicit LinuxTopologyReader(std::string root = "/");
   Result<std::vector<NumaNode>> nodes() const override;
 
  private:
-  Result<NumaNode> read_node(NodeId id) const;
+  NumaNode read_node(NodeId id) const;
   std::string root_;
   mutable std::uint32_t calls_ = 0;
   mutable std::map<int, std::uint64_t> kept_back_;  // base pages by node; see watermarks.h
