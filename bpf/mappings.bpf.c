@@ -70,7 +70,11 @@ int on_vma(struct bpf_iter__task_vma *context) {
   struct task_struct *task = context->task;
   struct vm_area_struct *vma = context->vma;
   if (context->meta->seq_num == 0) last_file = 0;
-  if (!task || !vma) return 0;
+  if (!task || !vma) {
+    struct tier_vma end = {.version = TIER_MAPPINGS_VERSION, .kind = TIER_VMA_END};
+    bpf_seq_write(seq, &end, sizeof(end));
+    return 0;
+  }
   struct tier_vma record = {
       .version = TIER_MAPPINGS_VERSION,
       .kind = kind_of(vma),

@@ -11,6 +11,7 @@ enum tier_vma_kind {
   TIER_VMA_HEAP = 1,    /* overlaps the area of brk(2) */
   TIER_VMA_STACK = 2,   /* holds the main thread's first stack address */
   TIER_VMA_SPECIAL = 3, /* the kernel's own: [vdso], [vvar], [uprobes] */
+  TIER_VMA_END = 4,     /* no mapping: there are no more. Some kernels begin the last piece again (seen on 6.18) */
 };
 
 /* One mapping, 80 bytes; `name_bytes` bytes of its file's path follow, filled up to a multiple of 8. */

@@ -75,15 +75,22 @@ std::optional<Mapping> parse_map_line(std::string_view line) {
   mapping.executable = permissions[2] == 'x';
   mapping.shared = permissions[3] == 's';
   mapping.name = trimmed(line);
-  if (shared_memory(mapping.name) || (mapping.shared && *inode == 0)) {
-    mapping.backing = Backing::kShared;
-  } else if (*inode != 0) {
-    mapping.backing = Backing::kFile;
-  }
+  mapping.backing = backing_of(mapping.name, mapping.shared, *inode);
   return mapping;
 }
 
 }  // namespace
+
+Backing backing_of(std::string_view name, bool shared, std::uint64_t inode) {
+  if (shared_memory(name) || (shared && inode == 0)) return Backing::kShared;
+  return inode != 0 ? Backing::kFile : Backing::kAnonymous;
+}
+
+void set_object(Mapping& mapping, MemoryObject object, std::uint64_t offset) {
+  if (!mapping.shared || object.inode == 0) return;
+  mapping.object = object;
+  mapping.offset = offset;
+}
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   return whole_number<std::uint64_t>(text, 10);

@@ -48,6 +48,13 @@ std::optional<std::string> parse_cgroup(std::string_view text);
 // that makes no sense is an error: half a map is worse than none.
 Result<std::vector<Mapping>> parse_maps(std::string_view text);
 
+// What is behind a mapping of that name ("/memfd:x", "[heap]") that maps say shared or private, with that
+// inode (0: no file).
+Backing backing_of(std::string_view name, bool shared, std::uint64_t inode);
+
+// Whose pages the mapping shows from `offset` bytes on, for one of a file.
+void set_object(Mapping& mapping, MemoryObject object, std::uint64_t offset);
+
 // Starts of the mappings in /proc/PID/numa_maps that carry a policy of the program's own: anything but
 // default and local. Lines that make no sense are passed over: they name no address to protect.
 std::vector<Address> parse_own_policies(std::string_view text);
