@@ -48,7 +48,24 @@ struct pid {
   struct upid numbers[1]; /* level + 1 of them, from the initial namespace down */
 };
 
+struct mempolicy {
+  unsigned short mode; /* MPOL_… of linux/mempolicy.h */
+};
+
+typedef struct {
+  long long counter;
+} atomic64_t;
+
+struct mm_struct {
+  unsigned long total_vm, locked_vm, data_vm, stack_vm, exec_vm; /* pages */
+  atomic64_t pinned_vm;
+  int map_count;
+  unsigned long start_brk, brk, start_stack;
+};
+
 struct task_struct {
+  struct mm_struct *mm;
+  struct mempolicy *mempolicy;
   int pid;
   int tgid;
   struct task_struct *group_leader;
@@ -71,10 +88,12 @@ struct damon_region {
 
 struct super_block {
   __u32 s_dev; /* major << 20 | minor */
+  unsigned long s_magic;
 };
 
 struct inode {
   unsigned short i_mode;
+  unsigned long i_ino;
   __u32 i_rdev;
   struct super_block *i_sb;
   long long i_size;
@@ -84,8 +103,37 @@ struct address_space {
   struct inode *host;
 };
 
+struct path {
+  void *dentry;
+};
+
 struct file {
   struct address_space *f_mapping;
+  struct inode *f_inode;
+  struct path f_path;
+};
+
+struct rb_node {
+  struct rb_node *rb_right, *rb_left;
+};
+
+struct rb_root {
+  struct rb_node *rb_node;
+};
+
+struct shared_policy { /* of shared memory, by page */
+  struct rb_root root;
+};
+
+struct sp_node {
+  struct rb_node nd;
+  unsigned long start, end;
+  struct mempolicy *policy;
+};
+
+struct shmem_inode_info {
+  struct shared_policy policy;
+  struct inode vfs_inode;
 };
 
 struct folio {
@@ -101,7 +149,31 @@ struct kiocb {
 };
 
 struct vm_area_struct {
+  unsigned long vm_start, vm_end;
+  struct mm_struct *vm_mm;
+  unsigned long vm_flags;
+  void *vm_ops;
+  unsigned long vm_pgoff;
   struct file *vm_file;
+  struct mempolicy *vm_policy;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+  struct seq_file *seq;
+  __u64 session_id, seq_num;
+};
+
+struct bpf_iter__task {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+};
+
+struct bpf_iter__task_vma {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+  struct vm_area_struct *vma;
 };
 
 struct vm_fault {

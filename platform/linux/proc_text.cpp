@@ -84,21 +84,22 @@ std::optional<Mapping> parse_map_line(std::string_view line) {
   mapping.executable = permissions[2] == 'x';
   mapping.shared = permissions[3] == 's';
   mapping.name = trimmed(line);
-  if (shared_memory(mapping.name) || (mapping.shared && *inode == 0)) {
-    mapping.backing = Backing::kShared;
-  } else if (*inode != 0) {
-    mapping.backing = Backing::kFile;
-  }
-  if (const auto number = device_number(device)) set_object(mapping, *number, *inode, *offset);
+  mapping.backing = backing_of(mapping.name, mapping.shared, *inode);
+  if (const auto number = device_number(device)) set_object(mapping, {*number, *inode}, *offset);
   return mapping;
 }
 
 }  // namespace
 
-void set_object(Mapping& mapping, std::uint64_t device, std::uint64_t inode, std::uint64_t offset) {
-  if (inode == 0 || mapping.name.starts_with("anon_inode:")) return;
+Backing backing_of(std::string_view name, bool shared, std::uint64_t inode) {
+  if (shared_memory(name) || (shared && inode == 0)) return Backing::kShared;
+  return inode != 0 ? Backing::kFile : Backing::kAnonymous;
+}
+
+void set_object(Mapping& mapping, MemoryObject object, std::uint64_t offset) {
+  if (object.inode == 0 || mapping.name.starts_with("anon_inode:")) return;
   if (!mapping.shared && mapping.writable) return;
-  mapping.object = MemoryObject{device, inode};
+  mapping.object = object;
   mapping.offset = offset;
 }
 

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
+// The mappings of one process, without a look at any page: the kernel's own list of them, with flags and memory policies
+// that /proc shows only in files for which it walks all page tables (smaps, numa_maps).
+#include "bpf/mappings.h"
+#include "bpf/reader.h"
+
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define TIER_PATH_BYTES 4096 /* PATH_MAX */
+#define TIER_SHMEM_MAGIC 0x01021994 /* TMPFS_MAGIC of linux/magic.h */
+#define TIER_POLICY_DEPTH 64 /* of a red-black tree: at most twice the logarithm of its nodes */
+
+/* Only one thread of user space reads at a time. */
+unsigned char path[TIER_PATH_BYTES];
+unsigned long long last_file = 0;
+
+/* The policy that shared memory itself has for a page, as shmem_get_policy() finds it. 0 without one. */
+static __always_inline __u16 shared_policy_mode(struct inode *inode, unsigned long page) {
+  if (!bpf_core_type_exists(struct shmem_inode_info) || !bpf_core_field_exists(struct shmem_inode_info, policy.root))
+    return 0;
+  unsigned long info = (unsigned long)inode - bpf_core_field_offset(struct shmem_inode_info, vfs_inode);
+  struct rb_node *node = 0;
+  bpf_core_read(&node, sizeof(node), &((struct shmem_inode_info *)info)->policy.root.rb_node);
+  for (int depth = 0; depth < TIER_POLICY_DEPTH && node; ++depth) {
+    struct sp_node *entry = (struct sp_node *)((unsigned long)node - bpf_core_field_offset(struct sp_node, nd));
+    unsigned long start = 0, end = 0;
+    if (bpf_core_read(&start, sizeof(start), &entry->start) || bpf_core_read(&end, sizeof(end), &entry->end)) return 0;
+    if (page >= start && page < end) {
+      struct mempolicy *policy = 0;
+      __u16 mode = 0;
+      bpf_core_read(&policy, sizeof(policy), &entry->policy);
+      if (policy) bpf_core_read(&mode, sizeof(mode), &policy->mode);
+      return mode;
+    }
+    if (page < start) {
+      if (bpf_core_read(&node, sizeof(node), &node->rb_left)) return 0;
+    } else if (bpf_core_read(&node, sizeof(node), &node->rb_right)) {
+      return 0;
+    }
+  }
+  return 0;
+}
+
+/* As numa_maps has it: the mapping's own, else the shared memory's, else the task's. */
+static __always_inline __u16 policy_mode(struct task_struct *task, struct vm_area_struct *vma, struct inode *inode,
+                                         unsigned long magic) {
+  if (!bpf_core_field_exists(vma->vm_policy)) return 0; /* a kernel without NUMA */
+  if (vma->vm_policy) return vma->vm_policy->mode;
+  if (inode && magic == TIER_SHMEM_MAGIC) {
+    __u16 mode = shared_policy_mode(inode, vma->vm_pgoff);
+    if (mode) return mode;
+  }
+  return task->mempolicy ? task->mempolicy->mode : 0;
+}
+
+static __always_inline __u16 kind_of(struct vm_area_struct *vma) {
+  if (vma->vm_file) return TIER_VMA_PLAIN;
+  if (vma->vm_ops) return TIER_VMA_SPECIAL;
+  struct mm_struct *mm = vma->vm_mm;
+  if (vma->vm_start < mm->brk && vma->vm_end > mm->start_brk) return TIER_VMA_HEAP;
+  if (vma->vm_start <= mm->start_stack && vma->vm_end >= mm->start_stack) return TIER_VMA_STACK;
+  return TIER_VMA_PLAIN;
+}
+
+SEC("iter/task_vma")
+int on_vma(struct bpf_iter__task_vma *context) {
+  struct seq_file *seq = context->meta->seq;
+  struct task_struct *task = context->task;
+  struct vm_area_struct *vma = context->vma;
+  if (context->meta->seq_num == 0) last_file = 0;
+  if (!task || !vma) {
+    struct tier_vma end = {.version = TIER_MAPPINGS_VERSION, .kind = TIER_VMA_END};
+    bpf_seq_write(seq, &end, sizeof(end));
+    return 0;
+  }
+  struct tier_vma record = {
+      .version = TIER_MAPPINGS_VERSION,
+      .kind = kind_of(vma),
+      .thread = task->pid,
+      .start_ticks = tier_start_ticks(task->group_leader),
+      .start = vma->vm_start,
+      .end = vma->vm_end,
+      .flags = vma->vm_flags,
+  };
+  struct file *file = vma->vm_file;
+  struct inode *inode = 0;
+  unsigned long magic = 0;
+  long length = 0;
+  if (file) {
+    inode = file->f_inode;
+    record.has_file = 1;
+    record.inode = inode->i_ino;
+    record.device = inode->i_sb->s_dev;
+    record.page_offset = vma->vm_pgoff;
+    magic = inode->i_sb->s_magic;
+    record.same_file = (unsigned long long)file == last_file;
+    if (!record.same_file) length = bpf_d_path(&file->f_path, (char *)path, sizeof(path));
+    if (length < 0 || length > TIER_PATH_BYTES - 8) length = 0;
+  }
+  record.policy = policy_mode(task, vma, inode, magic);
+  record.name_bytes = length;
+  if (bpf_seq_write(seq, &record, sizeof(record))) return 0;
+  if (length > 0 && bpf_seq_write(seq, path, (length + 7) & (TIER_PATH_BYTES - 8))) return 0;
+  last_file = (unsigned long long)file;
+  return 0;
+}
+
+struct mm_struct___counted {
+  int mm_lock_seq; /* Linux 6.4 to 6.12 */
+} __attribute__((preserve_access_index));
+
+struct seqcount {
+  unsigned int sequence;
+} __attribute__((preserve_access_index));
+
+struct mm_struct___sequenced {
+  struct seqcount mm_lock_seq; /* since Linux 6.13 */
+} __attribute__((preserve_access_index));
+
+static __always_inline unsigned long long lock_writes(struct mm_struct *mm) {
+  unsigned int writes = 0;
+  struct mm_struct___sequenced *sequenced = (void *)mm;
+  struct mm_struct___counted *counted = (void *)mm;
+  if (bpf_core_field_exists(sequenced->mm_lock_seq.sequence))
+    bpf_core_read(&writes, sizeof(writes), &sequenced->mm_lock_seq.sequence);
+  else if (bpf_core_field_exists(counted->mm_lock_seq))
+    bpf_core_read(&writes, sizeof(writes), &counted->mm_lock_seq);
+  else
+    return 0;
+  return 1ULL << 32 | writes;
+}
+
+SEC("iter/task")
+int on_task(struct bpf_iter__task *context) {
+  struct task_struct *task = context->task;
+  if (!task || !task->mm) return 0;
+  struct mm_struct *mm = task->mm;
+  struct tier_mm_version record = {
+      .start_ticks = tier_start_ticks(task->group_leader),
+      .writes = lock_writes(mm),
+      .pages = mm->total_vm,
+      .locked = mm->locked_vm,
+      .data = mm->data_vm,
+      .stack = mm->stack_vm,
+      .executable = mm->exec_vm,
+      .mappings = mm->map_count,
+  };
+  bpf_core_read(&record.pinned, sizeof(record.pinned), &mm->pinned_vm.counter);
+  if (bpf_core_field_exists(task->mempolicy) && task->mempolicy) record.policy = task->mempolicy->mode;
+  bpf_seq_write(context->meta->seq, &record, sizeof(record));
+  return 0;
+}
