@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "platform/linux/living_thread.h"
+
 namespace tier {
 namespace {
 
@@ -19,15 +21,24 @@ PageCall call_move_pages(Pid pid, std::span<const Address> pages, const int* nod
   return call;
 }
 
+// The kernel takes the memory of the task that has the number, and a first thread that has ended has none
+// (find_mm_struct of mm/migrate.c: EINVAL).
+PageCall call_by_living_thread(Pid pid, std::span<const Address> pages, const int* nodes) {
+  PageCall call = call_move_pages(pid, pages, nodes);
+  if (call.value >= 0 || call.error_number != EINVAL) return call;
+  const auto thread = living_thread(pid);
+  return thread ? call_move_pages(*thread, pages, nodes) : call;
+}
+
 }  // namespace
 
 PageCall LinuxPages::locate(Pid pid, std::span<const Address> pages) const {
-  return call_move_pages(pid, pages, nullptr);
+  return call_by_living_thread(pid, pages, nullptr);
 }
 
 PageCall LinuxPages::move(Pid pid, std::span<const Address> pages, NodeId to) {
   const std::vector<int> nodes(pages.size(), to.value);
-  return call_move_pages(pid, pages, nodes.data());
+  return call_by_living_thread(pid, pages, nodes.data());
 }
 
 }  // namespace tier
