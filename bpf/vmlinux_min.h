@@ -56,22 +56,102 @@ typedef struct {
   long long counter;
 } atomic64_t;
 
+typedef struct {
+  int counter;
+} atomic_t;
+
+typedef struct {
+  unsigned long bits[1]; /* as many words as the kernel's limit of nodes needs */
+} nodemask_t;
+
+typedef struct {
+  unsigned int val;
+} kuid_t;
+
+struct cred {
+  kuid_t uid;
+};
+
+struct signal_struct { /* what the threads of a process share; times are those of threads that have ended */
+  atomic_t live;
+  __u64 utime, stime;
+  unsigned long long sum_sched_runtime;
+};
+
+struct kernfs_node {
+  __u64 id;
+};
+
+struct cgroup {
+  struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state {
+  struct cgroup *cgroup;
+};
+
+enum cgroup_subsys_id { memory_cgrp_id };
+
+struct css_set {
+  struct cgroup_subsys_state *subsys[1]; /* by enum cgroup_subsys_id */
+  struct cgroup *dfl_cgrp;               /* of the second version's hierarchy */
+};
+
+struct qstr {
+  const unsigned char *name;
+};
+
+struct dentry {
+  struct qstr d_name;
+};
+
+struct path {
+  struct dentry *dentry;
+};
+
+struct percpu_counter {
+  __s64 count;
+};
+
+struct mm_rss_stat { /* until Linux 6.1 */
+  struct {
+    __s64 counter;
+  } count[4];
+};
+
+struct file;
+
+enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES }; /* linux/mm_types_task.h */
+
 struct mm_struct {
   unsigned long total_vm, locked_vm, data_vm, stack_vm, exec_vm; /* pages */
   atomic64_t pinned_vm;
   int map_count;
   unsigned long start_brk, brk, start_stack;
+  struct file *exe_file;
+  struct percpu_counter rss_stat[4]; /* Linux 6.2 */
+};
+
+struct mm_struct___before_6_2 {
+  struct mm_rss_stat rss_stat;
 };
 
 struct task_struct {
-  struct mm_struct *mm;
   struct mempolicy *mempolicy;
   int pid;
   int tgid;
+  unsigned int flags;
+  struct mm_struct *mm;
   struct task_struct *group_leader;
+  struct signal_struct *signal;
+  const struct cred *cred;
+  struct css_set *cgroups;
+  nodemask_t mems_allowed; /* with CONFIG_CPUSETS */
   struct pid *thread_pid;
   __u64 start_boottime;
   __u64 self_exec_id;
+  __u64 utime, stime;
+  char comm[16];
   struct sched_entity se;
   struct thread_struct thread;
 };
@@ -101,10 +181,6 @@ struct inode {
 
 struct address_space {
   struct inode *host;
-};
-
-struct path {
-  void *dentry;
 };
 
 struct file {

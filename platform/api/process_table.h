@@ -7,6 +7,7 @@
 
 #include "core/result.h"
 #include "core/target.h"
+#include "platform/api/seen_process.h"
 
 namespace tier {
 
@@ -18,6 +19,12 @@ class ProcessHandle {
   virtual bool alive() const = 0;
 };
 
+// What a process is called.
+struct ProcessNames {
+  std::string file;        // base name of the file that runs
+  std::string started_as;  // base name that it was started by; the program may have changed it since
+};
+
 class ProcessTable {
  public:
   virtual ~ProcessTable() = default;
@@ -27,6 +34,14 @@ class ProcessTable {
   // Identity and properties; Target::id is left 0. kFailed when it does not exist, kPermission when it may
   // not be read.
   virtual Result<Target> describe(Pid) const = 0;
+
+  // The part of it that is cheap and enough to know a process again. These three are answered from describe()
+  // where nothing cheaper is known.
+  virtual Result<SeenProcess> glance(Pid) const;
+  // Target::name and Target::started_as; empty where they cannot be read.
+  virtual ProcessNames names(Pid) const;
+  // Paths of its cgroups, in the hierarchy that accounts memory and in the second version's where they differ.
+  virtual std::vector<std::string> cgroups_of(Pid) const;
 
   // Processes of a cgroup (path below the root, v2 or v1 memory controller) and its descendants.
   virtual Result<std::vector<Pid>> in_cgroup(const std::string& path) const = 0;
@@ -43,5 +58,29 @@ class ProcessTable {
 
   virtual Bytes base_page_size() const = 0;  // of this machine; asked, never assumed
 };
+
+inline Result<SeenProcess> ProcessTable::glance(Pid pid) const {
+  return describe(pid).map([](const Target& target) {
+    SeenProcess seen;
+    seen.pid = target.pid;
+    seen.start_time = target.start_time;
+    seen.program = target.program;
+    seen.file = target.name;
+    seen.comm = target.name;
+    seen.resident = target.resident;
+    seen.user_time = target.user_time;
+    return seen;
+  });
+}
+
+inline ProcessNames ProcessTable::names(Pid pid) const {
+  const auto target = describe(pid);
+  return target ? ProcessNames{target->name, target->started_as} : ProcessNames{};
+}
+
+inline std::vector<std::string> ProcessTable::cgroups_of(Pid pid) const {
+  const auto target = describe(pid);
+  return target ? std::vector{target->cgroup} : std::vector<std::string>{};
+}
 
 }  // namespace tier

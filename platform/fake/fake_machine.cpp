@@ -224,6 +224,10 @@ Result<Target> FakeMachine::describe(Pid pid) const {
   target.cgroup = process->facts.cgroup;
   target.uid = process->facts.uid;
   target.user_time = process->facts.user_time;
+  target.program = process->generation;
+  for (const Area& area : process->areas)
+    for (const int page : area.node)
+      if (page >= 0) target.resident += state_->page_size;
   for (const int node : process->facts.allowed_nodes) target.allowed_nodes.push_back({node});
   if (target.allowed_nodes.empty())
     for (const auto& [id, node] : state_->nodes) target.allowed_nodes.push_back({id});

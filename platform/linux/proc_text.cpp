@@ -1,8 +1,11 @@
 #include "platform/linux/proc_text.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
+
+#include "core/cgroup_path.h"
 
 namespace tier {
 namespace {
@@ -146,16 +149,21 @@ std::optional<ProcStat> parse_stat(std::string_view text) {
   const std::string_view state = next_word(rest);
   if (state.size() != 1) return std::nullopt;
   stat.state = state[0];
-  constexpr int kUserTimeField = 14, kStartTimeField = 22, kFieldAfterState = 4;  // proc(5) counts from 1
-  std::string_view user_time, start_time;
-  for (int field = kFieldAfterState; field <= kStartTimeField; ++field) {
-    start_time = next_word(rest);
-    if (field == kUserTimeField) user_time = start_time;
+  // Numbered as in proc(5), which counts from 1. The later ones are 0 where the reader may not see them.
+  constexpr int kUserTime = 14, kThreads = 20, kStartTime = 22, kResident = 24, kStartCode = 26,
+                kEndCode = 27, kStartStack = 28;
+  std::array<std::optional<std::uint64_t>, kStartStack + 1> fields;
+  for (int field = 4; field <= kStartStack; ++field) fields[field] = parse_number(next_word(rest));
+  if (!fields[kUserTime] || !fields[kStartTime]) return std::nullopt;
+  stat.user_time = *fields[kUserTime];
+  stat.start_time = *fields[kStartTime];
+  stat.threads = fields[kThreads].value_or(0);
+  stat.resident_pages = fields[kResident].value_or(0);
+  // Not where the arguments lie: programs that set their own title move them (PR_SET_MM_ARG_START).
+  for (const int field : {kStartCode, kEndCode, kStartStack}) {
+    const std::uint64_t place = fields[field].value_or(0);
+    if (place > 1) stat.program = (stat.program ^ place) * 0x9E3779B97F4A7C15ULL;  // 1: not permitted
   }
-  const auto used = parse_number(user_time), started = parse_number(start_time);
-  if (!used || !started) return std::nullopt;
-  stat.user_time = *used;
-  stat.start_time = *started;
   return stat;
 }
 
@@ -187,23 +195,61 @@ std::optional<Bytes> status_bytes(std::string_view text, std::string_view key) {
   return value ? parse_kilobytes(*value) : std::nullopt;
 }
 
-std::optional<std::string> parse_cgroup(std::string_view text) {
-  std::optional<std::string> unified;
+namespace {
+
+// Paths of one process: of the memory controller of the first version, and of the second.
+struct CgroupPaths {
+  std::optional<std::string> memory, unified;
+};
+
+CgroupPaths cgroup_paths(std::string_view text) {
+  CgroupPaths paths;
   while (!text.empty()) {
     const std::string_view line = next_line(text);
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
     if (second == std::string_view::npos || second + 1 >= line.size() || line[second + 1] != '/') continue;
-    const std::string_view path = line.substr(second + 1);
+    const std::string path(line.substr(second + 1));
     std::string_view controllers = line.substr(first + 1, second - first - 1);
-    if (controllers.empty()) unified = std::string(path);
+    if (controllers.empty()) paths.unified = path;
     while (!controllers.empty()) {
       const std::size_t comma = controllers.find(',');
-      if (controllers.substr(0, comma) == "memory") return std::string(path);
+      if (controllers.substr(0, comma) == "memory" && !paths.memory) paths.memory = path;
       controllers.remove_prefix(comma == std::string_view::npos ? controllers.size() : comma + 1);
     }
   }
-  return unified;
+  return paths;
+}
+
+}  // namespace
+
+std::optional<std::string> parse_cgroup(std::string_view text) {
+  CgroupPaths paths = cgroup_paths(text);
+  if (paths.memory && paths.unified && within_cgroup(*paths.unified, *paths.memory)) return paths.unified;
+  return paths.memory ? paths.memory : paths.unified;
+}
+
+std::vector<std::string> parse_cgroups(std::string_view text) {
+  CgroupPaths paths = cgroup_paths(text);
+  std::vector<std::string> out;
+  if (paths.memory) out.push_back(*paths.memory);
+  if (paths.unified && paths.unified != paths.memory) out.push_back(*paths.unified);
+  return out;
+}
+
+std::string file_base_name(std::string_view link) {
+  constexpr std::string_view kDeleted = " (deleted)";
+  if (link.ends_with(kDeleted)) link.remove_suffix(kDeleted.size());
+  return std::string(link.substr(link.rfind('/') + 1));
+}
+
+std::string started_as(std::string_view command_line) {
+  constexpr std::size_t kLongestName = 255;  // NAME_MAX of linux/limits.h
+  command_line = command_line.substr(0, command_line.find_first_of(std::string_view("\0 \t\n", 4)));
+  command_line.remove_prefix(command_line.rfind('/') + 1);
+  if (command_line.starts_with('-')) command_line.remove_prefix(1);
+  if (command_line.ends_with(':')) command_line.remove_suffix(1);
+  return std::string(command_line.substr(0, kLongestName));
 }
 
 Result<std::vector<Mapping>> parse_maps(std::string_view text) {

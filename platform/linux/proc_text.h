@@ -31,6 +31,9 @@ struct ProcStat {
   char state = '?';
   std::uint64_t user_time = 0;   // clock ticks (USER_HZ) in user mode, of all threads, ended ones included
   std::uint64_t start_time = 0;  // clock ticks after boot
+  std::uint64_t threads = 0;     // ended ones that nobody waited for included; 0: not in the text
+  std::uint64_t resident_pages = 0;
+  std::uint64_t program = 0;  // differs after execve; 0: cannot be told (not permitted, or no memory)
 };
 std::optional<ProcStat> parse_stat(std::string_view text);
 
@@ -42,7 +45,20 @@ std::optional<Bytes> status_bytes(std::string_view text, std::string_view key);
 
 // /proc/PID/cgroup → path below the hierarchy that accounts memory: the v1 memory controller's where there is
 // one, else v2's. None when the file has neither.
+// Where both know the process, the deeper path if it lies below the other: in a hybrid set-up the memory
+// controller often has no cgroups of its own.
 std::optional<std::string> parse_cgroup(std::string_view text);
+
+// The paths in both hierarchies: one where they are the same, none where the file has neither.
+std::vector<std::string> parse_cgroups(std::string_view text);
+
+// The base name of a program in /proc/PID/exe: "/usr/bin/redis-server (deleted)" → "redis-server".
+std::string file_base_name(std::string_view link);
+
+// The base name of a program in /proc/PID/cmdline: the first word, without folders, a login shell's leading
+// "-" and a trailing ":", so that "/usr/bin/redis-server 127.0.0.1:6379" gives "redis-server". At most
+// NAME_MAX (255) bytes; empty where there is none.
+std::string started_as(std::string_view command_line);
 
 // /proc/PID/maps, sorted by address; the kernel's own ranges ([vdso], [vvar…], [vsyscall]) left out. A line
 // that makes no sense is an error: half a map is worse than none.

@@ -105,6 +105,12 @@ TEST(ParseCgroup, MemoryControllerOfV1ElseV2) {
   EXPECT_EQ(parse_cgroup("5:cpu,memory:/x\n0::/y\n"), "/x");
   EXPECT_EQ(parse_cgroup("1:name=systemd:/s\n0::/user.slice/a:b\n"), "/user.slice/a:b");
   EXPECT_FALSE(parse_cgroup("1:cpu:/x\n"));
+  // Hybrid: the memory controller has no group of the service's own.
+  EXPECT_EQ(parse_cgroup("5:memory:/\n0::/system.slice/x.service\n"), "/system.slice/x.service");
+  EXPECT_EQ(parse_cgroup("5:memory:/a\n0::/ab\n"), "/a");
+  EXPECT_EQ(parse_cgroups("5:memory:/a\n1:name=systemd:/s\n0::/b\n"), (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(parse_cgroups("5:memory:/a\n0::/a\n"), (std::vector<std::string>{"/a"}));
+  EXPECT_TRUE(parse_cgroups("1:cpu:/x\n").empty());
   EXPECT_FALSE(parse_cgroup("0::\n::\n:\n0:memory\n0::relative\n"));
 }
 
@@ -228,6 +234,31 @@ TEST_P(HostileText, NoParserFallsOver) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, HostileText, testing::Range(0U, 500U));
+
+TEST(ProcText, NamesOfPrograms) {
+  EXPECT_EQ(file_base_name("/usr/bin/redis-server (deleted)"), "redis-server");
+  EXPECT_EQ(file_base_name("/memfd:x (deleted)"), "memfd:x");
+  EXPECT_EQ(file_base_name(""), "");
+  const auto text = [](const char* bytes, std::size_t size) { return started_as({bytes, size}); };
+  EXPECT_EQ(text("/usr/bin/redis-server\0*:6379\0", 29), "redis-server");
+  EXPECT_EQ(started_as("/usr/bin/redis-server 127.0.0.1:6379/0"), "redis-server");
+  EXPECT_EQ(started_as("postgres: 15/main: checkpointer"), "postgres");
+  EXPECT_EQ(started_as("-bash"), "bash");
+  EXPECT_EQ(text("\0\0", 2), "");
+  EXPECT_EQ(started_as("/"), "");
+  EXPECT_EQ(started_as(std::string(4096, 'x')).size(), 255U);
+}
+
+TEST(ProcText, AProgramIsKnownByWhereItLies) {
+  const std::string before = "7 (c) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 3 0 42 4096 9 1 ";
+  const auto one = parse_stat(before + "4096 8192 140000 0 0\n"), other = parse_stat(before + "4096 8192 150000 0 0\n");
+  ASSERT_TRUE(one && other);
+  EXPECT_EQ(one->threads, 3U);
+  EXPECT_EQ(one->resident_pages, 9U);
+  EXPECT_NE(one->program, 0U);
+  EXPECT_NE(one->program, other->program);
+  EXPECT_EQ(parse_stat(before + "1 1 0 0 0\n")->program, 0U) << "the reader may not see it";
+}
 
 }  // namespace
 }  // namespace tier

@@ -12,8 +12,11 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "core/cgroup_path.h"
+#include "core/printable.h"
 #include "platform/linux/confinement.h"
 #include "platform/linux/file.h"
+#include "platform/linux/living_thread.h"
 #include "platform/linux/machine.h"
 #include "platform/linux/proc_text.h"
 
@@ -46,18 +49,47 @@ class PidfdProcessHandle final : public ProcessHandle {
   UniqueFd pidfd_, maps_;
 };
 
+// Of a process whose first thread has ended. An exec by another thread makes that the first one, alive again,
+// so as long as the first one is a zombie the address space is the same.
+class LeaderlessProcessHandle final : public ProcessHandle {
+ public:
+  LeaderlessProcessHandle(UniqueFd pidfd, UniqueFd stat) : pidfd_(std::move(pidfd)), stat_(std::move(stat)) {}
+
+  bool alive() const override {
+    pollfd entry{pidfd_.get(), POLLIN, 0};
+    if (::poll(&entry, 1, 0) != 0) return false;
+    std::array<char, 1024> text;
+    ssize_t n;
+    do n = ::pread(stat_.get(), text.data(), text.size(), 0);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) return false;
+    const auto stat = parse_stat({text.data(), static_cast<std::size_t>(n)});
+    return stat && leader_has_ended(*stat);
+  }
+
+ private:
+  UniqueFd pidfd_, stat_;
+};
+
 std::string pid_text(Pid pid) { return "process " + std::to_string(pid.value); }
 
-// "/usr/bin/redis-server (deleted)" → "redis-server"; the kernel's own name where there is no executable to
-// see (a kernel thread, or one that may not be read).
-std::string program_name(const std::string& exe_link, const std::string& comm) {
+// Base name of the file that a link of /proc names; empty for a kernel thread, or where it may not be read.
+std::string linked_file(const std::string& link) {
   std::array<char, 4096> buffer;
-  const ssize_t n = ::readlink(exe_link.c_str(), buffer.data(), buffer.size());
-  if (n <= 0) return comm;
-  std::string path(buffer.data(), static_cast<std::size_t>(n));
-  if (path.ends_with(" (deleted)")) path.resize(path.size() - 10);
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? path : path.substr(slash + 1);
+  const ssize_t n = ::readlink(link.c_str(), buffer.data(), buffer.size());
+  return n <= 0 ? std::string() : file_base_name({buffer.data(), static_cast<std::size_t>(n)});
+}
+
+// Only its beginning: a program may make its command line as long as it likes.
+std::string started_name(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> buffer;
+  const ssize_t n = file.valid() ? ::read(file.get(), buffer.data(), buffer.size()) : 0;
+  return n <= 0 ? std::string() : started_as({buffer.data(), static_cast<std::size_t>(n)});
+}
+
+Nanoseconds from_ticks(std::uint64_t ticks) {
+  return Nanoseconds(std::chrono::seconds(1)) / ::sysconf(_SC_CLK_TCK) * ticks;
 }
 
 void collect_cgroup(const fs::path& directory, std::vector<Pid>& pids) {
@@ -90,7 +122,28 @@ void mark(std::vector<Mapping>& mappings, const std::vector<Address>& starts, bo
 LinuxProcessTable::LinuxProcessTable(std::string root) : root_(std::move(root)) {}
 
 std::string LinuxProcessTable::proc(Pid pid, const char* file) const {
-  return under(root_, "/proc/" + std::to_string(pid.value) + "/" + file);
+  std::string folder = "/proc/" + std::to_string(pid.value) + "/";
+  std::lock_guard lock(mutex_);
+  if (const auto it = living_.find(pid); it != living_.end()) {
+    std::string thread = folder + "task/" + std::to_string(it->second.value) + "/";
+    if (::access(under(root_, thread).c_str(), F_OK) != 0) {
+      const auto other = living_thread(pid, root_);
+      if (other) it->second = *other;
+      thread = other ? folder + "task/" + std::to_string(other->value) + "/" : folder;
+      if (!other) living_.erase(it);
+    }
+    folder = thread;
+  }
+  return under(root_, folder + file);
+}
+
+void LinuxProcessTable::note_leader(Pid pid, bool ended) const {
+  const auto thread = ended ? living_thread(pid, root_) : std::nullopt;
+  std::lock_guard lock(mutex_);
+  if (thread)
+    living_[pid] = *thread;
+  else
+    living_.erase(pid);
 }
 
 Result<std::vector<Pid>> LinuxProcessTable::list() const {
@@ -107,19 +160,18 @@ Result<std::vector<Pid>> LinuxProcessTable::list() const {
 }
 
 Result<Target> LinuxProcessTable::describe(Pid pid) const {
-  const auto stat_text = read_file(proc(pid, "stat"));
-  if (!stat_text)
-    return fail(stat_text.error().kind,
-                pid_text(pid) + " does not exist or may not be read: " + stat_text.error().message);
-  const auto stat = parse_stat(*stat_text);
-  if (!stat) return fail(ErrorKind::kFailed, proc(pid, "stat") + " makes no sense");
+  const auto seen = glance(pid);
+  if (!seen) return tl::make_unexpected(seen.error());
   const auto status = read_file(proc(pid, "status"));
   if (!status) return tl::make_unexpected(status.error());
   Target target;
   target.pid = pid;
-  target.start_time = stat->start_time;
-  target.user_time = Nanoseconds(std::chrono::seconds(1)) / ::sysconf(_SC_CLK_TCK) * stat->user_time;
-  target.name = program_name(proc(pid, "exe"), stat->comm);
+  target.start_time = seen->start_time;
+  target.program = seen->program;
+  target.user_time = seen->user_time;
+  const ProcessNames called = names(pid);
+  target.name = called.file.empty() ? seen->comm : called.file;
+  target.started_as = called.started_as;
   const auto uids = status_field(*status, "Uid").value_or("");
   const auto uid = parse_number(uids.substr(0, uids.find_first_of(" \t")));
   const auto allowed = parse_id_list(status_field(*status, "Mems_allowed_list").value_or(""));
@@ -136,6 +188,41 @@ Result<Target> LinuxProcessTable::describe(Pid pid) const {
   return target;
 }
 
+Result<SeenProcess> LinuxProcessTable::glance(Pid pid) const {
+  const std::string path = under(root_, "/proc/" + std::to_string(pid.value) + "/stat");
+  auto text = read_file(path);
+  if (!text)
+    return fail(text.error().kind,
+                pid_text(pid) + " does not exist or may not be read: " + text.error().message);
+  auto stat = parse_stat(*text);
+  if (!stat) return fail(ErrorKind::kFailed, path + " makes no sense");
+  SeenProcess seen;
+  seen.pid = pid;
+  seen.start_time = stat->start_time;
+  seen.comm = stat->comm;
+  seen.user_time = from_ticks(stat->user_time);  // of all threads
+  note_leader(pid, leader_has_ended(*stat));
+  if ((stat->state == 'Z' || stat->state == 'X') && !leader_has_ended(*stat))
+    return fail(ErrorKind::kFailed, pid_text(pid) + " has ended");
+  if (leader_has_ended(*stat)) {
+    text = read_file(proc(pid, "stat"));
+    const auto living = text ? parse_stat(*text) : std::nullopt;
+    if (living) stat = living;
+  }
+  seen.program = stat->program;
+  seen.resident = {stat->resident_pages * base_page_size().value};
+  return seen;
+}
+
+ProcessNames LinuxProcessTable::names(Pid pid) const {
+  return {linked_file(proc(pid, "exe")), started_name(proc(pid, "cmdline"))};
+}
+
+std::vector<std::string> LinuxProcessTable::cgroups_of(Pid pid) const {
+  const auto text = read_file(proc(pid, "cgroup"));
+  return text ? parse_cgroups(*text) : std::vector<std::string>{};
+}
+
 std::vector<NodeId> LinuxProcessTable::own_nodes() const {
   const Nanoseconds now = MonotonicClock().now();
   {
@@ -149,25 +236,30 @@ std::vector<NodeId> LinuxProcessTable::own_nodes() const {
 }
 
 Result<std::vector<Pid>> LinuxProcessTable::in_cgroup(const std::string& path) const {
-  if (path.empty() || path[0] != '/' || (path + "/").find("/../") != std::string::npos)
-    return fail(ErrorKind::kUsage, "cgroup path \"" + path + "\" is not absolute below the cgroup root",
-                "write it as /system.slice/NAME.service");
+  const auto below = cgroup_path(path);
+  if (!below) return tl::make_unexpected(below.error());
+  bool exists = false;
+  std::vector<Pid> pids;
+  // The second version alone, the memory controller of the first, and the second beside the first: in a
+  // hybrid set-up a group may be in either of the last two.
   for (const char* base : {"/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified"}) {
-    const fs::path directory = under(root_, base + path);
+    const fs::path directory = under(root_, base + *below);
     std::error_code error;
     if (!fs::exists(directory / "cgroup.procs", error)) continue;
-    std::vector<Pid> pids;
+    exists = true;
     collect_cgroup(directory, pids);
-    std::sort(pids.begin(), pids.end());
-    pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
-    return pids;
   }
-  return fail(ErrorKind::kFailed, "cgroup " + path + " does not exist",
-              "look below " + under(root_, "/sys/fs/cgroup"));
+  if (!exists)
+    return fail(ErrorKind::kFailed, "cgroup " + escaped(*below) + " does not exist",
+                "look below " + under(root_, "/sys/fs/cgroup"));
+  std::sort(pids.begin(), pids.end());
+  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
+  return pids;
 }
 
 Result<std::vector<Mapping>> LinuxProcessTable::mappings(Pid pid) const {
-  const auto text = read_file(proc(pid, "maps"));
+  auto text = read_file(proc(pid, "maps"));
+  if (text && text->empty() && glance(pid)) text = read_file(proc(pid, "maps"));  // its first thread has ended
   if (!text) return tl::make_unexpected(text.error());
   auto mappings = parse_maps(*text);
   if (!mappings) return fail(ErrorKind::kFailed, pid_text(pid) + ": " + mappings.error().message);
@@ -226,14 +318,20 @@ Result<std::unique_ptr<ProcessHandle>> LinuxProcessTable::open(Pid pid, std::uin
   // alive() says so below.
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
   if (!pidfd.valid()) return fail_errno(pid_text(pid), errno, errno == ENOSYS ? "Linux 5.3 or later" : "");
-  UniqueFd maps(::open(proc(pid, "maps").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!maps.valid()) return fail_errno(proc(pid, "maps"), errno);
-  const auto text = read_file(proc(pid, "stat"));
+  const std::string folder = "/proc/" + std::to_string(pid.value);
+  UniqueFd maps(::open(under(root_, folder + "/maps").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!maps.valid()) return fail_errno(under(root_, folder + "/maps"), errno);
+  UniqueFd stat_file(::open(under(root_, folder + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  const auto text = read_file(under(root_, folder + "/stat"));
   const auto stat = text ? parse_stat(*text) : std::nullopt;
-  if (!stat) return fail(ErrorKind::kFailed, pid_text(pid) + " does not exist any more");
+  if (!stat || !stat_file.valid()) return fail(ErrorKind::kFailed, pid_text(pid) + " does not exist any more");
   if (stat->start_time != start_time)
     return fail(ErrorKind::kFailed, pid_text(pid) + " is another one: the number was reused");
-  auto handle = std::make_unique<PidfdProcessHandle>(std::move(pidfd), std::move(maps));
+  std::unique_ptr<ProcessHandle> handle;
+  if (leader_has_ended(*stat))
+    handle = std::make_unique<LeaderlessProcessHandle>(std::move(pidfd), std::move(stat_file));
+  else
+    handle = std::make_unique<PidfdProcessHandle>(std::move(pidfd), std::move(maps));
   if (!handle->alive())
     return fail(ErrorKind::kFailed, pid_text(pid) + " has no memory: a kernel thread, or gone");
   return handle;

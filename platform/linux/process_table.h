@@ -21,7 +21,11 @@ class LinuxProcessTable final : public ProcessTable {
   Result<std::vector<Pid>> list() const override;
   // Nodes that this daemon's own cpuset lacks are left out of allowed_nodes: the kernel allocates in the name
   // of the caller of move_pages(2), and its ENOMEM would look like a full node.
+  // A process whose first thread has ended while others go on is described, mapped and held by one of these.
   Result<Target> describe(Pid pid) const override;
+  Result<SeenProcess> glance(Pid pid) const override;  // one file
+  ProcessNames names(Pid pid) const override;
+  std::vector<std::string> cgroups_of(Pid pid) const override;
   Result<std::vector<Pid>> in_cgroup(const std::string& path) const override;
 
   // own_policy comes from numa_maps, for which the kernel walks every page: it is re-read at most 1 % of the
@@ -38,7 +42,10 @@ class LinuxProcessTable final : public ProcessTable {
   Bytes base_page_size() const override;
 
  private:
+  // The path of one of a process's files; below its living thread where the first one has ended, as far as
+  // note_leader() was told of that.
   std::string proc(Pid pid, const char* file) const;
+  void note_leader(Pid pid, bool ended) const;
 
   std::vector<Address> own_policies(Pid pid) const;
   std::vector<NodeId> own_nodes() const;
@@ -58,6 +65,7 @@ class LinuxProcessTable final : public ProcessTable {
   mutable std::map<Pid, PolicyRead> policies_;
   mutable std::vector<NodeId> own_nodes_;
   mutable std::optional<Nanoseconds> own_nodes_read_;
+  mutable std::map<Pid, Pid> living_;  // processes whose first thread has ended -> a thread that lives
 };
 
 }  // namespace tier

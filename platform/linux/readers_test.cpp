@@ -45,6 +45,35 @@ TEST(LinuxProcessTable, DescribesFromATree) {
   EXPECT_EQ(target->allowed_nodes, (std::vector<NodeId>{{0}, {2}}));
 }
 
+std::string zombie(int pid, int threads) {
+  return std::to_string(pid) + " (job) Z 1 1 1 0 -1 0 0 0 0 0 700 0 0 0 20 0 " + std::to_string(threads) +
+         " 0 4321 0 0 0\n";
+}
+
+TEST(LinuxProcessTable, AProcessWithoutItsFirstThreadIsShownByALivingOne) {
+  TreeDirectory leader = {{"stat", zombie(41, 2)}, {"maps", ""}, {"status", "Uid:\t0\t0\t0\t0\n"}};
+  for (const TreeEntry& entry : process(43)) {
+    leader.push_back(entry);
+    leader.back().name = "task/43/" + entry.name;
+  }
+  leader.push_back({"task/41/stat", zombie(41, 2)});
+  leader.push_back({"task/42/stat", zombie(42, 2)});
+  TemporaryTree tree({{"proc", TreeDirectory{{"41", leader}, {"50", TreeDirectory{{"stat", zombie(50, 1)}}}}}});
+  const LinuxProcessTable table(tree.root());
+  EXPECT_EQ(table.mappings({41})->size(), 2U);
+  const auto target = table.describe({41});
+  ASSERT_TRUE(target) << target.error().text();
+  EXPECT_EQ(target->pid, Pid{41});
+  EXPECT_EQ(target->start_time, 4321U);
+  EXPECT_EQ(target->name, "redis-server");
+  EXPECT_EQ(target->allowed_nodes, (std::vector<NodeId>{{0}, {2}}));
+  EXPECT_EQ(target->user_time, std::chrono::seconds(7)) << "of all threads";
+  EXPECT_NE(table.mappings_version({41}), 0U);
+  EXPECT_NE(table.describe({50}).error().message.find("has ended"), std::string::npos);
+  tree.write("proc/41/stat", stat_line(41, "next", 4321));  // another thread has executed something
+  EXPECT_NE(table.describe({41})->name, "redis-server");
+}
+
 TEST(LinuxProcessTable, AKernelThreadIsNamedAfterItself) {
   TreeDirectory kernel_thread = {{"stat", stat_line(2, "kthreadd", 1)},
                                  {"status", "Uid:\t0\t0\t0\t0\nMems_allowed_list:\t0\n"}};
@@ -94,12 +123,14 @@ TEST(LinuxProcessTable, CgroupsOfBothVersionsWithDescendants) {
                                        {"a", TreeDirectory{{"cgroup.procs", "11\n12\n"},
                                                            {"deep/er/cgroup.procs", "13\n"},
                                                            {"deep/cgroup.procs", "x\n-4\n11\n"}}},
-                                       {"memory/jobs", TreeDirectory{{"cgroup.procs", "21\n"}}}}}});
+                                       {"memory/jobs", TreeDirectory{{"cgroup.procs", "21\n"}}},
+                                       {"unified/jobs", TreeDirectory{{"cgroup.procs", "21\n22\n"}}},
+                                       {"unified/other", TreeDirectory{{"cgroup.procs", "31\n"}}}}}});
   const LinuxProcessTable table(tree.root());
   EXPECT_EQ(table.in_cgroup("/a"), (std::vector<Pid>{{11}, {12}, {13}}));
-  EXPECT_EQ(table.in_cgroup("/jobs"), (std::vector<Pid>{{21}}));
+  EXPECT_EQ(table.in_cgroup("/jobs"), (std::vector<Pid>{{21}, {22}})) << "in both hierarchies";
+  EXPECT_EQ(table.in_cgroup("other"), (std::vector<Pid>{{31}})) << "below the root, as the configuration has it";
   EXPECT_EQ(table.in_cgroup("/none").error().kind, ErrorKind::kFailed);
-  EXPECT_EQ(table.in_cgroup("relative").error().kind, ErrorKind::kUsage);
   EXPECT_EQ(table.in_cgroup("/a/../..").error().kind, ErrorKind::kUsage);
   EXPECT_EQ(table.in_cgroup("").error().kind, ErrorKind::kUsage);
 }

@@ -19,6 +19,7 @@
 #include "file_demand.skel.h"
 #include "hardware.skel.h"
 #include "mappings.skel.h"
+#include "processes.skel.h"
 #include "stall.skel.h"
 
 namespace {
@@ -59,13 +60,14 @@ constexpr Object object(const char* name) {
   return {name, open_skeleton<Skeleton, open, destroy>, kKnowsReader<Skeleton>};
 }
 
-const std::array<Object, 6> kObjects = {
+const std::array<Object, 7> kObjects = {
     {object<stall_bpf, stall_bpf__open, stall_bpf__destroy>("stall"),
      object<hardware_bpf, hardware_bpf__open, hardware_bpf__destroy>("hardware"),
      object<faults_bpf, faults_bpf__open, faults_bpf__destroy>("faults"),
      object<damon_bpf, damon_bpf__open, damon_bpf__destroy>("damon"),
      object<file_demand_bpf, file_demand_bpf__open, file_demand_bpf__destroy>("file_demand"),
-     object<mappings_bpf, mappings_bpf__open, mappings_bpf__destroy>("mappings")}};
+     object<mappings_bpf, mappings_bpf__open, mappings_bpf__destroy>("mappings"),
+     object<processes_bpf, processes_bpf__open, processes_bpf__destroy>("processes")}};
 
 std::string log_text;
 

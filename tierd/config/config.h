@@ -26,8 +26,11 @@ const char* to_string(LogLevel);
 struct TargetsConfig {
   std::vector<std::int64_t> pids;
   std::vector<std::string> cgroups;      // paths below the cgroup root, with their descendants
-  std::vector<std::string> executables;  // base names of the files that run, links followed
-  std::vector<std::string> exclude;      // executable base names; wins over the three above
+  std::vector<std::string> executables;  // base names of the files that run, or that they were started by
+  std::vector<std::string> exclude;      // the same names; wins over the three above
+  // Most processes at once; of more the biggest, and these not in turns. Their descriptions, mappings and
+  // places are looked at in every tick.
+  std::int64_t limit = 256;
 };
 
 struct SamplingConfig {

@@ -7,6 +7,7 @@
 #include <array>
 #include <numeric>
 
+#include "core/cgroup_path.h"
 #include "core/forecast.h"
 #include "core/quantity.h"
 #include "tierd/config/values.h"
@@ -22,11 +23,7 @@ Result<void> check_executable(const std::string& name) {
 }
 
 Result<void> check_cgroup(const std::string& path) {
-  const bool climbs = ("/" + path + "/").find("/../") != std::string::npos;
-  if (path.empty() || climbs || path.starts_with("/sys/fs/cgroup"))
-    return refuse(fmt::format("\"{}\" is not a path below the cgroup root", path),
-                  "write it like \"system.slice/redis.service\"");
-  return {};
+  return cgroup_path(path).map([](const std::string&) {});
 }
 
 // One of a fixed set of words, in the order of the enum.
@@ -79,9 +76,9 @@ Result<void> apply_node_latency(const Setting& setting, Config& config) {
 
 // By its path below the hierarchy's root, with or without the leading slash, as under targets.cgroups.
 Result<void> apply_fast_limit(const Setting& setting, Config& config) {
-  std::string cgroup = setting.key.substr(std::string_view("policy.fast_limits.").size());
-  if (!cgroup.starts_with('/')) cgroup.insert(0, 1, '/');
-  return share([&](Config& c) -> double& { return c.policy.fast_limits[cgroup]; }, 0, 1)(setting, config);
+  const auto cgroup = cgroup_path(setting.key.substr(std::string_view("policy.fast_limits.").size()));
+  if (!cgroup) return tl::make_unexpected(cgroup.error());
+  return share([&](Config& c) -> double& { return c.policy.fast_limits[*cgroup]; }, 0, 1)(setting, config);
 }
 std::string show_fast_limits(const Config& config) {
   std::vector<std::string> parts;
@@ -165,6 +162,9 @@ void add_first_keys(std::vector<ConfigKey>& keys) {
                   TIER_SHOW(show_list(c.targets.executables))});
   keys.push_back({"targets.exclude", texts(TIER_MEMBER(targets.exclude), check_executable, "redis-server"),
                   TIER_SHOW(show_list(c.targets.exclude))});
+  // As many as the samplers' map of watched processes holds (TIER_MAX_TARGETS of bpf/events.h).
+  keys.push_back({"targets.limit", whole(TIER_MEMBER(targets.limit), 1, 16384),
+                  TIER_SHOW(std::to_string(c.targets.limit))});
 
   keys.push_back(choice<SourceChoice, 5>("sampling.source", TIER_MEMBER(sampling.source),
                                          {SourceChoice::kAuto, SourceChoice::kStall, SourceChoice::kDamon,

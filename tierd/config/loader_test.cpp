@@ -126,9 +126,13 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
                 "the folders "
                 "away, like \"redis-server\")"},
            Case{"[targets]\ncgroups = [\"a/../b\"]",
-                "t.toml:2: targets.cgroups: \"a/../b\" is not a path below the cgroup root (fix: write it "
-                "like "
-                "\"system.slice/redis.service\")"},
+                "t.toml:2: targets.cgroups: \"a/../b\" is not a path below the cgroup root: \"..\" is not a "
+                "cgroup (fix: write it like \"system.slice/redis.service\")"},
+           Case{"[targets]\ncgroups = [\"a\\u001bb\"]",
+                "t.toml:2: targets.cgroups: \"a\\x1bb\" is not a path below the cgroup root: it has control "
+                "characters (fix: write it like \"system.slice/redis.service\")"},
+           Case{"[targets]\nlimit = 0",
+                "t.toml:2: targets.limit: 0 is out of range (fix: choose a value from 1 to 16384)"},
            Case{"[sampling]\ncpu_budget = nan",
                 "t.toml:2: sampling.cpu_budget: nan is out of range (fix: choose a value from 0.0001 to "
                 "1.0)"},

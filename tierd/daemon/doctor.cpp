@@ -1,5 +1,7 @@
 #include "tierd/daemon/doctor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "platform/linux/capabilities.h"
@@ -8,6 +10,7 @@
 #include "platform/linux/sampling/feature_probe.h"
 #include "platform/linux/sampling/source_choice.h"
 #include "platform/linux/topology_reader.h"
+#include "platform/linux/watching/bpf_process_watch.h"
 #include "tierd/daemon/views.h"
 
 namespace tier {
@@ -69,6 +72,16 @@ void fill(DoctorView& view, const std::vector<FeatureState>& features,
   view.verdict = verdict(view);
 }
 
+// A row among the features: whether processes are watched by events or by files, and why.
+void add_process_watch(DoctorView& view, const ProcessWatchState& state) {
+  const bool by_events = state.way == "events";
+  view.features.push_back({"process-events", by_events, "5.15",
+                           by_events ? fmt::format("a look at the processes takes {:.1f} ms of CPU",
+                                                   seconds(state.cost) * 1e3)
+                                     : "processes are watched by reading files, some at a time: " + state.reason,
+                           by_events ? "" : state.fix});
+}
+
 }  // namespace
 
 DoctorView running_doctor(const Engine& engine, const std::vector<FeatureState>& features,
@@ -80,6 +93,7 @@ DoctorView running_doctor(const Engine& engine, const std::vector<FeatureState>&
   for (SourceChoiceView& source : view.sources)
     if (const Sight* sight = engine.source_sight(source.name)) source.sight = to_string(sight->state());
   view.meters = meter_views(engine.meters());
+  add_process_watch(view, engine.targets().watch());
   return view;
 }
 
@@ -91,6 +105,13 @@ DoctorView local_doctor() {
     if (auto built = build_tiers(std::move(*nodes))) topology = std::move(*built);
   }
   fill(view, features, choose_sources(features, SamplingSettings{}), topology, LinuxRivalFinder().find());
+  const MonotonicClock clock;
+  ProcessWatchState state;
+  if (const auto watch = BpfProcessWatch::start(clock))
+    state = (*watch)->state();
+  else
+    state.reason = watch.error().message, state.fix = watch.error().fix;
+  add_process_watch(view, state);
   return view;
 }
 

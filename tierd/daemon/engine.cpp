@@ -26,7 +26,7 @@ Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Contr
     : parts_(std::move(parts)),
       settings_(std::move(settings)),
       forecaster_(std::move(forecaster)),
-      targets_(parts_.processes, settings_.targets, parts_.self_pid),
+      targets_(parts_.processes, settings_.targets, parts_.self_pid, parts_.watch),
       latency_(parts_.probe, settings_.latency),
       tracker_(settings_.tracker),
       ledger_(settings_.ledger),

@@ -48,8 +48,8 @@ struct EngineSettings {
   // interval has passed since the tick began, and while programs queue for CPUs less than so (PSI some over
   // ten seconds, percent).
   double idle_until = 0.5, idle_pressure = 10;
-  // Every this many ticks all processes are looked at again; in between only the watched ones. A scan of a
-  // thousand processes costs about 30 ms of CPU.
+  // Every this many ticks it is looked for processes that have become big enough, and anew for those that no
+  // event told of; what is named is seen at the next tick.
   std::uint32_t scan_every = 5;
   // Regions whose place is asked per tick: 8 page queries each, about 20 µs a region.
   std::size_t locate_per_tick = 512;
@@ -74,6 +74,7 @@ struct EngineParts {
   MetricReader* metrics = nullptr;  // none: no such sensors
   // Called with every batch of samples, the last tick's snapshot and the tiers.
   std::function<void(const SampleBatch&, const RegionSnapshot&, const TierTopology&)> on_samples{};
+  ProcessWatch* watch = nullptr;  // none: processes are looked at by files, some at a time
 };
 
 // Per target, since it was added.

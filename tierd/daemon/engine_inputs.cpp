@@ -57,18 +57,18 @@ void Engine::forget_target(TargetId id) {
 void Engine::refresh_targets() {
   const bool full = state_.ticks % std::max(settings_.scan_every, 1U) == 1 || settings_.scan_every <= 1;
   const auto changes = targets_.refresh(full);
-  for (const TargetId id : changes.removed) {
-    Event gone = event("target-gone", "exited, or runs another program now");
+  for (const auto& [id, reason] : changes.removed) {
+    Event gone = event("target-gone", gone_text(reason, settings_.targets));
     if (const Target* old = tracker_.target(id)) {
       gone.pid = old->pid.value;
       gone.uid = old->uid;
-      gone.message = old->name + ": " + gone.message;
+      gone.message = display_name(*old) + ": " + gone.message;
     }
     drop_target(id);
     events_.add(gone);
   }
   for (const auto& target : changes.added) {
-    Event added = event("target-added", target.name + " is watched");
+    Event added = event("target-added", display_name(target) + " is watched");
     added.pid = target.pid.value;
     added.uid = target.uid;
     events_.add(added);

@@ -21,6 +21,7 @@
 #include "platform/linux/process_table.h"
 #include "platform/linux/sampling/feature_probe.h"
 #include "platform/linux/topology_reader.h"
+#include "platform/linux/watching/bpf_process_watch.h"
 #include "predictor/network/learned.h"
 #include "tierd/control/listener.h"
 #include "tierd/control/peer.h"
@@ -30,6 +31,7 @@
 #include "tierd/daemon/doctor.h"
 #include "tierd/daemon/journal_log.h"
 #include "tierd/daemon/node_meters.h"
+#include "tierd/daemon/polled_processes.h"
 #include "tierd/daemon/prefetch_service.h"
 #include "tierd/daemon/runtime_directory.h"
 #include "tierd/daemon/settings.h"
@@ -203,6 +205,14 @@ void look_for_group(ControlServer& server, ServiceLoop& loop, const std::string&
   });
 }
 
+// By the kernel's own list where BPF may be used, else by files, which costs more and sees later.
+std::unique_ptr<ProcessWatch> watch_processes(const Machine& machine) {
+  auto watch = BpfProcessWatch::start(machine.clock);
+  if (watch) return *std::move(watch);
+  spdlog::warn("processes are watched by reading files, not by events: {}", watch.error().text());
+  return std::make_unique<PolledProcesses>(machine.processes, watch.error());
+}
+
 int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
   const Config& config = loaded.config;
   // First of all, so that a second tierd is refused before it samples or measures anything.
@@ -241,6 +251,8 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
                     node_meters_settings(config));
   log_meters(meters);
   parts.metrics = &meters;
+  const auto watch = watch_processes(machine);
+  parts.watch = watch.get();
   std::unique_ptr<PrefetchService> prefetch;
   parts.on_samples = [&](const SampleBatch& batch, const RegionSnapshot& last, const TierTopology& topology) {
     if (prefetch && prefetch->armed()) machine.cpu_samples.add(batch, last, topology, config.region_size);

@@ -11,6 +11,7 @@ TargetSettings target_settings(const TargetsConfig& config) {
   settings.cgroups = config.cgroups;
   settings.executables = config.executables;
   settings.exclude = config.exclude;
+  settings.limit = static_cast<std::size_t>(config.limit);
   return settings;
 }
 

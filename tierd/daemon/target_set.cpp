@@ -3,121 +3,349 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
+
+#include "core/cgroup_path.h"
+#include "core/printable.h"
+#include "core/quantity.h"
+#include "tierd/daemon/polled_processes.h"
 
 namespace tier {
 namespace {
 
-// Most pids of an idle machine are kernel threads, which have no memory of their own: looked at again this
-// many looks later, since the number may then be another's.
-constexpr std::uint64_t kLooksSkipped = 16;
+// Work on processes that may be new targets, of one refresh. A name costs about 10 µs, a description 80 µs.
+constexpr int kWorkPerRefresh = 2048, kNameWork = 1, kDescribeWork = 8;
+
+// Where nothing tells that a process's cgroup or nodes changed, it is described again every so many looks for
+// new ones.
+constexpr std::uint64_t kDescribeEvery = 8;
+
+// Cgroups come and go; of a machine's present ones there are fewer.
+constexpr std::size_t kGroupsKept = 4096;
 
 bool contains(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-bool same_program(const Target& a, const Target& b) {
-  return a.pid == b.pid && a.start_time == b.start_time && a.name == b.name;
+bool same_program(const Target& target, const SeenProcess& seen) {
+  if (target.start_time != seen.start_time) return false;
+  if (target.program != 0 && seen.program != 0) return target.program == seen.program;
+  return seen.file.empty() || target.name == seen.file;
 }
 
 }  // namespace
 
-TargetSet::TargetSet(const ProcessTable& table, TargetSettings settings, Pid self)
-    : table_(table), settings_(std::move(settings)), self_(self) {}
-
-const Target* TargetSet::find(TargetId id) const {
-  const auto it = std::find_if(targets_.begin(), targets_.end(), [&](const Target& t) { return t.id == id; });
-  return it == targets_.end() ? nullptr : &*it;
+std::string gone_text(GoneReason reason, const TargetSettings& settings) {
+  switch (reason) {
+    case GoneReason::kReplaced:
+      return "runs another program now";
+    case GoneReason::kCrowdedOut:
+      return fmt::format("no longer among the {} biggest that match (targets.limit)", settings.limit);
+    case GoneReason::kUnnamed:
+      return "the configuration names it no longer";
+    case GoneReason::kShrunk:
+      return fmt::format("holds less than {} now", show_size({settings.default_minimum.value / 2}));
+    case GoneReason::kExited:
+      break;
+  }
+  return "exited";
 }
 
-void TargetSet::note(const std::string& problem, TargetChanges& changes) {
-  if (said_.emplace(problem, true).second) changes.problems.push_back(problem);
+std::string display_name(const Target& target) {
+  const bool other = !target.started_as.empty() && target.started_as != target.name;
+  return escaped(target.name) + (other ? " (started as " + escaped(target.started_as) + ")" : "");
+}
+
+TargetSet::TargetSet(const ProcessTable& table, TargetSettings settings, Pid self, ProcessWatch* watch)
+    : table_(table), settings_(std::move(settings)), self_(self), watch_(watch) {
+  if (watch_ == nullptr) {
+    polled_ = std::make_unique<PolledProcesses>(table_);
+    watch_ = polled_.get();
+  }
+  normalize();
+}
+
+void TargetSet::set_settings(TargetSettings settings) {
+  settings_ = std::move(settings);
+  settings_changed_ = true;
+  normalize();
+}
+
+void TargetSet::normalize() {
+  refused_.clear();
+  for (const std::string& text : std::exchange(settings_.cgroups, {})) {
+    if (auto path = cgroup_path(text))
+      settings_.cgroups.push_back(*path);
+    else
+      refused_.push_back(path.error().text());
+  }
+}
+
+const Target* TargetSet::find(TargetId id) const {
+  const auto it = std::lower_bound(targets_.begin(), targets_.end(), id,
+                                   [](const Target& target, TargetId wanted) { return target.id < wanted; });
+  return it == targets_.end() || it->id != id ? nullptr : &*it;
+}
+
+bool TargetSet::ran(TargetId id) const {
+  const Target* target = find(id);
+  const auto it = target == nullptr ? candidates_.end() : candidates_.find(target->pid);
+  return it == candidates_.end() || it->second.ran;
+}
+
+// Said once, and again only after it was otherwise in between.
+void TargetSet::note(const std::string& about, const std::string& problem, TargetChanges& changes) {
+  auto [it, first] = said_.try_emplace(about, problem);
+  if (!first && it->second == problem) return;
+  it->second = problem;
+  changes.problems.push_back(problem);
+}
+
+bool TargetSet::nothing_named() const {
+  return settings_.pids.empty() && settings_.cgroups.empty() && settings_.executables.empty() && refused_.empty();
 }
 
 bool TargetSet::explicitly_named(Pid pid) const {
   return std::find(settings_.pids.begin(), settings_.pids.end(), pid) != settings_.pids.end();
 }
 
-bool TargetSet::wanted(const Target& target) const {
-  if (target.pid == self_ || contains(settings_.exclude, target.name)) return false;
-  if (explicitly_named(target.pid) || contains(settings_.executables, target.name)) return true;
-  const bool nothing_named =
-      settings_.pids.empty() && settings_.cgroups.empty() && settings_.executables.empty();
-  return nothing_named && target.resident >= settings_.default_minimum;
+bool TargetSet::by_cgroup(const SeenProcess& seen) {
+  if (settings_.cgroups.empty()) return false;
+  std::vector<std::string> paths;
+  const auto known = groups_.find(seen.group);
+  if (seen.group != 0 && known != groups_.end()) {
+    paths = known->second;
+  } else {
+    paths = table_.cgroups_of(seen.pid);
+    if (groups_.size() >= kGroupsKept) groups_.clear();
+    if (seen.group != 0 && !paths.empty()) groups_[seen.group] = paths;
+  }
+  return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+    return std::any_of(settings_.cgroups.begin(), settings_.cgroups.end(),
+                       [&](const std::string& cgroup) { return within_cgroup(path, cgroup); });
+  });
 }
 
-std::vector<Target> TargetSet::look(TargetChanges& changes) {
-  std::set<Pid> by_cgroup;
-  for (const auto& cgroup : settings_.cgroups) {
-    const auto pids = table_.in_cgroup(cgroup);
-    if (!pids) note(pids.error().text(), changes);
-    if (pids) by_cgroup.insert(pids->begin(), pids->end());
-  }
-  std::set<Pid> pids(settings_.pids.begin(), settings_.pids.end());
-  pids.insert(by_cgroup.begin(), by_cgroup.end());
-  ++looks_;
-  const bool only_named = settings_.executables.empty() && !pids.empty();
-  if (!only_named) {
-    const auto all = table_.list();
-    if (!all) note(all.error().text(), changes);
-    if (all) pids.insert(all->begin(), all->end());
-  }
-  std::vector<Target> found;
-  for (const Pid pid : pids) {
-    if (const auto known = kernel_threads_.find(pid);
-        known != kernel_threads_.end() && looks_ < known->second)
-      continue;
-    auto target = table_.describe(pid);
-    if (target && target->resident.value == 0 && !explicitly_named(pid))
-      kernel_threads_[pid] = looks_ + kLooksSkipped;
-    if (!target) {
-      if (explicitly_named(pid)) note(target.error().text(), changes);
-      continue;
-    }
-    const bool by_group =
-        by_cgroup.contains(pid) && pid != self_ && !contains(settings_.exclude, target->name);
-    if (by_group || wanted(*target)) found.push_back(std::move(*target));
-  }
-  return found;
+bool TargetSet::called(const std::vector<std::string>& list, const ProcessNames& names,
+                       const std::string& comm) const {
+  if (names.file.empty() && names.started_as.empty()) return contains(list, comm);
+  return contains(list, names.file) || contains(list, names.started_as);
 }
 
-std::vector<Target> TargetSet::look_at_known() const {
-  std::vector<Target> found;
-  for (const auto& old : targets_) {
-    auto now = table_.describe(old.pid);
-    // An exec'd program is wanted or not by its new name: the next full look decides.
-    if (now && same_program(old, *now)) found.push_back(std::move(*now));
-  }
-  return found;
+bool TargetSet::wanted(const Target& target, const SeenProcess& seen) {
+  const ProcessNames names{target.name, target.started_as};
+  if (target.pid == self_ || called(settings_.exclude, names, seen.comm)) return false;
+  if (explicitly_named(target.pid) || called(settings_.executables, names, seen.comm)) return true;
+  if (nothing_named()) return target.resident.value >= settings_.default_minimum.value / 2;
+  return by_cgroup(seen);
+}
+
+ProcessQuestion TargetSet::question() const {
+  ProcessQuestion question;
+  question.asked = settings_.pids;
+  for (const auto& [pid, candidate] : candidates_) question.asked.push_back(pid);
+  question.others = nothing_named() || !settings_.cgroups.empty() || !settings_.executables.empty();
+  if (nothing_named()) question.minimum = settings_.default_minimum;
+  return question;
 }
 
 TargetChanges TargetSet::refresh(bool look_for_new) {
   TargetChanges changes;
-  auto found = look_for_new ? look(changes) : look_at_known();
-  if (found.size() > settings_.limit) {
-    std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(settings_.limit),
-                      found.end(), [](const Target& a, const Target& b) { return a.resident > b.resident; });
-    note(fmt::format("more than {} processes match: only the biggest are watched", settings_.limit), changes);
-    found.resize(settings_.limit);
+  if (settings_changed_) judge_again(changes);
+  look_for_new |= std::exchange(settings_changed_, false);
+  for (const std::string& problem : refused_) note(problem, problem, changes);
+  auto look = watch_->look(question(), look_for_new);
+  if (!look) {
+    note("look", look.error().text(), changes);
+  } else if (look->looked) {
+    said_.erase("look");
+    take(*look, look_for_new, changes);
+  } else {
+    for (auto& [pid, candidate] : candidates_) candidate.ran = true;
   }
-  for (auto& target : found) {
-    const auto known = std::find_if(targets_.begin(), targets_.end(),
-                                    [&](const Target& old) { return same_program(old, target); });
-    if (known != targets_.end()) {
-      target.id = known->id;
+  admit();
+  if (look_for_new) look_for_missing(changes);
+  choose_targets(look_for_new, changes);
+  return changes;
+}
+
+void TargetSet::judge_again(TargetChanges& changes) {
+  pending_.clear();
+  watch_->forget();
+  for (auto it = candidates_.begin(); it != candidates_.end();)
+    it = wanted(it->second.target, it->second.seen) ? std::next(it) : lose(it, GoneReason::kUnnamed, changes);
+}
+
+void TargetSet::take(ProcessLook& look, bool look_for_new, TargetChanges& changes) {
+  looks_ += look_for_new ? 1 : 0;
+  std::unordered_set<Pid> present;
+  const std::size_t before = candidates_.size();
+  for (SeenProcess& seen : look.processes) {
+    const auto it = candidates_.find(seen.pid);
+    if (it == candidates_.end()) {
+      consider(seen);
+      continue;
+    }
+    present.insert(seen.pid);
+    if (same_program(it->second.target, seen)) {
+      if (const auto reason = update(it->second, seen, look_for_new)) lose(it, *reason, changes);
     } else {
-      target.id = TargetId{next_id_++};
-      changes.added.push_back(target);
+      lose(it, it->second.seen.start_time == seen.start_time ? GoneReason::kReplaced : GoneReason::kExited,
+           changes);
+      consider(seen);
     }
   }
-  for (const auto& old : targets_) {
-    const bool stays =
-        std::any_of(found.begin(), found.end(), [&](const Target& t) { return t.id == old.id; });
-    if (!stays) changes.removed.push_back(old.id);
+  if (present.size() == before) return;
+  for (auto it = candidates_.begin(); it != candidates_.end();)
+    it = present.contains(it->first) ? std::next(it) : lose(it, GoneReason::kExited, changes);
+}
+
+std::optional<GoneReason> TargetSet::update(Candidate& candidate, SeenProcess& seen, bool look_for_new) {
+  Target& target = candidate.target;
+  target.resident = seen.resident;
+  target.user_time = seen.user_time;
+  candidate.ran = !seen.run_time || seen.run_time != candidate.seen.run_time;
+  if (look_for_new) candidate.range.add(seen.resident);
+  const bool changed = seen.properties != candidate.seen.properties ||
+                       (seen.properties == 0 && look_for_new &&
+                        looks_ % kDescribeEvery == static_cast<std::uint64_t>(seen.pid.value) % kDescribeEvery);
+  std::swap(candidate.seen, seen);
+  if (changed) {
+    auto now = table_.describe(target.pid);
+    if (now && now->start_time == target.start_time) {
+      now->id = target.id;
+      now->program = target.program;
+      now->user_time = target.user_time;
+      now->resident = target.resident;
+      now->started_as = target.started_as;  // what it was called when it was admitted; it may have changed that
+      target = std::move(*now);
+    }
+    if (!wanted(target, candidate.seen)) return GoneReason::kUnnamed;
   }
-  std::sort(found.begin(), found.end(), [](const Target& a, const Target& b) { return a.id < b.id; });
-  targets_ = std::move(found);
-  return changes;
+  if (nothing_named() && !wanted(target, candidate.seen)) return GoneReason::kShrunk;
+  return std::nullopt;
+}
+
+// Nothing of it is read yet but, at most, which cgroups it is in.
+void TargetSet::consider(SeenProcess& seen) {
+  if (seen.pid == self_) return;
+  const bool named = explicitly_named(seen.pid) ||
+                     (!seen.file.empty() && contains(settings_.executables, seen.file)) ||
+                     (nothing_named() && seen.resident >= settings_.default_minimum) || by_cgroup(seen);
+  if (named || !settings_.executables.empty()) pending_.push_back({std::move(seen), named});
+}
+
+TargetSet::Candidates::iterator TargetSet::lose(Candidates::iterator it, GoneReason reason,
+                                                TargetChanges& changes) {
+  if (it->second.watched) changes.removed.push_back({it->second.target.id, reason});
+  return candidates_.erase(it);
+}
+
+// The biggest first, so that a limit keeps these; what is left over is for the next refresh.
+void TargetSet::admit() {
+  std::stable_sort(pending_.begin(), pending_.end(), [](const Pending& a, const Pending& b) {
+    return a.named != b.named ? a.named : a.seen.resident > b.seen.resident;
+  });
+  int work = 0;
+  std::size_t done = 0;
+  for (; done < pending_.size() && work < kWorkPerRefresh; ++done) {
+    const Pending& one = pending_[done];
+    if (!one.named) {
+      work += kNameWork;
+      if (!called(settings_.executables, table_.names(one.seen.pid), one.seen.comm)) continue;
+    }
+    work += kDescribeWork;
+    admit_one(one.seen);
+  }
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(done));
+}
+
+void TargetSet::admit_one(const SeenProcess& seen) {
+  auto target = table_.describe(seen.pid);
+  if (!target || target->start_time != seen.start_time) return;  // gone; what has its number now is told of
+  target->id = TargetId{};
+  target->program = seen.program;
+  target->resident = seen.resident;
+  target->user_time = seen.user_time;
+  if (!wanted(*target, seen)) return;
+  Candidate candidate;
+  candidate.range.add(seen.resident);
+  candidate.seen = seen;
+  candidate.target = std::move(*target);
+  candidates_[seen.pid] = std::move(candidate);
+}
+
+// What the configuration names and is not there.
+void TargetSet::look_for_missing(TargetChanges& changes) {
+  for (const Pid pid : settings_.pids) {
+    const std::string about = "pid " + std::to_string(pid.value);
+    const auto found = candidates_.find(pid);
+    if (found != candidates_.end() || pid == self_) {
+      said_.erase(about);
+      continue;
+    }
+    const auto target = table_.describe(pid);
+    if (!target)
+      note(about, target.error().text(), changes);
+    else if (target->resident.value == 0)
+      note(about, fmt::format("process {} has no memory of its own: a kernel thread, or it has ended", pid.value),
+           changes);
+  }
+  for (const std::string& cgroup : settings_.cgroups) {
+    const bool any = std::any_of(candidates_.begin(), candidates_.end(), [&](const auto& entry) {
+      return within_cgroup(entry.second.target.cgroup, cgroup);
+    });
+    const auto there = any ? Result<std::vector<Pid>>{} : table_.in_cgroup(cgroup);
+    if (there)
+      said_.erase(cgroup);
+    else
+      note(cgroup, there.error().text(), changes);
+  }
+}
+
+void TargetSet::choose_targets(bool look_for_new, TargetChanges& changes) {
+  const bool all_watched = std::all_of(candidates_.begin(), candidates_.end(),
+                                       [](const auto& entry) { return entry.second.watched; });
+  if (all_watched && candidates_.size() <= settings_.limit) {
+    said_.erase("limit");
+    show_targets(!changes.removed.empty());
+    return;
+  }
+  std::vector<ChoiceEntry> entries;
+  entries.reserve(candidates_.size());
+  for (const auto& [pid, candidate] : candidates_)
+    entries.push_back({pid, candidate.seen.resident, &candidate.range, candidate.watched});
+  if (candidates_.size() > settings_.limit)
+    note("limit",
+         fmt::format("more than {} processes match: only the biggest are watched (fix: name fewer under "
+                     "[targets], or raise targets.limit)",
+                     settings_.limit),
+         changes);
+  const Choice choice = choose(std::move(entries), settings_.limit, look_for_new);
+  for (const Pid pid : choice.out) {
+    Candidate& candidate = candidates_.at(pid);
+    changes.removed.push_back({candidate.target.id, GoneReason::kCrowdedOut});
+    candidate.target.id = {};
+    candidate.watched = false;
+  }
+  for (const Pid pid : choice.in) {
+    Candidate& candidate = candidates_.at(pid);
+    candidate.target.id = TargetId{next_id_++};
+    candidate.watched = true;
+    changes.added.push_back(candidate.target);
+  }
+  show_targets(!changes.added.empty() || !changes.removed.empty());
+}
+
+void TargetSet::show_targets(bool changed) {
+  if (!changed) {
+    for (Target& target : targets_) target = candidates_.at(target.pid).target;
+    return;
+  }
+  targets_.clear();
+  for (const auto& [pid, candidate] : candidates_)
+    if (candidate.watched) targets_.push_back(candidate.target);
+  std::sort(targets_.begin(), targets_.end(), [](const Target& a, const Target& b) { return a.id < b.id; });
 }
 
 }  // namespace tier

@@ -1,0 +1,47 @@
+// From records of threads, as bpf/processes.bpf.c writes them, to processes. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "bpf/processes.h"
+#include "core/units.h"
+#include "platform/api/seen_process.h"
+
+namespace tier {
+
+class LookRecords {
+ public:
+  explicit LookRecords(Bytes page_size) : page_size_(page_size) {}
+
+  // Takes whole records off the front and returns how many bytes these were; what is left is the beginning of
+  // one. -1: they are none of ours (another version).
+  std::ptrdiff_t add(std::span<const std::byte> bytes);
+
+  // Processes that were described, in the order of their first record.
+  std::vector<SeenProcess> take();
+
+ private:
+  struct Times {
+    std::uint64_t user = 0, system = 0, run = 0;
+  };
+  struct Process {
+    SeenProcess seen;
+    bool described = false;
+    Times ended, living;  // of threads
+  };
+  void describe(const tier_process_record& record, Process& process) const;
+
+  Bytes page_size_;
+  std::vector<Process> processes_;
+  std::unordered_map<std::uint32_t, std::size_t> by_pid_;
+};
+
+// What of `run` was spent in user mode, given what ticks found: the kernel's cputime_adjust()
+// (kernel/sched/cputime.c), which /proc/PID/stat is made from.
+std::uint64_t user_part(std::uint64_t user_ticks, std::uint64_t system_ticks, std::uint64_t run);
+
+}  // namespace tier
