@@ -95,6 +95,7 @@ bool BatchMover::sort_by_place(const BatchOrder& order, std::vector<Address>& el
       ++result.pages.already_there;
     } else if (not_resident(status)) {
       ++result.pages.absent;
+      result.absent.push_back(order.pages[i]);
     } else if (status >= 0) {
       elsewhere.push_back(order.pages[i]);
     } else {
@@ -154,6 +155,7 @@ std::vector<Address> BatchMover::judge(const BatchOrder& order, const Attempt& t
       ++moved;
     } else if (not_resident(after.status[i])) {
       ++result.pages.absent;
+      result.absent.push_back(tried.pages[i]);
     } else if (said < 0 && said != kStatusUnknown && (said != -EBUSY || tried.call.value == 0)) {
       // In a call that did not do all, EBUSY may only mean "part of a huge page named before".
       refused[-said].push_back(tried.pages[i]);

@@ -35,6 +35,7 @@ struct BatchOrder {
 struct BatchResult {
   PageCounts pages;              // balanced; counts every page of the order but those in no_room
   std::vector<Address> no_room;  // not moved because the node has no free memory (ENOMEM)
+  std::vector<Address> absent;   // counted in pages.absent: not resident as far as this process shows
   bool target_gone = false;      // exited or replaced its address space: the rest is counted dropped
   Nanoseconds duration{};        // of all calls, locating included
   BatchCalls calls;
