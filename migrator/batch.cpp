@@ -73,7 +73,8 @@ BatchResult BatchMover::move(const BatchOrder& order, const ProcessHandle& handl
   result.pages.requested -= result.no_room.size();
   // Whatever has no fate by now was not touched.
   PageCounts& pages = result.pages;
-  const std::uint64_t known = pages.moved + pages.already_there + pages.absent + pages.failed_total();
+  const std::uint64_t known =
+      pages.moved + pages.already_there + pages.absent + pages.marked + pages.failed_total();
   pages.dropped = pages.requested - known;
   result.duration = clock_.now() - started;
   return result;
@@ -93,6 +94,8 @@ bool BatchMover::sort_by_place(const BatchOrder& order, std::vector<Address>& el
     const int status = i < where.status.size() ? where.status[i] : kStatusUnknown;
     if (status == order.to.value) {
       ++result.pages.already_there;
+    } else if (status == kStatusMarked) {
+      ++result.pages.marked;
     } else if (not_resident(status)) {
       ++result.pages.absent;
       result.absent.push_back(order.pages[i]);
@@ -153,6 +156,8 @@ std::vector<Address> BatchMover::judge(const BatchOrder& order, const Attempt& t
     const int said = tried.status_of(i, cursor);
     if (after.status[i] == order.to.value) {
       ++moved;
+    } else if (after.status[i] == kStatusMarked) {
+      ++result.pages.marked;
     } else if (not_resident(after.status[i])) {
       ++result.pages.absent;
       result.absent.push_back(tried.pages[i]);

@@ -42,13 +42,17 @@ struct BatchResult {
 };
 
 // Pages that are elsewhere move, wherever they are. The kernel's own words are read first, and where it is
-// silent or contradicts itself (part of a large page: EBUSY, although it moves) the page's place afterwards
-// decides. Used by one thread at a time.
+// silent or contradicts itself (part of a large page: EBUSY, although it moves; some pages of the call pinned:
+// no status at all, of the pages that moved neither) the page's place afterwards decides. Pages of which the
+// locator says kStatusMarked are counted as marked and not tried. Used by one thread at a time.
 class BatchMover {
  public:
   BatchMover(PageMover& mover, const PageLocator& locator, const Clock& clock, Bytes page_size,
              Bytes huge_page)
       : mover_(mover), locator_(locator), clock_(clock), page_size_(page_size), huge_page_(huge_page) {}
+
+  // Whether the pages of this target are likely to be transparent huge ones.
+  bool expects_huge(TargetId target) const { return huge_targets_.contains(target); }
 
   // `handle` is asked right before and right after each call. When `stop` turns true, what was not yet tried
   // is counted dropped.

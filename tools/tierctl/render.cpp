@@ -38,8 +38,8 @@ std::string pages_text(const PagesView& pages) {
     failed += count;
     reasons.push_back(fmt::format("{} {}", name, count));
   }
-  return fmt::format("{} requested = {} moved + {} already there + {} absent + {} dropped + {} failed{}",
-                     pages.requested, pages.moved, pages.already_there, pages.absent, pages.dropped, failed,
+  return fmt::format("{} requested = {} moved + {} already there + {} absent + {} marked + {} dropped + {} failed{}",
+                     pages.requested, pages.moved, pages.already_there, pages.absent, pages.marked, pages.dropped, failed,
                      reasons.empty() ? "" : fmt::format(" ({})", fmt::join(reasons, ", ")));
 }
 
