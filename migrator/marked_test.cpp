@@ -57,7 +57,8 @@ TEST_F(MarkedTest, SwappedPagesAreNotRead) {
   machine->mark(kProgram, page_range(0, 0, 100));
   const auto status = finder->locate(kProgram, pages(0)).status;
   EXPECT_EQ(std::count(status.begin(), status.end(), -ENOENT), 50);
-  EXPECT_EQ(machine->node_of(kProgram, page_range(0, 100, 1).start), std::nullopt) << "brought in by the reader";
+  EXPECT_EQ(machine->node_of(kProgram, page_range(0, 100, 1).start), std::nullopt)
+      << "brought in by the reader";
 }
 
 TEST_F(MarkedTest, AnUnmarkedProcessIsReadNowhere) {
@@ -139,11 +140,11 @@ TEST_F(MarkedTest, TheMigratorWaitsForTheBudgetInsteadOfFailing) {
 TEST_F(MarkedTest, WhereTheKernelSaysNothingThePlaceDecides) {
   for (const bool marked : {false, true}) {
     build_seeing(two_tiers(1_GiB, 2_MiB));
-    machine->fail_migration(kProgram, page_range(0, 0, 1));      // pinned, at both ends and in the middle
+    machine->fail_migration(kProgram, page_range(0, 0, 1));  // pinned, at both ends and in the middle
     machine->fail_migration(kProgram, page_range(0, 255, 2));
     machine->fail_migration(kProgram, page_range(0, 511, 1));
-    machine->place(kProgram, page_range(0, 10, 5), 0);           // there already
-    machine->place(kProgram, page_range(0, 20, 6), -1);          // not resident
+    machine->place(kProgram, page_range(0, 10, 5), 0);   // there already
+    machine->place(kProgram, page_range(0, 20, 6), -1);  // not resident
     machine->refuse_pages(kProgram, page_range(0, 400, 3), EACCES);
     if (marked) machine->mark(kProgram, page_range(0, 100, 50));
     const auto r = run(plan(1, {promote(0)})).at(0);

@@ -37,8 +37,8 @@ Migrator::Migrator(PageMover& mover, PageLocator& locator, const ProcessTable& p
       settings_(checked(settings)),
       page_size_(processes.base_page_size()),
       aids_(aids),
-      batch_mover_(mover, aids.finder != nullptr ? static_cast<const PageLocator&>(*aids.finder) : locator, clock,
-                   page_size_, settings_.huge_page),
+      batch_mover_(mover, aids.finder != nullptr ? static_cast<const PageLocator&>(*aids.finder) : locator,
+                   clock, page_size_, settings_.huge_page),
       bucket_(settings_.rate, settings_.burst),
       refusals_(settings_.refusals),
       executor_(executor ? std::move(executor) : std::make_shared<ThreadExecutor>()) {
@@ -240,8 +240,9 @@ Migrator::Shortage Migrator::judge_shortage(const MigrationRequest& request,
                                              : std::optional<PooledPages>();
   if (pooled) {
     shortage.lasts = pooled->free == 0;
-    shortage.detail = fmt::format("a page of {} does not fit: node {} has {} free ones of that size (fix: {})",
-                                  show_size(pooled->size), request.to.value, pooled->free, pooled->remedy);
+    shortage.detail =
+        fmt::format("a page of {} does not fit: node {} has {} free ones of that size (fix: {})",
+                    show_size(pooled->size), request.to.value, pooled->free, pooled->remedy);
     return shortage;
   }
   shortage.piece = batch_mover_.expects_huge(request.key.target) ? settings_.huge_page : page_size_;
@@ -250,7 +251,8 @@ Migrator::Shortage Migrator::judge_shortage(const MigrationRequest& request,
   shortage.of_node = !free || *free < wanted;
   if (!shortage.of_node)
     shortage.detail = fmt::format(
-        "node {} has {} MiB free and yet no place for these pages: they are larger than its free pieces, or tierd's "
+        "node {} has {} MiB free and yet no place for these pages: they are larger than its free pieces, or "
+        "tierd's "
         "own cpuset lacks the node",
         request.to.value, free->value >> 20);
   return shortage;

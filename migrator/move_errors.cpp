@@ -21,7 +21,8 @@ constexpr std::array kErrors = {
               "waits to be written back, or the page's place could not be read"},
     MoveError{EINVAL, "EINVAL", Fault::kRegion, Retry::kLater,
               "changed pages of a file system that cannot move them, or a kernel thread"},
-    MoveError{ENOSYS, "ENOSYS", Fault::kRegion, Retry::kLater, "pages of a size that this kernel cannot move"},
+    MoveError{ENOSYS, "ENOSYS", Fault::kRegion, Retry::kLater,
+              "pages of a size that this kernel cannot move"},
     MoveError{EFAULT, "EFAULT", Fault::kPage, Retry::kNext, "not mapped any more, or the shared zero page"},
     MoveError{ENOENT, "ENOENT", Fault::kPage, Retry::kNext, "not resident any more"},
     MoveError{ENOMEM, "ENOMEM", Fault::kNode, Retry::kNext, "the node has no free memory for them"},
@@ -72,7 +73,8 @@ std::string failures_text(const PageCounts& pages) {
 bool region_refused(const PageCounts& pages) { return pages.moved == 0 && any_failed(pages, about_pages); }
 
 bool refusal_lasts(const PageCounts& pages) {
-  return !any_failed(pages, [](const MoveError& error) { return about_pages(error) && error.retry == Retry::kSoon; });
+  return !any_failed(
+      pages, [](const MoveError& error) { return about_pages(error) && error.retry == Retry::kSoon; });
 }
 
 }  // namespace tier

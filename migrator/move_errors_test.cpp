@@ -13,8 +13,8 @@ namespace {
 using testing::HasSubstr;
 
 // ERRORS and "Page states in the status array" of move_pages(2), and what mm/migrate.c adds (EAGAIN, ENOSYS).
-constexpr int kDocumented[] = {EACCES, EBUSY, EFAULT, EINVAL, EIO, ENOENT, ENOMEM,
-                               E2BIG,  ENODEV, EPERM, ESRCH,  EAGAIN, ENOSYS};
+constexpr int kDocumented[] = {EACCES, EBUSY,  EFAULT, EINVAL, EIO,    ENOENT, ENOMEM,
+                               E2BIG,  ENODEV, EPERM,  ESRCH,  EAGAIN, ENOSYS};
 
 TEST(MoveErrors, EachDocumentedOneStandsOnce) {
   std::multiset<int> numbers;
@@ -36,8 +36,8 @@ TEST(MoveErrors, UnknownOnesAreToldByNumber) {
 
 class EveryError : public MigratorTest, public testing::WithParamInterface<int> {};
 
-// A page's refusal makes its region wait, for long where only the program can change it; what is the node's, the
-// process's or our own fault says nothing about the region.
+// A page's refusal makes its region wait, for long where only the program can change it; what is the node's,
+// the process's or our own fault says nothing about the region.
 TEST_P(EveryError, OfEachPageIsCountedToldAndJudged) {
   const int number = GetParam();
   if (number == ENOMEM) GTEST_SKIP() << "of a whole call, never of a page";

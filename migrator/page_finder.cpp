@@ -52,8 +52,8 @@ PageCall PageFinder::locate(Pid pid, std::span<const Address> pages) const {
 }
 
 // Indices into `pages`.
-std::vector<std::size_t> PageFinder::find_marked(Pid pid, std::span<const Address> pages, const PageCall& call,
-                                                 MarkedTotals& sum) const {
+std::vector<std::size_t> PageFinder::find_marked(Pid pid, std::span<const Address> pages,
+                                                 const PageCall& call, MarkedTotals& sum) const {
   std::vector<std::size_t> hidden;
   std::vector<Address> addresses;
   for (std::size_t i = 0; i < pages.size() && i < call.status.size(); ++i) {
@@ -87,7 +87,8 @@ std::vector<Address> PageFinder::heads(std::span<const Address> pages,
 
 void PageFinder::read(Pid pid, std::span<const Address> pages, MarkedTotals& sum) const {
   if (settings_.reads_per_call > 0) {
-    const std::size_t left = settings_.reads_per_call - std::min<std::size_t>(settings_.reads_per_call, sum.read);
+    const std::size_t left =
+        settings_.reads_per_call - std::min<std::size_t>(settings_.reads_per_call, sum.read);
     pages = pages.first(std::min(pages.size(), left));
   }
   if (pages.empty()) return;

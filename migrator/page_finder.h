@@ -52,7 +52,8 @@ class PageFinder final : public PageLocator {
   std::vector<std::size_t> find_marked(Pid pid, std::span<const Address> pages, const PageCall& call,
                                        MarkedTotals& sum) const;
   void read(Pid pid, std::span<const Address> pages, MarkedTotals& sum) const;
-  void look_again(Pid pid, std::span<const Address> pages, std::vector<std::size_t>& marked, PageCall& call) const;
+  void look_again(Pid pid, std::span<const Address> pages, std::vector<std::size_t>& marked,
+                  PageCall& call) const;
   std::vector<Address> heads(std::span<const Address> pages, std::span<const std::size_t> marked) const;
   bool may_read() const;
 
@@ -60,7 +61,7 @@ class PageFinder final : public PageLocator {
   MarkedPages* const marked_;
   const Clock& clock_;
   const PageFinderSettings settings_;
-  mutable std::mutex mutex_;  // never held over a system call
+  mutable std::mutex mutex_;     // never held over a system call
   mutable TokenBucket bucket_;   // guarded by mutex_; one byte is one page
   mutable MarkedTotals totals_;  // guarded by mutex_
 };

@@ -34,8 +34,8 @@ class PageLocator {
   virtual ~PageLocator() = default;
   // Which node holds each page (address rounded down to its page). -ENOENT: nothing resident there;
   // -EFAULT: not mapped, or the shared zero page, or (Linux 6.1) nothing ever resident near there. On the
-  // kernels that MarkedPages names both may also mean that the page is marked. Whole-call errors: ESRCH, EPERM.
-  // Thread-safe.
+  // kernels that MarkedPages names both may also mean that the page is marked. Whole-call errors: ESRCH,
+  // EPERM. Thread-safe.
   virtual PageCall locate(Pid, std::span<const Address> pages) const = 0;
 };
 
@@ -45,17 +45,17 @@ struct UnmarkCall {
   int error_number = 0;    // of the last read that failed: EPERM, ESRCH, EFAULT
 };
 
-// Pages that NUMA balancing has marked: it takes the access rights from their page table entries, and the next
-// access tells it who uses them. Linux 6.1 to 6.4 hides such pages from move_pages(2), which calls small ones
-// absent (-ENOENT) and huge ones not mapped (-EFAULT) and moves neither, also after NUMA balancing was
+// Pages that NUMA balancing has marked: it takes the access rights from their page table entries, and the
+// next access tells it who uses them. Linux 6.1 to 6.4 hides such pages from move_pages(2), which calls small
+// ones absent (-ENOENT) and huge ones not mapped (-EFAULT) and moves neither, also after NUMA balancing was
 // switched off, until something touches them. Thread-safe.
 class MarkedPages {
  public:
   virtual ~MarkedPages() = default;
   // False: no page is hidden here, since this kernel hides none or has marked none since it booted. Cheap.
   virtual bool possible() const = 0;
-  // For pages that locate() calls -ENOENT or -EFAULT, in the same order: whether they are marked. A swapped page,
-  // an untouched one and the shared zero page are not. kPermission, kFailed (the process is gone).
+  // For pages that locate() calls -ENOENT or -EFAULT, in the same order: whether they are marked. A swapped
+  // page, an untouched one and the shared zero page are not. kPermission, kFailed (the process is gone).
   virtual Result<std::vector<bool>> find(Pid, std::span<const Address> pages) const = 0;
   // Makes pages visible by reading a byte of each; one page of a huge one makes the whole visible. Ask for
   // marked pages only: a swapped one would come back on the reader's node. A page stays on its node.

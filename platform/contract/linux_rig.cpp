@@ -84,8 +84,8 @@ void use_cpu() {
       void* more = ::mmap(nullptr, 32U << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (more != MAP_FAILED) touch(static_cast<char*>(more), 32U << 20);
     }
-    // References of a pipe to pages of the program hold them where they are (vmsplice(2)): the kernel refuses to
-    // move a page whose users it cannot all find.
+    // References of a pipe to pages of the program hold them where they are (vmsplice(2)): the kernel refuses
+    // to move a page whose users it cannot all find.
     if (command == 'p') pin(start);
     if (command == 'b') use_cpu();
     // The answer to 'x' is given by the program that replaces this one.
@@ -137,7 +137,8 @@ class LinuxProgram final : public Program {
     const MarkingFacts facts = read_marking_facts();
     if (!facts.hides || facts.balancing.value_or(0) == 0) return false;
     std::vector<Address> pages;
-    for (Address page = range_.start; page < range_.start + touched_.value; page += 4096) pages.push_back(page);
+    for (Address page = range_.start; page < range_.start + touched_.value; page += 4096)
+      pages.push_back(page);
     for (int tried = 0; tried < kSecondsToMark; ++tried) {
       command('b');
       const auto status = LinuxPages().locate({pid_}, pages).status;

@@ -55,7 +55,8 @@ class Contract : public testing::TestWithParam<Machine> {
   MigrationReport migrate(const Program& program, NodeId to, MigratorAids aids) {
     const MonotonicClock clock;
     auto executor = std::make_shared<ManualExecutor>();
-    Migrator migrator(rig->mover(), rig->locator(), rig->processes(), clock, {.rate = Bytes{0}}, executor, aids);
+    Migrator migrator(rig->mover(), rig->locator(), rig->processes(), clock, {.rate = Bytes{0}}, executor,
+                      aids);
     MigrationRequest request;
     request.key = {TargetId{1}, program.range().start};
     request.range = program.range();
@@ -284,7 +285,8 @@ TEST_P(Contract, TheMigratorMovesBothWaysAndItsAccountsAgreeWithTheKernel) {
   }
 }
 
-// move_pages(2) documents statuses of a call that moved a part only; with pinned pages the kernel writes none.
+// move_pages(2) documents statuses of a call that moved a part only; with pinned pages the kernel writes
+// none.
 TEST_P(Contract, PinnedPagesKeepEveryStatusUnwrittenAndTheOthersMove) {
   const auto nodes = roomy_nodes();
   if (nodes.size() < 2)
@@ -320,8 +322,7 @@ TEST_P(Contract, MarkedPagesAreHiddenFoundAndShownWhereTheyLie) {
   for (const bool huge : {false, true}) {
     const auto program = rig->start({.size = 6_MiB, .touched = 4_MiB, .huge = huge});
     const auto before = places(*program, program->range());
-    if (!program->get_marked())
-      GTEST_SKIP() << "no page is marked here, or this kernel shows those that are";
+    if (!program->get_marked()) GTEST_SKIP() << "no page is marked here, or this kernel shows those that are";
     const AddressRange used{program->range().start, program->range().start + (4_MiB).value};
     const std::vector<Address> pages = pages_of(used);
     for (const int status : places(*program, used)) ASSERT_TRUE(status == -ENOENT || status == -EFAULT);
@@ -344,8 +345,7 @@ TEST_P(Contract, MarkedMemoryIsMovedByTheMigratorAlone) {
   for (const bool huge : {false, true}) {
     const auto program = rig->start({.huge = huge});
     const NodeId to = places(*program, program->range()).at(0) == nodes[0].value ? nodes[1] : nodes[0];
-    if (!program->get_marked())
-      GTEST_SKIP() << "no page is marked here, or this kernel shows those that are";
+    if (!program->get_marked()) GTEST_SKIP() << "no page is marked here, or this kernel shows those that are";
     EXPECT_EQ(migrate(*program, to, {}).pages.absent, 1024u) << "what a migrator without sight finds";
     const MonotonicClock clock;
     const PageFinder finder(rig->locator(), &rig->marked(), clock);

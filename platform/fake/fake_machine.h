@@ -38,7 +38,8 @@ struct FakeMapping {
   bool mlocked = false;
   bool own_policy = false;
   std::string name = {};
-  Bytes pooled = {};  // of a pool, in pages of this size: each moves as one, into a free page of the other pool
+  Bytes pooled =
+      {};  // of a pool, in pages of this size: each moves as one, into a free page of the other pool
 };
 
 struct FakeProcess {
@@ -106,7 +107,8 @@ class FakeMachine final : public ProcessTable,
 
   // NUMA balancing marks what is resident there: hidden from locate() and move() until something touches it.
   void mark(Pid pid, AddressRange range);
-  void forbid_reads(Pid pid, bool forbidden);  // of its memory: EPERM from unmark(), as Yama's strictest scope
+  void forbid_reads(Pid pid,
+                    bool forbidden);  // of its memory: EPERM from unmark(), as Yama's strictest scope
   void set_pool(NodeId node, Bytes page, std::uint64_t free);  // free pages of a pool
 
   // Called at the start of every move(), with no lock held: to change the world in the middle of a move.

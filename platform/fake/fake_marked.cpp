@@ -75,7 +75,8 @@ std::optional<PooledPages> FakeMachine::at(Pid pid, Address address, NodeId node
   const auto [area, index] = state_->find(*process, address);
   if (area == nullptr || area->mapping.pooled.value == 0) return std::nullopt;
   const auto pool = state_->pools.find({node.value, area->mapping.pooled.value});
-  return PooledPages{area->mapping.pooled, pool == state_->pools.end() ? 0 : pool->second, "enlarge its pool"};
+  return PooledPages{area->mapping.pooled, pool == state_->pools.end() ? 0 : pool->second,
+                     "enlarge its pool"};
 }
 
 }  // namespace tier

@@ -75,8 +75,8 @@ struct FakeMachine::State {
   SelfUsage usage;
   std::vector<Rival> rivals;
   Nanoseconds probe_cost{};
-  bool marks = false;                                           // something was ever marked
-  std::uint64_t marked_reads = 0;                               // pages that unmark() was told
+  bool marks = false;                                            // something was ever marked
+  std::uint64_t marked_reads = 0;                                // pages that unmark() was told
   std::map<std::pair<int, std::uint64_t>, std::uint64_t> pools;  // free pages by node and size
 
   Address page_of(Address a) const { return a & ~(page_size.value - 1); }

@@ -41,8 +41,9 @@ constexpr Nanoseconds kLookAgain = std::chrono::seconds(1);
 Address page_size() { return static_cast<Address>(::sysconf(_SC_PAGESIZE)); }
 
 // While it lives, page faults of this thread move no page. The fault that a read takes on a marked page asks
-// the memory policy of the *reading* thread where the page belongs (mm/mempolicy.c, mpol_misplaced): the default
-// policy says "near the reader", and the page would move to our node. A policy without MPOL_F_MOF says nothing.
+// the memory policy of the *reading* thread where the page belongs (mm/mempolicy.c, mpol_misplaced): the
+// default policy says "near the reader", and the page would move to our node. A policy without MPOL_F_MOF
+// says nothing.
 class StillPolicy {
  public:
   StillPolicy() {
@@ -115,7 +116,8 @@ Result<std::vector<bool>> LinuxMarkedPages::find(Pid pid, std::span<const Addres
   for (std::size_t i = 0; i < pages.size();) {
     const Address first = pages[i] / size;
     std::size_t end = i + 1;
-    while (end < pages.size() && pages[end] / size >= first && pages[end] / size - first < kEntriesAtOnce) ++end;
+    while (end < pages.size() && pages[end] / size >= first && pages[end] / size - first < kEntriesAtOnce)
+      ++end;
     const std::uint64_t count = pages[end - 1] / size - first + 1;
     const ssize_t got = ::pread(file.get(), entries.data(), count * sizeof(std::uint64_t),
                                 static_cast<off_t>(first * sizeof(std::uint64_t)));

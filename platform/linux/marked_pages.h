@@ -11,10 +11,10 @@ namespace tier {
 
 // What this kernel does with pages without access rights, and whether NUMA balancing marks any.
 struct MarkingFacts {
-  bool hides = false;                       // move_pages(2) does not see them
-  std::optional<int> balancing;             // sysctl kernel.numa_balancing; none: the kernel has none
-  std::optional<std::uint64_t> ever;        // page table entries marked since boot; none: not known
-  std::optional<int> yama;                  // sysctl kernel.yama.ptrace_scope; 3 forbids the read to everyone
+  bool hides = false;                 // move_pages(2) does not see them
+  std::optional<int> balancing;       // sysctl kernel.numa_balancing; none: the kernel has none
+  std::optional<std::uint64_t> ever;  // page table entries marked since boot; none: not known
+  std::optional<int> yama;            // sysctl kernel.yama.ptrace_scope; 3 forbids the read to everyone
 };
 MarkingFacts read_marking_facts(const std::string& root = "/");
 
@@ -34,8 +34,8 @@ class LinuxMarkedPages final : public MarkedPages {
   const std::string root_;
   const bool hides_;
   mutable std::mutex mutex_;
-  mutable bool marked_once_ = false;         // guarded by mutex_
-  mutable Nanoseconds look_again_{};         // guarded by mutex_
+  mutable bool marked_once_ = false;  // guarded by mutex_
+  mutable Nanoseconds look_again_{};  // guarded by mutex_
 };
 
 }  // namespace tier

@@ -88,8 +88,8 @@ std::map<std::uint64_t, Bytes> parse_pool_mounts(std::string_view mountinfo) {
   each_line(mountinfo, [&](std::string_view line) {
     const std::size_t type = line.find(" - hugetlbfs ");
     unsigned major_number = 0, minor_number = 0;
-    if (type != std::string_view::npos &&
-        std::sscanf(std::string(line.substr(0, 64)).c_str(), "%*u %*u %u:%u", &major_number, &minor_number) == 2) {
+    if (type != std::string_view::npos && std::sscanf(std::string(line.substr(0, 64)).c_str(),
+                                                      "%*u %*u %u:%u", &major_number, &minor_number) == 2) {
       if (const auto size = page_size_option(line.substr(type)))
         found[device_number(major_number, minor_number)] = *size;
     }
@@ -117,7 +117,8 @@ std::optional<MappedDevice> find_mapped_device(std::string_view maps, Address ad
 
 LinuxPagePools::LinuxPagePools(std::string root) : root_(std::move(root)) {
   std::error_code error;
-  for (fs::directory_iterator it(under(root_, kSizes), error), end; !error && it != end; it.increment(error)) {
+  for (fs::directory_iterator it(under(root_, kSizes), error), end; !error && it != end;
+       it.increment(error)) {
     const auto size = size_of_folder(it->path().filename().string());
     if (!size) continue;
     if (const auto device = own_device(*size)) own_devices_[*device] = *size;
@@ -132,7 +133,8 @@ LinuxPagePools::Answer LinuxPagePools::look_up(Pid pid, Address address, Nanosec
   if (!mapped) return answer;
   answer.range = mapped->range;
   auto devices = own_devices_;
-  if (const auto mounts = read_file(under(root_, process + "/mountinfo"))) devices.merge(parse_pool_mounts(*mounts));
+  if (const auto mounts = read_file(under(root_, process + "/mountinfo")))
+    devices.merge(parse_pool_mounts(*mounts));
   if (const auto it = devices.find(mapped->device); it != devices.end()) answer.size = it->second;
   return answer;
 }

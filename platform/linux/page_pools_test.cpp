@@ -36,7 +36,9 @@ TEST(PagePools, TheMappingAtAnAddressTellsItsDevice) {
 // The kernel's own mounts are known by their device, whether their pool holds pages or not.
 TEST(PagePools, MemoryWithoutAFileNameIsFoundByTheKernelsMount) {
   const std::size_t size = (2_MiB).value;
-  void* page = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE | (21 << MAP_HUGE_SHIFT), -1, 0);
+  void* page =
+      ::mmap(nullptr, size, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE | (21 << MAP_HUGE_SHIFT), -1, 0);
   if (page == MAP_FAILED) GTEST_SKIP() << "this kernel has no huge pages of 2 MiB";
   const LinuxPagePools pools;
   const auto found = pools.at(Pid{::getpid()}, reinterpret_cast<Address>(page), NodeId{0});

@@ -23,8 +23,9 @@ TEST_P(Pages, HoldTheContract) {
       << text;
   // Of the kernels here 6.1 alone hides marked pages.
   const bool hides = std::string(GetParam()) == "6.1";
-  EXPECT_EQ(text.find("OK ] Machines/Contract.MarkedMemoryIsMovedByTheMigratorAlone/linux") != std::string::npos,
-            hides)
+  EXPECT_EQ(
+      text.find("OK ] Machines/Contract.MarkedMemoryIsMovedByTheMigratorAlone/linux") != std::string::npos,
+      hides)
       << text;
 }
 

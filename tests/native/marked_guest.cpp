@@ -1,7 +1,7 @@
-// marked_guest: what becomes of idle memory that NUMA balancing has marked, moved by a migrator that takes the
-// kernel's word and by one that sees marked pages, and what the sight costs. For an emulated guest with two nodes
-// and NUMA balancing on. Prints lines "figure NAME VALUE"; exit 0 where it could measure, 77 where nothing gets
-// marked or hidden.
+// marked_guest: what becomes of idle memory that NUMA balancing has marked, moved by a migrator that takes
+// the kernel's word and by one that sees marked pages, and what the sight costs. For an emulated guest with
+// two nodes and NUMA balancing on. Prints lines "figure NAME VALUE"; exit 0 where it could measure, 77 where
+// nothing gets marked or hidden.
 #include <cstdio>
 
 #include "migrator/migrator.h"

@@ -41,8 +41,8 @@ struct TierView {
 
 // Sums over the daemon's life. requested = moved + already_there + absent + marked + dropped + sum(failed).
 struct PagesView {
-  std::uint64_t requested = 0, moved = 0, already_there = 0, absent = 0, dropped = 0;
-  std::uint64_t marked = 0;  // resident, but left alone: NUMA balancing has marked them and this kernel hides them
+  // marked: resident, but left alone, since NUMA balancing has marked them and this kernel hides such pages.
+  std::uint64_t requested = 0, moved = 0, already_there = 0, absent = 0, marked = 0, dropped = 0;
   std::map<std::string, std::uint64_t> failed;  // by errno name: "EBUSY", "ENOMEM", …
 };
 

@@ -32,7 +32,8 @@ std::size_t reachable_tiers(const TierTopology& topology) {
       }));
 }
 
-// Reading another process's memory takes the right to trace it, which Yama's strictest setting gives to nobody.
+// Reading another process's memory takes the right to trace it, which Yama's strictest setting gives to
+// nobody.
 bool may_read_memory(const MarkingFacts& facts, const DoctorView& view) {
   const bool traces = std::any_of(view.capabilities.begin(), view.capabilities.end(),
                                   [](const auto& c) { return c.name == "CAP_SYS_PTRACE" && c.held; });
@@ -49,15 +50,17 @@ LimitView marked_pages_limit(const MarkingFacts& facts, const MarkedTotals& met,
     return limit;
   }
   limit.limits = met.refused > 0 || !may_read_memory(facts, view);
-  limit.reason = limit.limits ? kernel + ", and tierd may not read them, which would show them: they stay where they are"
-                              : kernel + "; tierd reads a byte of each before it moves it";
+  limit.reason =
+      limit.limits ? kernel + ", and tierd may not read them, which would show them: they stay where they are"
+                   : kernel + "; tierd reads a byte of each before it moves it";
   if (view.daemon_running)
     limit.reason += fmt::format(" ({} met, {} shown, {} left)", met.found, met.visible, met.left);
-  limit.fix = !limit.limits ? "none is needed; kernel.numa_balancing=0 spares the reads"
-              : facts.yama.value_or(0) >= 3
-                  ? "boot with kernel.yama.ptrace_scope below 3 and kernel.numa_balancing=0; switched off now, it "
-                    "leaves pages marked until their program touches them"
-                  : "give tierd CAP_SYS_PTRACE, as its unit does";
+  limit.fix =
+      !limit.limits ? "none is needed; kernel.numa_balancing=0 spares the reads"
+      : facts.yama.value_or(0) >= 3
+          ? "boot with kernel.yama.ptrace_scope below 3 and kernel.numa_balancing=0; switched off now, it "
+            "leaves pages marked until their program touches them"
+          : "give tierd CAP_SYS_PTRACE, as its unit does";
   return limit;
 }
 

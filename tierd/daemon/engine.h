@@ -71,7 +71,7 @@ struct EngineParts {
   std::function<std::int64_t()> unix_now;
   std::unique_ptr<Forecaster> forecaster{};  // none: the one that the settings name; compared with none
   std::function<std::unique_ptr<Forecaster>(const std::string&)> make_forecaster = tier::make_forecaster;
-  MetricReader* metrics = nullptr;  // none: no such sensors
+  MetricReader* metrics = nullptr;     // none: no such sensors
   const PageFinder* finder = nullptr;  // the locator, where it sees marked pages: for what it has counted
   // Called with every batch of samples, the last tick's snapshot and the tiers.
   std::function<void(const SampleBatch&, const RegionSnapshot&, const TierTopology&)> on_samples{};

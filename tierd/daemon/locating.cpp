@@ -7,8 +7,8 @@
 namespace tier {
 namespace {
 
-// A huge page answers for all its parts; eight tell a mixed region's majority well enough to plan with, and the
-// migrator asks for every page before it moves one.
+// A huge page answers for all its parts; eight tell a mixed region's majority well enough to plan with, and
+// the migrator asks for every page before it moves one.
 constexpr std::size_t kPagesAsked = 8;
 
 std::vector<Address> spread_pages(AddressRange range, Bytes page_size) {

@@ -273,6 +273,8 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   }
   if (!(*engine)->topology().tiered())
     spdlog::warn("one memory tier only: tierd samples and reports, there is nowhere to move to");
+  else if (machine.marked.possible())
+    spdlog::info("this kernel hides pages that NUMA balancing has marked: each is read before it moves");
 
   prefetch = make_prefetch(machine, **engine, meters, config.prefetch);
   if (const auto armed = prefetch->start(); !armed)
