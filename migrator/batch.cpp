@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace tier {
 namespace {
 
-// The kernel ends a call at the first page it cannot migrate and leaves the rest untried. Three calls get
-// past two such pages in one batch; more would let one stubborn region eat the rate of all others.
-constexpr int kMostAttempts = 3;
+// A page that gets a status of its own makes the kernel migrate those before it; when one of these is pinned
+// the call ends there and leaves the rest untried. Eight calls get past seven such places in one batch; more
+// would let one stubborn region eat the rate of all others.
+constexpr int kMostAttempts = 8;
 
 bool not_resident(int status) { return status == -ENOENT || status == -EFAULT; }
 
@@ -38,6 +40,19 @@ struct BatchMover::Attempt {
     return cursor < call.status.size() ? call.status[cursor] : kStatusUnknown;
   }
 
+  // The first address that the kernel never came to; none when it came to all. It counts what it did not try
+  // into its value (mm/migrate.c, move_pages_and_store_status), beside the pages that it failed to move, and
+  // the last page with a status of its own is where it ended.
+  std::optional<Address> first_untried() const {
+    if (call.value <= 0) return std::nullopt;
+    std::size_t after = 0;
+    while (after < call.status.size() && call.status[call.status.size() - 1 - after] == kStatusUnknown)
+      ++after;
+    if (after == 0 || static_cast<std::size_t>(call.value) <= after || after >= passed.size())
+      return std::nullopt;
+    return passed[passed.size() - after];
+  }
+
   // No page needs a second look: the call did all, and every page passed says so.
   bool clean(NodeId to) const {
     return call.value == 0 && !by_heads() && call.status.size() == pages.size() &&
@@ -53,30 +68,41 @@ BatchResult BatchMover::move(const BatchOrder& order, const ProcessHandle& handl
   std::vector<Address> left;
   result.target_gone = !handle.alive() || !sort_by_place(order, left, result);
   if (result.target_gone) left.clear();
-  for (int tried = 0; !left.empty(); ++tried) {
-    if (stop || !handle.alive()) {
-      result.target_gone = !stop;
-      break;
-    }
-    const bool whole_units = tried == 0 && huge_targets_.contains(order.target);
-    if (tried == kMostAttempts) {
-      // Given this many chances; the kernel names no errno for these. EBUSY is what it means.
-      result.pages.failed[EBUSY] += left.size();
-      left.clear();
-      break;
-    }
-    left = attempt(order, std::move(left), whole_units, result);
-    if (result.target_gone) break;
-  }
+  try_all(order, std::move(left), handle, stop, result);
   if (!handle.alive()) result.target_gone = true;
   if (result.target_gone) huge_targets_.erase(order.target);
   result.pages.requested -= result.no_room.size();
   // Whatever has no fate by now was not touched.
   PageCounts& pages = result.pages;
-  const std::uint64_t known = pages.moved + pages.already_there + pages.absent + pages.failed_total();
+  const std::uint64_t known =
+      pages.moved + pages.already_there + pages.absent + pages.marked + pages.failed_total();
   pages.dropped = pages.requested - known;
   result.duration = clock_.now() - started;
   return result;
+}
+
+void BatchMover::try_all(const BatchOrder& order, std::vector<Address> left, const ProcessHandle& handle,
+                         const std::atomic<bool>& stop, BatchResult& result) {
+  std::vector<Address> refused;
+  bool last_chance = false;
+  for (int tried = 0; !last_chance && !(left.empty() && refused.empty()); ++tried) {
+    if (stop || !handle.alive()) {
+      result.target_gone = !stop;
+      break;
+    }
+    const bool whole_units = tried == 0 && huge_targets_.contains(order.target);
+    // What was refused is asked for once more, by itself: beside the others it would end their call again.
+    last_chance = left.empty() || (tried + 1 >= kMostAttempts && !refused.empty());
+    Unsettled now = attempt(order, std::exchange(last_chance ? refused : left, {}), whole_units, result);
+    if (result.target_gone) break;
+    auto& others = last_chance ? refused : left;
+    others.insert(others.end(), now.untried.begin(), now.untried.end());
+    refused.insert(refused.end(), now.refused.begin(), now.refused.end());
+    std::sort(refused.begin(), refused.end());
+    if (!result.no_room.empty()) break;
+  }
+  // The kernel names no errno for these. EBUSY is what it means.
+  if (!stop && !result.target_gone && !refused.empty()) result.pages.failed[EBUSY] += refused.size();
 }
 
 // Counts the pages that need no move and collects the others. False: the target is gone.
@@ -93,6 +119,8 @@ bool BatchMover::sort_by_place(const BatchOrder& order, std::vector<Address>& el
     const int status = i < where.status.size() ? where.status[i] : kStatusUnknown;
     if (status == order.to.value) {
       ++result.pages.already_there;
+    } else if (status == kStatusMarked) {
+      ++result.pages.marked;
     } else if (not_resident(status)) {
       ++result.pages.absent;
       result.absent.push_back(order.pages[i]);
@@ -119,9 +147,9 @@ PageCall BatchMover::timed_move(const BatchOrder& order, std::span<const Address
   return call;
 }
 
-// Moves what it can and counts every page whose fate is settled; returns the pages to try again.
-std::vector<Address> BatchMover::attempt(const BatchOrder& order, std::vector<Address> pages,
-                                         bool whole_units, BatchResult& result) {
+// Moves what it can and counts every page whose fate is settled; returns the others.
+BatchMover::Unsettled BatchMover::attempt(const BatchOrder& order, std::vector<Address> pages,
+                                          bool whole_units, BatchResult& result) {
   Attempt tried;
   tried.passed = whole_units ? heads_of_units(pages) : pages;
   tried.pages = std::move(pages);
@@ -137,7 +165,7 @@ std::vector<Address> BatchMover::attempt(const BatchOrder& order, std::vector<Ad
   return judge(order, tried, result);
 }
 
-std::vector<Address> BatchMover::judge(const BatchOrder& order, const Attempt& tried, BatchResult& result) {
+BatchMover::Unsettled BatchMover::judge(const BatchOrder& order, const Attempt& tried, BatchResult& result) {
   const PageCall after = locator_.locate(order.pid, tried.pages);
   if (after.value < 0 || after.status.size() != tried.pages.size()) {
     // It moved or not, nobody can tell any more: the target has gone (counted dropped) or locked us out.
@@ -146,7 +174,9 @@ std::vector<Address> BatchMover::judge(const BatchOrder& order, const Attempt& t
     return {};
   }
   learn_page_size(order.target, tried, after.status, order.to);
-  std::vector<Address> again;
+  Unsettled again;
+  const Address untried_from = tried.first_untried().value_or(~Address{0});
+  std::optional<Address> busy_unit;  // maybe a huge page, named by several addresses: refused as a whole
   std::uint64_t moved = 0;
   std::size_t cursor = 0;
   std::map<int, std::vector<Address>> refused;
@@ -154,6 +184,8 @@ std::vector<Address> BatchMover::judge(const BatchOrder& order, const Attempt& t
     const int said = tried.status_of(i, cursor);
     if (after.status[i] == order.to.value) {
       ++moved;
+    } else if (after.status[i] == kStatusMarked) {
+      ++result.pages.marked;
     } else if (not_resident(after.status[i])) {
       ++result.pages.absent;
       result.absent.push_back(tried.pages[i]);
@@ -162,8 +194,11 @@ std::vector<Address> BatchMover::judge(const BatchOrder& order, const Attempt& t
       refused[-said].push_back(tried.pages[i]);
     } else if (tried.call.value < 0) {
       refused[tried.call.error_number].push_back(tried.pages[i]);
+    } else if (tried.pages[i] < untried_from || busy_unit == tried.pages[i] / huge_page_.value) {
+      if (said == -EBUSY) busy_unit = tried.pages[i] / huge_page_.value;
+      again.refused.push_back(tried.pages[i]);
     } else {
-      again.push_back(tried.pages[i]);
+      again.untried.push_back(tried.pages[i]);
     }
   }
   result.pages.moved += moved;
@@ -172,12 +207,12 @@ std::vector<Address> BatchMover::judge(const BatchOrder& order, const Attempt& t
       result.no_room = std::move(pages);
     } else if (tried.by_heads() && tried.call.value >= 0) {
       // Only the heads were named; by name each page gets its own answer.
-      again.insert(again.end(), pages.begin(), pages.end());
+      again.untried.insert(again.untried.end(), pages.begin(), pages.end());
     } else {
       result.pages.failed[error_number] += pages.size();
     }
   }
-  std::sort(again.begin(), again.end());
+  std::sort(again.untried.begin(), again.untried.end());
   return again;
 }
 
@@ -198,6 +233,7 @@ std::vector<Address> BatchMover::heads_of_units(std::span<const Address> pages) 
 // second address found the page already on its way. A unit whose head went alone is none.
 void BatchMover::learn_page_size(TargetId target, const Attempt& tried, std::span<const int> after,
                                  NodeId to) {
+  if (tried.call.value < 0) return;  // it ended before it had looked at all
   const bool all_moved = std::all_of(after.begin(), after.end(), [&](int s) { return s == to.value; });
   if (tried.by_heads()) {
     if (!all_moved) huge_targets_.erase(target);

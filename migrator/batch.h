@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <unordered_set>
 #include <vector>
@@ -43,13 +44,17 @@ struct BatchResult {
 };
 
 // Pages that are elsewhere move, wherever they are. The kernel's own words are read first, and where it is
-// silent or contradicts itself (part of a large page: EBUSY, although it moves) the page's place afterwards
-// decides. Used by one thread at a time.
+// silent or contradicts itself (part of a large page: EBUSY, although it moves; some pages of the call
+// pinned: no status at all, of the pages that moved neither) the page's place afterwards decides. Pages of
+// which the locator says kStatusMarked are counted as marked and not tried. Used by one thread at a time.
 class BatchMover {
  public:
   BatchMover(PageMover& mover, const PageLocator& locator, const Clock& clock, Bytes page_size,
              Bytes huge_page)
       : mover_(mover), locator_(locator), clock_(clock), page_size_(page_size), huge_page_(huge_page) {}
+
+  // Whether the pages of this target are likely to be transparent huge ones.
+  bool expects_huge(TargetId target) const { return huge_targets_.contains(target); }
 
   // `handle` is asked right before and right after each call. When `stop` turns true, what was not yet tried
   // is counted dropped.
@@ -57,12 +62,19 @@ class BatchMover {
 
  private:
   struct Attempt;
+  // Pages without a fate after a call, ascending: those that it came to and did not move, and those that it
+  // never came to.
+  struct Unsettled {
+    std::vector<Address> refused, untried;
+  };
 
+  void try_all(const BatchOrder& order, std::vector<Address> left, const ProcessHandle& handle,
+               const std::atomic<bool>& stop, BatchResult& result);
   bool sort_by_place(const BatchOrder& order, std::vector<Address>& elsewhere, BatchResult& result) const;
   PageCall timed_move(const BatchOrder& order, std::span<const Address> pages, BatchResult& result);
-  std::vector<Address> attempt(const BatchOrder& order, std::vector<Address> pages, bool whole_units,
-                               BatchResult& result);
-  std::vector<Address> judge(const BatchOrder& order, const Attempt& tried, BatchResult& result);
+  Unsettled attempt(const BatchOrder& order, std::vector<Address> pages, bool whole_units,
+                    BatchResult& result);
+  Unsettled judge(const BatchOrder& order, const Attempt& tried, BatchResult& result);
   std::vector<Address> heads_of_units(std::span<const Address> pages) const;
   void learn_page_size(TargetId target, const Attempt& tried, std::span<const int> after, NodeId to);
 

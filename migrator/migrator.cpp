@@ -1,44 +1,18 @@
 #include "migrator/migrator.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <limits>
 #include <utility>
 
 #include "core/object_id.h"
+#include "core/quantity.h"
+#include "migrator/move_errors.h"
 
 namespace tier {
 namespace {
-
-const char* errno_name(int error_number) {
-  switch (error_number) {
-    case EBUSY:
-      return "EBUSY: in use by I/O or pinned";
-    case EACCES:
-      return "EACCES: shared with another process (which takes CAP_SYS_NICE), or outside the target's cpuset";
-    case EPERM:
-      return "EPERM: tierd lacks CAP_SYS_PTRACE for this process";
-    case ENOMEM:
-      return "ENOMEM: the node has no free memory";
-    case ENODEV:
-      return "ENODEV: the node is offline";
-    case EIO:
-      return "EIO: the page's place could not be read";
-    default:
-      return nullptr;
-  }
-}
-
-std::string failures_text(const PageCounts& pages) {
-  std::string text;
-  for (const auto& [error_number, count] : pages.failed) {
-    if (!text.empty()) text += "; ";
-    const char* name = errno_name(error_number);
-    text += std::to_string(count) + " pages " + (name ? name : "errno " + std::to_string(error_number));
-  }
-  return text;
-}
 
 void add(PageCounts& sum, const PageCounts& part) {
   sum.requested += part.requested;
@@ -46,14 +20,8 @@ void add(PageCounts& sum, const PageCounts& part) {
   sum.already_there += part.already_there;
   sum.absent += part.absent;
   sum.dropped += part.dropped;
+  sum.marked += part.marked;
   for (const auto& [error_number, count] : part.failed) sum.failed[error_number] += count;
-}
-
-// A refusal is the kernel's word about the region's own pages; a full or absent node or a lost permission
-// says nothing about them.
-bool region_refused(const PageCounts& pages) {
-  if (pages.moved > 0) return false;
-  return pages.failed.contains(EBUSY) || pages.failed.contains(EACCES);
 }
 
 MigratorSettings checked(MigratorSettings settings) {
@@ -64,12 +32,14 @@ MigratorSettings checked(MigratorSettings settings) {
 }  // namespace
 
 Migrator::Migrator(PageMover& mover, PageLocator& locator, const ProcessTable& processes, const Clock& clock,
-                   MigratorSettings settings, std::shared_ptr<StepExecutor> executor)
+                   MigratorSettings settings, std::shared_ptr<StepExecutor> executor, MigratorAids aids)
     : processes_(processes),
       clock_(clock),
       settings_(checked(settings)),
       page_size_(processes.base_page_size()),
-      batch_mover_(mover, locator, clock, page_size_, settings_.huge_page),
+      aids_(aids),
+      batch_mover_(mover, aids.finder != nullptr ? static_cast<const PageLocator&>(*aids.finder) : locator,
+                   clock, page_size_, settings_.huge_page),
       bucket_(settings_.rate, settings_.burst),
       refusals_(settings_.refusals),
       executor_(executor ? std::move(executor) : std::make_shared<ThreadExecutor>()) {
@@ -150,7 +120,9 @@ std::optional<Nanoseconds> Migrator::step() {
     if (stopping_ || waiting_.empty()) return std::nullopt;
   }
   const Nanoseconds now = clock_.now();
-  const Nanoseconds pause = bucket_.wait(now);
+  // Marked pages are read before they move: a plan full of them goes no faster than that budget.
+  const Nanoseconds pause =
+      std::max(bucket_.wait(now), aids_.finder != nullptr ? aids_.finder->wait(now) : Nanoseconds{0});
   if (pause.count() > 0) return pause;
   std::optional<Work> work = take_next(now);
   if (!work) return Nanoseconds{0};
@@ -178,7 +150,7 @@ std::optional<Migrator::Work> Migrator::take_next(Nanoseconds now) {
                             ? "unmovable: left alone"
                             : "left alone after " + std::to_string(count) + " refusals in a row";
       finish(std::move(work), MoveFate::kFailed, std::move(why));
-    } else if (request.promotion && full_.contains(request.to)) {
+    } else if (full_for(request)) {
       if (!postpone_behind_demotions(work))
         finish(std::move(work), MoveFate::kFailed,
                "node " + std::to_string(request.to.value) + " is full (ENOMEM on an earlier promotion)");
@@ -205,9 +177,11 @@ void Migrator::run_batch(Work& work) {
       move_through(batch_mover_, order, work.request.range.start, work.views, stopping_);
   const Bytes moved{result.pages.moved * page_size_.value};
   bucket_.spend(moved);
+  if (!result.no_room.empty()) work.shortage = judge_shortage(work.request, result.no_room);
 
   std::lock_guard lock(mutex_);
   running_ = false;
+  if (aids_.finder != nullptr) totals_.marked = aids_.finder->totals();
   add(work.report.pages, result.pages);
   work.report.moved += moved;
   work.report.duration += result.duration;
@@ -215,7 +189,8 @@ void Migrator::run_batch(Work& work) {
   // A batch that failed for the most part tells what refusals take, not what moves take: learnt from, one
   // refusal (200 ms for 4 KiB, seen in the lab) would make every later move look hopeless, and no later move
   // would correct it.
-  const std::uint64_t tried = result.pages.requested - result.pages.already_there - result.pages.absent;
+  const std::uint64_t tried =
+      result.pages.requested - result.pages.already_there - result.pages.absent - result.pages.marked;
   if (result.pages.moved * 2 >= tried)
     (work.request.promotion ? promotion_cost_ : demotion_cost_).add(moved, result.duration);
   if (moved.value > 0) full_.erase(work.request.from);
@@ -234,12 +209,12 @@ void Migrator::settle(Work work, bool target_gone) {
   if (work.sequence < newest_ && (work.next < request.range.end || !work.no_room.empty()))
     return finish(std::move(work), MoveFate::kStale, "a newer plan replaced this one");
   if (!work.no_room.empty()) {
-    full_.insert(request.to);
-    if (postpone_behind_demotions(work)) return;
-    work.report.pages.failed[ENOMEM] += work.no_room.size();
-    work.report.pages.requested += work.no_room.size();
-    work.no_room.clear();
-    return finish_by_counts(std::move(work));
+    if (work.shortage.of_node) {
+      const auto [it, added] = full_.try_emplace(request.to, work.shortage.piece);
+      if (!added) it->second = std::min(it->second, work.shortage.piece);
+    }
+    if (!work.shortage.lasts && postpone_behind_demotions(work)) return;
+    return fail_for_shortage(std::move(work));
   }
   if (work.next < request.range.end) return waiting_.push_front(std::move(work));
   finish_by_counts(std::move(work));
@@ -256,6 +231,64 @@ bool Migrator::postpone_behind_demotions(Work& work) {
   return true;
 }
 
+// Only promotions: demotions go to where there is room, and each asks for itself.
+bool Migrator::full_for(const MigrationRequest& request) const {
+  if (!request.promotion) return false;
+  const auto it = full_.find(request.to);
+  if (it == full_.end()) return false;
+  const bool huge = batch_mover_.expects_huge(request.key.target);
+  return (huge ? settings_.huge_page : page_size_) >= it->second;
+}
+
+// ENOMEM says that a page of this size found no place, not that the node is full: pages of a pool move only
+// into the other node's pool, and a node's free memory may lie in pieces that are too small.
+Migrator::Shortage Migrator::judge_shortage(const MigrationRequest& request,
+                                            std::span<const Address> pages) const {
+  Shortage shortage;
+  const auto pooled = aids_.pools != nullptr ? aids_.pools->at(request.pid, pages.front(), request.to)
+                                             : std::optional<PooledPages>();
+  if (pooled) {
+    shortage.lasts = pooled->free == 0;
+    shortage.detail =
+        fmt::format("a page of {} does not fit: node {} has {} free ones of that size (fix: {})",
+                    show_size(pooled->size), request.to.value, pooled->free, pooled->remedy);
+    return shortage;
+  }
+  shortage.piece = batch_mover_.expects_huge(request.key.target) ? settings_.huge_page : page_size_;
+  const auto free = free_on(request.to);
+  const Bytes wanted{pages.size() * page_size_.value};
+  shortage.of_node = !free || *free < wanted;
+  if (!shortage.of_node)
+    shortage.detail = fmt::format(
+        "node {} has {} MiB free and yet no place for these pages: they are larger than its free pieces, or "
+        "tierd's "
+        "own cpuset lacks the node",
+        request.to.value, free->value >> 20);
+  return shortage;
+}
+
+std::optional<Bytes> Migrator::free_on(NodeId node) const {
+  if (aids_.topology == nullptr) return std::nullopt;
+  const auto nodes = aids_.topology->nodes();
+  if (!nodes) return std::nullopt;
+  for (const NumaNode& each : *nodes)
+    if (each.id == node) return each.free;
+  return std::nullopt;
+}
+
+void Migrator::fail_for_shortage(Work work) {
+  PageCounts& pages = work.report.pages;
+  pages.failed[ENOMEM] += work.no_room.size();
+  pages.requested += work.no_room.size();
+  work.no_room.clear();
+  if (work.shortage.of_node) return finish_by_counts(std::move(work));
+  // The pages' own fault: this region waits, its neighbours are asked for all the same.
+  work.report.unmovable = refusals_.refused(work.request.key, clock_.now(), work.shortage.lasts);
+  const MoveFate fate = pages.moved > 0 ? MoveFate::kPartly : MoveFate::kFailed;
+  std::string detail = work.shortage.detail;
+  finish(std::move(work), fate, std::move(detail));
+}
+
 void Migrator::finish_by_counts(Work work) {
   PageCounts& pages = work.report.pages;
   const std::uint64_t untouched = pages_in(work.request.range) - pages.requested;
@@ -264,14 +297,14 @@ void Migrator::finish_by_counts(Work work) {
   std::string detail = failures_text(pages);
   const RegionKey key = work.request.key;
   if (region_refused(pages)) {
-    // Shared pages that are refused so (no CAP_SYS_NICE) move once the others have gone.
-    const bool lasting = !pages.failed.contains(EBUSY) && !is_object(key.target);
+    // Shared pages that are refused (no CAP_SYS_NICE) move once the others have gone.
+    const bool lasting = refusal_lasts(pages) && !is_object(key.target);
     work.report.unmovable = refusals_.refused(key, clock_.now(), lasting);
   } else if (pages.moved > 0) {
     refusals_.accepted(key);
   }
   MoveFate fate = MoveFate::kMoved;
-  if (pages.failed_total() + pages.dropped > 0) {
+  if (pages.failed_total() + pages.dropped + pages.marked > 0) {
     fate = pages.moved > 0 ? MoveFate::kPartly : MoveFate::kFailed;
   } else if (pages.moved + pages.already_there == 0) {
     fate = MoveFate::kFailed;

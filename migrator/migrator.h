@@ -7,7 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
+#include <span>
 #include <vector>
 
 #include "core/clock.h"
@@ -15,9 +15,11 @@
 #include "migrator/batch.h"
 #include "migrator/executor.h"
 #include "migrator/move_cost.h"
+#include "migrator/page_finder.h"
 #include "migrator/refusals.h"
 #include "migrator/shared_pages.h"
 #include "migrator/token_bucket.h"
+#include "platform/api/machine.h"
 #include "platform/api/pages.h"
 #include "platform/api/process_table.h"
 
@@ -43,6 +45,14 @@ struct MigratorTotals {
   std::uint64_t plans = 0;
   std::map<MoveFate, std::uint64_t> requests;  // by fate
   BatchCalls calls;                            // system calls made, failed by errno, worst latency
+  MarkedTotals marked;                         // pages marked by NUMA balancing, see PageFinder
+};
+
+// What tells the migrator why pages do not move. Each may be null.
+struct MigratorAids {
+  const PageFinder* finder = nullptr;        // asked in place of the locator; sees marked pages
+  const TopologyReader* topology = nullptr;  // free memory of the nodes; used by the migrator's thread alone
+  const PagePools* pools = nullptr;
 };
 
 // What a move costs now, per direction. See MoveCost.
@@ -55,7 +65,8 @@ class Migrator {
  public:
   // All references must outlive the migrator. Starts `executor`; without one, a thread of its own.
   Migrator(PageMover& mover, PageLocator& locator, const ProcessTable& processes, const Clock& clock,
-           MigratorSettings settings = {}, std::shared_ptr<StepExecutor> executor = nullptr);
+           MigratorSettings settings = {}, std::shared_ptr<StepExecutor> executor = nullptr,
+           MigratorAids aids = {});
   ~Migrator();
   Migrator(const Migrator&) = delete;
   Migrator& operator=(const Migrator&) = delete;
@@ -77,6 +88,13 @@ class Migrator {
   void stop();
 
  private:
+  // Why the kernel had no memory for some pages (ENOMEM).
+  struct Shortage {
+    bool of_node = false;  // the node is full; else only these pages find no place there
+    bool lasts = false;    // nothing but an administrator changes that
+    Bytes piece;           // of so many bytes in one piece there were none
+    std::string detail;
+  };
   struct Work {
     MigrationRequest request;
     std::uint64_t sequence = 0;
@@ -84,12 +102,15 @@ class Migrator {
     std::string open_error;
     Address next = 0;              // first address not yet handled
     std::vector<Address> no_room;  // handled, but the node was full: to be tried again
+    Shortage shortage;             // why no_room found none
     MigrationReport report;        // counts what is settled so far
   };
 
   void open_targets(std::deque<Work>& incoming) const;
   std::optional<Nanoseconds> step();
   void run_batch(Work& work);
+  Shortage judge_shortage(const MigrationRequest& request, std::span<const Address> pages) const;
+  std::optional<Bytes> free_on(NodeId node) const;
   // The rest is called with mutex_ held, take_next() apart.
   std::optional<Work> take_next(Nanoseconds now);
   void settle(Work work, bool target_gone);
@@ -98,11 +119,14 @@ class Migrator {
   void finish(Work work, MoveFate fate, std::string detail);
   void cancel_all(std::deque<Work> waiting, MoveFate fate, const std::string& detail);
   std::uint64_t pages_in(AddressRange range) const;
+  bool full_for(const MigrationRequest& request) const;
+  void fail_for_shortage(Work work);
 
   const ProcessTable& processes_;
   const Clock& clock_;
   const MigratorSettings settings_;
   const Bytes page_size_;
+  const MigratorAids aids_;
   BatchMover batch_mover_;  // worker only
   TokenBucket bucket_;      // worker only
   std::atomic<bool> stopping_{false};
@@ -112,8 +136,9 @@ class Migrator {
   bool running_ = false;
   bool stopped_ = false;
   std::uint64_t newest_ = 0;
-  // Refused a promotion of the newest plan for want of memory, and nothing has left them since.
-  std::set<NodeId> full_;
+  // Nodes without room for a promotion of the newest plan, with the size of the page that found none: smaller
+  // ones may find some. Nothing has left these nodes since.
+  std::map<NodeId, Bytes> full_;
   RefusalMemory refusals_;
   MigratorTotals totals_;
   MoveCostMeter promotion_cost_, demotion_cost_;

@@ -49,8 +49,12 @@ class MigratorTest : public testing::Test {
 
   void build(const FakeSpec& spec, MigratorSettings settings = {}) {
     machine = std::make_unique<FakeMachine>(spec);
+    make_migrator(settings, {});
+  }
+
+  void make_migrator(MigratorSettings settings, MigratorAids aids) {
     executor = std::make_shared<ManualExecutor>();
-    migrator = std::make_unique<Migrator>(*machine, *machine, *machine, clock, settings, executor);
+    migrator = std::make_unique<Migrator>(*machine, *machine, *machine, clock, settings, executor, aids);
   }
 
   // Until nothing is left to do, time passing as the migrator asks for it.

@@ -37,6 +37,16 @@ class FakeProgram final : public Program {
     machine_.exec(pid_, {.name = "another", .mappings = {{.start = kStart, .size = 4_MiB}}});
   }
   void end() override { machine_.exit(pid_); }
+  void pin_some() override {
+    for (Address page = 0; page < 1024; page += 64) {
+      const Address at = range_.start + page * 4096;
+      machine_.fail_migration(pid_, {at, at + 4096});
+    }
+  }
+  bool get_marked() override {
+    machine_.mark(pid_, range_);
+    return true;
+  }
 
  private:
   FakeMachine& machine_;
@@ -56,6 +66,7 @@ class FakeRig final : public Rig {
   ProcessTable& processes() override { return machine_; }
   PageLocator& locator() override { return machine_; }
   PageMover& mover() override { return machine_; }
+  MarkedPages& marked() override { return machine_; }
   TopologyReader& topology() override { return machine_; }
   LatencyProbe& latency() override { return machine_; }
   MetricReader& metrics() override { return machine_; }

@@ -1,20 +1,26 @@
+#include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <system_error>
+#include <vector>
 
 #include "platform/contract/rig.h"
 #include "platform/linux/file.h"
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/machine.h"
+#include "platform/linux/marked_pages.h"
 #include "platform/linux/metrics.h"
 #include "platform/linux/pages.h"
 #include "platform/linux/process_table.h"
@@ -24,6 +30,9 @@ namespace tier {
 namespace {
 
 constexpr std::size_t kHuge = 2U << 20;
+// Scans of a process begin a second after its start and come at most a minute apart (sched(7),
+// numa_balancing_scan_period_max_ms).
+constexpr int kSecondsToMark = 90;
 
 void must(bool ok, const char* what) {
   if (!ok) throw std::system_error(errno, std::generic_category(), what);
@@ -43,6 +52,23 @@ void touch(char* start, std::size_t size) {
   for (std::size_t offset = 0; offset < size; offset += 4096) start[offset] = 1;
 }
 
+// A pipe holds sixteen pages (pipe(7)); both ends stay open until the process ends.
+void pin(char* start) {
+  int ends[2];
+  if (::pipe(ends) != 0) return;
+  for (std::size_t page = 0; page < 1024; page += 64) {
+    ::iovec one{start + page * 4096, 4096};
+    if (::vmsplice(ends[1], &one, 1, 0) != 4096) return;
+  }
+}
+
+// NUMA balancing looks at those who run.
+void use_cpu() {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (std::chrono::steady_clock::now() < until) {
+  }
+}
+
 // What the child does: no allocation and no locks, because it was forked from a test that may have threads.
 [[noreturn]] void run_child(char* start, const ProgramOptions& options, bool at_end, int commands,
                             int answers) {
@@ -59,6 +85,10 @@ void touch(char* start, std::size_t size) {
       void* more = ::mmap(nullptr, 32U << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (more != MAP_FAILED) touch(static_cast<char*>(more), 32U << 20);
     }
+    // References of a pipe to pages of the program hold them where they are (vmsplice(2)): the kernel refuses
+    // to move a page whose users it cannot all find.
+    if (command == 'p') pin(start);
+    if (command == 'b') use_cpu();
     // The answer to 'x' is given by the program that replaces this one.
     if (command == 'x') {
       ::dup2(answers, STDOUT_FILENO);
@@ -95,6 +125,7 @@ class LinuxProgram final : public Program {
       : memory_(std::move(memory)) {
     const Address start = memory_->start();
     range_ = {start, start + options.size.value};
+    touched_ = options.touched;
     const ::pid_t child = ::fork();
     must(child >= 0, "fork");
     if (child == 0)
@@ -113,6 +144,20 @@ class LinuxProgram final : public Program {
   void replace() override {
     command('x', false);
     command('!');  // echoed by the new program: exec is over
+  }
+  void pin_some() override { command('p'); }
+  bool get_marked() override {
+    const MarkingFacts facts = read_marking_facts();
+    if (!facts.hides || facts.balancing.value_or(0) == 0) return false;
+    std::vector<Address> pages;
+    for (Address page = range_.start; page < range_.start + touched_.value; page += 4096)
+      pages.push_back(page);
+    for (int tried = 0; tried < kSecondsToMark; ++tried) {
+      command('b');
+      const auto status = LinuxPages().locate({pid_}, pages).status;
+      if (std::all_of(status.begin(), status.end(), [](int s) { return s < 0; })) return true;
+    }
+    return false;
   }
   void end() override {
     if (ended_) return;
@@ -136,6 +181,7 @@ class LinuxProgram final : public Program {
   std::shared_ptr<Memory> memory_;
   AddressRange range_;
   ::pid_t pid_ = 0;
+  Bytes touched_;
   bool ended_ = false;
 };
 
@@ -144,6 +190,7 @@ class LinuxRig final : public Rig {
   ProcessTable& processes() override { return processes_; }
   PageLocator& locator() override { return pages_; }
   PageMover& mover() override { return pages_; }
+  MarkedPages& marked() override { return marked_; }
   TopologyReader& topology() override { return topology_; }
   LatencyProbe& latency() override { return latency_; }
   MetricReader& metrics() override { return metrics_; }
@@ -162,6 +209,7 @@ class LinuxRig final : public Rig {
  private:
   LinuxProcessTable processes_;
   LinuxPages pages_;
+  LinuxMarkedPages marked_;
   LinuxTopologyReader topology_;
   LinuxLatencyProbe latency_;
   LinuxPressureReader pressure_;

@@ -51,6 +51,22 @@ class Contract : public testing::TestWithParam<Machine> {
   std::vector<int> places(const Program& program, AddressRange range) {
     return rig->locator().locate(program.pid(), pages_of(range)).status;
   }
+  // One move of all that the program has, carried out to its end.
+  MigrationReport migrate(const Program& program, NodeId to, MigratorAids aids) {
+    const MonotonicClock clock;
+    auto executor = std::make_shared<ManualExecutor>();
+    Migrator migrator(rig->mover(), rig->locator(), rig->processes(), clock, {.rate = Bytes{0}}, executor,
+                      aids);
+    MigrationRequest request;
+    request.key = {TargetId{1}, program.range().start};
+    request.range = program.range();
+    request.pid = program.pid();
+    request.start_time = start_time(program.pid());
+    request.to = to;
+    migrator.submit({.sequence = 1, .tick = {}, .requests = {request}});
+    while (!migrator.idle()) executor->run_once();
+    return migrator.take_reports().at(0);
+  }
   bool all_on(const Program& program, AddressRange range, NodeId node) {
     const auto status = places(program, range);
     return !status.empty() &&
@@ -266,6 +282,80 @@ TEST_P(Contract, TheMigratorMovesBothWaysAndItsAccountsAgreeWithTheKernel) {
       EXPECT_EQ(report.pages.moved + report.pages.already_there + report.pages.absent,
                 report.pages.requested);
     }
+  }
+}
+
+// move_pages(2) documents statuses of a call that moved a part only; with pinned pages the kernel writes
+// none.
+TEST_P(Contract, PinnedPagesKeepEveryStatusUnwrittenAndTheOthersMove) {
+  const auto nodes = roomy_nodes();
+  if (nodes.size() < 2)
+    GTEST_SKIP() << "needs two NUMA nodes with 64 MiB free each; this machine has " << nodes.size();
+  const auto program = rig->start();
+  const AddressRange first{program->range().start, program->range().start + (2_MiB).value};
+  const NodeId to = all_on(*program, first, nodes[0]) ? nodes[1] : nodes[0];
+  program->pin_some();
+  const PageCall call = rig->mover().move(program->pid(), pages_of(first), to);
+  EXPECT_EQ(call.value, 8) << call.error_number;
+  EXPECT_EQ(std::count(call.status.begin(), call.status.end(), kStatusUnknown), 512);
+  const auto after = places(*program, first);
+  EXPECT_EQ(std::count(after.begin(), after.end(), to.value), 504);
+  for (std::size_t i = 0; i < after.size(); i += 64) EXPECT_NE(after[i], to.value) << i;
+}
+
+TEST_P(Contract, TheMigratorCountsPinnedPagesOneByOne) {
+  const auto nodes = roomy_nodes();
+  if (nodes.size() < 2)
+    GTEST_SKIP() << "needs two NUMA nodes with 64 MiB free each; this machine has " << nodes.size();
+  const auto program = rig->start({.size = 4_MiB, .touched = 3_MiB});
+  program->pin_some();
+  const NodeId to = places(*program, program->range()).at(0) == nodes[0].value ? nodes[1] : nodes[0];
+  const MigrationReport report = migrate(*program, to, {});
+  EXPECT_EQ(report.fate, MoveFate::kPartly) << report.detail;
+  EXPECT_EQ(report.pages.failed, (std::map<int, std::uint64_t>{{EBUSY, 12}}));
+  EXPECT_EQ(report.pages.absent, 256u);
+  EXPECT_EQ(report.pages.moved, 768u - 12);
+  EXPECT_TRUE(report.pages.balanced());
+}
+
+TEST_P(Contract, MarkedPagesAreHiddenFoundAndShownWhereTheyLie) {
+  for (const bool huge : {false, true}) {
+    const auto program = rig->start({.size = 6_MiB, .touched = 4_MiB, .huge = huge});
+    const auto before = places(*program, program->range());
+    if (!program->get_marked()) GTEST_SKIP() << "no page is marked here, or this kernel shows those that are";
+    const AddressRange used{program->range().start, program->range().start + (4_MiB).value};
+    const std::vector<Address> pages = pages_of(used);
+    for (const int status : places(*program, used)) ASSERT_TRUE(status == -ENOENT || status == -EFAULT);
+    ASSERT_TRUE(rig->marked().possible());
+    const auto found = rig->marked().find(program->pid(), pages_of(program->range()));
+    ASSERT_TRUE(found) << found.error().text();
+    EXPECT_EQ(std::count(found->begin(), found->end(), true), 1024) << "the untouched ones are not";
+    const UnmarkCall call = rig->marked().unmark(program->pid(), pages);
+    EXPECT_EQ(call.read, pages.size()) << call.error_number;
+    const auto after = places(*program, program->range());
+    for (std::size_t i = 0; i < after.size(); ++i)
+      ASSERT_EQ(after[i] < 0 ? -1 : after[i], before[i] < 0 ? -1 : before[i]) << "moved by its reader";
+  }
+}
+
+TEST_P(Contract, MarkedMemoryIsMovedByTheMigratorAlone) {
+  const auto nodes = roomy_nodes();
+  if (nodes.size() < 2)
+    GTEST_SKIP() << "needs two NUMA nodes with 64 MiB free each; this machine has " << nodes.size();
+  for (const bool huge : {false, true}) {
+    const auto program = rig->start({.huge = huge});
+    const NodeId to = places(*program, program->range()).at(0) == nodes[0].value ? nodes[1] : nodes[0];
+    if (!program->get_marked()) GTEST_SKIP() << "no page is marked here, or this kernel shows those that are";
+    EXPECT_EQ(migrate(*program, to, {}).pages.absent, 1024u) << "what a migrator without sight finds";
+    const MonotonicClock clock;
+    const PageFinder finder(rig->locator(), &rig->marked(), clock);
+    const MigrationReport report = migrate(*program, to, {&finder, nullptr, nullptr});
+    EXPECT_EQ(report.fate, MoveFate::kMoved) << report.detail;
+    EXPECT_EQ(report.pages.moved, 1024u);
+    const MarkedTotals totals = finder.totals();
+    EXPECT_EQ(totals.visible, 1024u);
+    RecordProperty(huge ? "reads_huge" : "reads", std::to_string(totals.read));
+    RecordProperty(huge ? "us_huge" : "us", std::to_string(totals.spent.count() / 1000));
   }
 }
 

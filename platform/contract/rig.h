@@ -29,6 +29,10 @@ class Program {
   virtual void grow() = 0;                 // maps and touches another 32 MiB
   virtual void replace() = 0;              // executes another program
   virtual void end() = 0;                  // exits and is reaped
+  virtual void pin_some() = 0;             // pins each 64th of its first 1024 pages, for as long as it lives
+  // Waits until NUMA balancing has marked all that it touched. False: that cannot be had here, or cannot be
+  // told, since this kernel hides no marked page.
+  virtual bool get_marked() = 0;
 };
 
 class Rig {
@@ -37,6 +41,7 @@ class Rig {
   virtual ProcessTable& processes() = 0;
   virtual PageLocator& locator() = 0;
   virtual PageMover& mover() = 0;
+  virtual MarkedPages& marked() = 0;
   virtual TopologyReader& topology() = 0;
   virtual LatencyProbe& latency() = 0;
   virtual PressureReader& pressure() = 0;

@@ -35,7 +35,9 @@ std::uint64_t FakeMachine::use(Pid pid, AddressRange range, int node) {
   std::uint64_t waited = 0;
   for (Address at = range.start; at < range.end; at += state_->page_size.value) {
     const auto [area, index] = state_->find(*process, at);
-    if (area == nullptr || area->node[index] == fake::kNotMapped || area->node[index] >= 0) continue;
+    if (area == nullptr || area->node[index] == fake::kNotMapped) continue;
+    area->marked[index] = 0;
+    if (area->node[index] >= 0) continue;
     if (area->node[index] == fake::kEvicted) ++waited;
     state_->touch(*area, index, node);
   }

@@ -169,9 +169,10 @@ void FakeMachine::charge_moves(ManualClock* clock, Nanoseconds fixed, double sec
 std::optional<NodeId> FakeMachine::node_of(Pid pid, Address address) const {
   std::lock_guard lock(state_->mutex);
   Process* process = state_->process(pid);
-  const int status = process == nullptr ? -ESRCH : state_->status_of(*process, address);
-  if (status < 0) return std::nullopt;
-  return NodeId{status};
+  if (process == nullptr) return std::nullopt;
+  const auto [area, index] = state_->find(*process, address);  // also where it is marked
+  if (area == nullptr || area->node[index] < 0) return std::nullopt;
+  return NodeId{area->node[index]};
 }
 
 Bytes FakeMachine::resident_on(Pid pid, NodeId node) const {

@@ -42,6 +42,8 @@ struct FakeMapping {
   // those that were not resident yet; -1: this process has touched none of them.
   std::uint64_t object = 0;
   std::uint64_t offset = 0;
+  Bytes pooled =
+      {};  // of a pool, in pages of this size: each moves as one, into a free page of the other pool
 };
 
 struct FakeProcess {
@@ -67,6 +69,8 @@ class FakeMachine final : public ProcessTable,
                           public PageLocator,
                           public PageMover,
                           public PageAdvisor,
+                          public MarkedPages,
+                          public PagePools,
                           public TopologyReader,
                           public LatencyProbe,
                           public PressureReader,
@@ -106,6 +110,12 @@ class FakeMachine final : public ProcessTable,
   void fail_migration(Pid pid, AddressRange range, int times = -1);  // positive return, no status
   void fail_calls(int error_number, int times);                      // whole move() calls
 
+  // NUMA balancing marks what is resident there: hidden from locate() and move() until something touches it.
+  void mark(Pid pid, AddressRange range);
+  void forbid_reads(Pid pid,
+                    bool forbidden);  // of its memory: EPERM from unmark(), as Yama's strictest scope
+  void set_pool(NodeId node, Bytes page, std::uint64_t free);  // free pages of a pool
+
   // Called at the start of every move(), with no lock held: to change the world in the middle of a move.
   void on_move(std::function<void()> hook);
   // Every move() advances `clock` by fixed + bytes moved · per_byte.
@@ -118,6 +128,7 @@ class FakeMachine final : public ProcessTable,
   Bytes free_on(NodeId node) const;
   std::uint64_t move_calls() const;
   std::uint64_t addresses_passed() const;  // to move(), over all calls
+  std::uint64_t marked_reads() const;      // pages told to unmark(), over all calls
 
   // ProcessTable
   Result<std::vector<Pid>> list() const override;
@@ -133,6 +144,12 @@ class FakeMachine final : public ProcessTable,
                 PageSharing sharing = PageSharing::kOwn) override;
   // PageAdvisor: evicted pages go to the cache.
   Result<Bytes> will_need(Pid pid, std::uint64_t start_time, std::span<const AddressRange> ranges) override;
+  // MarkedPages. A page that is not resident comes to the first node, as it would to a reader there.
+  bool possible() const override;
+  Result<std::vector<bool>> find(Pid pid, std::span<const Address> pages) const override;
+  UnmarkCall unmark(Pid pid, std::span<const Address> pages) override;
+  // PagePools
+  std::optional<PooledPages> at(Pid pid, Address address, NodeId node) const override;
   // TopologyReader, LatencyProbe, PressureReader, MetricReader, SelfMeter, RivalFinder
   Result<std::vector<NumaNode>> nodes() const override;
   Result<Nanoseconds> measure(NodeId node) override;

@@ -78,7 +78,13 @@ class FakeMachine::State::MoveCall {
   bool migrate(Address page) {
     const auto [area, index] = state_.find(process_, page);
     const auto [first, last] = state_.unit(*area, index);
-    if (state_.free_pages(to_) < static_cast<std::int64_t>(last - first)) return false;
+    if (const Bytes size = area->mapping.pooled; size.value > 0) {
+      std::uint64_t& free = state_.pools[{to_, size.value}];
+      if (free == 0) return false;
+      --free, ++state_.pools[{area->node[index], size.value}];
+    } else if (state_.free_pages(to_) < static_cast<std::int64_t>(last - first)) {
+      return false;
+    }
     for (std::size_t i = first; i < last; ++i) {
       if (state_.node_at(*area, i) < 0) continue;
       state_.set_node_at(*area, i, to_);

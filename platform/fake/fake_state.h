@@ -24,6 +24,7 @@ struct Area {
   // Per page: a node, kEvicted or kNotMapped. Of an object's pages, whose nodes all who map it share:
   // kTouched, kEvicted or kNotMapped.
   std::vector<int> node;
+  std::vector<char> marked;  // per page, 1: NUMA balancing has marked it
 
   bool shows_object() const { return mapping.object != 0; }
 };
@@ -39,7 +40,8 @@ struct Process {
   std::uint64_t generation = 0;  // of the address space
   std::uint64_t version = 1;     // of the mappings
   bool denied = false;
-  bool hidden = false;  // its mappings alone
+  bool hidden = false;      // its mappings alone
+  bool unreadable = false;  // its memory alone
   std::vector<Area> areas;
 };
 
@@ -88,6 +90,9 @@ struct FakeMachine::State {
   SelfUsage usage;
   std::vector<Rival> rivals;
   Nanoseconds probe_cost{};
+  bool marks = false;                                            // something was ever marked
+  std::uint64_t marked_reads = 0;                                // pages that unmark() was told
+  std::map<std::pair<int, std::uint64_t>, std::uint64_t> pools;  // free pages by node and size
 
   Address page_of(Address a) const { return a & ~(page_size.value - 1); }
 
@@ -153,6 +158,7 @@ struct FakeMachine::State {
     Area area;
     area.mapping = mapping;
     area.node.assign((mapping.size.value + page_size.value - 1) / page_size.value, kEvicted);
+    area.marked.assign(area.node.size(), 0);
     if (area.shows_object()) objects.try_emplace(mapping.object);
     for (std::size_t i = 0; mapping.node >= 0 && i < area.node.size(); ++i) touch(area, i, mapping.node);
     process.areas.push_back(std::move(area));
@@ -203,6 +209,7 @@ struct FakeMachine::State {
     const auto [area, index] = find(process, address);
     if (area == nullptr || area->node[index] == kNotMapped) return -EFAULT;
     const int node = node_at(*area, index);
+    if (node >= 0 && area->marked[index] != 0) return area->mapping.huge ? -EFAULT : -ENOENT;
     return node < 0 ? -ENOENT : node;
   }
 
@@ -215,8 +222,11 @@ struct FakeMachine::State {
 
   // The pages that move together with one.
   std::pair<std::size_t, std::size_t> unit(const Area& area, std::size_t index) const {
-    if (!area.mapping.huge) return {index, index + 1};
-    const std::uint64_t per_huge = huge_page.value / page_size.value;
+    const Bytes piece = area.mapping.pooled.value > 0 ? area.mapping.pooled
+                        : area.mapping.huge           ? huge_page
+                                                      : page_size;
+    const std::uint64_t per_huge = piece.value / page_size.value;
+    if (per_huge == 1) return {index, index + 1};
     const std::uint64_t shift = area.mapping.start / page_size.value % per_huge;
     const std::uint64_t first = (index + shift) / per_huge * per_huge;
     return {first > shift ? first - shift : 0,

@@ -78,8 +78,8 @@ Result<StatusView> FakeBackend::status(const Caller&) {
   view.hit_share = 0.91;
   view.hit_share_total = 0.88;
   view.ledger = {1200, 1100, 980, 90, 20, 1.25, 60.5, 52.25, 1.5, 6.0};
-  view.pages = {614'400, 600'000, 4'000, 8'000, 400, {{"EBUSY", 1'900}, {"ENOMEM", 100}}};
-  view.migrator = {1200, 3, 1, 2, 1536 * kMiB, 864 * kMiB, 200 * kMiB, 4.5};
+  view.pages = {614'700, 600'000, 4'000, 8'000, 300, 400, {{"EBUSY", 1'900}, {"ENOMEM", 100}}};
+  view.migrator = {1200, 3, 1, 2, 1536 * kMiB, 864 * kMiB, 200 * kMiB, 4.5, 350};
   view.self = {38.5, 0.0104, 24 * kMiB, 0.55 * static_cast<double>(kMiB)};
   view.metrics = {{"memory-pressure-some", 0.25}, {"power", std::nullopt}, {"temperature", 61.5}};
   view.meters = fake_meters();

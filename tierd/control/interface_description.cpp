@@ -21,11 +21,14 @@ type Tier (
   demand_share: ?float
 )
 
-type Pages (requested: int, moved: int, already_there: int, absent: int, dropped: int, failed: [string]int)
+type Pages (
+  requested: int, moved: int, already_there: int, absent: int, marked: int, dropped: int,
+  failed: [string]int
+)
 
 type Migrator (
   requests: int, stale: int, cancelled: int, target_gone: int, promoted_bytes: int, demoted_bytes: int,
-  rate_limit_bytes_per_second: int, seconds: float
+  rate_limit_bytes_per_second: int, seconds: float, made_visible: int
 )
 
 type Ledger (

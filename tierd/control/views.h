@@ -39,9 +39,10 @@ struct TierView {
   std::optional<double> demand_share;  // of the sampled demand of the last interval, 0..1
 };
 
-// Sums over the daemon's life. requested = moved + already_there + absent + dropped + sum(failed).
+// Sums over the daemon's life. requested = moved + already_there + absent + marked + dropped + sum(failed).
 struct PagesView {
-  std::uint64_t requested = 0, moved = 0, already_there = 0, absent = 0, dropped = 0;
+  // marked: resident, but left alone, since NUMA balancing has marked them and this kernel hides such pages.
+  std::uint64_t requested = 0, moved = 0, already_there = 0, absent = 0, marked = 0, dropped = 0;
   std::map<std::string, std::uint64_t> failed;  // by errno name: "EBUSY", "ENOMEM", …
 };
 
@@ -51,6 +52,7 @@ struct MigratorView {
   std::uint64_t promoted_bytes = 0, demoted_bytes = 0;
   std::uint64_t rate_limit_bytes_per_second = 0;  // 0 = no limit
   double seconds = 0;                             // spent in move calls
+  std::uint64_t made_visible = 0;  // pages that NUMA balancing had marked, read before they were moved
 };
 
 struct LedgerView {

@@ -32,9 +32,9 @@ TIER_VIEW(RivalView, name, advice)
 TIER_VIEW(SourceView, name, fidelity, samples_per_second, price_per_sample_ns, cpu_share, taken, delivered,
           undecoded, foreign, lost)
 TIER_VIEW(TierView, rank, nodes, unloaded_latency_ns, total_bytes, free_bytes, resident_bytes, demand_share)
-TIER_VIEW(PagesView, requested, moved, already_there, absent, dropped, failed)
+TIER_VIEW(PagesView, requested, moved, already_there, absent, marked, dropped, failed)
 TIER_VIEW(MigratorView, requests, stale, cancelled, target_gone, promoted_bytes, demoted_bytes,
-          rate_limit_bytes_per_second, seconds)
+          rate_limit_bytes_per_second, seconds, made_visible)
 TIER_VIEW(LedgerView, decisions, scored, useful, wasted, harmful, margin, expected_saved_seconds,
           stall_saved_seconds, move_cost_seconds, regret_seconds)
 TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, resident_bytes, bytes_per_managed_gib)

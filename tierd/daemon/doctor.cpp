@@ -7,6 +7,7 @@
 #include "platform/linux/capabilities.h"
 #include "platform/linux/confinement.h"
 #include "platform/linux/machine.h"
+#include "platform/linux/marked_pages.h"
 #include "platform/linux/sampling/feature_probe.h"
 #include "platform/linux/sampling/source_choice.h"
 #include "platform/linux/topology_reader.h"
@@ -32,6 +33,38 @@ std::size_t reachable_tiers(const TierTopology& topology) {
       }));
 }
 
+// Reading another process's memory takes the right to trace it, which Yama's strictest setting gives to
+// nobody.
+bool may_read_memory(const MarkingFacts& facts, const DoctorView& view) {
+  const bool traces = std::any_of(view.capabilities.begin(), view.capabilities.end(),
+                                  [](const auto& c) { return c.name == "CAP_SYS_PTRACE" && c.held; });
+  return traces && facts.yama.value_or(0) < 3;
+}
+
+LimitView marked_pages_limit(const MarkingFacts& facts, const MarkedTotals& met, const DoctorView& view) {
+  LimitView limit{"pages marked by NUMA balancing", false, "this kernel moves them", ""};
+  if (!facts.hides) return limit;
+  const bool on = facts.balancing.value_or(0) != 0;
+  const std::string kernel = "this kernel hides them from move_pages(2), as Linux 6.1 to 6.4 do";
+  if (!on && facts.ever.value_or(0) == 0) {
+    limit.reason = kernel + "; none was marked since it booted";
+    return limit;
+  }
+  limit.limits = met.refused > 0 || !may_read_memory(facts, view);
+  limit.reason =
+      limit.limits ? kernel + ", and tierd may not read them, which would show them: they stay where they are"
+                   : kernel + "; tierd reads a byte of each before it moves it";
+  if (view.daemon_running)
+    limit.reason += fmt::format(" ({} met, {} shown, {} left)", met.found, met.visible, met.left);
+  limit.fix =
+      !limit.limits ? "none is needed; kernel.numa_balancing=0 spares the reads"
+      : facts.yama.value_or(0) >= 3
+          ? "boot with kernel.yama.ptrace_scope below 3 and kernel.numa_balancing=0; switched off now, it "
+            "leaves pages marked until their program touches them"
+          : "give tierd CAP_SYS_PTRACE, as its unit does";
+  return limit;
+}
+
 std::string verdict(const DoctorView& view) {
   if (!view.can_observe) return "nothing can be sampled here; the sources below say what each one lacks";
   if (view.sight.state == "blind") return "blind: " + view.sight.reason;
@@ -47,7 +80,7 @@ std::string verdict(const DoctorView& view) {
 
 void fill(DoctorView& view, const std::vector<FeatureState>& features,
           const std::vector<SourceDecision>& decisions, const TierTopology& topology,
-          const std::vector<Rival>& rivals) {
+          const std::vector<Rival>& rivals, const MarkedTotals& met) {
   view.kernel = kernel_release();
   view.tiered = topology.tiered();
   for (const auto& f : features)
@@ -64,6 +97,7 @@ void fill(DoctorView& view, const std::vector<FeatureState>& features,
   for (const auto& rival : rivals) view.rivals.push_back({rival.name, rival.advice});
   for (const auto& limit : read_confinement())
     view.limits.push_back({limit.name, limit.limits, limit.reason, limit.fix});
+  view.limits.push_back(marked_pages_limit(read_marking_facts(), met, view));
   view.can_observe = std::any_of(decisions.begin(), decisions.end(), [](const SourceDecision& decision) {
     return decision.chosen && shows_use(decision.name);
   });
@@ -75,11 +109,11 @@ void fill(DoctorView& view, const std::vector<FeatureState>& features,
 // A row among the features: whether processes are watched by events or by files, and why.
 void add_process_watch(DoctorView& view, const ProcessWatchState& state) {
   const bool by_events = state.way == "events";
-  view.features.push_back({"process-events", by_events, "5.15",
-                           by_events ? fmt::format("a look at the processes takes {:.1f} ms of CPU",
-                                                   seconds(state.cost) * 1e3)
-                                     : "processes are watched by reading files, some at a time: " + state.reason,
-                           by_events ? "" : state.fix});
+  view.features.push_back(
+      {"process-events", by_events, "5.15",
+       by_events ? fmt::format("a look at the processes takes {:.1f} ms of CPU", seconds(state.cost) * 1e3)
+                 : "processes are watched by reading files, some at a time: " + state.reason,
+       by_events ? "" : state.fix});
 }
 
 }  // namespace
@@ -89,7 +123,7 @@ DoctorView running_doctor(const Engine& engine, const std::vector<FeatureState>&
   DoctorView view;
   view.daemon_running = true;
   view.sight = sight_view(engine.sight());
-  fill(view, features, sources, engine.topology(), engine.state().rivals);
+  fill(view, features, sources, engine.topology(), engine.state().rivals, engine.marked());
   for (SourceChoiceView& source : view.sources)
     if (const Sight* sight = engine.source_sight(source.name)) source.sight = to_string(sight->state());
   view.meters = meter_views(engine.meters());
@@ -104,7 +138,7 @@ DoctorView local_doctor() {
   if (auto nodes = LinuxTopologyReader().nodes()) {
     if (auto built = build_tiers(std::move(*nodes))) topology = std::move(*built);
   }
-  fill(view, features, choose_sources(features, SamplingSettings{}), topology, LinuxRivalFinder().find());
+  fill(view, features, choose_sources(features, SamplingSettings{}), topology, LinuxRivalFinder().find(), {});
   const MonotonicClock clock;
   ProcessWatchState state;
   if (const auto watch = BpfProcessWatch::start(clock))

@@ -71,7 +71,8 @@ struct EngineParts {
   std::function<std::int64_t()> unix_now;
   std::unique_ptr<Forecaster> forecaster{};  // none: the one that the settings name; compared with none
   std::function<std::unique_ptr<Forecaster>(const std::string&)> make_forecaster = tier::make_forecaster;
-  MetricReader* metrics = nullptr;  // none: no such sensors
+  MetricReader* metrics = nullptr;     // none: no such sensors
+  const PageFinder* finder = nullptr;  // the locator, where it sees marked pages: for what it has counted
   // Called with every batch of samples, the last tick's snapshot and the tiers.
   std::function<void(const SampleBatch&, const RegionSnapshot&, const TierTopology&)> on_samples{};
   ProcessWatch* watch = nullptr;  // none: processes are looked at by files, some at a time
@@ -140,6 +141,7 @@ class Engine {
   const Sight* source_sight(const std::string& name) const;
   std::vector<Trouble> troubles() const { return troubles_.troubles(); }  // the last one first
   const Migrator& migrator() const { return parts_.migrator; }
+  MarkedTotals marked() const;  // pages marked by NUMA balancing, met while locating and while moving
   std::vector<SourceStatus> sources() const;
   std::vector<MeterDecision> meters() const;
   std::size_t bytes_used() const;  // of tracker, forecaster and ledger

@@ -5,25 +5,11 @@
 #include <array>
 #include <set>
 
-#include "migrator/shared_pages.h"
 #include "tierd/daemon/engine.h"
+#include "tierd/daemon/locating.h"
 
 namespace tier {
 namespace {
-
-// Pages asked per region. A huge page answers for all its parts; eight tell a mixed region's majority well
-// enough to plan with, and the migrator asks for every page before it moves one.
-constexpr std::size_t kPagesAsked = 8;
-
-std::vector<Address> spread_pages(AddressRange range, Bytes page_size) {
-  const std::uint64_t pages = range.size().value / page_size.value;
-  const std::uint64_t asked = std::min<std::uint64_t>(pages, kPagesAsked);
-  std::vector<Address> out;
-  for (std::uint64_t i = 0; i < asked; ++i) {
-    out.push_back(range.start + (pages * i / asked) * page_size.value);
-  }
-  return out;
-}
 
 std::optional<double> traffic_of(NodeId node, std::span<const NodeTraffic> traffic) {
   const auto it = std::find_if(traffic.begin(), traffic.end(),
@@ -210,25 +196,7 @@ void Engine::locate() {
 }
 
 void Engine::locate_one(const LocateRequest& request) {
-  const Bytes page = parts_.processes.base_page_size();
-  const auto pages = spread_pages(request.range, page);
-  if (pages.empty()) return;
-  const PageCall answer =
-      locate_through(parts_.locator, request.pid, pages, request.range.start, request.also);
-  std::map<int, std::uint64_t> by_node;
-  std::uint64_t present = 0;
-  for (const int status : answer.status) {
-    if (status < 0) continue;
-    ++by_node[status];
-    ++present;
-  }
-  Residency residency;
-  if (present > 0) {
-    const auto most = std::max_element(by_node.begin(), by_node.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
-    residency.node = NodeId{most->first};
-    residency.resident = Bytes{request.range.size().value * present / pages.size()};
-  }
+  const Residency residency = locate_region(request, parts_.locator, parts_.processes.base_page_size());
   tracker_.set_residency(request.key, residency);
 }
 
@@ -286,6 +254,12 @@ void Engine::read_metrics(const MachineReadings& readings, Nanoseconds interval)
   }
   sampled_ = 0;
   state_.context = std::move(context);
+}
+
+MarkedTotals Engine::marked() const {
+  MarkedTotals sum = parts_.migrator.totals().marked;
+  if (parts_.finder != nullptr) sum += parts_.finder->totals();
+  return sum;
 }
 
 std::vector<MeterDecision> Engine::meters() const {

@@ -13,9 +13,11 @@
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/linux_knobs.h"
 #include "platform/linux/machine.h"
+#include "platform/linux/marked_pages.h"
 #include "platform/linux/meters/meters.h"
 #include "platform/linux/metrics.h"
 #include "platform/linux/page_advisor.h"
+#include "platform/linux/page_pools.h"
 #include "platform/linux/pages.h"
 #include "platform/linux/prefetch_machine.h"
 #include "platform/linux/process_table.h"
@@ -91,12 +93,18 @@ std::string status_line(const Engine& engine) {
 struct Machine {
   LinuxProcessTable processes;
   LinuxPages pages;
+  LinuxMarkedPages marked;
+  LinuxPagePools pools;
+  LinuxTopologyReader migrator_topology;  // read by the migrator's thread, the other by the loop
   LinuxTopologyReader topology;
   LinuxLatencyProbe probe;
   LinuxPressureReader pressure;
   LinuxSelfMeter self;
   LinuxRivalFinder rivals;
   MonotonicClock clock;
+  // Two pages of a region tell where it lies; those that are to move are read one and all.
+  PageFinder places{pages, &marked, clock, {.reads_per_second = 4096, .reads_per_call = 2}};
+  PageFinder movable{pages, &marked, clock};
   LinuxMetrics metrics{clock};
   LinuxKnobs knobs;
   LinuxPageAdvisor advisor;
@@ -182,7 +190,7 @@ std::unique_ptr<PrefetchService> make_prefetch(Machine& machine, Engine& engine,
   PrefetchServiceParts service{
       engine, machine.cpu_samples,
       std::make_unique<PrefetchLoop>(std::move(parts), prefetch_loop_settings(config)),
-      std::make_unique<AdviceLoop>(machine.pages, machine.advisor, machine.processes.base_page_size(),
+      std::make_unique<AdviceLoop>(machine.places, machine.advisor, machine.processes.base_page_size(),
                                    advice)};
   service.meters = [&meters] { return meters.meters(); };
   if (place) service.known_journal = place->known;
@@ -243,8 +251,9 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   const auto batch_page = machine.processes.base_page_size();
   Migrator migrator(machine.pages, machine.pages, machine.processes, machine.clock,
                     migrator_settings(config, batch_page),
-                    std::make_shared<ThreadExecutor>([] { become_background_thread("tierd-migrate"); }));
-  EngineParts parts{machine.processes, machine.pages,      migrator,        machine.topology,
+                    std::make_shared<ThreadExecutor>([] { become_background_thread("tierd-migrate"); }),
+                    {&machine.movable, &machine.migrator_topology, &machine.pools});
+  EngineParts parts{machine.processes, machine.places,     migrator,        machine.topology,
                     machine.probe,     machine.pressure,   machine.self,    machine.rivals,
                     machine.clock,     std::move(sources), Pid{::getpid()}, unix_now};
   NodeMeters meters({machine.clock, all_meters(machine, config.prefetch), &machine.metrics},
@@ -253,6 +262,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   parts.metrics = &meters;
   const auto watch = watch_processes(machine);
   parts.watch = watch.get();
+  parts.finder = &machine.places;
   std::unique_ptr<PrefetchService> prefetch;
   parts.on_samples = [&](const SampleBatch& batch, const RegionSnapshot& last, const TierTopology& topology) {
     if (prefetch && prefetch->armed()) machine.cpu_samples.add(batch, last, topology, config.region_size);
@@ -275,6 +285,8 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   }
   if (!(*engine)->topology().tiered())
     spdlog::warn("one memory tier only: tierd samples and reports, there is nowhere to move to");
+  else if (machine.marked.possible())
+    spdlog::info("this kernel hides pages that NUMA balancing has marked: each is read before it moves");
 
   prefetch = make_prefetch(machine, **engine, meters, config.prefetch);
   if (const auto armed = prefetch->start(); !armed)

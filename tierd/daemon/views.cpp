@@ -68,6 +68,7 @@ PagesView pages_view(const PageCounts& pages) {
   view.moved = pages.moved;
   view.already_there = pages.already_there;
   view.absent = pages.absent;
+  view.marked = pages.marked;
   view.dropped = pages.dropped;
   for (const auto& [error_number, count] : pages.failed) view.failed[errno_name(error_number)] += count;
   return view;
@@ -85,6 +86,7 @@ MigratorView migrator_view(const MigratorTotals& totals, Bytes rate_limit) {
   view.demoted_bytes = totals.demoted.value;
   view.rate_limit_bytes_per_second = rate_limit.value;
   view.seconds = seconds(totals.calls.spent);
+  view.made_visible = totals.marked.visible;
   return view;
 }
 

@@ -71,7 +71,8 @@ const char* Valuation::obstacle(const Region& region) const {
 }
 
 const char* Valuation::obstacle(const Region& region, const Target* target) const {
-  if (region.node.value < 0 || region.resident.value == 0) return "nothing of it is known to be resident";
+  if (region.resident.value == 0) return "nothing of it is known to be resident";
+  if (region.node.value < 0) return "its node is not known: NUMA balancing has marked all its pages";
   switch (region.pinned) {
     case Pinned::kMlocked:
       return "the program locked it (mlock)";

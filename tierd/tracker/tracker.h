@@ -38,8 +38,10 @@ struct TrackerSettings {
 
 // Where a region's pages are, as the page locator says.
 struct Residency {
-  NodeId node{-1};  // holds most of it; -1 when nothing is resident
-  Bytes resident;   // on any node
+  // Holds most of it; -1 when nothing is resident, or when something is and its node cannot be told (pages
+  // that NUMA balancing has marked): what was known of the node before is then kept.
+  NodeId node{-1};
+  Bytes resident;  // on any node
   PageKind pages = PageKind::kUnknown;
 };
 

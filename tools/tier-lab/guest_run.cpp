@@ -49,6 +49,7 @@ json rival_plan(const Scenario& scenario) {
   const NumabSpec& numab = scenario.numab;
   return {{"tool", scenario.tool},
           {"thp", scenario.thp},
+          {"numa_balancing", scenario.numa_balancing},
           {"tierd_command", tierd},
           {"tierd_start", scenario.tierd_start},
           {"fast_node", scenario.topology.fast_node()},

@@ -97,6 +97,7 @@ void read_run(const toml::table& table, Scenario& into, std::string& error) {
   reader.number("period_s", into.period_s, 0.05, 60);
   reader.integer("seed", into.seed, 0, INT64_MAX);
   reader.choice("thp", into.thp, {"always", "madvise", "never"});
+  reader.choice("numa_balancing", into.numa_balancing, {"off", "boot"});
   reader.texts("modules", into.modules);
   reader.integer("timeout_s", into.timeout_s, 1, 36'000);
   reader.integer("silence_s", into.silence_s, 1, 3600);

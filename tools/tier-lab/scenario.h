@@ -71,6 +71,7 @@ struct Scenario {
   double period_s = 1;
   std::uint64_t seed = 1;
   std::string thp = "always";
+  std::string numa_balancing = "off";  // "boot": as the kernel has it by default, unless the tool is numab
   std::vector<std::string> modules;
   std::int64_t timeout_s = 900;  // wall seconds for the whole run
   std::int64_t silence_s = 90;   // wall seconds without any sign of life

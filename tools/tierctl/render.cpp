@@ -38,9 +38,10 @@ std::string pages_text(const PagesView& pages) {
     failed += count;
     reasons.push_back(fmt::format("{} {}", name, count));
   }
-  return fmt::format("{} requested = {} moved + {} already there + {} absent + {} dropped + {} failed{}",
-                     pages.requested, pages.moved, pages.already_there, pages.absent, pages.dropped, failed,
-                     reasons.empty() ? "" : fmt::format(" ({})", fmt::join(reasons, ", ")));
+  return fmt::format(
+      "{} requested = {} moved + {} already there + {} absent + {} marked + {} dropped + {} failed{}",
+      pages.requested, pages.moved, pages.already_there, pages.absent, pages.marked, pages.dropped, failed,
+      reasons.empty() ? "" : fmt::format(" ({})", fmt::join(reasons, ", ")));
 }
 
 std::string decisions_text(const LedgerView& ledger) {

@@ -120,7 +120,8 @@ std::string apply_rival(const json& plan) {
     return to.error();
   }
   // Nothing but the tool under test may move pages: Debian's kernels balance between nodes by default.
-  if (fs::exists("/proc/sys/kernel/numa_balancing")) to.set("/proc/sys/kernel/numa_balancing", 0LL);
+  if (plan.at("numa_balancing") == "off" && fs::exists("/proc/sys/kernel/numa_balancing"))
+    to.set("/proc/sys/kernel/numa_balancing", 0LL);
   if (fs::exists("/sys/kernel/mm/numa/demotion_enabled"))
     to.set("/sys/kernel/mm/numa/demotion_enabled", "false");
   if (tool == "damos") {
