@@ -194,7 +194,8 @@ void check_together(LoadedConfig& loaded, Problems& problems) {
   const TargetsConfig& targets = config.targets;
   if (targets.pids.empty() && targets.cgroups.empty() && targets.executables.empty())
     loaded.warnings.emplace_back(
-        "nothing is watched: name processes under [targets] (pids, cgroups or executables)");
+        "[targets] names nothing: every process of 64 MiB or more is watched (fix: name pids, cgroups or "
+        "executables)");
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ TEST(ConfigCheck, EmptyTextGivesDefaultsInObserveMode) {
   EXPECT_EQ(loaded->config.interval, Nanoseconds{1'000'000'000});
   EXPECT_EQ(loaded->config.region_size, 2_MiB);
   ASSERT_EQ(loaded->warnings.size(), 1u);
-  EXPECT_NE(loaded->warnings[0].find("nothing is watched"), std::string::npos);
+  EXPECT_NE(loaded->warnings[0].find("[targets] names nothing: every process of 64 MiB or more is watched"),
+            std::string::npos);
 }
 
 TEST(ConfigCheck, ReadsEverySection) {
