@@ -31,5 +31,27 @@ TEST(Printable, WhatIsNotUtf8IsEscapedByteByByte) {
   EXPECT_EQ(escaped("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80") << "above U+10FFFF";
 }
 
+TEST(Printable, CharactersThatReorderTheirNeighboursAreEscaped) {
+  EXPECT_EQ(escaped("a\u202eb"), "a\\xe2\\x80\\xaeb") << "right-to-left override";
+  for (const char* hidden : {"\u061c", "\u200b", "\u200f", "\u2028", "\u2029", "\u202a", "\u2066", "\u2069",
+                             "\ufeff", "\ufff9", "\U000e0041"})
+    EXPECT_EQ(printable_length(hidden), 0U) << hidden;
+  for (const char* shown : {"\u00e9", "\u05d0", "\u2026", "\u20ac", "\u4e2d", "\U0001f600"})
+    EXPECT_EQ(printable_length(shown), std::string_view(shown).size()) << shown;
+}
+
+TEST(Printable, LongTextIsCut) {
+  EXPECT_EQ(escaped_short("short"), "short");
+  EXPECT_EQ(escaped_short(std::string(81, 'a')), std::string(80, 'a') + "…");
+  EXPECT_EQ(escaped_short("abc\u00e9", 4), "abc\\xc3…") << "cut within a character";
+}
+
+TEST(Printable, JsonKeepsItsMeaningAndLosesItsControls) {
+  EXPECT_EQ(json_escaped("{\n  \"a\": \"\u00e9\u2026\"\n}"), "{\n  \"a\": \"\u00e9\u2026\"\n}");
+  EXPECT_EQ(json_escaped("\"\x7f\xc2\x9b\u202e\""), "\"\\u007f\\u009b\\u202e\"");
+  EXPECT_EQ(json_escaped("\"\U000e0041\""), "\"\\udb40\\udc41\"") << "a surrogate pair";
+  EXPECT_EQ(toml_escaped("\"\U000e0041\u202e\""), "\"\\U000e0041\\u202e\"");
+}
+
 }  // namespace
 }  // namespace tier

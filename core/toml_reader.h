@@ -1,15 +1,36 @@
-// Reads keys of one TOML table, remembers which were asked for, and refuses the others.
+// The one way into the TOML library, and a reader of one table's keys that remembers which were asked for and
+// refuses the others.
 #pragma once
 
+#include <fmt/format.h>
 #include <toml++/toml.h>
 
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/printable.h"
 #include "core/result.h"
+#include "core/toml_guard.h"
 
 namespace tier {
+
+// Parses text that keeps `limits`; `name` is the file's, for messages. kUsage with "NAME:LINE: …" otherwise.
+inline Result<toml::table> parse_toml(std::string_view text, const std::string& name,
+                                      const TomlLimits& limits = {}) {
+  const auto refuse = [&](std::uint32_t line, const std::string& problem, std::string fix) {
+    const std::string place = line == 0 ? "" : fmt::format("{}:", line);
+    return fail(ErrorKind::kUsage, fmt::format("{}:{} {}", escaped(name), place, problem), std::move(fix));
+  };
+  if (const auto excess = toml_excess(text, limits))
+    return refuse(excess->line, excess->problem, "no file of ours needs so much: is it the right one?");
+  try {
+    return toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    return refuse(error.source().begin.line, "not valid TOML: " + escaped_short(error.description(), 400),
+                  "each line is `key = value` or `[section]`; text stands in double quotes");
+  }
+}
 
 // Collects the first error; later reads are then harmless, so callers read everything and check once.
 class TomlReader {
@@ -36,7 +57,7 @@ class TomlReader {
     if (node == nullptr) return;
     const auto value = node->is_number() ? node->value<double>() : std::nullopt;
     if (!value || *value < low || *value > high)
-      return refuse(key, "must be a number from " + std::to_string(low) + " to " + std::to_string(high));
+      return refuse(key, fmt::format("must be a number from {:g} to {:g}", low, high));
     into = *value;
   }
 
@@ -63,7 +84,7 @@ class TomlReader {
       if (one == into) return;
       list += (list.empty() ? "" : ", ") + one;
     }
-    refuse(key, "is '" + into + "'; must be one of " + list);
+    refuse(key, "is '" + escaped_short(into) + "'; must be one of " + list);
   }
 
   void integers(const char* key, std::vector<int>& into) {
@@ -111,7 +132,7 @@ class TomlReader {
   }
 
   void refuse(const char* key, const std::string& why) {
-    if (error_.empty()) error_ = prefix_ + key + " " + why;
+    if (error_.empty()) error_ = prefix_ + escaped_short(key) + " " + why;
   }
 
  private:

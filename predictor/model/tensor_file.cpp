@@ -1,13 +1,10 @@
 #include "predictor/model/tensor_file.h"
 
-#include <array>
 #include <bit>
-#include <cerrno>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "platform/api/durable_file.h"
+#include "platform/api/text_file.h"
 #include "predictor/model/digest.h"
 #include "predictor/model/tensor_format.h"
 
@@ -73,25 +70,11 @@ std::string payload_sha256(const TensorFile& file) {
 
 Result<TensorFile> read_tensor_file(const std::filesystem::path& path) {
   const std::string name = path.string();
-  const auto unreadable = [&](const std::string& why) {
-    return fail(ErrorKind::kFailed, name + ": " + why,
+  const auto bytes = read_regular_file(path, kMostTensorFileBytes);
+  if (!bytes)
+    return fail(bytes.error().kind, bytes.error().message,
                 "name a tensor file that exists and may be read, or put " + name + ".previous in its place");
-  };
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (error) return unreadable(error.message());
-  // Opening a FIFO would wait for its writer.
-  if (!std::filesystem::is_regular_file(status)) return unreadable("it is not a regular file");
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return unreadable(std::generic_category().message(errno));
-  std::string bytes;
-  std::array<char, 16384> chunk;
-  while (stream.read(chunk.data(), chunk.size()) || stream.gcount() > 0) {
-    bytes.append(chunk.data(), static_cast<std::size_t>(stream.gcount()));
-    if (bytes.size() > kMostTensorFileBytes) break;  // too long: the parser says so
-  }
-  if (stream.bad()) return unreadable("reading it failed");
-  return parse_tensor_file(std::as_bytes(std::span(bytes)), name);
+  return parse_tensor_file(std::as_bytes(std::span(*bytes)), name);
 }
 
 Result<void> write_tensor_file(const std::filesystem::path& path, const TensorFile& file) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "platform/api/text_file.h"
 #include "predictor/network/features.h"
 #include "predictor/network/runner.h"
 
@@ -132,9 +133,7 @@ Result<NamedModel> model_from_tensors(const TensorFile& file, const std::string&
 }
 
 std::filesystem::path default_model_path() {
-  const std::filesystem::path installed = TIERD_MODEL_INSTALLED;
-  std::error_code missing;
-  return std::filesystem::exists(installed, missing) ? installed : TIERD_MODEL_SOURCE;
+  return shared_file("model.safetensors", TIERD_MODEL_INSTALLED);
 }
 
 Result<std::shared_ptr<const NamedModel>> load_model(const std::filesystem::path& path) {

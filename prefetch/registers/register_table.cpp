@@ -3,15 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
 #include "core/toml_reader.h"
+#include "platform/api/text_file.h"
 
 namespace tier {
 namespace {
 
+constexpr std::size_t kMostBytes = 1 << 20;  // the table has 4 KiB
 constexpr std::int64_t kMostAddress = std::numeric_limits<std::uint32_t>::max();
 
 void read_switches(TomlReader& reader, PrefetchRegister& into) {
@@ -110,38 +110,33 @@ bool CpuGeneration::is(const CpuIdentity& cpu) const {
 
 Result<std::vector<CpuGeneration>> read_register_table(std::string_view text, const std::string& name) {
   const auto wrong = [&](const std::string& why) {
-    return fail(ErrorKind::kUsage, fmt::format("{}: {}", name, why), "install the file that came with tierd");
+    return fail(ErrorKind::kUsage, fmt::format("{}: {}", escaped(name), why),
+                "install the file that came with tierd");
   };
+  const auto root = parse_toml(text, name);
+  if (!root) return tl::make_unexpected(root.error());
   std::vector<CpuGeneration> table;
   std::string error;
-  try {
-    const toml::table root = toml::parse(text, name);
-    TomlReader reader(root, "", error);
-    reader.each("generation", [&](const toml::node& item) {
-      if (!item.is_table()) return reader.refuse("generation", "must be tables, [[generation]]");
-      table.push_back(read_generation(*item.as_table(), table.size(), error));
-    });
-    reader.finish();
-  } catch (const toml::parse_error& failed) {
-    return wrong(fmt::format("line {}: {}", failed.source().begin.line, failed.description()));
-  }
+  TomlReader reader(*root, "", error);
+  reader.each("generation", [&](const toml::node& item) {
+    if (!item.is_table()) return reader.refuse("generation", "must be tables, [[generation]]");
+    table.push_back(read_generation(*item.as_table(), table.size(), error));
+  });
+  reader.finish();
   if (!error.empty()) return wrong(error);
   return table;
 }
 
 Result<std::vector<CpuGeneration>> load_register_table(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (in.bad() || !in.is_open())
-    return fail(ErrorKind::kFailed, fmt::format("the register table {} cannot be read", path.string()),
+  const auto text = read_regular_file(path, kMostBytes);
+  if (!text)
+    return fail(text.error().kind, "the register table cannot be read: " + text.error().message,
                 "prefetch.registers names it; empty takes the one that came with tierd");
-  return read_register_table(text, path.string());
+  return read_register_table(*text, path.string());
 }
 
 std::filesystem::path default_register_table() {
-  const std::filesystem::path installed = TIERD_REGISTERS_INSTALLED;
-  std::error_code missing;
-  return std::filesystem::exists(installed, missing) ? installed : TIERD_REGISTERS_SOURCE;
+  return shared_file("registers.toml", TIERD_REGISTERS_INSTALLED);
 }
 
 const CpuGeneration* find_generation(const std::vector<CpuGeneration>& table, const CpuIdentity& cpu) {

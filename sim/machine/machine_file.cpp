@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include "core/toml_reader.h"
+#include "platform/api/text_file.h"
 #include "sim/machine/description.h"
 
 namespace tier::sim {
@@ -86,15 +87,14 @@ void read_machine(const toml::table& root, MachineDescription& machine, std::str
 }  // namespace
 
 Result<MachineDescription> load_machine(const std::string& path) {
+  const auto root = read_regular_file(path, TomlLimits{}.bytes).and_then([&](const std::string& text) {
+    return parse_toml(text, path);
+  });
+  if (!root)
+    return fail(root.error().kind, root.error().message, "mend the file; docs/simulator.md has an example");
   MachineDescription machine;
   std::string error;
-  try {
-    read_machine(toml::parse_file(path), machine, error);
-  } catch (const toml::parse_error& problem) {
-    return fail(ErrorKind::kUsage,
-                fmt::format("{}:{}: {}", path, problem.source().begin.line, problem.description()),
-                "mend the file; docs/simulator.md has an example");
-  }
+  read_machine(*root, machine, error);
   if (!error.empty()) return fail(ErrorKind::kUsage, path + ": " + error, "docs/simulator.md has an example");
   if (machine.name.empty()) machine.name = path;
   if (auto checked = check(machine); !checked) return tl::make_unexpected(checked.error());

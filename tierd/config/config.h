@@ -114,6 +114,11 @@ struct ControlConfig {
   std::string group = "tierd";  // its members see every row and may pause, resume, reload and arm prefetch
 };
 
+struct DaemonConfig {
+  // Share of one CPU that the daemon may use before it looks at less; see GovernorSettings.
+  double cpu_limit = 0.10;
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::kInfo;
 };
@@ -130,6 +135,7 @@ struct Config {
   MigrationConfig migration;
   PrefetchConfig prefetch;
   ControlConfig control;
+  DaemonConfig daemon;
   LogConfig log;
 };
 

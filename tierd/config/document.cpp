@@ -1,15 +1,19 @@
 #include "tierd/config/document.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
+
+#include "core/printable.h"
+#include "core/toml_reader.h"
 
 namespace tier {
 namespace {
 
 tl::unexpected<Error> refuse(const std::string& file, const toml::node& node, const std::string& key,
                              const std::string& problem, const std::string& fix) {
-  return fail(ErrorKind::kUsage, fmt::format("{}:{}: {}: {}", file, node.source().begin.line, key, problem),
-              fix);
+  return fail(
+      ErrorKind::kUsage,
+      fmt::format("{}:{}: {}: {}", escaped(file), node.source().begin.line, escaped_short(key), problem),
+      fix);
 }
 
 template <typename T>
@@ -56,17 +60,11 @@ Result<void> flatten(const toml::table& table, const std::string& prefix, const 
 }  // namespace
 
 Result<ConfigDocument> parse_config_text(std::string_view text, const std::string& file) {
-  try {
-    const toml::table root = toml::parse(text, file);
-    ConfigDocument document;
-    if (auto done = flatten(root, "", file, document); !done) return tl::make_unexpected(done.error());
-    return document;
-  } catch (const toml::parse_error& error) {
-    return fail(ErrorKind::kUsage,
-                fmt::format("{}:{}: not valid TOML: {}", file, error.source().begin.line,
-                            std::string(error.description())),
-                "each line is `key = value` or `[section]`; text stands in double quotes");
-  }
+  const auto root = parse_toml(text, file);
+  if (!root) return tl::make_unexpected(root.error());
+  ConfigDocument document;
+  if (auto done = flatten(*root, "", file, document); !done) return tl::make_unexpected(done.error());
+  return document;
 }
 
 }  // namespace tier

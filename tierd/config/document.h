@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/printable.h"
 #include "core/result.h"
 
 namespace tier {
@@ -19,7 +20,8 @@ using SettingValue = std::variant<bool, std::int64_t, double, std::string, std::
 struct Origin {
   std::string file;  // empty: the built-in default
   std::uint32_t line = 0;
-  std::string text() const { return file.empty() ? "default" : file + ":" + std::to_string(line); }
+  // The file's name as one printable line.
+  std::string text() const { return file.empty() ? "default" : escaped(file) + ":" + std::to_string(line); }
 };
 
 struct Setting {
@@ -34,7 +36,8 @@ struct ConfigDocument {
   std::vector<Setting> sections;  // value unused
 };
 
-// Parses TOML. kUsage with file:line when the text is not TOML or holds a value of a kind that no key takes
+// Parses TOML within the bounds of core/toml_guard.h. kUsage with file:line when the text exceeds them, is not
+// TOML or holds a value of a kind that no key takes
 // (dates, mixed arrays, arrays of tables).
 Result<ConfigDocument> parse_config_text(std::string_view text, const std::string& file);
 

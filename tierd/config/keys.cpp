@@ -224,6 +224,9 @@ void add_outer_keys(std::vector<ConfigKey>& keys) {
   keys.push_back({"control.socket", apply_socket, TIER_SHOW(quote(c.control.socket))});
   keys.push_back({"control.group", apply_group, TIER_SHOW(quote(c.control.group))});
 
+  keys.push_back({"daemon.cpu_limit", share(TIER_MEMBER(daemon.cpu_limit), 0.01, 1),
+                  TIER_SHOW(show_real(c.daemon.cpu_limit))});
+
   keys.push_back(
       choice<LogLevel, 4>("log.level", TIER_MEMBER(log.level),
                           {LogLevel::kInfo, LogLevel::kDebug, LogLevel::kWarning, LogLevel::kError}));

@@ -4,12 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <iterator>
+#include <set>
 #include <system_error>
 
+#include "core/printable.h"
 #include "core/quantity.h"
+#include "core/toml_guard.h"
+#include "platform/api/text_file.h"
 #include "tierd/config/keys.h"
 
 namespace tier {
@@ -17,9 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A configuration file is a few KiB; anything above this is a mistake, and is refused before it fills our
-// memory.
-constexpr std::uintmax_t kMaxFileSize = 1 << 20;
+constexpr std::size_t kMostDropIns = 256;
+// Ten tell what is wrong with a file; one for each line of the wrong file fills the log.
+constexpr std::size_t kMostProblems = 10;
 
 bool is_mask(const fs::path& path) {
   std::error_code ignored;
@@ -30,34 +31,48 @@ bool is_mask(const fs::path& path) {
 // file system that is not there yet, may pass.
 tl::unexpected<Error> unreadable(const fs::path& path, const std::error_code& error, const char* fix) {
   const bool denied = error == std::errc::permission_denied || error == std::errc::operation_not_permitted;
-  return fail(denied ? ErrorKind::kPermission : ErrorKind::kFailed, path.string() + ": " + error.message(),
+  const std::string name = escaped(path.string());
+  if (error == std::errc::too_many_symbolic_link_levels)
+    return fail(ErrorKind::kUsage, name + ": a loop of symbolic links",
+                "make it a folder, or a link that leads to one");
+  return fail(denied ? ErrorKind::kPermission : ErrorKind::kFailed, name + ": " + error.message(),
               denied ? fix : "");
 }
 
-Result<std::string> read_text(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found)
-    return fail(ErrorKind::kFailed, path.string() + ": no such file", "check the path after --config");
-  if (error) return unreadable(path, error, "run as root");
-  if (!fs::is_regular_file(status))
-    return fail(ErrorKind::kUsage, path.string() + ": not a regular file", "name a TOML file");
-  if (fs::file_size(path, error) > kMaxFileSize)
-    return fail(ErrorKind::kUsage, path.string() + ": larger than 1 MiB", "name a TOML file");
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream)
-    return unreadable(path, {errno, std::generic_category()}, "run as root, or chmod a+r the file");
-  return std::string(std::istreambuf_iterator<char>(stream), {});
-}
+// The problems that are told, and how many more there are.
+class Problems {
+ public:
+  // `fix` is only asked for where it will be told: a suggestion compares with all keys.
+  template <typename Fix>
+  void add(const std::string& message, const Fix& fix) {
+    if (++count_ <= kMostProblems) told_.push_back({ErrorKind::kUsage, message, std::string(fix())});
+  }
+  bool empty() const { return count_ == 0; }
+  tl::unexpected<Error> error() const {
+    if (count_ == 1) return tl::make_unexpected(told_.front());
+    std::string lines;
+    for (const Error& problem : told_) lines += (lines.empty() ? "" : "\n") + problem.text();
+    if (count_ > told_.size()) lines += fmt::format("\nand {} more problems", count_ - told_.size());
+    return fail(ErrorKind::kUsage, std::move(lines));
+  }
+
+ private:
+  std::vector<Error> told_;
+  std::size_t count_ = 0;
+};
 
 // Which drop-in wins per name; an empty path is a mask.
 Result<void> collect_drop_ins(const fs::path& directory, std::map<std::string, fs::path>& out) {
   const fs::path folder = directory / "tierd.toml.d";
   std::error_code error;
-  if (!fs::exists(folder, error) && !error) return {};
+  if (!name_exists(folder)) return {};
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     if (it->path().extension() != ".toml") continue;
     out[it->path().filename().string()] = is_mask(it->path()) ? fs::path() : it->path();
+    if (out.size() > kMostDropIns)
+      return fail(ErrorKind::kUsage,
+                  fmt::format("{}: more than {} drop-ins", escaped(folder.string()), kMostDropIns),
+                  "join them to fewer files");
   }
   if (error) return unreadable(folder, error, "run as root, or chmod a+rx it");
   return {};
@@ -66,10 +81,9 @@ Result<void> collect_drop_ins(const fs::path& directory, std::map<std::string, f
 Result<std::vector<fs::path>> files_to_read(const ConfigDirectories& directories) {
   std::vector<fs::path> files;
   const fs::path vendor = directories.vendor / "tierd.toml", admin = directories.admin / "tierd.toml";
-  std::error_code ignored;
   if (!is_mask(admin)) {
-    if (fs::exists(vendor, ignored)) files.push_back(vendor);
-    if (fs::exists(admin, ignored)) files.push_back(admin);
+    if (name_exists(vendor)) files.push_back(vendor);
+    if (name_exists(admin)) files.push_back(admin);
   }
   std::map<std::string, fs::path> drop_ins;
   for (const fs::path* directory : {&directories.vendor, &directories.run, &directories.admin})
@@ -82,14 +96,20 @@ Result<std::vector<fs::path>> files_to_read(const ConfigDirectories& directories
 Result<LoadedConfig> load_files(const std::vector<fs::path>& files) {
   std::vector<ConfigDocument> documents;
   for (const fs::path& file : files) {
-    auto document = read_text(file).and_then(
-        [&](const std::string& text) { return parse_config_text(text, file.string()); });
+    auto document = read_regular_file(file, TomlLimits{}.bytes).and_then([&](const std::string& text) {
+      return parse_config_text(text, file.string());
+    });
     if (!document) return tl::make_unexpected(document.error());
     documents.push_back(std::move(*document));
   }
   auto loaded = check_config(documents);
-  if (loaded)
-    for (const fs::path& file : files) loaded->files.push_back(file.string());
+  if (!loaded) return loaded;
+  for (const fs::path& file : files) {
+    loaded->files.push_back(file.string());
+    if (const auto who = changeable_by_others(file))
+      loaded->exposed.push_back(fmt::format("{}, so others than root may change this configuration", *who));
+  }
+  loaded->warnings.insert(loaded->warnings.end(), loaded->exposed.begin(), loaded->exposed.end());
   return loaded;
 }
 
@@ -122,64 +142,60 @@ std::string unknown_section_fix(const std::string& wrong) {
   return nearest.empty() ? "remove it" : fmt::format("did you mean [{}]?", nearest);
 }
 
-void check_document(const ConfigDocument& document, LoadedConfig& loaded, std::vector<Error>& problems) {
-  for (const Setting& section : document.sections) {
-    const bool has_settings =
-        std::any_of(document.settings.begin(), document.settings.end(),
-                    [&](const Setting& setting) { return setting.key.starts_with(section.key + "."); });
-    if (!is_section(section.key) && !has_settings)
-      problems.push_back({ErrorKind::kUsage,
-                          fmt::format("{}: unknown section [{}]", section.origin.text(), section.key),
-                          unknown_section_fix(section.key)});
-  }
+// Keys of a file may be whatever bytes their author liked, and of any length.
+void check_document(const ConfigDocument& document, LoadedConfig& loaded, Problems& problems) {
+  std::set<std::string_view> sections_of_settings;
+  for (const Setting& setting : document.settings)
+    for (std::size_t dot = 0; (dot = setting.key.find('.', dot)) != std::string::npos; ++dot)
+      sections_of_settings.insert(std::string_view(setting.key).substr(0, dot));
+  for (const Setting& section : document.sections)
+    if (!is_section(section.key) && !sections_of_settings.contains(section.key))
+      problems.add(fmt::format("{}: unknown section [{}]", section.origin.text(), escaped_short(section.key)),
+                   [&] { return unknown_section_fix(section.key); });
   for (const Setting& setting : document.settings) {
     const ConfigKey* key = find_config_key(setting.key);
     if (!key) {
-      problems.push_back({ErrorKind::kUsage,
-                          fmt::format("{}: unknown key \"{}\"", setting.origin.text(), setting.key),
-                          suggestion(setting.key)});
+      problems.add(fmt::format("{}: unknown key \"{}\"", setting.origin.text(), escaped_short(setting.key)),
+                   [&] { return suggestion(setting.key); });
       continue;
     }
     if (auto applied = key->apply(setting, loaded.config); !applied)
-      problems.push_back(
-          {ErrorKind::kUsage,
-           fmt::format("{}: {}: {}", setting.origin.text(), setting.key, applied.error().message),
-           applied.error().fix});
+      problems.add(fmt::format("{}: {}: {}", setting.origin.text(), escaped_short(setting.key),
+                               escaped_short(applied.error().message, 400)),
+                   [&] { return escaped_short(applied.error().fix, 400); });
     loaded.origins[setting.key] = setting.origin;
   }
 }
 
 // What no single key can know.
-void check_together(LoadedConfig& loaded, std::vector<Error>& problems) {
+void check_together(LoadedConfig& loaded, Problems& problems) {
   const Config& config = loaded.config;
   const auto where = [&](const char* key) {
     const auto found = loaded.origins.find(key);
     return found == loaded.origins.end() ? std::string("default") : found->second.text();
   };
   if (config.sampling.cpu_budget > config.sampling.max_cpu)
-    problems.push_back(
-        {ErrorKind::kUsage,
-         fmt::format("{}: sampling.cpu_budget: {} is more than sampling.max_cpu ({})",
-                     where("sampling.cpu_budget"), config.sampling.cpu_budget, config.sampling.max_cpu),
-         "raise max_cpu or lower cpu_budget"});
+    problems.add(
+        fmt::format("{}: sampling.cpu_budget: {} is more than sampling.max_cpu ({})",
+                    where("sampling.cpu_budget"), config.sampling.cpu_budget, config.sampling.max_cpu),
+        [] { return "raise max_cpu or lower cpu_budget"; });
   if (config.policy.bytes_per_tick < config.region_size)
-    problems.push_back(
-        {ErrorKind::kUsage,
-         fmt::format("{}: policy.bytes_per_tick: less than one region ({} bytes), so nothing could ever move",
-                     where("policy.bytes_per_tick"), config.region_size.value),
-         "raise it to region_size or more"});
+    problems.add(
+        fmt::format("{}: policy.bytes_per_tick: less than one region ({} bytes), so nothing could ever move",
+                    where("policy.bytes_per_tick"), config.region_size.value),
+        [] { return "raise it to region_size or more"; });
   if (config.prefetch.lease < 2 * config.prefetch.interval)
-    problems.push_back(
-        {ErrorKind::kUsage,
-         fmt::format("{}: prefetch.lease: {} is less than two of prefetch.interval ({}), so a late decision "
-                     "would put everything back",
-                     where("prefetch.lease"), show_duration(config.prefetch.lease),
-                     show_duration(config.prefetch.interval)),
-         "raise lease or lower interval"});
+    problems.add(
+        fmt::format("{}: prefetch.lease: {} is less than two of prefetch.interval ({}), so a late decision "
+                    "would put everything back",
+                    where("prefetch.lease"), show_duration(config.prefetch.lease),
+                    show_duration(config.prefetch.interval)),
+        [] { return "raise lease or lower interval"; });
   const TargetsConfig& targets = config.targets;
   if (targets.pids.empty() && targets.cgroups.empty() && targets.executables.empty())
     loaded.warnings.emplace_back(
-        "nothing is watched: name processes under [targets] (pids, cgroups or executables)");
+        "[targets] names nothing: every process of 64 MiB or more is watched (fix: name pids, cgroups or "
+        "executables)");
 }
 
 }  // namespace
@@ -188,15 +204,11 @@ ConfigDirectories system_config_directories() { return {.vendor = TIERD_VENDOR_D
 
 Result<LoadedConfig> check_config(const std::vector<ConfigDocument>& documents) {
   LoadedConfig loaded;
-  std::vector<Error> problems;
+  Problems problems;
   for (const ConfigDocument& document : documents) check_document(document, loaded, problems);
   if (problems.empty()) check_together(loaded, problems);
   if (problems.empty()) return loaded;
-  if (problems.size() == 1) return tl::make_unexpected(problems.front());
-  std::vector<std::string> lines;
-  lines.reserve(problems.size());
-  for (const Error& problem : problems) lines.push_back(problem.text());
-  return fail(ErrorKind::kUsage, fmt::format("{}", fmt::join(lines, "\n")));
+  return problems.error();
 }
 
 Result<LoadedConfig> load_config(const ConfigDirectories& directories) {

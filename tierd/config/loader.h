@@ -31,10 +31,12 @@ struct LoadedConfig {
   Config config;
   std::vector<std::string> files;         // read, in order
   std::map<std::string, Origin> origins;  // by key, for those set in a file
-  std::vector<std::string> warnings;      // legal, but likely not meant
+  std::vector<std::string> warnings;      // legal, but likely not meant; `exposed` among them
+  std::vector<std::string> exposed;       // who else may change the files: one sentence each
 };
 
-// Fails with kUsage and one line per problem, each "FILE:LINE: KEY: PROBLEM (fix: …)"; with kPermission or
+// Fails with kUsage and one line for each of the first ten problems, "FILE:LINE: KEY: PROBLEM (fix: …)", and
+// their number; also for a link that leads nowhere, a loop of links or what is no file. With kPermission or
 // kFailed when a file cannot be read. Missing files are not an error here.
 Result<LoadedConfig> load_config(const ConfigDirectories&);
 

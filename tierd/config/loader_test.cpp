@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <random>
 
@@ -28,7 +29,8 @@ TEST(ConfigCheck, EmptyTextGivesDefaultsInObserveMode) {
   EXPECT_EQ(loaded->config.interval, Nanoseconds{1'000'000'000});
   EXPECT_EQ(loaded->config.region_size, 2_MiB);
   ASSERT_EQ(loaded->warnings.size(), 1u);
-  EXPECT_NE(loaded->warnings[0].find("nothing is watched"), std::string::npos);
+  EXPECT_NE(loaded->warnings[0].find("[targets] names nothing: every process of 64 MiB or more is watched"),
+            std::string::npos);
 }
 
 TEST(ConfigCheck, ReadsEverySection) {
@@ -317,18 +319,83 @@ TEST_F(ConfigFiles, ANamedFileStandsAloneAndMustExist) {
   EXPECT_NE(missing.error().message.find("no such file"), std::string::npos);
   const auto folder = load_config_file(root_);
   ASSERT_FALSE(folder);
-  EXPECT_NE(folder.error().message.find("not a regular file"), std::string::npos);
+  EXPECT_NE(folder.error().message.find("a folder, not a file"), std::string::npos);
 }
 
-// The unit does not retry after kPermission.
-TEST_F(ConfigFiles, OnlyALackOfPermissionIsOne) {
+// None of these passes by itself, so the unit is not to try again (exit code 2, not 1 nor 4).
+TEST_F(ConfigFiles, LinksThatLeadNowhereAreToldAndNotPassedOver) {
+  const auto expect = [&](const Result<LoadedConfig>& loaded, const std::string& words) {
+    ASSERT_FALSE(loaded) << words;
+    EXPECT_EQ(loaded.error().kind, ErrorKind::kUsage) << loaded.error().text();
+    EXPECT_NE(loaded.error().message.find(words), std::string::npos) << loaded.error().text();
+  };
   fs::create_directories(directories_.admin);
-  fs::create_symlink("tierd.toml.d", directories_.admin / "tierd.toml.d");  // ELOOP
-  const auto loop = load_config(directories_);
-  ASSERT_FALSE(loop);
-  EXPECT_EQ(loop.error().kind, ErrorKind::kFailed) << loop.error().text();
+  fs::create_symlink("tierd.toml.d", directories_.admin / "tierd.toml.d");
+  expect(load_config(directories_), "a loop of symbolic links");
+  fs::remove(directories_.admin / "tierd.toml.d");
+  fs::create_symlink("tierd.toml", directories_.admin / "tierd.toml");
+  expect(load_config(directories_), "a loop of symbolic links");
+  fs::remove(directories_.admin / "tierd.toml");
+  fs::create_symlink("/nowhere/tierd.toml", directories_.admin / "tierd.toml");
+  expect(load_config(directories_), "a link to a file that does not exist");
+  expect(load_config_file(root_ / "none.toml"), "no such file");
   fs::create_symlink("loop.toml", root_ / "loop.toml");
-  EXPECT_EQ(load_config_file(root_ / "loop.toml").error().kind, ErrorKind::kFailed);
+  expect(load_config_file(root_ / "loop.toml"), "a loop of symbolic links");
+  expect(load_config_file("/dev/zero"), "a device, not a file");
+}
+
+TEST_F(ConfigFiles, TenProblemsAreToldAndTheOthersCounted) {
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += "unknown_" + std::to_string(i) + " = 1\n";
+  const auto loaded = load_config_file(write(root_ / "many.toml", text));
+  ASSERT_FALSE(loaded);
+  const std::string told = loaded.error().text();
+  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 10) << told;
+  EXPECT_TRUE(told.ends_with("and 4990 more problems")) << told;
+}
+
+// One just above each bound: none of it reaches the TOML library.
+TEST_F(ConfigFiles, TextBeyondTheBoundsIsRefusedBeforeItIsParsed) {
+  const auto expect = [&](const std::string& text, const std::string& words) {
+    const auto loaded = load_config_file(write(root_ / "t.toml", text));
+    ASSERT_FALSE(loaded) << words;
+    EXPECT_EQ(loaded.error().kind, ErrorKind::kUsage);
+    EXPECT_NE(loaded.error().message.find(words), std::string::npos) << loaded.error().text();
+  };
+  expect("a.b.c.d.e.f.g.h.i = 1\n", "more than 8 parts in one dotted key");
+  expect("[a.b.c.d.e.f.g.h.i]\n", "more than 8 parts in one dotted key");
+  expect("a = " + std::string(17, '[') + std::string(17, ']'), "more than 16 brackets within each other");
+  std::string many;
+  for (int i = 0; i < 16'385; ++i) many += "k" + std::to_string(i) + "=1\n";
+  expect(many, "more than 16384 settings and list elements");
+}
+
+TEST_F(ConfigFiles, ForeignTextInMessagesIsOneLine) {
+  const std::string key = "\"new\\nline\\u001b[2J\\u202e\"";
+  const auto loaded = load_config_file(write(root_ / "es\x1b[2Jc\n.toml", key + " = 1\n[\"\\u001b\"]\n"));
+  ASSERT_FALSE(loaded);
+  const std::string told = loaded.error().text();
+  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << "two problems: " << told;
+  EXPECT_EQ(told.find('\x1b'), std::string::npos) << told;
+  EXPECT_EQ(told.find("\u202e"), std::string::npos) << told;
+  const auto good = load_config_file(write(root_ / "es\x1b[2Jc\n.toml", "mode = \"act\"\n"));
+  ASSERT_TRUE(good);
+  EXPECT_EQ(show_config(*good).find('\x1b'), std::string::npos);
+  EXPECT_TRUE(check_text(show_config(*good))) << "still TOML";
+}
+
+TEST_F(ConfigFiles, AFileThatOthersMayWriteIsToldAndReadAllTheSame) {
+  const auto file = write(directories_.admin / "tierd.toml", "mode = \"act\"\n");
+  fs::permissions(file, fs::perms(0644));
+  EXPECT_TRUE(load_config(directories_)->exposed.empty());
+  fs::permissions(file, fs::perms(0646));
+  const auto loaded = load_config(directories_);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->config.mode, Mode::kAct);
+  ASSERT_EQ(loaded->exposed.size(), 1U);
+  EXPECT_NE(loaded->exposed[0].find("everybody may write " + file.string()), std::string::npos);
+  EXPECT_NE(std::find(loaded->warnings.begin(), loaded->warnings.end(), loaded->exposed[0]),
+            loaded->warnings.end());
 }
 
 TEST_F(ConfigFiles, HugeFileIsRefused) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/printable.h"
 #include "core/quantity.h"
 
 namespace tier {
@@ -24,13 +25,13 @@ std::string quote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+    if (static_cast<unsigned char>(c) < 0x20) {
       out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
     } else {
       out += c;
     }
   }
-  return out + '"';
+  return toml_escaped(out + '"');
 }
 
 std::string show_list(const std::vector<std::string>& list) {

@@ -77,7 +77,10 @@ Result<StatusView> FakeBackend::status(const Caller&) {
   view.tiers = fake_tiers();
   view.hit_share = 0.91;
   view.hit_share_total = 0.88;
-  view.ledger = {1200, 1100, 980, 90, 20, 1.25, 60.5, 52.25, 1.5, 6.0};
+  view.ledger = {1200, 1100, 980, 90, 20, 1.25, 60.5, 52.25, 1.5, 6.0, 8, 2, 41, 0.02};
+  view.late_ticks = 3, view.worst_tick_seconds = 2.67, view.worst_tick_phase = "targets";
+  view.cpu_limit = 0.1;
+  view.held_bytes = 44 * kGiB, view.located_bytes = 42 * kGiB, view.located_demand_share = 0.99;
   view.pages = {614'700, 600'000, 4'000, 8'000, 300, 400, {{"EBUSY", 1'900}, {"ENOMEM", 100}}};
   view.migrator = {1200, 3, 1, 2, 1536 * kMiB, 864 * kMiB, 200 * kMiB, 4.5, 350};
   view.self = {38.5, 0.0104, 24 * kMiB, 0.55 * static_cast<double>(kMiB)};
@@ -156,6 +159,7 @@ Result<TopView> FakeBackend::top(const Caller&, const TopQuery& query) {
               .cgroup = "/system.slice/redis.service",
               .regions = 5'120,
               .resident_bytes = 10 * kGiB,
+              .located_bytes = 9 * kGiB,
               .fast_bytes = 8 * kGiB,
               .waited_seconds = 0.412,
               .demand = 4.6e6,
@@ -167,6 +171,7 @@ Result<TopView> FakeBackend::top(const Caller&, const TopQuery& query) {
   other.pid = 4200, other.uid = kOther, other.name = "postgres",
   other.cgroup = "/system.slice/postgresql.service";
   other.waited_seconds = 0.1, other.demand = 9e5, other.hit_share = std::nullopt, other.samples = 120;
+  other.located_bytes = 0, other.fast_bytes = std::nullopt;
   view.rows = {mine, other};
   if (query.limit != 0 && view.rows.size() > query.limit) view.rows.resize(query.limit);
   return view;
@@ -176,7 +181,7 @@ Result<HeatmapView> FakeBackend::heatmap(const Caller&, const HeatmapQuery& quer
   HeatmapView view;
   view.interval_seconds = 1;
   const std::uint32_t ticks = std::min<std::uint32_t>(query.max_ticks, 8);
-  for (std::uint32_t i = 0; i < ticks; ++i) view.ticks.push_back(100 + i);
+  for (std::uint32_t i = 0; i < ticks; ++i) view.ticks.push_back(100 + i), view.seconds.push_back(1);
   for (std::uint32_t r = 0; r < std::min<std::uint32_t>(query.max_rows, 3); ++r) {
     HeatmapRow row;
     row.pid = r < 2 ? 4100 : 4200;
@@ -250,6 +255,7 @@ Result<ExplainView> FakeBackend::explain(const Caller&, const ExplainQuery& quer
   view.forecast_low = 40'000, view.forecast_mean = 50'000, view.forecast_high = 60'000;
   view.leaders = {{1, "network"}, {4, "network"}, {16, "seasonal"}};
   view.attention = {{"workload -16", 0.5}, {"tier 1", 0.375}, {"fast-free", 0.125}};
+  view.tracked = true;
   view.age_ticks = 600, view.idle_ticks = 0;
   view.why = "promoted at tick 3100, since when it has kept earning its place";
   view.benefit_of_moving_seconds = -0.128, view.cost_of_moving_seconds = 0.0012;

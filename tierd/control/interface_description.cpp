@@ -17,7 +17,7 @@ type Source (
 )
 
 type Tier (
-  rank: int, nodes: []int, unloaded_latency_ns: int, total_bytes: int, free_bytes: int, resident_bytes: int,
+  rank: int, nodes: []int, unloaded_latency_ns: int, total_bytes: int, free_bytes: int, resident_bytes: ?int,
   demand_share: ?float
 )
 
@@ -33,7 +33,8 @@ type Migrator (
 
 type Ledger (
   decisions: int, scored: int, useful: int, wasted: int, harmful: int, margin: float,
-  expected_saved_seconds: float, stall_saved_seconds: float, move_cost_seconds: float, regret_seconds: ?float
+  expected_saved_seconds: float, stall_saved_seconds: float, move_cost_seconds: float, regret_seconds: ?float,
+  without_effect: int, unknown: int, foreseen: int, unscored_cost_seconds: float
 )
 
 type SelfCost (cpu_seconds: float, cpu_share: float, resident_bytes: int, bytes_per_managed_gib: ?float)
@@ -61,7 +62,8 @@ type Node (
 # shared_by: 0 for a process and its own memory; else this is memory that so many watched processes map, named after
 # the one that has mapped it for longest.
 type TopRow (
-  pid: int, uid: int, name: string, cgroup: string, shared_by: int, regions: int, resident_bytes: int, fast_bytes: int,
+  pid: int, uid: int, name: string, cgroup: string, shared_by: int, regions: int, resident_bytes: int,
+  located_bytes: int, fast_bytes: ?int,
   waited_seconds: float, demand: float, hit_share: ?float, samples: int, promoted_bytes: int, demoted_bytes: int
 )
 
@@ -139,7 +141,8 @@ method Status() -> (
   interval_seconds: float, tick_work_seconds: float, targets: int, regions: int, managed_bytes: int, forecaster: string,
   sources: []Source, tiers: []Tier, hit_share: ?float, hit_share_total: ?float, ledger: Ledger, pages: Pages,
   migrator: Migrator, self: SelfCost, metrics: []Metric, meters: []MeterState, last_error: string, rivals: []Rival,
-  sight: Sight, troubles: []Trouble
+  sight: Sight, troubles: []Trouble, late_ticks: int, worst_tick_seconds: float, worst_tick_phase: string,
+  cpu_limit: float, thinning: string, held_bytes: int, located_bytes: int, located_demand_share: ?float
 )
 
 # What this machine can do and why.
@@ -157,7 +160,8 @@ method Top(limit: ?int) -> (schema: string, interval_seconds: float, rows: []Top
 
 # Demand of regions over time, with the tier that held them.
 method Heatmap(pid: ?int, max_rows: ?int, max_ticks: ?int) -> (
-  schema: string, interval_seconds: float, ticks: []int, rows: []HeatmapRow, omitted: int, hidden: int
+  schema: string, interval_seconds: float, ticks: []int, seconds: []float, rows: []HeatmapRow, omitted: int,
+  unrecorded: int, hidden: int
 )
 
 # What the chosen forecast saves against the reactive one, by a control group of regions.
@@ -179,7 +183,7 @@ method Explain(pid: int, address: int) -> (
   schema: string, pid: int, uid: int, name: string, address: int, region_start: int, region_end: int, mapping: string,
   shared_by: int, sharers: []string, backing: string, pages: string, pinned: string, node: int, tier: int, resident_bytes: int, demand: float,
   waited_seconds: float, forecast_low: float, forecast_mean: float, forecast_high: float,
-  leaders: []Leader, attention: []Attention, age_ticks: int, idle_ticks: int, why: string, benefit_of_moving_seconds: ?float, cost_of_moving_seconds: ?float,
+  leaders: []Leader, attention: []Attention, age_ticks: int, idle_ticks: int, tracked: bool, why: string, benefit_of_moving_seconds: ?float, cost_of_moving_seconds: ?float,
   decisions: []Decision
 )
 

@@ -35,7 +35,8 @@ struct TierView {
   std::vector<int> nodes;
   std::int64_t unloaded_latency_ns = 0;
   std::uint64_t total_bytes = 0, free_bytes = 0;
-  std::uint64_t resident_bytes = 0;    // of the watched processes
+  // Of the watched processes, in regions whose place was asked for; null: none here, and not all were asked.
+  std::optional<std::uint64_t> resident_bytes;
   std::optional<double> demand_share;  // of the sampled demand of the last interval, 0..1
 };
 
@@ -59,11 +60,16 @@ struct LedgerView {
   std::uint64_t decisions = 0, scored = 0;
   // Of the scored; the others had no effect or lost their target.
   std::uint64_t useful = 0, wasted = 0, harmful = 0;
-  double margin = 1;                  // times its cost that a move must promise; learnt from the scores
-  double expected_saved_seconds = 0;  // by the forecasts, of the scored decisions
-  double stall_saved_seconds = 0;     // by what happened after, costs subtracted
-  double move_cost_seconds = 0;
+  double margin = 1;                     // times its cost that a move must promise; learnt from the scores
+  double expected_saved_seconds = 0;     // by the forecasts, of the scored decisions
+  double stall_saved_seconds = 0;        // by what happened after, the scored decisions' costs subtracted
+  double move_cost_seconds = 0;          // of all moves
   std::optional<double> regret_seconds;  // against the per-epoch oracle
+  // Of the scored: moved nothing; lost their target or region before their horizon had passed.
+  std::uint64_t without_effect = 0, unknown = 0;
+  // Of the useful: demotions by themselves, which earn nothing and lost no more than foreseen.
+  std::uint64_t foreseen = 0;
+  double unscored_cost_seconds = 0;  // of move_cost_seconds, of moves that have no score yet
 };
 
 // What tierd itself uses.
@@ -130,6 +136,15 @@ struct StatusView {
   std::vector<RivalView> rivals;
   SightView sight;
   std::vector<TroubleView> troubles;  // the last one first; hidden from callers without privilege
+  std::uint64_t late_ticks = 0;       // that took longer than their interval
+  double worst_tick_seconds = 0;      // since start
+  std::string worst_tick_phase;       // what took most of it
+  double cpu_limit = 0;               // daemon.cpu_limit, of one CPU
+  std::string thinning;               // what is looked at more rarely to keep it; empty: nothing
+  // What the watched processes hold, as the kernel counts it for each of them, and how much of it lies in
+  // regions whose place was asked for. Regions that were never sampled are not asked for, but in turn.
+  std::uint64_t held_bytes = 0, located_bytes = 0;
+  std::optional<double> located_demand_share;  // of the sampled demand of the last tick
 };
 
 struct FeatureView {
@@ -212,10 +227,13 @@ struct TopRow {
   std::string cgroup;
   std::uint64_t shared_by = 0;  // 0: a process with its own memory; else so many watched processes map this
   std::uint64_t regions = 0;
-  std::uint64_t resident_bytes = 0, fast_bytes = 0;
+  std::uint64_t resident_bytes = 0;
+  // In regions whose place was asked for; on the fastest tier, null where none was.
+  std::uint64_t located_bytes = 0;
+  std::optional<std::uint64_t> fast_bytes;
   double waited_seconds = 0;        // stall in the last interval, as sampled
   double demand = 0;                // equivalent serialised accesses in the last interval
-  std::optional<double> hit_share;  // of its demand
+  std::optional<double> hit_share;  // of its demand whose place is known
   std::uint64_t samples = 0;
   std::uint64_t promoted_bytes = 0, demoted_bytes = 0;  // since start
 };
@@ -241,9 +259,11 @@ struct HeatmapView {
   std::string schema = "io.tierd.heatmap/1";
   double interval_seconds = 0;
   std::vector<std::uint64_t> ticks;  // oldest first
+  std::vector<double> seconds;       // that each of them really covers
   std::vector<HeatmapRow> rows;      // by pid, then address
-  std::uint64_t omitted = 0;         // regions without demand or beyond the asked number
-  std::uint64_t hidden = 0;          // rows left out: other people's processes
+  std::uint64_t omitted = 0;         // regions with demand beyond the asked number
+  std::uint64_t unrecorded = 0;  // most regions with demand that one of the ticks had beyond what is recorded
+  std::uint64_t hidden = 0;      // rows left out: other people's processes
 };
 
 // One region in one tick.
@@ -329,7 +349,8 @@ struct ExplainView {
   std::vector<LeaderView> leaders;       // who forecast; empty where the forecaster chooses between none
   std::vector<AttentionView> attention;  // what it heeds, most first; empty without a trained network
   std::uint64_t age_ticks = 0, idle_ticks = 0;
-  std::string why;  // one sentence: why it is where it is
+  bool tracked = false;  // false: it was neither sampled nor asked for; the numbers above say nothing then
+  std::string why;       // one sentence: why it is where it is
   std::optional<double> benefit_of_moving_seconds, cost_of_moving_seconds;
   std::vector<DecisionView> decisions;  // latest first
 };
@@ -371,7 +392,7 @@ struct Event {
   std::int64_t time_unix_ns = 0;  // wall clock
   std::uint64_t tick = 0;
   std::string kind;  // "promoted" "demoted" "failed" "target-added" "target-gone" "mode" "paused" "resumed"
-                     // "reloaded" "error" "rival" "forecaster" "prefetch" "sight" "source"
+                     // "reloaded" "error" "rival" "forecaster" "prefetch" "sight" "source" "late" "limit"
   std::int32_t pid = 0;            // 0 when about no process
   std::int64_t uid = kNobody;      // owner of that process
   std::string actor;               // who asked for it: "uid 0 pid 12"; empty when tierd decided

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/printable.h"
 #include "tierd/control/views.h"
 
 namespace nlohmann {
@@ -36,7 +37,8 @@ TIER_VIEW(PagesView, requested, moved, already_there, absent, marked, dropped, f
 TIER_VIEW(MigratorView, requests, stale, cancelled, target_gone, promoted_bytes, demoted_bytes,
           rate_limit_bytes_per_second, seconds, made_visible)
 TIER_VIEW(LedgerView, decisions, scored, useful, wasted, harmful, margin, expected_saved_seconds,
-          stall_saved_seconds, move_cost_seconds, regret_seconds)
+          stall_saved_seconds, move_cost_seconds, regret_seconds, without_effect, unknown, foreseen,
+          unscored_cost_seconds)
 TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, resident_bytes, bytes_per_managed_gib)
 TIER_VIEW(MetricView, name, value)
 TIER_VIEW(SightView, state, reason, may_move, unseen)
@@ -45,7 +47,8 @@ TIER_VIEW(MeterStateView, name, used, delivers, reason)
 TIER_VIEW(StatusView, schema, version, mode, paused, uptime_seconds, ticks, interval_seconds,
           tick_work_seconds, targets, regions, managed_bytes, forecaster, sources, tiers, hit_share,
           hit_share_total, ledger, pages, migrator, self, metrics, meters, last_error, rivals, sight,
-          troubles)
+          troubles, late_ticks, worst_tick_seconds, worst_tick_phase, cpu_limit, thinning, held_bytes,
+          located_bytes, located_demand_share)
 TIER_VIEW(FeatureView, name, present, first_kernel, reason, fix)
 TIER_VIEW(SourceChoiceView, name, chosen, reason, sight)
 TIER_VIEW(LatencyView, node, latency_ns, source)
@@ -56,11 +59,11 @@ TIER_VIEW(DoctorView, schema, daemon_running, kernel, tiered, can_observe, can_a
 TIER_VIEW(NodeView, node, tier, online, has_cpus, total_bytes, free_bytes, unloaded_latency_ns,
           loaded_latency_ns, latency_source, read_bytes_per_second, used_bytes_per_second, distances)
 TIER_VIEW(NodesView, schema, tiered, nodes, tiers)
-TIER_VIEW(TopRow, pid, uid, name, cgroup, shared_by, regions, resident_bytes, fast_bytes, waited_seconds,
-          demand, hit_share, samples, promoted_bytes, demoted_bytes)
+TIER_VIEW(TopRow, pid, uid, name, cgroup, shared_by, regions, resident_bytes, located_bytes, fast_bytes,
+          waited_seconds, demand, hit_share, samples, promoted_bytes, demoted_bytes)
 TIER_VIEW(TopView, schema, interval_seconds, rows, hidden)
 TIER_VIEW(HeatmapRow, pid, uid, name, start, end, shared_by, demand, tier)
-TIER_VIEW(HeatmapView, schema, interval_seconds, ticks, rows, omitted, hidden)
+TIER_VIEW(HeatmapView, schema, interval_seconds, ticks, seconds, rows, omitted, unrecorded, hidden)
 TIER_VIEW(SnapshotRegionView, start, demand, waited_seconds, write_share, pages)
 TIER_VIEW(HeldView, start, count, pages)
 TIER_VIEW(SnapshotTargetView, id, pid, uid, name, regions, held)
@@ -72,7 +75,7 @@ TIER_VIEW(LeaderView, horizon, expert)
 TIER_VIEW(AttentionView, token, weight)
 TIER_VIEW(ExplainView, schema, pid, uid, name, address, region_start, region_end, mapping, shared_by, sharers,
           backing, pages, pinned, node, tier, resident_bytes, demand, waited_seconds, forecast_low,
-          forecast_mean, forecast_high, leaders, attention, age_ticks, idle_ticks, why,
+          forecast_mean, forecast_high, leaders, attention, age_ticks, idle_ticks, tracked, why,
           benefit_of_moving_seconds, cost_of_moving_seconds, decisions)
 TIER_VIEW(ForecastGroupView, forecaster, regions, waited_seconds, slowest_seconds, waited_share)
 TIER_VIEW(ForecastGainView, ticks, verdict, saved_seconds, saved_seconds_low, saved_seconds_high, saved_share,
@@ -99,9 +102,10 @@ TIER_VIEW(PrefetchDecisionView, tick, from, to, reason)
 TIER_VIEW(PrefetchExplainView, schema, control, arms, decisions, writes)
 #undef TIER_VIEW
 
-// One line, or indented. Process names are bytes: what is not UTF-8 is replaced, never thrown upon.
+// One line, or indented. Process names are bytes: what is not UTF-8 is replaced, never thrown upon, and what
+// could steer a terminal is escaped.
 inline std::string dump_json(const nlohmann::json& value, int indent = -1) {
-  return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_escaped(value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace tier

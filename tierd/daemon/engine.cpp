@@ -30,7 +30,8 @@ Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Contr
       latency_(parts_.probe, settings_.latency),
       tracker_(settings_.tracker),
       ledger_(settings_.ledger),
-      event_path_(settings_.events) {
+      event_path_(settings_.events),
+      governor_(settings_.governor) {
   state_.started = state_.last_tick = parts_.clock.now();
   state_.self = parts_.self.usage();
   if (parts_.sources.empty()) sight_.sources_changed(false);
@@ -96,8 +97,16 @@ void Engine::tick() {
   meter_self(begun);
 }
 
+bool Engine::tick_is_due() {
+  if (++intervals_ < governor_.allowance().stretch) return false;
+  intervals_ = 0;
+  return true;
+}
+
 bool Engine::idle_work() {
-  if (state_.ticks == 0 || !(state_.system.cpu_pressure_some < settings_.idle_pressure)) return false;
+  if (!governor_.allowance().idle_work || state_.ticks == 0 ||
+      !(state_.system.cpu_pressure_some < settings_.idle_pressure))
+    return false;
   const Nanoseconds spent = parts_.clock.now() - state_.last_tick;
   if (!(seconds(spent) < settings_.idle_until * seconds(settings_.interval))) return false;
   return forecaster_->idle_work();
@@ -229,8 +238,19 @@ void Engine::meter_self(Nanoseconds work_started) {
   const SelfUsage now = parts_.self.usage();
   const double interval = seconds(state_.snapshot.interval);
   if (interval > 0) state_.self_cpu_share = seconds(now.cpu - state_.self.cpu) / interval;
-  state_.self = now;
   state_.last_work = parts_.clock.now() - work_started;
+  const auto limited = governor_.tick(now.cpu - state_.self.cpu, state_.snapshot.interval);
+  state_.self = now;
+  if (limited) events_.add(event("limit", *limited));
+  account_tick();
+}
+
+// A tick that is stretched has that much more time.
+void Engine::account_tick() {
+  const auto late =
+      tick_account_.tick(state_.last_work, settings_.interval * governor_.allowance().stretch, state_.phases);
+  if (!late) return;
+  if (const auto told = troubles_.report(*late, parts_.clock.now())) events_.add(event("late", *told));
 }
 
 void Engine::set_paused(bool paused, const std::string& actor) {
@@ -256,6 +276,7 @@ Result<void> Engine::apply(const EngineSettings& settings) {
     begin_stage();
   }
   if (settings.act != settings_.act) events_.add(event("mode", settings.act ? "act" : "observe"));
+  governor_.set_limit(settings.governor.cpu_limit);
   targets_.set_settings(settings.targets);  // the next full look adds and removes
   settings_ = settings;
   return {};

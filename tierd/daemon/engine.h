@@ -21,6 +21,8 @@
 #include "tierd/daemon/latency_tracker.h"
 #include "tierd/daemon/sight.h"
 #include "tierd/daemon/target_set.h"
+#include "tierd/daemon/tick_account.h"
+#include "tierd/daemon/tick_governor.h"
 #include "tierd/daemon/trouble_log.h"
 #include "tierd/ledger/ledger.h"
 #include "tierd/policy/allocation_meter.h"
@@ -53,6 +55,10 @@ struct EngineSettings {
   std::uint32_t scan_every = 5;
   // Regions whose place is asked per tick: 8 page queries each, about 20 µs a region.
   std::size_t locate_per_tick = 512;
+  // Of the interval, and then that is enough for this tick: a page query waits while its process changes its
+  // mappings, however few regions are asked for.
+  double locate_time = 0.05;
+  GovernorSettings governor;
 };
 
 // References must outlive the engine. `unix_now` gives wall-clock nanoseconds, for events only.
@@ -97,9 +103,9 @@ struct EngineState {
   double self_cpu_share = 0;  // CPU seconds per second over the last interval
   std::vector<Rival> rivals;
   std::map<TargetId, TargetTotals> totals;
-  std::vector<std::pair<const char*, Nanoseconds>> phases;  // of the last tick: what took how long
-  std::uint64_t unfolded = 0;                               // samples in no known mapping, whole life
-  std::uint64_t urgent = 0;                                 // moves planned between ticks, whole life
+  TickPhases phases;           // of the last tick: what took how long
+  std::uint64_t unfolded = 0;  // samples in no known mapping, whole life
+  std::uint64_t urgent = 0;    // moves planned between ticks, whole life
 };
 
 // Not thread-safe: one thread calls everything.
@@ -108,6 +114,8 @@ class Engine {
   // Fails when the nodes cannot be read or the forecaster is unknown.
   static Result<std::unique_ptr<Engine>> create(EngineParts parts, EngineSettings settings);
 
+  // False: the governor leaves out this interval's tick.
+  bool tick_is_due();
   void tick();
   // Several times a tick, where the event path is on: takes the samples that have come, which then count in
   // the running tick, and promotes regions whose demand jumped, by the policy's own arithmetic and what is
@@ -139,6 +147,8 @@ class Engine {
   const Sight& sight() const { return sight_; }
   // Of one running source alone; null before its first tick.
   const Sight* source_sight(const std::string& name) const;
+  const TickAccount& tick_account() const { return tick_account_; }
+  const TickGovernor& governor() const { return governor_; }
   std::vector<Trouble> troubles() const { return troubles_.troubles(); }  // the last one first
   const Migrator& migrator() const { return parts_.migrator; }
   MarkedTotals marked() const;  // pages marked by NUMA balancing, met while locating and while moving
@@ -179,6 +189,7 @@ class Engine {
   void decide();
   void phase(const char* name, Nanoseconds& since);
   void meter_self(Nanoseconds work_started);
+  void account_tick();
   void error(const std::string& message);
   PolicyInput policy_input() const;
   Event event(const std::string& kind, const std::string& message) const;
@@ -214,6 +225,9 @@ class Engine {
   std::set<TargetId> unseen_;                     // as it was told last
   TroubleLog troubles_;
   bool targets_changed_ = false;
+  TickAccount tick_account_;
+  TickGovernor governor_;
+  std::uint32_t intervals_ = 0;  // since the last tick
 };
 
 }  // namespace tier

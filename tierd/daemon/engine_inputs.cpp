@@ -41,7 +41,8 @@ void Engine::forget_target(TargetId id) {
 }
 
 void Engine::refresh_targets() {
-  const bool full = state_.ticks % std::max(settings_.scan_every, 1U) == 1 || settings_.scan_every <= 1;
+  const std::uint32_t every = std::max(settings_.scan_every, 1U) * governor_.allowance().mapping_ticks;
+  const bool full = state_.ticks % every == 1 || every <= 1;
   const auto changes = targets_.refresh(full);
   for (const auto& [id, reason] : changes.removed) {
     Event gone = event("target-gone", gone_text(reason, settings_.targets));
@@ -77,6 +78,12 @@ void Engine::refresh_targets() {
 }
 
 void Engine::refresh_mappings(const Target& target, bool force) {
+  // One after the other, each in its turn; those that are new at once.
+  const std::uint32_t every = governor_.allowance().mapping_ticks;
+  if (mapping_versions_.contains(target.id) && (state_.ticks + target.id.value) % every != 0) {
+    if (force) stale_mappings_.push_back(target.id);
+    return;
+  }
   const std::uint64_t version = parts_.processes.mappings_version(target.pid);
   const auto known = mapping_versions_.find(target.id);
   if (!force && known != mapping_versions_.end() && version != 0 && known->second == version) return;
@@ -192,7 +199,14 @@ void Engine::tell_unseen() {
 }
 
 void Engine::locate() {
-  for (const auto& request : tracker_.regions_to_locate(settings_.locate_per_tick)) locate_one(request);
+  const std::size_t most =
+      std::max<std::size_t>(settings_.locate_per_tick >> governor_.allowance().fewer_places, 1);
+  const auto enough = std::chrono::duration_cast<Nanoseconds>(settings_.locate_time * settings_.interval);
+  const Nanoseconds begun = parts_.clock.now();
+  for (const auto& request : tracker_.regions_to_locate(most)) {
+    locate_one(request);
+    if (parts_.clock.now() - begun > enough) return;  // the others come up again
+  }
 }
 
 void Engine::locate_one(const LocateRequest& request) {

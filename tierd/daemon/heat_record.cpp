@@ -9,6 +9,7 @@ void HeatRecord::add(const RegionSnapshot& snapshot, const TierTopology& topolog
   const NodeRanks ranks(topology);
   Column column;
   column.tick = snapshot.tick.value;
+  column.seconds = seconds(snapshot.interval);
   const auto enter = [&](const Region& region, int rank) {
     column.entries.push_back(
         {region.key, {static_cast<float>(region.demand.value), static_cast<std::int8_t>(rank)}});
@@ -17,6 +18,7 @@ void HeatRecord::add(const RegionSnapshot& snapshot, const TierTopology& topolog
     if (region.demand.value > 0) enter(region, ranks.of(region.node));
   }
   if (column.entries.size() > regions_) {
+    column.unrecorded = column.entries.size() - regions_;
     const auto hotter = [](const Entry& a, const Entry& b) { return a.cell.demand > b.cell.demand; };
     std::nth_element(column.entries.begin(), column.entries.begin() + static_cast<std::ptrdiff_t>(regions_),
                      column.entries.end(), hotter);
@@ -46,6 +48,8 @@ HeatRecord::Map HeatRecord::map(const std::set<TargetId>& targets, std::size_t m
   for (std::size_t i = 0; i < count; ++i) {
     const auto& column = columns_[first + i];
     map.ticks.push_back(column.tick);
+    map.seconds.push_back(column.seconds);
+    map.unrecorded = std::max(map.unrecorded, column.unrecorded);
     for (const auto& entry : column.entries) {
       if (!targets.empty() && !targets.contains(entry.key.target)) continue;
       auto& row = rows[entry.key];

@@ -30,8 +30,10 @@ class HeatRecord {
   };
   struct Map {
     std::vector<std::uint64_t> ticks;  // oldest first
+    std::vector<double> seconds;       // that each of them really took
     std::vector<Row> rows;             // most demanded first
-    std::uint64_t omitted = 0;         // regions beyond max_rows
+    std::uint64_t omitted = 0;         // regions with demand beyond max_rows
+    std::uint64_t unrecorded = 0;      // most regions with demand that one of the ticks had and did not keep
   };
   // The last `max_ticks` ticks of the `max_rows` most demanded regions, of one target or (id 0) of all.
   Map map(TargetId target, std::size_t max_rows, std::size_t max_ticks) const;
@@ -44,7 +46,8 @@ class HeatRecord {
     Cell cell;
   };
   struct Column {
-    std::uint64_t tick = 0;
+    std::uint64_t tick = 0, unrecorded = 0;
+    double seconds = 0;
     std::vector<Entry> entries;
   };
   std::size_t ticks_, regions_;

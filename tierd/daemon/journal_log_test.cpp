@@ -142,7 +142,7 @@ TEST_F(Daemon, EachProblemOfAConfigurationIsAnErrorLine) {
 TEST_F(Daemon, AWarningOfAConfigurationIsAWarning) {
   const Ran ran = run_tierd(with("mode = \"act\"\n"), true);
   EXPECT_EQ(ran.code, 0);
-  EXPECT_TRUE(ran.errors.starts_with("<4>warning: nothing is watched")) << ran.errors;
+  EXPECT_TRUE(ran.errors.starts_with("<4>warning: [targets] names nothing")) << ran.errors;
 }
 
 // Exit code 2 is one that the unit does not retry.

@@ -61,7 +61,8 @@ void log_events(const Engine& engine, std::uint64_t& last) {
                                   event.pid != 0 ? fmt::format(" pid {}", event.pid) : "", event.message);
     if (event.kind == "error") {
       spdlog::error("{}", line);
-    } else if (event.kind == "rival" || event.kind == "sight" || event.kind == "source") {
+    } else if (event.kind == "rival" || event.kind == "sight" || event.kind == "source" ||
+               event.kind == "late" || event.kind == "limit") {
       spdlog::warn("{}", line);
     } else if (event.kind == "promoted" || event.kind == "demoted" || event.kind == "failed") {
       spdlog::debug("{}", line);
@@ -305,6 +306,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
 
   std::uint64_t logged = 0;
   const auto tick = [&] {
+    if (!(*engine)->tick_is_due()) return loop.watchdog_ping();
     (*engine)->tick();
     keeper.after_tick(**engine, machine.clock.now());
     prefetch->after_engine_tick();

@@ -61,6 +61,7 @@ EngineSettings engine_settings(const Config& config) {
   settings.forecaster = config.policy.forecaster;
   settings.event_path = config.policy.event_path;
   settings.control_share = config.policy.control_share;
+  settings.governor.cpu_limit = config.daemon.cpu_limit;
   return settings;
 }
 

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <fstream>
-#include <iterator>
 
 #include "platform/api/durable_file.h"
+#include "platform/api/text_file.h"
 
 namespace tier {
 namespace {
@@ -15,21 +14,11 @@ namespace {
 constexpr std::uintmax_t kMostBytes = 1U << 20;
 
 Result<std::string> read(const std::filesystem::path& path) {
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed) && !failed) return std::string();
-  const std::uintmax_t size = failed ? 0 : std::filesystem::file_size(path, failed);
-  if (failed)
-    return fail(ErrorKind::kFailed, fmt::format("{}: {}", path.string(), failed.message()),
-                "check its owner and permissions");
-  if (size > kMostBytes)
-    return fail(ErrorKind::kFailed,
-                fmt::format("{} has {} bytes, no store of signatures", path.string(), size),
+  if (!name_exists(path)) return std::string();
+  auto bytes = read_regular_file(path, kMostBytes);
+  if (!bytes)
+    return fail(bytes.error().kind, "no store of signatures: " + bytes.error().message,
                 "remove it: what it held is learnt again");
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  if (in.bad() || !in.is_open())
-    return fail(ErrorKind::kFailed, fmt::format("{} cannot be read", path.string()),
-                "check its owner and permissions");
   return bytes;
 }
 

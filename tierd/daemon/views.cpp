@@ -34,10 +34,29 @@ SourceView source_view(const SourceStatus& status) {
   return view;
 }
 
+struct Located {
+  std::uint64_t held = 0;   // by the watched processes, as the kernel counts it for each of them
+  std::uint64_t bytes = 0;  // in regions whose place is known
+  double demand = 0, located_demand = 0;
+};
+
+Located located_of(const Engine& engine) {
+  Located out;
+  for (const auto& target : engine.targets().targets()) out.held += target.resident.value;
+  for (const auto& region : engine.state().snapshot.regions) {
+    out.demand += region.demand.value;
+    if (region.node.value < 0) continue;
+    out.bytes += region.resident.value;
+    out.located_demand += region.demand.value;
+  }
+  return out;
+}
+
 std::vector<TierView> tier_views(const Engine& engine) {
   std::vector<TierView> views;
   double demand = 0;
   for (const auto& region : engine.state().snapshot.regions) demand += region.demand.value;
+  const Located located = located_of(engine);
   for (const auto& tier : engine.topology().tiers) {
     TierView view;
     view.rank = tier.rank;
@@ -51,11 +70,14 @@ std::vector<TierView> tier_views(const Engine& engine) {
       }
     }
     double here = 0;
+    std::uint64_t resident = 0;
     for (const auto& region : engine.state().snapshot.regions) {
       if (!nodes.contains(region.node)) continue;
-      view.resident_bytes += region.resident.value;
+      resident += region.resident.value;
       here += region.demand.value;
     }
+    // Nothing here, and not all was asked for: that says nothing.
+    if (resident > 0 || located.bytes >= located.held) view.resident_bytes = resident;
     if (demand > 0) view.demand_share = here / demand;
     views.push_back(std::move(view));
   }
@@ -103,6 +125,10 @@ LedgerView ledger_view(const Ledger& ledger) {
   view.stall_saved_seconds = totals.saved().value;
   view.move_cost_seconds = totals.cost.value;
   view.regret_seconds = totals.regret.value;
+  view.without_effect = totals.void_moves;
+  view.unknown = totals.unknown;
+  view.foreseen = totals.foreseen;
+  view.unscored_cost_seconds = std::max(0.0, (totals.cost - totals.scored_cost).value);
   return view;
 }
 
@@ -179,6 +205,7 @@ void fill_region(const Engine& engine, const RegionKey& key, ExplainView& view) 
   const auto it = std::lower_bound(snapshot.regions.begin(), snapshot.regions.end(), key,
                                    [](const Region& region, const RegionKey& k) { return region.key < k; });
   if (it == snapshot.regions.end() || it->key != key) return;
+  view.tracked = true;
   view.region_start = it->range.start;
   view.region_end = it->range.end;
   view.backing = backing_name(it->backing);
@@ -207,19 +234,24 @@ TopRow top_row(const Engine& engine, const Target& target) {
   row.name = target.name;
   row.cgroup = target.cgroup;
   row.resident_bytes = target.resident.value;
-  double fast_demand = 0;
+  double fast_demand = 0, located_demand = 0;
+  std::uint64_t fast = 0;
   for (const auto& region : engine.state().snapshot.regions) {
     if (region.key.target != target.id) continue;
     ++row.regions;
     row.waited_seconds += region.waited.value;
     row.demand += region.demand.value;
     row.samples += region.samples;
+    if (region.node.value < 0) continue;  // its place is not known
+    row.located_bytes += region.resident.value;
+    located_demand += region.demand.value;
     if (engine.topology().tier_of(region.node) == 0) {
-      row.fast_bytes += region.resident.value;
+      fast += region.resident.value;
       fast_demand += region.demand.value;
     }
   }
-  if (row.demand > 0) row.hit_share = fast_demand / row.demand;
+  if (row.located_bytes > 0 || row.resident_bytes == 0) row.fast_bytes = fast;
+  if (located_demand > 0) row.hit_share = fast_demand / located_demand;
   if (const auto it = engine.state().totals.find(target.id); it != engine.state().totals.end()) {
     row.promoted_bytes = it->second.promoted.value;
     row.demoted_bytes = it->second.demoted.value;
@@ -256,7 +288,15 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
   view.targets = engine.targets().targets().size();
   view.regions = engine.tracker().regions_known();
   view.managed_bytes = engine.tracker().mapped().value;
-  view.forecaster = engine.settings().forecaster;
+  view.forecaster = engine.forecaster().name();  // which need not be the one asked for
+  view.late_ticks = engine.tick_account().late();
+  view.worst_tick_seconds = seconds(engine.tick_account().worst());
+  view.worst_tick_phase = engine.tick_account().worst_phase();
+  view.cpu_limit = engine.governor().limit();
+  view.thinning = engine.governor().story();
+  const Located located = located_of(engine);
+  view.held_bytes = located.held, view.located_bytes = located.bytes;
+  if (located.demand > 0) view.located_demand_share = located.located_demand / located.demand;
   for (const auto& source : engine.sources()) view.sources.push_back(source_view(source));
   view.tiers = tier_views(engine);
   if (state.score.demand > 0) view.hit_share = state.score.hit_share;
@@ -343,6 +383,8 @@ HeatmapView heatmap_view(const Engine& engine, const HeatmapQuery& query) {
   }
   auto map = engine.heat().map(wanted, query.max_rows, query.max_ticks);
   view.ticks = map.ticks;
+  view.seconds = map.seconds;
+  view.unrecorded = map.unrecorded;
   view.omitted = map.omitted;
   std::sort(map.rows.begin(), map.rows.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
   for (const auto& row : map.rows) {

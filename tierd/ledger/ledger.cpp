@@ -197,6 +197,7 @@ void Ledger::close(Decision& decision, Verdict verdict, Tick tick) {
   ++totals_.scored;
   totals_.expected += decision.request.benefit;
   totals_.realised += decision.realised_benefit;
+  totals_.scored_cost += decision.realised_cost;
   totals_.useful += verdict == Verdict::kUseful;
   totals_.wasted += verdict == Verdict::kWasted;
   totals_.harmful += verdict == Verdict::kHarmful;
@@ -209,7 +210,9 @@ void Ledger::judge(const Group& group, Tick tick) {
   const Verdict verdict = verdict_of(outcome);
   for (Decision* decision : group) {
     const bool was_void = decision->moved_share == 0;
-    if (decision->verdict == Verdict::kPending) close(*decision, was_void ? Verdict::kVoid : verdict, tick);
+    if (decision->verdict != Verdict::kPending) continue;
+    close(*decision, was_void ? Verdict::kVoid : verdict, tick);
+    if (decision->verdict == Verdict::kUseful && !outcome.for_gain && !decision->declined) ++totals_.foreseen;
   }
 }
 

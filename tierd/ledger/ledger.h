@@ -63,7 +63,10 @@ struct LedgerTotals {
   StallSeconds expected;               // benefit forecast, of scored decisions
   StallSeconds realised;               // benefit measured, of scored decisions
   StallSeconds cost;                   // of all executed moves
-  StallSeconds saved() const { return realised - cost; }
+  StallSeconds scored_cost;            // of scored decisions alone
+  std::uint64_t foreseen = 0;          // of the useful: demotions that lost no more than foreseen
+  // Benefit and cost of the same moves: what has not been scored yet is in neither.
+  StallSeconds saved() const { return realised - scored_cost; }
   // Sampled demand on the fastest tier, whole life.
   double demand = 0, demand_fast = 0;
   // Stall that the per-tick best placement of the sampled demand would have avoided. An upper bound: a

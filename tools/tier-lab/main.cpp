@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tools/number_range.h"
 #include "tools/tier-lab/guest_run.h"
 #include "tools/tier-lab/report.h"
 
@@ -178,7 +179,7 @@ int main(int argc, char** argv) {
   app.add_subcommand("kernels", "List the cached kernels")->callback([&] { code = list_kernels(); });
   CLI::App* heat = app.add_subcommand("heatmap", "Show where the misses of a run fell and who served them");
   heat->add_option("result", heat_path, "result.json of a run")->required();
-  heat->add_option("--rows", rows, "Regions to show")->check(CLI::PositiveNumber);
+  heat->add_option("--rows", rows, "Regions to show")->check(number_from(1, 1e6));
   heat->callback([&] { code = show_heat_map(heat_path, rows); });
   CLI::App* side = app.add_subcommand("compare", "Set several runs side by side");
   side->add_option("results", paths, "result.json files")->required();

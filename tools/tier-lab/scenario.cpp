@@ -2,24 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <sstream>
 
 #include "core/toml_reader.h"
+#include "platform/api/text_file.h"
 #include "tools/tier-lab/plugin/region_table.h"
 
 namespace tier::lab {
 namespace {
-
-Result<toml::table> parse_toml(const std::string& text, const std::string& origin) {
-  try {
-    return toml::parse(text, origin);
-  } catch (const toml::parse_error& error) {
-    std::ostringstream why;
-    why << origin << ": line " << error.source().begin.line << ": " << error.description();
-    return fail(ErrorKind::kUsage, why.str());
-  }
-}
 
 // Puts "a.b=value" into the table, creating tables on the way.
 Result<> apply_override(toml::table& root, const std::string& text) {
@@ -215,11 +205,9 @@ Result<Scenario> parse_scenario(const std::string& text, const std::string& orig
 }
 
 Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& overrides) {
-  std::ifstream file(path);
-  if (!file) return fail(ErrorKind::kUsage, "cannot read the scenario " + path, "see 'tier-lab list'");
-  std::ostringstream text;
-  text << file.rdbuf();
-  return parse_scenario(text.str(), path, overrides);
+  const auto text = read_regular_file(path, TomlLimits{}.bytes);
+  if (!text) return fail(text.error().kind, "the scenario " + text.error().message, "see 'tier-lab list'");
+  return parse_scenario(*text, path, overrides);
 }
 
 }  // namespace tier::lab

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "sim/workloads/generators.h"
+#include "tools/number_range.h"
 #include "tools/tier-sim/calibrate.h"
 #include "tools/tier-sim/compare.h"
 #include "tools/tier-sim/plot.h"
@@ -159,7 +160,7 @@ void add_run(CLI::App& app, RunArguments& arguments) {
   command->add_option("--machine", e.machine, "a preset or a .toml file")->capture_default_str();
   auto* ratio = command->add_option("--ratio", e.ratio, "fast:slow is 1:RATIO of what the workload holds")
                     ->capture_default_str()
-                    ->check(CLI::NonNegativeNumber);
+                    ->check(number_from(0, 1e6));
   command->add_flag("--own-capacities", arguments.own, "the machine's tiers as they are")->excludes(ratio);
   command->add_option("--policy", e.policy)->capture_default_str();
   command->add_option("--set", arguments.settings, "NAME=NUMBER, a constant of the policy")->take_all();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/toml_reader.h"
+#include "platform/api/text_file.h"
 #include "tools/tier-sim/compare.h"
 
 namespace tier::sim {
@@ -55,24 +56,21 @@ Result<void> expand(const fs::path& base, const std::string& entry, std::vector<
 }  // namespace
 
 Result<Suite> load_suite(const fs::path& file) {
+  const auto root = read_regular_file(file, TomlLimits{}.bytes).and_then([&](const std::string& text) {
+    return parse_toml(text, file.string());
+  });
+  if (!root) return tl::make_unexpected(root.error());
   Suite suite;
   std::string error;
   std::vector<std::string> workloads;
-  try {
-    const toml::table root = toml::parse_file(file.string());
-    TomlReader table(root, "", error);
-    table.texts("workloads", workloads);
-    table.texts("machines", suite.machines);
-    table.texts("policies", suite.policies);
-    read_numbers(table, "ratios", suite.ratios);
-    read_numbers(table, "swept_ratios", suite.swept_ratios);
-    table.integer("seed", suite.seed, 0, std::int64_t{1} << 53);
-    table.finish();
-  } catch (const toml::parse_error& problem) {
-    return fail(ErrorKind::kUsage,
-                fmt::format("{}:{}: {}", file.string(), problem.source().begin.line, problem.description()),
-                "mend the file");
-  }
+  TomlReader table(*root, "", error);
+  table.texts("workloads", workloads);
+  table.texts("machines", suite.machines);
+  table.texts("policies", suite.policies);
+  read_numbers(table, "ratios", suite.ratios);
+  read_numbers(table, "swept_ratios", suite.swept_ratios);
+  table.integer("seed", suite.seed, 0, std::int64_t{1} << 53);
+  table.finish();
   if (!error.empty()) return fail(ErrorKind::kUsage, file.string() + ": " + error);
   for (const std::string& entry : workloads)
     if (auto expanded = expand(file.parent_path(), entry, suite.workloads); !expanded)

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "predictor/network/model_file.h"
+#include "tools/number_range.h"
 #include "tools/tier-sim/progress.h"
 #include "tools/tier-train/commands.h"
 #include "tools/tier-train/report.h"
@@ -27,7 +28,7 @@ void add_options(CLI::App* command, EvaluateArguments& arguments) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command->add_option("--samples-per-second", o.data.samples_per_second, "over all threads")
-      ->check(CLI::PositiveNumber)
+      ->check(number_from(1e-3, 1e12))
       ->capture_default_str();
   command->add_option("--tick", arguments.tick, "seconds")
       ->check(CLI::Range(0.01, 60.0))

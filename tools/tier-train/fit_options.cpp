@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "tools/number_range.h"
 #include "tools/tier-train/candidate.h"
 #include "tools/tier-train/report.h"
 
@@ -20,10 +21,10 @@ void add_training_options(CLI::App* command, FitArguments& arguments) {
   command->add_option("--ticks", f.recipes.ticks, "of each task")
       ->check(CLI::Range(64, 100'000))
       ->capture_default_str();
-  command->add_option("--steps", f.training.steps)->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--steps", f.training.steps)->check(number_from(1, 1e9))->capture_default_str();
   command->add_option("--seed", f.training.seed)->capture_default_str();
   command->add_option("--rate", f.training.rate, "learning rate")
-      ->check(CLI::PositiveNumber)
+      ->check(number_from(1e-9, 10))
       ->capture_default_str();
   command->add_option("--judge-every", f.judge_every, "steps")->capture_default_str();
   command->add_option("--patience", f.patience, "judgements without gain")->capture_default_str();

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "tools/number_range.h"
 #include "tools/tier-train/commands.h"
 #include "tools/tier-train/fit_options.h"
 #include "tools/tier-train/mpi_workers.h"
@@ -89,7 +90,7 @@ Command add_search(CLI::App& app) {
   command->add_option("--rungs", arguments->rungs, "candidates x steps")->capture_default_str();
   command->add_option("--generations", s.generations)->check(CLI::Range(1, 1000))->capture_default_str();
   command->add_option("--most-microseconds", s.most_microseconds, "of the network per region; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from(0, 1e9))
       ->capture_default_str();
   command->add_option("--at-once", arguments->at_once, "candidates, without mpirun")
       ->check(CLI::Range(1, 1024))

@@ -200,9 +200,10 @@ Result<void> Commands::config_check(const std::string& file) {
   if (!loaded) return tl::make_unexpected(loaded.error());
   for (const std::string& warning : loaded->warnings) around_.warn("warning: " + warning);
   if (options_.json) return {};
-  return around_.print(loaded->files.empty()
-                           ? "valid: no configuration file exists, the built-in defaults apply\n"
-                           : fmt::format("valid: {}\n", fmt::join(loaded->files, ", ")));
+  return around_.print(
+      loaded->files.empty()
+          ? "valid: no configuration file exists, the built-in defaults apply\n"
+          : fmt::format("valid: {}\n", printable(fmt::format("{}", fmt::join(loaded->files, ", ")))));
 }
 
 Result<void> Commands::config_reload() {
@@ -213,7 +214,8 @@ Result<void> Commands::config_reload() {
   if (!view) return tl::make_unexpected(view.error());
   std::string text = "reloaded; `tierctl config show` prints what is in force\n";
   if (!view->restart.empty())
-    text += fmt::format("these wait for `systemctl restart tierd`: {}\n", fmt::join(view->restart, ", "));
+    text += fmt::format("these wait for `systemctl restart tierd`: {}\n",
+                        printable(fmt::format("{}", fmt::join(view->restart, ", "))));
   return around_.print(text);
 }
 
@@ -252,8 +254,8 @@ Result<void> Commands::version() {
                                    {"tierctl", around_.version},
                                    {"tierd", daemon.empty() ? json(nullptr) : json(daemon)}},
                                   false));
-  return around_.print(
-      fmt::format("tierctl {}\ntierd {}\n", around_.version, daemon.empty() ? "not running" : daemon));
+  return around_.print(fmt::format("tierctl {}\ntierd {}\n", around_.version,
+                                   daemon.empty() ? "not running" : printable(daemon)));
 }
 
 }  // namespace tier

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "core/printable.h"
 #include "core/quantity.h"
 #include "tierd/control/client.h"
 #include "tools/tierctl/commands.h"
@@ -40,7 +41,7 @@ json summary_json(const std::string& file, const RecordingTotals& totals) {
 std::string summary_text(const std::string& file, const RecordingTotals& totals) {
   return fmt::format("recorded {} ({:.1f} s) of {} and {} in {}\n", plural(totals.ticks, "tick", "ticks"),
                      seconds(totals.length), plural(totals.targets, "process", "processes"),
-                     plural(totals.regions, "region", "regions"), file);
+                     plural(totals.regions, "region", "regions"), escaped(file));
 }
 
 Result<Nanoseconds> limit_of(const std::string& duration) {

@@ -237,7 +237,7 @@ TEST_F(CommandsTest, ConfigCheckReadsFilesWithoutTheDaemon) {
   Commands c = commands();
   ASSERT_TRUE(c.config_check(path.string()));
   EXPECT_EQ(printed_, "valid: " + path.string() + "\n");
-  EXPECT_NE(warned_.find("nothing is watched"), std::string::npos);
+  EXPECT_NE(warned_.find("[targets] names nothing"), std::string::npos);
 
   std::ofstream(path) << "mod = \"act\"\n";
   printed_.clear();

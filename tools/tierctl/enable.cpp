@@ -4,11 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "platform/api/durable_file.h"
+#include "platform/api/text_file.h"
 
 namespace tier {
 namespace {
@@ -17,6 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kFirstLine =
     "# Written by `tierctl enable {}`, taken back by `tierctl disable {}`. ";
+constexpr std::size_t kMostBytes = 64 << 10;        // drop-ins and sysctl files have a few lines
 constexpr std::string_view kBefore = "# Before: ";  // what the kernel's setting was
 
 // FNV-1a, 64 bits (RFC 9923): tells a file that was edited, not one that was forged; root alone writes there.
@@ -48,11 +48,7 @@ std::optional<long> before_of(std::string_view text) {
   return error == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
-Result<std::string> read_text(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (in) return std::string(std::istreambuf_iterator<char>(in), {});
-  return fail(ErrorKind::kFailed, path.string() + ": cannot be read", "run as root; is it a file?");
-}
+Result<std::string> read_text(const fs::path& path) { return read_regular_file(path, kMostBytes); }
 
 }  // namespace
 

@@ -9,7 +9,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +17,7 @@
 
 #include "platform/linux/journal_stream.h"
 #include "tierd/config/config.h"
+#include "tools/number_range.h"
 #include "tools/tierctl/commands.h"
 #include "tools/tierctl/enable_system.h"
 #include "tools/tierctl/text.h"
@@ -27,6 +27,8 @@
 
 namespace tier {
 namespace {
+
+constexpr double kMostPid = 1 << 22;  // PID_MAX_LIMIT of the kernel's include/linux/threads.h
 
 volatile std::sig_atomic_t stop_requested = 0;
 
@@ -86,17 +88,6 @@ void settle_style(Arguments& arguments) {
     arguments.ticks = std::clamp(terminal_columns(), kAround + 10, kAround + 512) - kAround;
 }
 
-// 0x… or decimal, nothing after it.
-Result<std::uint64_t> parse_address(const std::string& text) {
-  const bool hex = text.starts_with("0x") || text.starts_with("0X");
-  const char* begin = text.data() + (hex ? 2 : 0);
-  std::uint64_t address = 0;
-  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), address, hex ? 16 : 10);
-  if (error == std::errc{} && end == text.data() + text.size()) return address;
-  return fail(ErrorKind::kUsage, fmt::format("\"{}\" is not an address", text),
-              "write it like 0x7f0000000000");
-}
-
 using Action = std::function<Result<void>(Commands&)>;
 
 void add_views(CLI::App& app, Arguments& arguments, Action& action) {
@@ -119,11 +110,11 @@ void add_views(CLI::App& app, Arguments& arguments, Action& action) {
                      ->require_subcommand(1);
   auto* heatmap =
       report->add_subcommand("heatmap", "Demand of regions over time, with the tier that held them");
-  heatmap->add_option("--pid", arguments.pid, "Only this process")->check(CLI::PositiveNumber);
+  heatmap->add_option("--pid", arguments.pid, "Only this process")->check(number_from(1, kMostPid));
   heatmap->add_option("--rows", arguments.rows, "Regions, the most demanded first")
-      ->check(CLI::Range(1, 4096));
+      ->check(number_from(1, 4096));
   heatmap->add_option("--ticks", arguments.ticks, "Columns; default: as many as fit")
-      ->check(CLI::Range(1, 512));
+      ->check(number_from(1, 512));
   heatmap->callback([&] {
     action = [&](Commands& c) { return c.heatmap(arguments.pid, arguments.rows, arguments.ticks); };
   });
@@ -134,8 +125,11 @@ void add_views(CLI::App& app, Arguments& arguments, Action& action) {
       ->callback([&] { action = [](Commands& c) { return c.forecast(); }; });
 
   auto* explain = app.add_subcommand("explain", "Why a page is where it is, what it cost, what it saved");
-  explain->add_option("PID", arguments.pid, "Process")->required()->check(CLI::PositiveNumber);
-  explain->add_option("ADDRESS", arguments.address, "Any address of its, like 0x7f0000000000")->required();
+  explain->add_option("PID", arguments.pid, "Process")->required()->check(number_from(1, kMostPid));
+  explain
+      ->add_option("ADDRESS", arguments.address,
+                   "Any address of its, as the heat map prints it or like 0x7f0000000000")
+      ->required();
   explain->callback([&] {
     action = [&](Commands& c) {
       return parse_address(arguments.address).and_then([&](std::uint64_t address) {
@@ -242,7 +236,7 @@ void add_global(CLI::App& app, Arguments& arguments) {
   app.add_flag("--json", arguments.options.json,
                "One JSON document; one per line with --watch and for events");
   auto* watch = app.add_option("--watch", arguments.options.watch_seconds, "Again every so many seconds")
-                    ->check(CLI::Range(0.1, 86400.0));
+                    ->check(number_from(0.1, 86400));
   app.add_option("--count", arguments.options.watch_count, "Stop --watch after so many times")->needs(watch);
   app.add_flag("--no-legend", arguments.no_legend, "No column titles and explanations");
   app.add_option("--color", arguments.color, "auto, always or never; auto honours NO_COLOR")
@@ -296,8 +290,11 @@ int run(int argc, char** argv) {
   add_enable(app, arguments, action);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);  // --help
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ErrorKind::kUsage);
+    complain(SD_ERR, parse_error_text(error) + " (fix: see `tierctl --help`)");
+    return static_cast<int>(ErrorKind::kUsage);
   }
   settle_style(arguments);
   catch_signals();
@@ -315,7 +312,7 @@ int main(int argc, char** argv) {
   try {
     return tier::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "tierctl: {}\n", error.what());
+    fmt::print(stderr, "tierctl: {}\n", tier::printable(error.what()));
     return 1;
   }
 }

@@ -44,18 +44,56 @@ std::string pages_text(const PagesView& pages) {
       reasons.empty() ? "" : fmt::format(" ({})", fmt::join(reasons, ", ")));
 }
 
+// The counts are of decisions, the seconds above them of stall: demotions that lost a little, as foreseen,
+// are right and save nothing.
 std::string decisions_text(const LedgerView& ledger) {
-  return fmt::format(
-      "{}, {} scored: {} useful, {} wasted, {} harmful; a move must promise {:.2f} times its cost",
-      ledger.decisions, ledger.scored, ledger.useful, ledger.wasted, ledger.harmful, ledger.margin);
+  std::string text = fmt::format("{}, {} scored: {} useful", ledger.decisions, ledger.scored, ledger.useful);
+  if (ledger.foreseen > 0)
+    text += fmt::format(" ({} of them demotions that lost no more than foreseen)", ledger.foreseen);
+  text += fmt::format(", {} wasted, {} harmful", ledger.wasted, ledger.harmful);
+  if (ledger.without_effect > 0) text += fmt::format(", {} without effect", ledger.without_effect);
+  if (ledger.unknown > 0) text += fmt::format(", {} ended too soon to tell", ledger.unknown);
+  return text + fmt::format("; a move must promise {:.2f} times its cost", ledger.margin);
 }
 
-std::string ledger_text(const LedgerView& ledger) {
-  std::string text =
-      fmt::format("{} (forecast {}, moving cost {}", seconds_text(ledger.stall_saved_seconds),
-                  seconds_text(ledger.expected_saved_seconds), seconds_text(ledger.move_cost_seconds));
+std::string ledger_text(const StatusView& status) {
+  const LedgerView& ledger = status.ledger;
+  std::string text = "-, no decision has a score yet (";
+  if (ledger.scored > 0)
+    text = fmt::format("{}{} by {} scored (forecast {}, ", seconds_text(ledger.stall_saved_seconds),
+                       status.mode == "act" ? "" : ", had the moves been made,",
+                       plural(ledger.scored, "decision", "decisions"),
+                       seconds_text(ledger.expected_saved_seconds));
+  text += fmt::format("moving cost {}", seconds_text(ledger.move_cost_seconds));
+  if (ledger.unscored_cost_seconds > 0)
+    text += fmt::format(", {} of it not scored yet", seconds_text(ledger.unscored_cost_seconds));
   if (ledger.regret_seconds) text += ", regret " + seconds_text(*ledger.regret_seconds);
   return text + ")";
+}
+
+std::string ticks_text(const StatusView& v) {
+  std::string text = fmt::format("{} of {}, the last took {}", v.ticks, seconds_text(v.interval_seconds),
+                                 seconds_text(v.tick_work_seconds));
+  if (v.late_ticks > 0)
+    text += fmt::format("; {} took longer than their interval, the worst {}", v.late_ticks,
+                        seconds_text(v.worst_tick_seconds));
+  if (v.late_ticks > 0 && !v.worst_tick_phase.empty())
+    text += fmt::format(", most of it in \"{}\"", v.worst_tick_phase);
+  return text;
+}
+
+std::string located_text(const StatusView& v) {
+  std::string text =
+      fmt::format("the place of {} of {} is known", bytes_text(v.located_bytes), bytes_text(v.held_bytes));
+  if (v.located_bytes < v.held_bytes) text += ": what is not sampled is asked for in its turn";
+  return text;
+}
+
+std::string fast_share_text(const StatusView& v) {
+  std::string text = share_text(v.hit_share) + " of sampled demand in the last tick";
+  if (v.located_demand_share && *v.located_demand_share < 0.995)
+    text += fmt::format(" ({} of it has a known place)", share_text(v.located_demand_share));
+  return text + fmt::format(", {} since start", share_text(v.hit_share_total));
 }
 
 std::string self_text(const SelfCostView& self) {
@@ -111,8 +149,8 @@ std::string tiers_table(const std::vector<TierView>& tiers, const Style& style) 
                {"DEMAND", kRight}});
   for (const TierView& t : tiers)
     table.add({tier_name(t.rank), nodes_text(t.nodes), latency_text(t.unloaded_latency_ns),
-               bytes_text(t.total_bytes), bytes_text(t.free_bytes), bytes_text(t.resident_bytes),
-               share_text(t.demand_share)});
+               bytes_text(t.total_bytes), bytes_text(t.free_bytes),
+               t.resident_bytes ? bytes_text(*t.resident_bytes) : "-", share_text(t.demand_share)});
   return table.text(style.legend);
 }
 
@@ -135,14 +173,13 @@ std::string render(const StatusView& v, const Style& style) {
   Facts facts;
   facts.add("tierd", fmt::format("{}, {} mode{}, up {}", v.version, v.mode, v.paused ? " (paused)" : "",
                                  seconds_text(v.uptime_seconds)));
-  facts.add("ticks", fmt::format("{} of {}, the last took {}", v.ticks, seconds_text(v.interval_seconds),
-                                 seconds_text(v.tick_work_seconds)));
+  facts.add("ticks", ticks_text(v));
   facts.add("watching", fmt::format("{}, {}, {}", plural(v.targets, "process", "processes"),
                                     plural(v.regions, "region", "regions"), bytes_text(v.managed_bytes)));
   if (!v.sight.state.empty()) facts.add("sight", sight_text(v.sight));  // older daemons do not have it
-  facts.add("fast share", fmt::format("{} of sampled demand in the last tick, {} since start",
-                                      share_text(v.hit_share), share_text(v.hit_share_total)));
-  facts.add("stall saved", ledger_text(v.ledger));
+  if (v.held_bytes > 0) facts.add("located", located_text(v));
+  facts.add("fast share", fast_share_text(v));
+  facts.add("stall saved", ledger_text(v));
   facts.add("decisions", decisions_text(v.ledger));
   facts.add("moves", fmt::format("{} promoted, {} demoted, {} in calls, limit {}",
                                  bytes_text(v.migrator.promoted_bytes), bytes_text(v.migrator.demoted_bytes),
@@ -155,6 +192,9 @@ std::string render(const StatusView& v, const Style& style) {
                         v.migrator.stale, v.migrator.cancelled, v.migrator.target_gone));
   facts.add("pages", pages_text(v.pages));
   facts.add("own cost", self_text(v.self));
+  if (!v.thinning.empty())
+    facts.add("thinned",
+              fmt::format("to keep {} of a CPU (daemon.cpu_limit): {}", share_text(v.cpu_limit), v.thinning));
   facts.add("forecaster", v.forecaster);
   std::vector<std::string> known;
   for (const MetricView& metric : v.metrics)
@@ -246,6 +286,7 @@ std::string render(const TopView& v, const Style& style) {
                {"DEMAND", kRight},
                {"FAST SHARE", kRight},
                {"RESIDENT", kRight},
+               {"LOCATED", kRight},
                {"IN FAST", kRight},
                {"REGIONS", kRight},
                {"SAMPLES", kRight},
@@ -254,12 +295,15 @@ std::string render(const TopView& v, const Style& style) {
                {"CGROUP", kLeft}});
   for (const TopRow& r : v.rows)
     table.add({std::to_string(r.pid), r.name, seconds_text(r.waited_seconds), count_text(r.demand),
-               share_text(r.hit_share), bytes_text(r.resident_bytes), bytes_text(r.fast_bytes),
-               std::to_string(r.regions), std::to_string(r.samples), bytes_text(r.promoted_bytes),
-               bytes_text(r.demoted_bytes), r.cgroup});
+               share_text(r.hit_share), bytes_text(r.resident_bytes), bytes_text(r.located_bytes),
+               r.fast_bytes ? bytes_text(*r.fast_bytes) : "-", std::to_string(r.regions),
+               std::to_string(r.samples), bytes_text(r.promoted_bytes), bytes_text(r.demoted_bytes),
+               r.cgroup});
   std::string out = table.text(style.legend);
   if (style.legend && v.rows.empty() && v.hidden == 0)
-    out += "nothing is watched: name processes under [targets] and run `tierctl config reload`\n";
+    out +=
+        "no process is watched now: none that [targets] of the configuration names, or, where it names none, "
+        "none of 64 MiB or more\n";
   if (style.legend) out += hidden_text(v.hidden);
   return out;
 }
@@ -279,10 +323,12 @@ std::string render(const ExplainView& v, const Style& style) {
                                                 bytes_text(v.resident_bytes)));
   facts.add("why", v.why);
   if (!v.pinned.empty()) facts.add("stays", v.pinned);
-  facts.add("last tick",
-            fmt::format("{} accesses, waited {}", count_text(v.demand), seconds_text(v.waited_seconds)));
-  facts.add("forecast", fmt::format("{} accesses a tick ({} to {})", count_text(v.forecast_mean),
-                                    count_text(v.forecast_low), count_text(v.forecast_high)));
+  facts.add("last tick", !v.tracked ? "-, no sample has hit it and its place was not asked for yet"
+                                    : fmt::format("{} accesses, waited {}, as sampled", count_text(v.demand),
+                                                  seconds_text(v.waited_seconds)));
+  facts.add("forecast", !v.tracked ? "-"
+                                   : fmt::format("{} accesses a tick ({} to {})", count_text(v.forecast_mean),
+                                                 count_text(v.forecast_low), count_text(v.forecast_high)));
   std::string by, heeds;
   for (const LeaderView& leader : v.leaders)
     by += fmt::format("{}{} ({} ticks)", by.empty() ? "" : ", ", leader.expert, leader.horizon);
@@ -291,7 +337,7 @@ std::string render(const ExplainView& v, const Style& style) {
                          100 * v.attention[i].weight);
   if (!by.empty()) facts.add("foretold by", by);
   if (!heeds.empty()) facts.add("heeding", heeds);
-  facts.add("age", fmt::format("{} ticks, idle for {}", v.age_ticks, v.idle_ticks));
+  if (v.tracked) facts.add("age", fmt::format("{} ticks, idle for {}", v.age_ticks, v.idle_ticks));
   if (v.benefit_of_moving_seconds)
     facts.add("moving it",
               fmt::format("would save {} and cost {}", seconds_text(*v.benefit_of_moving_seconds),
@@ -323,7 +369,7 @@ std::string render(const ConfigView& v, const Style& style) {
     out += v.files.empty()
                ? "# no file was read: these are the built-in defaults\n"
                : fmt::format("# read: {}\n", printable(fmt::format("{}", fmt::join(v.files, ", "))));
-  return out + v.toml;
+  return out + printable_lines(v.toml);
 }
 
 std::string render_event(const Event& event) {

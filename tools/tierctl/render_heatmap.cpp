@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "tools/tierctl/render.h"
 #include "tools/tierctl/text.h"
@@ -40,11 +41,36 @@ void add_cell(std::string& line, int level, int tier, bool color, int& backgroun
   }
 }
 
-std::string cells_of(const HeatmapRow& row, std::size_t ticks, double largest, bool color) {
+// Seconds that column `i` really covers: ticks may be late. Daemons before 0.2 do not tell.
+double seconds_of(const HeatmapView& view, std::size_t i) {
+  const double told = i < view.seconds.size() ? view.seconds[i] : 0;
+  const double usual = view.interval_seconds > 0 ? view.interval_seconds : 1;
+  return told > 0 ? told : usual;
+}
+
+// A second: columns of different lengths are compared.
+double rate_of(const HeatmapView& view, const HeatmapRow& row, std::size_t i) {
+  return i < row.demand.size() ? row.demand[i] / seconds_of(view, i) : 0;
+}
+
+// "33 columns of 1 s", or what they really are.
+std::string columns_text(const HeatmapView& view) {
+  double least = std::numeric_limits<double>::max(), most = 0, sum = 0;
+  for (std::size_t i = 0; i < view.ticks.size(); ++i) {
+    const double length = seconds_of(view, i);
+    least = std::min(least, length), most = std::max(most, length), sum += length;
+  }
+  const std::string lengths = most <= 1.1 * least
+                                  ? seconds_text(sum / static_cast<double>(view.ticks.size()))
+                                  : fmt::format("{} to {}", seconds_text(least), seconds_text(most));
+  return fmt::format("{} columns of {} = {}", view.ticks.size(), lengths, seconds_text(sum));
+}
+
+std::string cells_of(const HeatmapView& view, const HeatmapRow& row, double largest, bool color) {
   std::string line;
   int background = -1;
-  for (std::size_t i = 0; i < ticks; ++i) {
-    const double demand = i < row.demand.size() ? row.demand[i] : 0;
+  for (std::size_t i = 0; i < view.ticks.size(); ++i) {
+    const double demand = rate_of(view, row, i);
     const int tier = i < row.tier.size() ? row.tier[i] : -1;
     add_cell(line, level_of(demand, largest), tier, color, background);
   }
@@ -60,13 +86,11 @@ std::string legend_text(const HeatmapView& view, double largest, const Style& st
       scale += colors == &kFastColors ? "\x1b[0m fast tier   " : "\x1b[0m slower tiers";
     }
   } else {
-    scale = "fast tier: _ none, A to I   slower tiers: . none, 1 to 9   blank: not watched";
+    scale = "fast tier: _ none, A to I   slower tiers: . none, 1 to 9   blank: not recorded";
   }
-  const double span = static_cast<double>(view.ticks.size()) * view.interval_seconds;
   return fmt::format(
-      "{}\ndemand on a logarithmic scale up to {} accesses a tick; {} columns of {} = {}, the latest on the "
-      "right\n",
-      scale, count_text(largest), view.ticks.size(), seconds_text(view.interval_seconds), seconds_text(span));
+      "{}\ndemand on a logarithmic scale up to {} accesses a second; {}, the latest on the right\n", scale,
+      count_text(largest), columns_text(view));
 }
 
 }  // namespace
@@ -74,7 +98,7 @@ std::string legend_text(const HeatmapView& view, double largest, const Style& st
 std::string render(const HeatmapView& view, const Style& style) {
   double largest = 0;
   for (const HeatmapRow& row : view.rows)
-    for (const double demand : row.demand) largest = std::max(largest, demand);
+    for (std::size_t i = 0; i < row.demand.size(); ++i) largest = std::max(largest, rate_of(view, row, i));
   std::string out;
   const HeatmapRow* before = nullptr;
   for (const HeatmapRow& row : view.rows) {
@@ -82,7 +106,7 @@ std::string render(const HeatmapView& view, const Style& style) {
       out += fmt::format("{} {}\n", row.pid, printable(row.name));
     before = &row;
     const int now = row.tier.empty() ? -1 : row.tier.back();
-    out += fmt::format("{:12x} |{}| {}\n", row.start, cells_of(row, view.ticks.size(), largest, style.color),
+    out += fmt::format("{:12x} |{}| {}\n", row.start, cells_of(view, row, largest, style.color),
                        now < 0    ? "-"
                        : now == 0 ? "fast"
                                   : "slow");
@@ -91,7 +115,10 @@ std::string render(const HeatmapView& view, const Style& style) {
   if (view.rows.empty()) out += "no region with demand to show\n";
   if (!view.rows.empty()) out += legend_text(view, largest, style);
   if (view.omitted != 0)
-    out += plural(view.omitted, "region", "regions") + " without demand or beyond --rows left out\n";
+    out += plural(view.omitted, "region", "regions") + " with demand beyond --rows left out\n";
+  if (view.unrecorded != 0)
+    out += fmt::format("only the most demanded regions of a tick are recorded: up to {} more had demand\n",
+                       view.unrecorded);
   if (view.hidden != 0)
     out += plural(view.hidden, "row", "rows") + " not shown: they belong to other users\n";
   return out;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <ctime>
 
@@ -27,15 +28,7 @@ std::string digits(double value) {
 
 }  // namespace
 
-std::string printable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t length = printable_length(text);
-    out += length == 0 ? std::string_view("?") : text.substr(0, length);
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  return out;
-}
+std::string printable(std::string_view text) { return escaped(text); }
 
 std::string printable_lines(std::string_view text) {
   std::string out;
@@ -107,6 +100,19 @@ std::string time_text(std::int64_t unix_ns) {
 
 std::string plural(std::uint64_t count, std::string_view singular, std::string_view plural) {
   return fmt::format("{} {}", count, count == 1 ? singular : plural);
+}
+
+Result<std::uint64_t> parse_address(const std::string& text) {
+  constexpr std::size_t kHeatmapDigits = 12;
+  const bool prefixed = text.starts_with("0x") || text.starts_with("0X");
+  const bool hex =
+      prefixed || text.size() <= kHeatmapDigits || text.find_first_of("abcdefABCDEF") != std::string::npos;
+  std::uint64_t address = 0;
+  const char* const stop = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data() + (prefixed ? 2 : 0), stop, address, hex ? 16 : 10);
+  if (error == std::errc{} && end == stop) return address;
+  return fail(ErrorKind::kUsage, fmt::format("\"{}\" is not an address", escaped_short(text)),
+              "write it like 0x7f0000000000");
 }
 
 }  // namespace tier

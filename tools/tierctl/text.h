@@ -6,9 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "core/result.h"
+
 namespace tier {
 
-// Control characters and what is not UTF-8 become '?': a process name must not steer the reader's terminal.
+// What a process calls itself must not steer the reader's terminal: escaped() of core/printable.h.
 std::string printable(std::string_view text);
 
 // The same, line by line.
@@ -26,5 +28,9 @@ std::string change_text(std::optional<double> share);
 std::string count_text(double count);         // "4.6 M"
 std::string time_text(std::int64_t unix_ns);  // local, "2026-11-21 08:00:00"
 std::string plural(std::uint64_t count, std::string_view singular, std::string_view plural);
+
+// An address as tierctl prints them: 0x and hexadecimal digits; the same without 0x where it has a letter or
+// at most twelve digits (the heat map's); else decimal (JSON's).
+Result<std::uint64_t> parse_address(const std::string& text);
 
 }  // namespace tier

@@ -9,11 +9,21 @@ namespace {
 
 TEST(Text, NamesCannotSteerTheTerminal) {
   EXPECT_EQ(printable("redis-server"), "redis-server");
-  EXPECT_EQ(printable("\x1b[2Jevil\nname\x7f"), "?[2Jevil?name?");
+  EXPECT_EQ(printable("\x1b[2Jevil\nname\x7f"), "\\x1b[2Jevil\\nname\\x7f");
   EXPECT_EQ(printable("caf\xc3\xa9"), "caf\xc3\xa9");
-  EXPECT_EQ(printable("\xc2\x9b"), "??");  // the one-byte CSI of C1, as UTF-8
-  EXPECT_EQ(printable("\xff\xc3"), "??");
-  EXPECT_EQ(printable_lines("a\x1b\nb"), "a?\nb");
+  EXPECT_EQ(printable("\xc2\x9b"), "\\xc2\\x9b");  // the one-byte CSI of C1, as UTF-8
+  EXPECT_EQ(printable("\xff\xc3"), "\\xff\\xc3");
+  EXPECT_EQ(printable_lines("a\x1b\nb"), "a\\x1b\nb");
+}
+
+TEST(Text, TakesAddressesAsTheyArePrinted) {
+  EXPECT_EQ(*parse_address("0x56042c000000"), 0x56042c000000U);
+  EXPECT_EQ(*parse_address("56042c000000"), 0x56042c000000U) << "the heat map's";
+  EXPECT_EQ(*parse_address("560420000000"), 0x560420000000U) << "the heat map's, without a letter";
+  EXPECT_EQ(*parse_address("400000"), 0x400000U);
+  EXPECT_EQ(*parse_address("139637976727552"), 0x7f0000000000U) << "JSON's";
+  for (const char* wrong : {"", "0x", "g", "-1", "+1", " 1", "1 ", "0x1z", "123456789012345678901234567890"})
+    EXPECT_FALSE(parse_address(wrong)) << wrong;
 }
 
 TEST(Text, HumanisesBytes) {

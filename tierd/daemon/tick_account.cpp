@@ -1,0 +1,23 @@
+#include "tierd/daemon/tick_account.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tier {
+
+std::optional<std::string> TickAccount::tick(Nanoseconds work, Nanoseconds interval,
+                                             const TickPhases& phases) {
+  const auto longest = std::max_element(phases.begin(), phases.end(),
+                                        [](const auto& a, const auto& b) { return a.second < b.second; });
+  const std::string name = longest == phases.end() ? "" : longest->first;
+  if (work > worst_) worst_ = work, phase_ = name;
+  if (work <= interval) return std::nullopt;
+  ++late_;
+  std::string text =
+      fmt::format("a tick took {:.2f} s of an interval of {:.2f} s", seconds(work), seconds(interval));
+  if (!name.empty()) text += fmt::format(", {:.2f} s of it in \"{}\"", seconds(longest->second), name);
+  return text;
+}
+
+}  // namespace tier

@@ -1,0 +1,32 @@
+// Which ticks could not keep their interval, and what took the time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/units.h"
+
+namespace tier {
+
+using TickPhases = std::vector<std::pair<const char*, Nanoseconds>>;
+
+class TickAccount {
+ public:
+  // After each tick: how long it worked and what took how long. Where that is more than the interval, what
+  // there is to tell.
+  std::optional<std::string> tick(Nanoseconds work, Nanoseconds interval, const TickPhases& phases);
+
+  std::uint64_t late() const { return late_; }               // ticks that took longer than their interval
+  Nanoseconds worst() const { return worst_; }               // of all ticks
+  const std::string& worst_phase() const { return phase_; }  // what took most of that one; empty before any
+
+ private:
+  std::uint64_t late_ = 0;
+  Nanoseconds worst_{};
+  std::string phase_;
+};
+
+}  // namespace tier

@@ -1,0 +1,109 @@
+#include "tierd/daemon/tick_governor.h"
+
+#include <gtest/gtest.h>
+
+#include "tierd/daemon/tick_account.h"
+
+namespace tier {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Nanoseconds kSecond = std::chrono::seconds(1);
+
+// A daemon whose tick costs `looking` for what is thinned and `fixed` for the rest; returns the mean share of
+// a CPU over the last `last` of `ticks` intervals.
+double run(TickGovernor& governor, Nanoseconds fixed, Nanoseconds looking, int ticks, int last) {
+  Nanoseconds cpu{}, passed{};
+  for (int i = 0; i < ticks; ++i) {
+    const TickAllowance allowed = governor.allowance();
+    const Nanoseconds used = fixed + looking / allowed.mapping_ticks;
+    const Nanoseconds time = kSecond * allowed.stretch;
+    (void)governor.tick(used, time);
+    if (i >= ticks - last) cpu += used, passed += time;
+  }
+  return seconds(cpu) / seconds(passed);
+}
+
+TEST(TickGovernor, LeavesACheapDaemonAlone) {
+  TickGovernor governor;
+  EXPECT_NEAR(run(governor, milliseconds(20), milliseconds(60), 1000, 1000), 0.08, 1e-9);
+  EXPECT_EQ(governor.level(), 0U);
+  EXPECT_EQ(governor.story(), "");
+  const TickAllowance allowed = governor.allowance();
+  EXPECT_EQ(allowed.mapping_ticks, 1U);
+  EXPECT_EQ(allowed.stretch, 1U);
+  EXPECT_EQ(allowed.fewer_places, 0U);
+  EXPECT_TRUE(allowed.idle_work);
+}
+
+TEST(TickGovernor, OneCostlyTickIsNoReason) {
+  TickGovernor governor;
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(governor.tick(milliseconds(20), kSecond), std::nullopt);
+  EXPECT_EQ(governor.tick(milliseconds(600), kSecond), std::nullopt);
+  EXPECT_EQ(governor.level(), 0U);
+}
+
+TEST(TickGovernor, HoldsTheLimitByLookingAtLess) {
+  TickGovernor governor;
+  EXPECT_LE(run(governor, milliseconds(10), milliseconds(370), 600, 300), 0.10);
+  EXPECT_LT(governor.level(), TickGovernor::kFirstStretch) << "the interval stays";
+}
+
+TEST(TickGovernor, HoldsTheLimitByRarerTicksAtLast) {
+  TickGovernor governor;
+  EXPECT_LE(run(governor, milliseconds(380), {}, 600, 300), 0.10);
+  EXPECT_GT(governor.allowance().stretch, 1U);
+  EXPECT_NE(governor.story().find("a tick every 4 intervals"), std::string::npos) << governor.story();
+}
+
+TEST(TickGovernor, TellsWhenItBeginsAndWhenItEnds) {
+  TickGovernor governor({.cpu_limit = 0.05});
+  std::vector<std::string> told;
+  for (int i = 0; i < 300; ++i)
+    if (auto text = governor.tick(milliseconds(i < 60 ? 200 : 10), kSecond)) told.push_back(*text);
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_NE(told[0].find("more than daemon.cpu_limit (5 %)"), std::string::npos) << told[0];
+  EXPECT_NE(told[1].find("again"), std::string::npos) << told[1];
+  EXPECT_EQ(governor.level(), 0U);
+}
+
+TEST(TickGovernor, ALoadBetweenTwoLevelsDoesNotSwing) {
+  TickGovernor governor;
+  (void)run(governor, {}, milliseconds(170), 100, 1);
+  const unsigned settled = governor.level();
+  unsigned changes = 0;
+  for (int i = 0; i < 300; ++i) {
+    const unsigned before = governor.level();
+    (void)governor.tick(milliseconds(170) / governor.allowance().mapping_ticks, kSecond);
+    changes += governor.level() != before ? 1 : 0;
+  }
+  EXPECT_EQ(settled, 1U);
+  EXPECT_EQ(changes, 0U);
+}
+
+TEST(TickGovernor, TimeThatStandsStillChangesNothing) {
+  TickGovernor governor;
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(governor.tick(kSecond, Nanoseconds(0)), std::nullopt);
+  EXPECT_EQ(governor.level(), 0U);
+  for (int i = 0; i < 1000; ++i) (void)governor.tick(kSecond, milliseconds(1));
+  EXPECT_EQ(governor.level(), TickGovernor::kMostLevel) << "bounded";
+}
+
+TEST(TickAccount, CountsTicksThatTookLongerThanTheirInterval) {
+  TickAccount account;
+  EXPECT_EQ(account.tick(milliseconds(900), kSecond, {{"targets", milliseconds(800)}}), std::nullopt);
+  EXPECT_EQ(account.late(), 0U);
+  EXPECT_EQ(account.worst(), milliseconds(900));
+  const auto told = account.tick(milliseconds(2670), kSecond,
+                                 {{"targets", milliseconds(500)}, {"places", milliseconds(2100)}});
+  EXPECT_EQ(told.value_or(""), "a tick took 2.67 s of an interval of 1.00 s, 2.10 s of it in \"places\"");
+  EXPECT_EQ(account.tick(milliseconds(1500), kSecond, {}).value_or(""),
+            "a tick took 1.50 s of an interval of 1.00 s");
+  EXPECT_EQ(account.late(), 2U);
+  EXPECT_EQ(account.worst(), milliseconds(2670));
+  EXPECT_EQ(account.worst_phase(), "places");
+}
+
+}  // namespace
+}  // namespace tier
