@@ -18,7 +18,7 @@ class FakeProcessWatch final : public ProcessWatch {
   void forget() override { told_.clear(); }
   ProcessWatchState state() const override { return {"events", "", "", looks_, {}}; }
 
-  void set_due(bool due) { due_ = due; }    // whether the next looks are made
+  void set_due(bool due) { due_ = due; }        // whether the next looks are made
   void fail_looks(bool fail) { fail_ = fail; }  // kFailed
 
  private:

@@ -259,7 +259,8 @@ Result<std::vector<Pid>> LinuxProcessTable::in_cgroup(const std::string& path) c
 
 Result<std::vector<Mapping>> LinuxProcessTable::mappings(Pid pid) const {
   auto text = read_file(proc(pid, "maps"));
-  if (text && text->empty() && glance(pid)) text = read_file(proc(pid, "maps"));  // its first thread has ended
+  if (text && text->empty() && glance(pid))
+    text = read_file(proc(pid, "maps"));  // its first thread has ended
   if (!text) return tl::make_unexpected(text.error());
   auto mappings = parse_maps(*text);
   if (!mappings) return fail(ErrorKind::kFailed, pid_text(pid) + ": " + mappings.error().message);
@@ -324,7 +325,8 @@ Result<std::unique_ptr<ProcessHandle>> LinuxProcessTable::open(Pid pid, std::uin
   UniqueFd stat_file(::open(under(root_, folder + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
   const auto text = read_file(under(root_, folder + "/stat"));
   const auto stat = text ? parse_stat(*text) : std::nullopt;
-  if (!stat || !stat_file.valid()) return fail(ErrorKind::kFailed, pid_text(pid) + " does not exist any more");
+  if (!stat || !stat_file.valid())
+    return fail(ErrorKind::kFailed, pid_text(pid) + " does not exist any more");
   if (stat->start_time != start_time)
     return fail(ErrorKind::kFailed, pid_text(pid) + " is another one: the number was reused");
   std::unique_ptr<ProcessHandle> handle;

@@ -17,7 +17,8 @@ TEST_P(Verifier, AcceptsEveryProgram) {
   ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
   ASSERT_EQ(outcome.record.exits.size(), 1U);
   EXPECT_EQ(outcome.record.exits[0]["code"], 0) << all_lines(outcome.record);
-  for (const char* program : {"OK       stall/on_tick", "OK       processes/on_look", "OK       processes/on_end"})
+  for (const char* program :
+       {"OK       stall/on_tick", "OK       processes/on_look", "OK       processes/on_end"})
     EXPECT_NE(all_lines(outcome.record).find(program), std::string::npos) << all_lines(outcome.record);
 }
 

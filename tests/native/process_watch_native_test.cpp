@@ -40,7 +40,9 @@ class CountingTable final : public ProcessTable {
   Result<SeenProcess> glance(Pid pid) const override { return ++reads, table_.glance(pid); }
   ProcessNames names(Pid pid) const override { return ++reads, table_.names(pid); }
   std::vector<std::string> cgroups_of(Pid pid) const override { return ++reads, table_.cgroups_of(pid); }
-  Result<std::vector<Pid>> in_cgroup(const std::string& path) const override { return table_.in_cgroup(path); }
+  Result<std::vector<Pid>> in_cgroup(const std::string& path) const override {
+    return table_.in_cgroup(path);
+  }
   Result<std::vector<Mapping>> mappings(Pid pid) const override { return ++reads, table_.mappings(pid); }
   std::uint64_t mappings_version(Pid pid) const override { return ++reads, table_.mappings_version(pid); }
   Result<std::unique_ptr<ProcessHandle>> open(Pid pid, std::uint64_t start) const override {
@@ -132,7 +134,8 @@ TEST_F(ProcessWatchNative, TellsAgainOfWhoIsMovedToAnotherCgroup) {
   const auto after = look({});
   ASSERT_THAT(after, Contains(of(program.pid())));
   const auto group = [&](const std::vector<SeenProcess>& all) {
-    return std::find_if(all.begin(), all.end(), [&](const auto& p) { return p.pid.value == program.pid(); })->group;
+    return std::find_if(all.begin(), all.end(), [&](const auto& p) { return p.pid.value == program.pid(); })
+        ->group;
   };
   EXPECT_NE(group(before), group(after));
   CountingTable table;
@@ -280,7 +283,8 @@ TEST_F(ProcessWatchNative, AHandleEndsWhenALeaderlessProcessExecutesOrEnds) {
   ASSERT_TRUE(handle) << handle.error().text();
   ASSERT_TRUE((*handle)->alive());
   go.say();
-  for (int i = 0; i < 500 && (*handle)->alive(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 500 && (*handle)->alive(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_FALSE((*handle)->alive());
   const auto now = table.describe(pid);
   ASSERT_TRUE(now);

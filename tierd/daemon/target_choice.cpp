@@ -25,7 +25,8 @@ Bytes SizeRange::most() const { return std::max(before_.most, now_.most); }
 
 Choice choose(std::vector<ChoiceEntry> entries, std::size_t limit, bool replace) {
   Choice choice;
-  const auto outsiders = std::partition(entries.begin(), entries.end(), [](const ChoiceEntry& e) { return e.watched; });
+  const auto outsiders =
+      std::partition(entries.begin(), entries.end(), [](const ChoiceEntry& e) { return e.watched; });
   std::vector<ChoiceEntry> inside(entries.begin(), outsiders), outside(outsiders, entries.end());
   const auto bigger = [](const ChoiceEntry& a, const ChoiceEntry& b) {
     return std::tie(b.resident, a.pid) < std::tie(a.resident, b.pid);

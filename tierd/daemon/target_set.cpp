@@ -102,7 +102,8 @@ void TargetSet::note(const std::string& about, const std::string& problem, Targe
 }
 
 bool TargetSet::nothing_named() const {
-  return settings_.pids.empty() && settings_.cgroups.empty() && settings_.executables.empty() && refused_.empty();
+  return settings_.pids.empty() && settings_.cgroups.empty() && settings_.executables.empty() &&
+         refused_.empty();
 }
 
 bool TargetSet::explicitly_named(Pid pid) const {
@@ -206,9 +207,10 @@ std::optional<GoneReason> TargetSet::update(Candidate& candidate, SeenProcess& s
   target.user_time = seen.user_time;
   candidate.ran = !seen.run_time || seen.run_time != candidate.seen.run_time;
   if (look_for_new) candidate.range.add(seen.resident);
-  const bool changed = seen.properties != candidate.seen.properties ||
-                       (seen.properties == 0 && look_for_new &&
-                        looks_ % kDescribeEvery == static_cast<std::uint64_t>(seen.pid.value) % kDescribeEvery);
+  const bool changed =
+      seen.properties != candidate.seen.properties ||
+      (seen.properties == 0 && look_for_new &&
+       looks_ % kDescribeEvery == static_cast<std::uint64_t>(seen.pid.value) % kDescribeEvery);
   std::swap(candidate.seen, seen);
   if (changed) {
     auto now = table_.describe(target.pid);
@@ -217,7 +219,8 @@ std::optional<GoneReason> TargetSet::update(Candidate& candidate, SeenProcess& s
       now->program = target.program;
       now->user_time = target.user_time;
       now->resident = target.resident;
-      now->started_as = target.started_as;  // what it was called when it was admitted; it may have changed that
+      now->started_as =
+          target.started_as;  // what it was called when it was admitted; it may have changed that
       target = std::move(*now);
     }
     if (!wanted(target, candidate.seen)) return GoneReason::kUnnamed;
@@ -288,7 +291,8 @@ void TargetSet::look_for_missing(TargetChanges& changes) {
     if (!target)
       note(about, target.error().text(), changes);
     else if (target->resident.value == 0)
-      note(about, fmt::format("process {} has no memory of its own: a kernel thread, or it has ended", pid.value),
+      note(about,
+           fmt::format("process {} has no memory of its own: a kernel thread, or it has ended", pid.value),
            changes);
   }
   for (const std::string& cgroup : settings_.cgroups) {

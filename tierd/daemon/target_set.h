@@ -18,8 +18,8 @@ namespace tier {
 struct TargetSettings {
   std::vector<Pid> pids;
   std::vector<std::string> cgroups;  // as cgroup_path() takes them, descendants included
-  // A process is called by the base name of the file that runs and by that it was started by (argv[0]); by the
-  // kernel's name of it (comm) where neither can be read. Exact.
+  // A process is called by the base name of the file that runs and by that it was started by (argv[0]); by
+  // the kernel's name of it (comm) where neither can be read. Exact.
   std::vector<std::string> executables;
   std::vector<std::string> exclude;  // never watched, whatever else matches
   // With nothing named above, every process at least this big is watched, until it holds less than half of

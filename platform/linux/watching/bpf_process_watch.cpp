@@ -68,8 +68,8 @@ class BpfProcessWatch::Impl {
   std::unordered_set<std::uint32_t> asked_;  // what the kernel's map holds
   tier_process_news seen_news_{};            // as of the last look
   tier_process_news told_news_{};            // as of the last look that told of others
-  bool told_all_ = false;     // nobody is left whom a look would tell of for the first time
-  bool renew_owed_ = false;   // it was asked for when no look was due
+  bool told_all_ = false;                    // nobody is left whom a look would tell of for the first time
+  bool renew_owed_ = false;                  // it was asked for when no look was due
   Nanoseconds last_{}, price_{};
   std::uint64_t looks_ = 0;
 };
@@ -113,8 +113,7 @@ Result<void> BpfProcessWatch::Impl::ask(const std::vector<Pid>& asked) {
   for (const std::uint32_t pid : wanted) {
     if (asked_.contains(pid)) continue;
     if (bpf_map_update_elem(map, &pid, &one, BPF_ANY) != 0)
-      return fail(ErrorKind::kFailed,
-                  fmt::format("process {} cannot be watched: {}", pid, errno_text(errno)),
+      return fail(ErrorKind::kFailed, fmt::format("process {} cannot be watched: {}", pid, errno_text(errno)),
                   fmt::format("watch at most {} processes", TIER_MAX_ASKED));
     asked_.insert(pid);
   }
@@ -140,7 +139,8 @@ Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question,
   renew_owed_ |= renew;
   if (!due(now, news)) return look;
   const bool everybody = question.others && question.minimum.value == 0;
-  const bool others = question.others && (renew_owed_ || (everybody && (!told_all_ || news.others != told_news_.others)));
+  const bool others =
+      question.others && (renew_owed_ || (everybody && (!told_all_ || news.others != told_news_.others)));
   look.looked = true;
   if (!others && asked_.empty() && before == 0) return look;  // nobody to look for
   how.minimum_pages = question.minimum.value / static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

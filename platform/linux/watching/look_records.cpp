@@ -48,7 +48,8 @@ void LookRecords::describe(const tier_process_record& record, Process& process) 
   seen.resident = {record.pages * page_size_.value};
   seen.comm = text_of(record.comm, sizeof(record.comm));
   // One that fills the space may have been cut off.
-  if (const std::string file = text_of(record.file, sizeof(record.file)); file.size() + 1 < sizeof(record.file))
+  if (const std::string file = text_of(record.file, sizeof(record.file));
+      file.size() + 1 < sizeof(record.file))
     seen.file = file;
 }
 
@@ -59,8 +60,8 @@ std::vector<SeenProcess> LookRecords::take() {
     if (!process.described) continue;
     const std::uint64_t run = process.ended.run + process.living.run;
     process.seen.run_time = Nanoseconds(static_cast<std::int64_t>(run));
-    process.seen.user_time = Nanoseconds(static_cast<std::int64_t>(
-        user_part(process.ended.user + process.living.user, process.ended.system + process.living.system, run)));
+    process.seen.user_time = Nanoseconds(static_cast<std::int64_t>(user_part(
+        process.ended.user + process.living.user, process.ended.system + process.living.system, run)));
     out.push_back(std::move(process.seen));
   }
   processes_.clear();
