@@ -79,6 +79,8 @@ class TargetSet {
     SeenProcess seen;
     SizeRange range;
     bool watched = false, ran = true;
+    bool described = false;     // anew, since it was shown
+    std::uint64_t seen_in = 0;  // look
   };
   struct Pending {  // a process that may match, and whose files are still to be read
     SeenProcess seen;
@@ -92,7 +94,7 @@ class TargetSet {
   bool by_cgroup(const SeenProcess& seen);
   bool called(const std::vector<std::string>& list, const ProcessNames& names, const std::string& comm) const;
   bool wanted(const Target& target, const SeenProcess& seen);
-  ProcessQuestion question() const;
+  ProcessQuestion question();
 
   void take(ProcessLook& look, bool look_for_new, TargetChanges& changes);
   // The reason why it is no longer one; none: it still is.
@@ -119,8 +121,11 @@ class TargetSet {
   std::map<std::string, std::string> said_;  // what of whom; forgotten once it is no longer so
   std::vector<std::string> refused_;         // problems of the settings themselves
   bool settings_changed_ = false;
-  std::uint64_t looks_ = 0;
+  std::uint64_t looks_ = 0, renewals_ = 0;
   std::uint32_t next_id_ = 1;
+  std::vector<Pid> asked_;          // the candidates and the pids that the settings name
+  std::vector<Candidate*> shown_;   // beside targets_; elements of the map stay where they are
+  bool candidates_changed_ = true;  // asked_ is to be made anew
 };
 
 }  // namespace tier
