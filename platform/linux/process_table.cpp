@@ -29,6 +29,9 @@ namespace fs = std::filesystem;
 // that walk in the noise however large the process is.
 constexpr double kPolicyReadShare = 0.01;
 
+// Processes without their first thread that are remembered.
+constexpr std::size_t kMostLeaderless = 4096;
+
 class PidfdProcessHandle final : public ProcessHandle {
  public:
   PidfdProcessHandle(UniqueFd pidfd, UniqueFd maps) : pidfd_(std::move(pidfd)), maps_(std::move(maps)) {}
@@ -140,6 +143,7 @@ std::string LinuxProcessTable::proc(Pid pid, const char* file) const {
 void LinuxProcessTable::note_leader(Pid pid, bool ended) const {
   const auto thread = ended ? living_thread(pid, root_) : std::nullopt;
   std::lock_guard lock(mutex_);
+  if (living_.size() >= kMostLeaderless) living_.clear();  // most have ended; the others are found again
   if (thread)
     living_[pid] = *thread;
   else
