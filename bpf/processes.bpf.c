@@ -20,31 +20,15 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 struct tier_look look = {};
 struct tier_process_news news = {};
 
-/* Processes of which every look tells, and of each thread. */
+/* By process id: who was told of and has not executed, been renamed or moved since, and who is asked for. The hooks keep
+ * it true, so nothing is lost however much happens between two looks. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, TIER_MAX_ASKED);
+  __uint(max_entries, TIER_MAX_KNOWN);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, __u32);
-  __type(value, __u8);
-} asked SEC(".maps");
-
-/* What a process was when it was told of. */
-struct told_as {
-  __u64 start;
-  __u64 exec_id;
-  __u64 generation;
-};
-
-/* Whoever was told of, was not asked for, and has not executed, been renamed or moved since. The hooks keep it true, so
- * nothing is lost however much happens between two looks. */
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, TIER_MAX_TOLD);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, __u32);
-  __type(value, struct told_as);
-} told SEC(".maps");
+  __type(value, struct tier_known_process);
+} known SEC(".maps");
 
 static __always_inline __u32 number_of(struct task_struct *leader) {
   if (reader_pid_namespace == TIER_INITIAL_PID_NAMESPACE) return (__u32)leader->pid;
@@ -113,21 +97,17 @@ static __always_inline void add_times(struct tier_process_record *record, struct
   record->run = task->se.sum_exec_runtime;
 }
 
-static __always_inline int is_new(struct task_struct *leader, struct task_struct *task, __u32 pid) {
-  struct told_as now = {leader->start_boottime, task->self_exec_id, look.generation};
-  struct told_as *before = bpf_map_lookup_elem(&told, &pid);
-  if (before && before->start == now.start && before->exec_id == now.exec_id && before->generation == now.generation)
-    return 0;
-  bpf_map_update_elem(&told, &pid, &now, BPF_ANY); /* where it does not fit, it is told again */
-  return 1;
-}
-
 /* Whether the look is to tell of this thread of process `pid`. Its memory is looked at last: it is seldom in a cache. */
 static __always_inline int wanted(struct task_struct *leader, struct task_struct *task, int leads, __u32 pid) {
-  if (bpf_map_lookup_elem(&asked, &pid)) return 1;
+  struct tier_known_process *before = bpf_map_lookup_elem(&known, &pid);
+  if (before && before->asked) return 1;
   if (!leads || look.only_asked) return 0;
-  if (!look.minimum_pages) return is_new(leader, task, pid);
-  return resident_pages(task->mm) >= look.minimum_pages;
+  if (look.minimum_pages) return resident_pages(task->mm) >= look.minimum_pages;
+  struct tier_known_process now = {leader->start_boottime, task->self_exec_id, look.generation, 0};
+  if (before && before->start == now.start && before->exec_id == now.exec_id && before->generation == now.generation)
+    return 0;
+  bpf_map_update_elem(&known, &pid, &now, BPF_ANY); /* where it does not fit, it is told again */
+  return 1;
 }
 
 SEC("iter/task")
@@ -162,14 +142,14 @@ int on_look(struct bpf_iter__task *context) {
   return 0;
 }
 
-static __always_inline void forget(struct task_struct *leader) {
+/* Tells of it again, unless that is done at every look anyway. Returns whether it is asked for. */
+static __always_inline int forget(struct task_struct *leader) {
   __u32 pid = number_of(leader);
-  if (pid) bpf_map_delete_elem(&told, &pid);
-}
-
-static __always_inline void count_asked(struct task_struct *leader) {
-  __u32 pid = number_of(leader);
-  if (pid && bpf_map_lookup_elem(&asked, &pid)) __sync_fetch_and_add(&news.asked, 1);
+  struct tier_known_process *before = pid ? bpf_map_lookup_elem(&known, &pid) : 0;
+  if (!before) return 0;
+  if (before->asked) return 1;
+  bpf_map_delete_elem(&known, &pid);
+  return 0;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -180,8 +160,8 @@ int BPF_PROG(on_begin, struct task_struct *parent, struct task_struct *child) {
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_execute, struct task_struct *task) {
-  count_asked(task->group_leader);
-  forget(task->group_leader); /* a look in the middle of it has not seen its arguments yet */
+  /* Even if a look in the middle of it saw the new program: it did not see its arguments. */
+  if (forget(task->group_leader)) __sync_fetch_and_add(&news.asked, 1);
   __sync_fetch_and_add(&news.others, 1);
   return 0;
 }
@@ -204,7 +184,6 @@ int BPF_PROG(on_regroup, struct cgroup *to, const char *path, struct task_struct
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_end, struct task_struct *task) {
   if (task->signal->live.counter != 0) return 0; /* other threads go on */
-  count_asked(task->group_leader);
-  forget(task->group_leader);
+  if (forget(task->group_leader)) __sync_fetch_and_add(&news.asked, 1);
   return 0;
 }

@@ -5,17 +5,22 @@
 
 #define TIER_PROCESS_RECORD_VERSION 1
 
-/* Processes that are asked for by number, and processes that are remembered as told of. Of more, those that do not fit
- * are told of at every look, which costs time and loses nothing. */
-#define TIER_MAX_ASKED 65536
-#define TIER_MAX_TOLD 262144
+/* Processes that are remembered. Of more, those that do not fit are told of at every look, which costs time and loses
+ * nothing. */
+#define TIER_MAX_KNOWN 262144
 
 #define TIER_FILE_NAME_BYTES 64
 #define TIER_COMM_BYTES 16 /* TASK_COMM_LEN of linux/sched.h */
 
-/* Which processes a look tells of; set by user space between looks. Those in the map `asked` always, of the others: */
+/* Value of the map `known`. */
+struct tier_known_process {
+  unsigned long long start, exec_id, generation; /* what it was when it was told of */
+  unsigned long long asked;                      /* 1: told of by every look; set by user space */
+};
+
+/* Which processes a look tells of; set by user space between looks. Those asked for always, of the others: */
 struct tier_look {
-  unsigned long long minimum_pages; /* at least this big; 0: of any size, each once (see the map `told`) */
+  unsigned long long minimum_pages; /* at least this big; 0: of any size, each once (see the map `known`) */
   unsigned int only_asked;          /* 1: none */
   unsigned int generation;          /* what was told under another one is told again */
 };

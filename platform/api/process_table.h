@@ -40,7 +40,8 @@ class ProcessTable {
   virtual Result<SeenProcess> glance(Pid) const;
   // Target::name and Target::started_as; empty where they cannot be read.
   virtual ProcessNames names(Pid) const;
-  // Paths of its cgroups, in the hierarchy that accounts memory and in the second version's where they differ.
+  // Paths of its cgroups, in the hierarchy that accounts memory and in the second version's where they
+  // differ.
   virtual std::vector<std::string> cgroups_of(Pid) const;
 
   // Processes of a cgroup (path below the root, v2 or v1 memory controller) and its descendants.

@@ -251,7 +251,8 @@ TEST(ProcText, NamesOfPrograms) {
 
 TEST(ProcText, AProgramIsKnownByWhereItLies) {
   const std::string before = "7 (c) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 3 0 42 4096 9 1 ";
-  const auto one = parse_stat(before + "4096 8192 140000 0 0\n"), other = parse_stat(before + "4096 8192 150000 0 0\n");
+  const auto one = parse_stat(before + "4096 8192 140000 0 0\n"),
+             other = parse_stat(before + "4096 8192 150000 0 0\n");
   ASSERT_TRUE(one && other);
   EXPECT_EQ(one->threads, 3U);
   EXPECT_EQ(one->resident_pages, 9U);

@@ -29,6 +29,9 @@ namespace fs = std::filesystem;
 // that walk in the noise however large the process is.
 constexpr double kPolicyReadShare = 0.01;
 
+// Processes without their first thread that are remembered.
+constexpr std::size_t kMostLeaderless = 4096;
+
 class PidfdProcessHandle final : public ProcessHandle {
  public:
   PidfdProcessHandle(UniqueFd pidfd, UniqueFd maps) : pidfd_(std::move(pidfd)), maps_(std::move(maps)) {}
@@ -140,6 +143,7 @@ std::string LinuxProcessTable::proc(Pid pid, const char* file) const {
 void LinuxProcessTable::note_leader(Pid pid, bool ended) const {
   const auto thread = ended ? living_thread(pid, root_) : std::nullopt;
   std::lock_guard lock(mutex_);
+  if (living_.size() >= kMostLeaderless) living_.clear();  // most have ended; the others are found again
   if (thread)
     living_[pid] = *thread;
   else
@@ -259,7 +263,8 @@ Result<std::vector<Pid>> LinuxProcessTable::in_cgroup(const std::string& path) c
 
 Result<std::vector<Mapping>> LinuxProcessTable::mappings(Pid pid) const {
   auto text = read_file(proc(pid, "maps"));
-  if (text && text->empty() && glance(pid)) text = read_file(proc(pid, "maps"));  // its first thread has ended
+  if (text && text->empty() && glance(pid))
+    text = read_file(proc(pid, "maps"));  // its first thread has ended
   if (!text) return tl::make_unexpected(text.error());
   auto mappings = parse_maps(*text);
   if (!mappings) return fail(ErrorKind::kFailed, pid_text(pid) + ": " + mappings.error().message);
@@ -324,7 +329,8 @@ Result<std::unique_ptr<ProcessHandle>> LinuxProcessTable::open(Pid pid, std::uin
   UniqueFd stat_file(::open(under(root_, folder + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
   const auto text = read_file(under(root_, folder + "/stat"));
   const auto stat = text ? parse_stat(*text) : std::nullopt;
-  if (!stat || !stat_file.valid()) return fail(ErrorKind::kFailed, pid_text(pid) + " does not exist any more");
+  if (!stat || !stat_file.valid())
+    return fail(ErrorKind::kFailed, pid_text(pid) + " does not exist any more");
   if (stat->start_time != start_time)
     return fail(ErrorKind::kFailed, pid_text(pid) + " is another one: the number was reused");
   std::unique_ptr<ProcessHandle> handle;

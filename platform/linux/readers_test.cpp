@@ -58,7 +58,8 @@ TEST(LinuxProcessTable, AProcessWithoutItsFirstThreadIsShownByALivingOne) {
   }
   leader.push_back({"task/41/stat", zombie(41, 2)});
   leader.push_back({"task/42/stat", zombie(42, 2)});
-  TemporaryTree tree({{"proc", TreeDirectory{{"41", leader}, {"50", TreeDirectory{{"stat", zombie(50, 1)}}}}}});
+  TemporaryTree tree(
+      {{"proc", TreeDirectory{{"41", leader}, {"50", TreeDirectory{{"stat", zombie(50, 1)}}}}}});
   const LinuxProcessTable table(tree.root());
   EXPECT_EQ(table.mappings({41})->size(), 2U);
   const auto target = table.describe({41});
@@ -129,7 +130,8 @@ TEST(LinuxProcessTable, CgroupsOfBothVersionsWithDescendants) {
   const LinuxProcessTable table(tree.root());
   EXPECT_EQ(table.in_cgroup("/a"), (std::vector<Pid>{{11}, {12}, {13}}));
   EXPECT_EQ(table.in_cgroup("/jobs"), (std::vector<Pid>{{21}, {22}})) << "in both hierarchies";
-  EXPECT_EQ(table.in_cgroup("other"), (std::vector<Pid>{{31}})) << "below the root, as the configuration has it";
+  EXPECT_EQ(table.in_cgroup("other"), (std::vector<Pid>{{31}}))
+      << "below the root, as the configuration has it";
   EXPECT_EQ(table.in_cgroup("/none").error().kind, ErrorKind::kFailed);
   EXPECT_EQ(table.in_cgroup("/a/../..").error().kind, ErrorKind::kUsage);
   EXPECT_EQ(table.in_cgroup("").error().kind, ErrorKind::kUsage);

@@ -17,7 +17,8 @@ TEST_P(Verifier, AcceptsEveryProgram) {
   ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
   ASSERT_EQ(outcome.record.exits.size(), 1U);
   EXPECT_EQ(outcome.record.exits[0]["code"], 0) << all_lines(outcome.record);
-  for (const char* program : {"OK       stall/on_tick", "OK       processes/on_look", "OK       processes/on_end"})
+  for (const char* program :
+       {"OK       stall/on_tick", "OK       processes/on_look", "OK       processes/on_end"})
     EXPECT_NE(all_lines(outcome.record).find(program), std::string::npos) << all_lines(outcome.record);
 }
 
@@ -39,6 +40,22 @@ TEST_P(Confined, SamplesWithTheUnitsRightsAndInContainers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OldestAndNewest, Confined, ::testing::Values("6.1", "7.2"));
+
+// Watching processes: what happens to them on the oldest and the newest kernel.
+class Watch : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Watch, SeesWhatHappensToProcesses) {
+  const Outcome outcome = run_scenario(
+      "bpf-verify", {std::string("run.kernel=\"") + GetParam() + "\"",
+                     "image.binaries=[\"process_watch_native_test\",\"process_watch_contract_test\"]",
+                     "workload.commands=[[\"sh\",\"-c\",\"process_watch_native_test && "
+                     "process_watch_contract_test\"]]"});
+  ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
+  ASSERT_EQ(outcome.record.exits.size(), 1U);
+  EXPECT_EQ(outcome.record.exits[0]["code"], 0) << all_lines(outcome.record);
+}
+
+INSTANTIATE_TEST_SUITE_P(OldestAndNewest, Watch, ::testing::Values("6.1", "7.2"));
 
 TEST(Damon, TellsHotSpansFromColdInAGuest) {
   const Outcome outcome = run_scenario(

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/processes.h"
 #include "damon.skel.h"
 #include "faults.skel.h"
 #include "file_demand.skel.h"

@@ -1,5 +1,5 @@
-// Processes by reading files, where the kernel's own list cannot be read (no BPF): a bounded number of them at
-// a look, so that passing all takes several looks on a machine with many.
+// Processes by reading files, where the kernel's own list cannot be read (no BPF): a bounded number of them
+// at a look, so that passing all takes several looks on a machine with many.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
+#include <utility>
 
 #include "core/cgroup_path.h"
 #include "core/printable.h"
@@ -67,7 +67,7 @@ TargetSet::TargetSet(const ProcessTable& table, TargetSettings settings, Pid sel
 
 void TargetSet::set_settings(TargetSettings settings) {
   settings_ = std::move(settings);
-  settings_changed_ = true;
+  settings_changed_ = candidates_changed_ = true;
   normalize();
 }
 
@@ -141,10 +141,13 @@ bool TargetSet::wanted(const Target& target, const SeenProcess& seen) {
   return by_cgroup(seen);
 }
 
-ProcessQuestion TargetSet::question() const {
+ProcessQuestion TargetSet::question() {
+  if (std::exchange(candidates_changed_, false)) {
+    asked_ = settings_.pids;
+    for (const auto& [pid, candidate] : candidates_) asked_.push_back(pid);
+  }
   ProcessQuestion question;
-  question.asked = settings_.pids;
-  for (const auto& [pid, candidate] : candidates_) question.asked.push_back(pid);
+  question.asked = asked_;
   question.others = nothing_named() || !settings_.cgroups.empty() || !settings_.executables.empty();
   if (nothing_named()) question.minimum = settings_.default_minimum;
   return question;
@@ -178,16 +181,15 @@ void TargetSet::judge_again(TargetChanges& changes) {
 }
 
 void TargetSet::take(ProcessLook& look, bool look_for_new, TargetChanges& changes) {
-  looks_ += look_for_new ? 1 : 0;
-  std::unordered_set<Pid> present;
-  const std::size_t before = candidates_.size();
+  ++looks_;
+  renewals_ += look_for_new ? 1 : 0;
   for (SeenProcess& seen : look.processes) {
     const auto it = candidates_.find(seen.pid);
     if (it == candidates_.end()) {
       consider(seen);
       continue;
     }
-    present.insert(seen.pid);
+    it->second.seen_in = looks_;
     if (same_program(it->second.target, seen)) {
       if (const auto reason = update(it->second, seen, look_for_new)) lose(it, *reason, changes);
     } else {
@@ -196,9 +198,8 @@ void TargetSet::take(ProcessLook& look, bool look_for_new, TargetChanges& change
       consider(seen);
     }
   }
-  if (present.size() == before) return;
   for (auto it = candidates_.begin(); it != candidates_.end();)
-    it = present.contains(it->first) ? std::next(it) : lose(it, GoneReason::kExited, changes);
+    it = it->second.seen_in == looks_ ? std::next(it) : lose(it, GoneReason::kExited, changes);
 }
 
 std::optional<GoneReason> TargetSet::update(Candidate& candidate, SeenProcess& seen, bool look_for_new) {
@@ -210,7 +211,7 @@ std::optional<GoneReason> TargetSet::update(Candidate& candidate, SeenProcess& s
   const bool changed =
       seen.properties != candidate.seen.properties ||
       (seen.properties == 0 && look_for_new &&
-       looks_ % kDescribeEvery == static_cast<std::uint64_t>(seen.pid.value) % kDescribeEvery);
+       renewals_ % kDescribeEvery == static_cast<std::uint64_t>(seen.pid.value) % kDescribeEvery);
   std::swap(candidate.seen, seen);
   if (changed) {
     auto now = table_.describe(target.pid);
@@ -222,6 +223,7 @@ std::optional<GoneReason> TargetSet::update(Candidate& candidate, SeenProcess& s
       now->started_as =
           target.started_as;  // what it was called when it was admitted; it may have changed that
       target = std::move(*now);
+      candidate.described = true;
     }
     if (!wanted(target, candidate.seen)) return GoneReason::kUnnamed;
   }
@@ -241,6 +243,7 @@ void TargetSet::consider(SeenProcess& seen) {
 TargetSet::Candidates::iterator TargetSet::lose(Candidates::iterator it, GoneReason reason,
                                                 TargetChanges& changes) {
   if (it->second.watched) changes.removed.push_back({it->second.target.id, reason});
+  candidates_changed_ = true;
   return candidates_.erase(it);
 }
 
@@ -276,6 +279,7 @@ void TargetSet::admit_one(const SeenProcess& seen) {
   candidate.seen = seen;
   candidate.target = std::move(*target);
   candidates_[seen.pid] = std::move(candidate);
+  candidates_changed_ = true;
 }
 
 // What the configuration names and is not there.
@@ -342,14 +346,22 @@ void TargetSet::choose_targets(bool look_for_new, TargetChanges& changes) {
 }
 
 void TargetSet::show_targets(bool changed) {
-  if (!changed) {
-    for (Target& target : targets_) target = candidates_.at(target.pid).target;
+  if (changed) {
+    shown_.clear();
+    for (auto& [pid, candidate] : candidates_)
+      if (candidate.watched) shown_.push_back(&candidate);
+    std::sort(shown_.begin(), shown_.end(),
+              [](const Candidate* a, const Candidate* b) { return a->target.id < b->target.id; });
+    targets_.clear();
+    for (const Candidate* candidate : shown_) targets_.push_back(candidate->target);
     return;
   }
-  targets_.clear();
-  for (const auto& [pid, candidate] : candidates_)
-    if (candidate.watched) targets_.push_back(candidate.target);
-  std::sort(targets_.begin(), targets_.end(), [](const Target& a, const Target& b) { return a.id < b.id; });
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    Candidate& candidate = *shown_[i];
+    if (std::exchange(candidate.described, false)) targets_[i] = candidate.target;
+    targets_[i].resident = candidate.target.resident;
+    targets_[i].user_time = candidate.target.user_time;
+  }
 }
 
 }  // namespace tier

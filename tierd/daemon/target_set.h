@@ -18,8 +18,8 @@ namespace tier {
 struct TargetSettings {
   std::vector<Pid> pids;
   std::vector<std::string> cgroups;  // as cgroup_path() takes them, descendants included
-  // A process is called by the base name of the file that runs and by that it was started by (argv[0]); by the
-  // kernel's name of it (comm) where neither can be read. Exact.
+  // A process is called by the base name of the file that runs and by that it was started by (argv[0]); by
+  // the kernel's name of it (comm) where neither can be read. Exact.
   std::vector<std::string> executables;
   std::vector<std::string> exclude;  // never watched, whatever else matches
   // With nothing named above, every process at least this big is watched, until it holds less than half of
@@ -79,6 +79,8 @@ class TargetSet {
     SeenProcess seen;
     SizeRange range;
     bool watched = false, ran = true;
+    bool described = false;     // anew, since it was shown
+    std::uint64_t seen_in = 0;  // look
   };
   struct Pending {  // a process that may match, and whose files are still to be read
     SeenProcess seen;
@@ -92,7 +94,7 @@ class TargetSet {
   bool by_cgroup(const SeenProcess& seen);
   bool called(const std::vector<std::string>& list, const ProcessNames& names, const std::string& comm) const;
   bool wanted(const Target& target, const SeenProcess& seen);
-  ProcessQuestion question() const;
+  ProcessQuestion question();
 
   void take(ProcessLook& look, bool look_for_new, TargetChanges& changes);
   // The reason why it is no longer one; none: it still is.
@@ -119,8 +121,11 @@ class TargetSet {
   std::map<std::string, std::string> said_;  // what of whom; forgotten once it is no longer so
   std::vector<std::string> refused_;         // problems of the settings themselves
   bool settings_changed_ = false;
-  std::uint64_t looks_ = 0;
+  std::uint64_t looks_ = 0, renewals_ = 0;
   std::uint32_t next_id_ = 1;
+  std::vector<Pid> asked_;          // the candidates and the pids that the settings name
+  std::vector<Candidate*> shown_;   // beside targets_; elements of the map stay where they are
+  bool candidates_changed_ = true;  // asked_ is to be made anew
 };
 
 }  // namespace tier

@@ -65,11 +65,12 @@ class BpfProcessWatch::Impl {
   Skeleton skeleton_;
   std::vector<BpfLink> hooks_;
   BpfLink iterator_;
-  std::unordered_set<std::uint32_t> asked_;  // what the kernel's map holds
-  tier_process_news seen_news_{};            // as of the last look
-  tier_process_news told_news_{};            // as of the last look that told of others
-  bool told_all_ = false;     // nobody is left whom a look would tell of for the first time
-  bool renew_owed_ = false;   // it was asked for when no look was due
+  std::unordered_set<Pid> asked_;  // as the kernel's map has it
+  std::vector<Pid> last_asked_;
+  tier_process_news seen_news_{};  // as of the last look
+  tier_process_news told_news_{};  // as of the last look that told of others
+  bool told_all_ = false;          // nobody is left whom a look would tell of for the first time
+  bool renew_owed_ = false;        // it was asked for when no look was due
   Nanoseconds last_{}, price_{};
   std::uint64_t looks_ = 0;
 };
@@ -96,28 +97,24 @@ Result<void> BpfProcessWatch::Impl::start(const std::string& btf_path) {
 }
 
 Result<void> BpfProcessWatch::Impl::ask(const std::vector<Pid>& asked) {
-  const int map = bpf_map__fd(skeleton_->maps.asked);
-  std::unordered_set<std::uint32_t> wanted;
-  wanted.reserve(asked.size());
-  for (const Pid pid : asked) wanted.insert(static_cast<std::uint32_t>(pid.value));
-  for (auto it = asked_.begin(); it != asked_.end();) {
-    const std::uint32_t pid = *it;
-    if (wanted.contains(pid)) {
-      ++it;
-      continue;
-    }
-    bpf_map_delete_elem(map, &pid);
-    it = asked_.erase(it);
-  }
-  const std::uint8_t one = 1;
-  for (const std::uint32_t pid : wanted) {
+  if (asked == last_asked_) return {};
+  const int map = bpf_map__fd(skeleton_->maps.known);
+  const std::unordered_set<Pid> wanted(asked.begin(), asked.end());
+  std::erase_if(asked_, [&](Pid pid) {
+    if (wanted.contains(pid)) return false;
+    bpf_map_delete_elem(map, &pid.value);
+    return true;
+  });
+  const tier_known_process every_time{0, 0, 0, 1};
+  for (const Pid pid : wanted) {
     if (asked_.contains(pid)) continue;
-    if (bpf_map_update_elem(map, &pid, &one, BPF_ANY) != 0)
+    if (bpf_map_update_elem(map, &pid.value, &every_time, BPF_ANY) != 0)
       return fail(ErrorKind::kFailed,
-                  fmt::format("process {} cannot be watched: {}", pid, errno_text(errno)),
-                  fmt::format("watch at most {} processes", TIER_MAX_ASKED));
+                  fmt::format("process {} cannot be watched: {}", pid.value, errno_text(errno)),
+                  fmt::format("watch at most {} processes", TIER_MAX_KNOWN));
     asked_.insert(pid);
   }
+  last_asked_ = asked;
   return {};
 }
 
@@ -130,7 +127,6 @@ bool BpfProcessWatch::Impl::due(Nanoseconds now, const tier_process_news& news) 
 
 Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question, bool renew) {
   ProcessLook look;
-  const std::size_t before = asked_.size();
   if (auto set = ask(question.asked); !set) return tl::make_unexpected(set.error());
   tier_look& how = skeleton_->bss->look;
   // Read before the look: what happens during it is news to the next one.
@@ -140,9 +136,10 @@ Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question,
   renew_owed_ |= renew;
   if (!due(now, news)) return look;
   const bool everybody = question.others && question.minimum.value == 0;
-  const bool others = question.others && (renew_owed_ || (everybody && (!told_all_ || news.others != told_news_.others)));
+  const bool others =
+      question.others && (renew_owed_ || (everybody && (!told_all_ || news.others != told_news_.others)));
   look.looked = true;
-  if (!others && asked_.empty() && before == 0) return look;  // nobody to look for
+  if (!others && asked_.empty()) return look;  // nobody to look for
   how.minimum_pages = question.minimum.value / static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   how.only_asked = others ? 0 : 1;
   auto processes = read_all();

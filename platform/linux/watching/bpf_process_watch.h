@@ -1,8 +1,8 @@
-// Processes by the kernel's own list of tasks (bpf/processes.bpf.c): one read tells of all that matter, no file
-// of any process is opened, and what happens between two looks is remembered in the kernel.
+// Processes by the kernel's own list of tasks (bpf/processes.bpf.c): one read tells of all that matter, no
+// file of any process is opened, and what happens between two looks is remembered in the kernel.
 //
-// A look costs the time of passing every task of the machine once, so it is made when it is worth its price: at
-// most 0.3 % of the time, 1 % when a process that was asked for has executed or ended.
+// A look costs the time of passing every task of the machine once, so it is made when it is worth its price:
+// at most 0.3 % of the time, 1 % when a process that was asked for has executed or ended.
 #pragma once
 
 #include <memory>

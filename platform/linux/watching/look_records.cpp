@@ -1,5 +1,6 @@
 #include "platform/linux/watching/look_records.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace tier {
@@ -25,9 +26,8 @@ std::ptrdiff_t LookRecords::add(std::span<const std::byte> bytes) {
     if (bytes.size() - taken < size) break;
     std::memcpy(&record, bytes.data() + taken, size);
     taken += size;
-    const auto [entry, first] = by_pid_.try_emplace(record.pid, processes_.size());
-    if (first) processes_.emplace_back();
-    Process& process = processes_[entry->second];
+    if (processes_.empty() || processes_.back().pid != record.pid) processes_.emplace_back().pid = record.pid;
+    Process& process = processes_.back();
     if (record.leads != 0 && !process.described) describe(record, process);
     process.ended = {record.ended_user, record.ended_system, record.ended_run};
     process.living.user += record.user;
@@ -48,23 +48,36 @@ void LookRecords::describe(const tier_process_record& record, Process& process) 
   seen.resident = {record.pages * page_size_.value};
   seen.comm = text_of(record.comm, sizeof(record.comm));
   // One that fills the space may have been cut off.
-  if (const std::string file = text_of(record.file, sizeof(record.file)); file.size() + 1 < sizeof(record.file))
+  if (const std::string file = text_of(record.file, sizeof(record.file));
+      file.size() + 1 < sizeof(record.file))
     seen.file = file;
 }
 
+void LookRecords::merge(Process& into, Process& from) {
+  if (!into.described && from.described) into.seen = std::move(from.seen);
+  into.described |= from.described;
+  into.living.user += from.living.user;
+  into.living.system += from.living.system;
+  into.living.run += from.living.run;
+}
+
 std::vector<SeenProcess> LookRecords::take() {
+  const auto by_pid = [](const Process& a, const Process& b) { return a.pid < b.pid; };
+  if (!std::is_sorted(processes_.begin(), processes_.end(), by_pid))
+    std::stable_sort(processes_.begin(), processes_.end(), by_pid);
   std::vector<SeenProcess> out;
   out.reserve(processes_.size());
-  for (Process& process : processes_) {
+  for (std::size_t i = 0; i < processes_.size();) {
+    Process& process = processes_[i];
+    for (++i; i < processes_.size() && processes_[i].pid == process.pid; ++i) merge(process, processes_[i]);
     if (!process.described) continue;
     const std::uint64_t run = process.ended.run + process.living.run;
     process.seen.run_time = Nanoseconds(static_cast<std::int64_t>(run));
-    process.seen.user_time = Nanoseconds(static_cast<std::int64_t>(
-        user_part(process.ended.user + process.living.user, process.ended.system + process.living.system, run)));
+    process.seen.user_time = Nanoseconds(static_cast<std::int64_t>(user_part(
+        process.ended.user + process.living.user, process.ended.system + process.living.system, run)));
     out.push_back(std::move(process.seen));
   }
   processes_.clear();
-  by_pid_.clear();
   return out;
 }
 

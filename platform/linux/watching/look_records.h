@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "bpf/processes.h"
@@ -21,7 +20,7 @@ class LookRecords {
   // one. -1: they are none of ours (another version).
   std::ptrdiff_t add(std::span<const std::byte> bytes);
 
-  // Processes that were described, in the order of their first record.
+  // Processes that were described, in the order of their numbers.
   std::vector<SeenProcess> take();
 
  private:
@@ -29,15 +28,16 @@ class LookRecords {
     std::uint64_t user = 0, system = 0, run = 0;
   };
   struct Process {
+    std::uint32_t pid = 0;
     SeenProcess seen;
     bool described = false;
     Times ended, living;  // of threads
   };
   void describe(const tier_process_record& record, Process& process) const;
+  static void merge(Process& into, Process& from);
 
   Bytes page_size_;
-  std::vector<Process> processes_;
-  std::unordered_map<std::uint32_t, std::size_t> by_pid_;
+  std::vector<Process> processes_;  // parts of one may stand apart: threads have numbers of their own
 };
 
 // What of `run` was spent in user mode, given what ticks found: the kernel's cputime_adjust()

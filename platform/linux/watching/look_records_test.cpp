@@ -55,6 +55,21 @@ TEST(LookRecords, ThreadsOfOneProcessAreAddedUp) {
   }
 }
 
+TEST(LookRecords, ThreadsThatStandApartAreAddedUpToo) {
+  std::vector<std::byte> bytes;
+  for (const auto& [pid, leads] : {std::pair{20, false}, {10, true}, {20, true}, {10, false}, {20, false}}) {
+    tier_process_record r = record(static_cast<unsigned>(pid), leads);
+    r.run = 10, r.ended_run = 1, r.pages = 1;
+    append(bytes, r);
+  }
+  const auto processes = read(bytes);
+  ASSERT_EQ(processes.size(), 2U);
+  EXPECT_EQ(processes[0].pid, Pid{10});
+  EXPECT_EQ(processes[0].run_time, Nanoseconds(21));
+  EXPECT_EQ(processes[1].run_time, Nanoseconds(31));
+  EXPECT_EQ(processes[1].resident, 4_KiB);
+}
+
 TEST(LookRecords, AProcessWithoutItsFirstThreadIsOneProcess) {
   std::vector<std::byte> bytes;
   for (int thread = 0; thread < 3; ++thread) {
