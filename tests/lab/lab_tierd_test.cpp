@@ -32,6 +32,23 @@ TEST(Tierd, ActingBringsHotMemoryIntoTheFastTier) {
   expect_clean_stop(outcome.record);
 }
 
+TEST(Tierd, MemoryThatTwoProcessesShareMovesAndIsCountedOnce) {
+  const Outcome outcome = run_scenario("shared-2", {"rival.tool=tierd", "run.length_s=24"});
+  ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
+  const Result<Verdict> verdict = judge(outcome.scenario, outcome.record);
+  ASSERT_TRUE(verdict) << verdict.error().text();
+  EXPECT_GT(mean_share(*verdict, 20, 24), mean_share(*verdict, 0, 2) + 0.1);
+  EXPECT_GT(verdict->migrated_mib, 0);
+  ASSERT_FALSE(outcome.record.collected.empty());
+  const auto status =
+      nlohmann::json::parse(outcome.record.collected[0].at("text").get<std::string>(), nullptr, false);
+  ASSERT_TRUE(status.is_object());
+  EXPECT_EQ(status.at("targets"), 2);
+  // 300 MiB of data, and some for programs and libraries.
+  EXPECT_LT(status.at("managed_bytes").get<std::uint64_t>(), 340ULL << 20);
+  expect_clean_stop(outcome.record);
+}
+
 TEST(Tierd, ObservingMovesNothing) {
   const Outcome outcome =
       run_scenario("smoke-2node", {"rival.tool=tierd", "run.length_s=5", "tierd.config.mode=\"observe\""});

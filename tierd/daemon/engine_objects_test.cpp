@@ -184,7 +184,7 @@ TEST_F(SharedEngineTest, WithoutTheCapabilityTheReasonIsToldOnce) {
   EXPECT_EQ(told, 1);
   ASSERT_FALSE(engine_->troubles().empty());
   machine_.forbid_move_all(false);
-  for (int i = 0; i < 40; ++i) use({2, 5});
+  for (std::uint32_t i = 0; i < engine_->settings().tracker.unmovable_for + 20; ++i) use({2, 5});
   EXPECT_EQ(node_of_shared(2), 0) << "not branded for ever";
 }
 

@@ -49,6 +49,13 @@ TEST(Golden, Top) { expect_both("top", *FakeBackend().top(kRoot, {})); }
 TEST(Golden, Heatmap) { expect_both("heatmap", *FakeBackend().heatmap(kRoot, {})); }
 TEST(Golden, Forecast) { expect_both("forecast", *FakeBackend().forecast(kRoot)); }
 TEST(Golden, Explain) { expect_both("explain", *FakeBackend().explain(kRoot, {4100, 0x7f0000123456})); }
+TEST(Golden, ExplainOfSharedMemory) {
+  ExplainView view = *FakeBackend().explain(kRoot, {4200, 0x7f0000123456});
+  view.mapping = "/dev/zero (deleted)", view.backing = "shared";
+  view.shared_by = 101;
+  view.sharers = {"4200 postgres", "4207 postgres"};
+  expect_both("explain-shared", view);
+}
 TEST(Golden, Config) { expect_both("config", *FakeBackend().config_show(kRoot)); }
 
 TEST(Golden, Prefetch) { expect_both("prefetch", *FakeBackend().prefetch(kRoot)); }
