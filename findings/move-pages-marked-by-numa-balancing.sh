@@ -56,7 +56,7 @@ static void write_text(const char *path, const char *text) {
   if (!file || fputs(text, file) < 0 || fclose(file) != 0) printf("RESULT %s: %s\n", path, strerror(errno));
 }
 
-/* How many pages have each status; pages where `nodes` is null are asked for, else moved there. */
+/* How many pages have this status when they are moved to `nodes`, or asked for where it is null. */
 static int count(pid_t target, int wanted, const int *nodes) {
   static void *pages[PAGES];
   static int status[PAGES];
@@ -106,12 +106,17 @@ static pid_t start(int huge) {
 static void try_kind(int huge) {
   const char *kind = huge ? "huge" : "small";
   const int hidden = huge ? -EFAULT : -ENOENT;
-  static int to_node_0[PAGES];
+  static int to_node_0[PAGES], to_node_1[PAGES];
+  for (int i = 0; i < PAGES; i++) to_node_1[i] = 1;
   pid_t target = start(huge);
-  for (int seconds = 0; seconds < 120 && count(target, hidden, 0) < PAGES; seconds++) sleep(1);
+  /* A move to where they are takes pages off the CPUs' lists, on which they are not marked. */
+  for (int seconds = 0; seconds < 120; seconds++) {
+    sleep(1);
+    if (present(target) == PAGES && count(target, hidden, to_node_1) == PAGES) break;
+  }
   const char *name = huge ? "EFAULT" : "ENOENT";
-  printf("RESULT %s: %d %s when asked for, %d when moved, %d present in pagemap\n", kind, count(target, hidden, 0), name,
-         count(target, hidden, to_node_0), present(target));
+  const int asked = count(target, hidden, 0), moved = count(target, hidden, to_node_0), in_pagemap = present(target);
+  printf("RESULT %s: %d %s when asked for, %d when moved, %d present in pagemap\n", kind, asked, name, moved, in_pagemap);
   write_text("/proc/sys/kernel/numa_balancing", "0");
   printf("RESULT %s, switched off: %d %s\n", kind, count(target, hidden, 0), name);
   syscall(SYS_set_mempolicy, MPOL_LOCAL, 0, 0);

@@ -69,6 +69,14 @@ TEST_F(MarkedTest, AnUnmarkedProcessIsReadNowhere) {
   EXPECT_EQ(machine->marked_reads(), 0u);
 }
 
+TEST_F(MarkedTest, AProcessThatHasGoneIsNoRefusal) {
+  build_seeing(two_tiers(1_GiB, 2_MiB));
+  machine->mark(kProgram, page_range(0, 0, 8));
+  machine->exit(kProgram);
+  EXPECT_EQ(finder->locate(kProgram, pages(0)).error_number, ESRCH);
+  EXPECT_EQ(finder->totals().refused, 0u);
+}
+
 TEST_F(MarkedTest, BudgetAndLimitLeaveTheRestMarked) {
   build_seeing(two_tiers(1_GiB, 4_MiB), {.reads_per_second = 100, .reads_per_call = 2});
   machine->mark(kProgram, page_range(0, 0, 2 * kPagesPerRegion));

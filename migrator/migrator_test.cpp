@@ -330,11 +330,13 @@ TEST_P(MigratorPropertyTest, AccountsAreExactUnderRandomTrouble) {
   const bool huge = pick(2) == 0;
   constexpr unsigned kRegions = 24;
   build(two_tiers(Bytes{(4 + pick(40)) * (1_MiB).value}, Bytes{kRegions * (2_MiB).value}, huge));
+  const PageFinder finder(*machine, machine.get(), clock);
+  if (pick(2) == 0) make_migrator({}, {&finder, machine.get(), machine.get()});
   const int errors[] = {EBUSY, EACCES, EPERM, EIO};
   std::uint64_t sequence = 0, requests = 0;
   for (int round = 0; round < 12; ++round) {
     const AddressRange spot = page_range(pick(kRegions), pick(400), 1 + pick(100));
-    switch (pick(7)) {
+    switch (pick(8)) {
       case 0:
         machine->refuse_pages(kProgram, spot, errors[pick(4)], static_cast<int>(pick(50)));
         break;
@@ -352,6 +354,9 @@ TEST_P(MigratorPropertyTest, AccountsAreExactUnderRandomTrouble) {
         break;
       case 5:
         machine->set_online(kFast, pick(2) == 0);
+        break;
+      case 6:
+        machine->mark(kProgram, spot);
         break;
       default:
         clock.advance(std::chrono::seconds(pick(20)));
@@ -379,6 +384,7 @@ TEST_P(MigratorPropertyTest, AccountsAreExactUnderRandomTrouble) {
   const MigratorTotals totals = migrator->totals();
   EXPECT_TRUE(totals.pages.balanced());
   EXPECT_EQ(totals.pages.requested, requests * kPagesPerRegion);
+  migrator.reset();  // before the finder
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, MigratorPropertyTest, testing::Range(0U, 200U));

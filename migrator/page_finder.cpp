@@ -5,6 +5,17 @@
 
 namespace tier {
 
+namespace {
+
+// A process that has gone, or a page that has, is no refusal.
+void refuse(int error_number, MarkedTotals& sum) {
+  if (error_number != EPERM && error_number != EACCES) return;
+  ++sum.refused;
+  sum.error_number = error_number;
+}
+
+}  // namespace
+
 MarkedTotals& MarkedTotals::operator+=(const MarkedTotals& other) {
   found += other.found;
   visible += other.visible;
@@ -64,8 +75,7 @@ std::vector<std::size_t> PageFinder::find_marked(Pid pid, std::span<const Addres
   if (hidden.empty()) return hidden;
   const auto found = marked_->find(pid, addresses);
   if (!found) {
-    ++sum.refused;
-    sum.error_number = found.error().kind == ErrorKind::kPermission ? EPERM : ESRCH;
+    if (found.error().kind == ErrorKind::kPermission) refuse(EPERM, sum);
     return {};
   }
   std::vector<std::size_t> marked;
@@ -94,10 +104,7 @@ void PageFinder::read(Pid pid, std::span<const Address> pages, MarkedTotals& sum
   if (pages.empty()) return;
   const UnmarkCall call = marked_->unmark(pid, pages);
   sum.read += call.read;
-  if (call.error_number != 0) {
-    ++sum.refused;
-    sum.error_number = call.error_number;
-  }
+  refuse(call.error_number, sum);
   std::lock_guard lock(mutex_);
   bucket_.spend(Bytes{pages.size()});
 }

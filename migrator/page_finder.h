@@ -27,7 +27,7 @@ struct MarkedTotals {
   std::uint64_t visible = 0;  // of these, made visible
   std::uint64_t left = 0;     // of these, left as they were: budget, limit of a call, or refused
   std::uint64_t read = 0;     // pages read
-  std::uint64_t refused = 0;  // calls that the kernel refused, pagemap's and reads
+  std::uint64_t refused = 0;  // calls without the right to it, pagemap's and reads
   int error_number = 0;       // of the last refusal; 0: none
   Nanoseconds spent{};        // in finding and reading
 

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <linux/mempolicy.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "platform/contract/rig.h"
@@ -62,6 +64,21 @@ void pin(char* start) {
   }
 }
 
+int sleep_for_ever(void*) {
+  for (;;) ::pause();
+}
+
+// Of a process with one thread NUMA balancing leaves alone what lies on the node where it runs
+// (mm/mprotect.c, change_pte_range). A thread by clone(2), since pthread_create(3) would take locks that the
+// fork may have left.
+void start_second_thread() {
+  alignas(16) static char stack[16384];
+  static bool started = false;
+  if (std::exchange(started, true)) return;
+  constexpr int kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+  ::clone(sleep_for_ever, stack + sizeof(stack), kThread, nullptr);
+}
+
 // NUMA balancing looks at those who run.
 void use_cpu() {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
@@ -88,7 +105,10 @@ void use_cpu() {
     // References of a pipe to pages of the program hold them where they are (vmsplice(2)): the kernel refuses
     // to move a page whose users it cannot all find.
     if (command == 'p') pin(start);
-    if (command == 'b') use_cpu();
+    if (command == 'b') {
+      start_second_thread();
+      use_cpu();
+    }
     // The answer to 'x' is given by the program that replaces this one.
     if (command == 'x') {
       ::dup2(answers, STDOUT_FILENO);
@@ -152,8 +172,12 @@ class LinuxProgram final : public Program {
     std::vector<Address> pages;
     for (Address page = range_.start; page < range_.start + touched_.value; page += 4096)
       pages.push_back(page);
+    const std::vector<Address> first{pages.front()};
+    const int node = LinuxPages().locate({pid_}, first).status.at(0);
     for (int tried = 0; tried < kSecondsToMark; ++tried) {
       command('b');
+      // A move to where it is takes all pages off the CPUs' lists, on which none is marked.
+      if (node >= 0) LinuxPages().move({pid_}, first, NodeId{node});
       const auto status = LinuxPages().locate({pid_}, pages).status;
       if (std::all_of(status.begin(), status.end(), [](int s) { return s < 0; })) return true;
     }
