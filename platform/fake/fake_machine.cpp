@@ -219,6 +219,7 @@ Result<Target> FakeMachine::describe(Pid pid) const {
   target.cgroup = process->facts.cgroup;
   target.uid = process->facts.uid;
   target.user_time = process->facts.user_time;
+  target.resident = process->facts.resident;
   for (const int node : process->facts.allowed_nodes) target.allowed_nodes.push_back({node});
   if (target.allowed_nodes.empty())
     for (const auto& [id, node] : state_->nodes) target.allowed_nodes.push_back({id});

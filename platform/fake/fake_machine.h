@@ -49,6 +49,7 @@ struct FakeProcess {
   Nanoseconds user_time{};
   std::vector<int> allowed_nodes = {};  // empty: all nodes
   std::vector<FakeMapping> mappings = {};
+  Bytes resident{};  // as describe() tells it; pages are counted by resident_on()
 };
 
 struct FakeSpec {
