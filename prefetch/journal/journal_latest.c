@@ -3,6 +3,7 @@
 #include "prefetch/journal/journal_latest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,20 @@ static int take_first(const struct List* list, struct TierJournalLatest* latest)
   return 0;
 }
 
+FILE* tier_journal_open(const char* path, int append) {
+  const int access = append != 0 ? O_WRONLY | O_APPEND | O_CREAT : O_RDONLY;
+  const int fd = open(path, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+  if (fd < 0) return NULL;
+  struct stat status;
+  int error = fstat(fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : ENXIO;
+  FILE* file = error == 0 ? fdopen(fd, append != 0 ? "ab" : "rb") : NULL;
+  if (file != NULL) return file;
+  if (error == 0) error = errno;
+  close(fd);
+  errno = error;
+  return NULL;
+}
+
 int tier_journal_trusted(FILE* file) {
   struct stat status;
   if (fstat(fileno(file), &status) != 0) return errno;
@@ -103,7 +118,7 @@ static int missing(const char* path) {
 
 int tier_journal_latest(const char* path, const char* boot_id, struct TierJournalLatest* latest) {
   memset(latest, 0, sizeof *latest);
-  FILE* file = fopen(path, "rb");
+  FILE* file = tier_journal_open(path, 0);
   if (file == NULL) return errno == ENOENT ? missing(path) : errno;
   struct List list = {NULL, 0, 0};
   int error = tier_journal_trusted(file);

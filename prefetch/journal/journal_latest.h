@@ -16,6 +16,10 @@ struct TierJournalLatest {
   size_t other_boot;  // records
 };
 
+// Opens a journal to read, or to append and then made where it is missing; never waits for a pipe. NULL with
+// errno; ENXIO: it is no regular file.
+FILE* tier_journal_open(const char* path, int append);
+
 // Registers are written by what a journal says, so its records must be root's own. 0: the file belongs to
 // root or to the caller, and is empty or may be written by its owner alone. EPERM: it is not so.
 int tier_journal_trusted(FILE* file);

@@ -61,7 +61,7 @@ int tier_restore(const char* path, const char* boot_id, const struct TierKnobAcc
   const int error = tier_journal_latest(path, boot_id, &latest);
   summary->knobs = latest.count;
   summary->damaged = latest.damaged, summary->other_boot = latest.other_boot;
-  FILE* journal = latest.count != 0 ? fopen(path, "ab") : NULL;
+  FILE* journal = latest.count != 0 ? tier_journal_open(path, 1) : NULL;
   for (size_t i = 0; i < latest.count; ++i) {
     const struct TierJournalRecord* record = &latest.records[i];
     if (record->kind != kTierIntent) {

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -54,7 +55,22 @@ TEST_F(JournalTest, OneThatIsNotThereIsEmpty) { EXPECT_EQ(restore().knobs, 0U); 
 
 TEST_F(JournalTest, OneThatCannotBeReadIsAnError) {
   fs::create_directory(path_);
-  EXPECT_EQ(restore(EIO).knobs, 0U);
+  EXPECT_EQ(restore(ENXIO).knobs, 0U);
+}
+
+// A pipe would be waited for until somebody writes to it, or reads.
+TEST_F(JournalTest, WhatIsNoFileIsRefusedAtOnce) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_EQ(restore(ENXIO).knobs, 0U);
+  const auto piped = KnobJournal::open(path_, kBoot);
+  ASSERT_FALSE(piped);
+  EXPECT_NE(piped.error().message.find("not a regular file"), std::string::npos) << piped.error().text();
+  fs::remove(path_);
+  fs::create_symlink(path_, path_);
+  const auto looped = KnobJournal::open(path_, kBoot);
+  ASSERT_FALSE(looped);
+  EXPECT_NE(looped.error().message.find("a loop of symbolic links"), std::string::npos)
+      << looped.error().text();
 }
 
 TEST_F(JournalTest, TheLatestRecordOfAKnobCounts) {

@@ -22,6 +22,8 @@ fs::path beside(const fs::path& path) { return path.string() + ".new"; }
 std::string journal_problem(int error) {
   if (error == EPERM) return "it belongs to another user, or others may write it";
   if (error == ENOLINK) return "it is a link to a file that does not exist";
+  if (error == ELOOP) return "it is a loop of symbolic links";
+  if (error == ENXIO) return "it is not a regular file";
   return std::strerror(error);
 }
 
@@ -29,6 +31,7 @@ std::string journal_fix(int error) {
   if (error == EPERM)
     return "registers are written by what it says: find out who wrote it, then remove it; choose a folder "
            "that root alone may write";
+  if (error == ELOOP || error == ENXIO) return "remove what is there, or choose another path";
   // systemd.exec(5), ProtectSystem=strict.
   if (error == EROFS)
     return "under systemd tierd may write /run/tierd and /var/lib/tierd alone: choose one of them, or add "
@@ -39,7 +42,7 @@ std::string journal_fix(int error) {
 // NULL with errno: it cannot be opened, or is not to be trusted. What others append (journal_restore.c) is
 // not written over.
 KnobJournal::File KnobJournal::open_file(const fs::path& path) {
-  File file(std::fopen(path.c_str(), "ab"));
+  File file(tier_journal_open(path.c_str(), 1));
   if (!file) return file;
   // One fwrite is one write, so that nothing waits in this process when it is killed.
   std::setvbuf(file.get(), nullptr, _IONBF, 0);

@@ -57,6 +57,9 @@ static int refuse(const char* journal, int error) {
   } else if (error == ENOLINK) {
     why = "it is a link to a file that does not exist";
     fix = "mount the file system that holds it and try again; if it is lost, remove the link";
+  } else if (error == ELOOP || error == ENXIO) {
+    why = error == ELOOP ? "it is a loop of symbolic links" : "it is not a regular file";
+    fix = "remove what is there: tierd writes regular files alone";
   }
   fprintf(stderr, "cannot read the prefetch journal %s: %s (fix: %s)\n", journal, why, fix);
   return 1;

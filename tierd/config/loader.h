@@ -27,6 +27,8 @@ struct ConfigDirectories {
 // The directories of an installed tierd; vendor comes from the build's install prefix.
 ConfigDirectories system_config_directories();
 
+inline constexpr const char* kExposedFix = "chown root and chmod go-w what is named";
+
 struct LoadedConfig {
   Config config;
   std::vector<std::string> files;         // read, in order

@@ -68,7 +68,12 @@ PrefetchWritesView nothing_written() {
 Result<StatusView> DaemonBackend::status(const Caller&) {
   return status_view(engine_, version_, config_.config.migration.rate_per_second);
 }
-Result<DoctorView> DaemonBackend::doctor(const Caller&) { return doctor_(engine_); }
+Result<DoctorView> DaemonBackend::doctor(const Caller&) {
+  DoctorView view = doctor_(engine_);
+  for (const std::string& who : config_.exposed)
+    view.limits.push_back({"configuration", true, who, kExposedFix});
+  return view;
+}
 Result<NodesView> DaemonBackend::nodes(const Caller&) { return nodes_view(engine_); }
 Result<TopView> DaemonBackend::top(const Caller&, const TopQuery& query) { return top_view(engine_, query); }
 Result<HeatmapView> DaemonBackend::heatmap(const Caller&, const HeatmapQuery& query) {

@@ -50,7 +50,7 @@ inline FakeSpec two_tier_machine() {
   spec.nodes = {{.id = 0, .capacity = 32_MiB, .latency_ns = 100},
                 {.id = 1, .capacity = 1_GiB, .latency_ns = 400, .has_cpus = false}};
   FakeMapping heap{.start = kBase, .size = Bytes{kRegions * kRegion}, .node = 1, .huge = true};
-  spec.processes = {{.pid = 42, .name = "job", .uid = 1000, .mappings = {heap}}};
+  spec.processes = {{.pid = 42, .name = "job", .uid = 1000, .mappings = {heap}, .resident = heap.size}};
   return spec;
 }
 
@@ -63,8 +63,12 @@ class EngineTest : public testing::Test {
         migrator_(machine_, machine_, machine_, clock_, {}, executor_) {}
 
   void start(EngineSettings settings) {
-    EngineParts parts{machine_, machine_, migrator_, machine_, machine_, machine_,
-                      machine_, machine_, clock_,    {},       Pid{1},   [] { return std::int64_t{0}; }};
+    EngineParts parts{machine_,  locator_ != nullptr ? *locator_ : machine_,
+                      migrator_, machine_,
+                      machine_,  machine_,
+                      machine_,  machine_,
+                      clock_,    {},
+                      Pid{1},    [] { return std::int64_t{0}; }};
     parts.sources.push_back(std::make_unique<ScriptedSource>(script_));
     parts.metrics = metrics_;
     if (make_forecaster_) parts.make_forecaster = make_forecaster_;
@@ -112,6 +116,7 @@ class EngineTest : public testing::Test {
   std::deque<SampleBatch> script_;
   std::function<std::unique_ptr<Forecaster>(const std::string&)> make_forecaster_;  // empty: the table's
   MetricReader* metrics_ = nullptr;
+  const PageLocator* locator_ = nullptr;  // null: the machine itself
   std::unique_ptr<Engine> engine_;
 };
 

@@ -39,6 +39,17 @@ TEST(HeatRecord, KeepsTheHottestAndCountsTheRest) {
   EXPECT_EQ(map.rows[0].cells[1].tier, 0);
 }
 
+TEST(HeatRecord, TellsHowLongATickWasAndWhatItDidNotKeep) {
+  HeatRecord record(4, 2);
+  auto first = snapshot(1, {{0x200000, 5}, {0x400000, 50}, {0x600000, 7}}, 1);
+  first.interval = Nanoseconds{9'000'000'000};
+  record.add(first, two_tiers());
+  record.add(snapshot(2, {{0x400000, 10}}, 0), two_tiers());
+  const auto map = record.map(TargetId{0}, 10, 10);
+  EXPECT_EQ(map.seconds, (std::vector<double>{9, 0}));
+  EXPECT_EQ(map.unrecorded, 1U);
+}
+
 TEST(HeatRecord, ATickWithoutDemandStillTellsWhereTheRegionIs) {
   HeatRecord record(4, 16);
   record.add(snapshot(1, {{0x200000, 5}, {0x400000, 0}}, 1), two_tiers());

@@ -32,6 +32,7 @@
 #include "tierd/daemon/backend.h"
 #include "tierd/daemon/doctor.h"
 #include "tierd/daemon/journal_log.h"
+#include "tierd/daemon/named_files.h"
 #include "tierd/daemon/node_meters.h"
 #include "tierd/daemon/polled_processes.h"
 #include "tierd/daemon/prefetch_service.h"
@@ -350,7 +351,10 @@ int run(const Options& options) {
   }
   set_log_level(loaded->config.log.level);
   for (const auto& warning : loaded->warnings) spdlog::warn("{}", warning);
-  if (options.check) return 0;
+  if (options.check) {
+    const auto named = check_named_files(loaded->config);
+    return named ? 0 : report(named.error());
+  }
   auto loop = ServiceLoop::create();
   if (!loop) return report(loop.error());
   Machine machine;

@@ -110,6 +110,9 @@ Result<void> Commands::doctor() {
     return tl::make_unexpected(connected.error());
   DoctorView view = around_.local_doctor();
   view.daemon_running = false;
+  if (const auto loaded = load_config(around_.config_directories))
+    for (const std::string& who : loaded->exposed)
+      view.limits.push_back({"configuration", true, who, kExposedFix});
   auto printed = around_.print(options_.json ? document(view, false) : render(view, options_.style));
   if (!printed || view.can_observe) return printed;
   return fail(ErrorKind::kUnsupported, "this machine cannot be observed",
@@ -189,7 +192,10 @@ Result<void> Commands::policy_show() {
 }
 
 Result<void> Commands::config_check(const std::string& file) {
-  const auto loaded = file.empty() ? load_config(around_.config_directories) : load_config_file(file);
+  auto loaded = file.empty() ? load_config(around_.config_directories) : load_config_file(file);
+  if (loaded && around_.check_named_files)
+    if (auto named = around_.check_named_files(loaded->config); !named)
+      loaded = tl::make_unexpected(named.error());
   if (options_.json) {
     json out = {{"schema", "io.tierd.config-check/1"}, {"valid", loaded.has_value()}, {"problem", nullptr}};
     if (!loaded) out["problem"] = loaded.error().text();

@@ -33,6 +33,7 @@ struct Surroundings {
   std::function<void(const std::string&)> progress;       // one passing line; may be empty: no terminal
   std::function<std::int64_t()> unix_now;                 // seconds
   std::function<DoctorView()> local_doctor;               // may be empty: not built in
+  std::function<Result<void>(const Config&)> check_named_files;  // may be empty: not built in
   ConfigDirectories config_directories;
   EnableSystem enable;
   std::string version;

@@ -23,6 +23,7 @@
 #include "tools/tierctl/text.h"
 #ifdef TIERCTL_LOCAL_DOCTOR
 #include "tierd/daemon/doctor.h"
+#include "tierd/daemon/named_files.h"
 #endif
 
 namespace tier {
@@ -274,6 +275,7 @@ Surroundings real_surroundings(const Arguments& arguments) {
     around.progress = [](const std::string& line) { fmt::print(stderr, "\r\x1b[K{}", line); };
 #ifdef TIERCTL_LOCAL_DOCTOR
   around.local_doctor = local_doctor;
+  around.check_named_files = check_named_files;
 #endif
   return around;
 }

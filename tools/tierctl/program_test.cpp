@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -169,8 +171,38 @@ TEST(Tierctl, ExitCodesTellTheKindOfFailure) {
 
 TEST(Tierctl, SecondTierdIsNotNeededToCheckAFile) {
   const Ended bad = run({"config", "check", "/nonexistent/tierd.toml"});
-  EXPECT_EQ(bad.code, 1);
+  EXPECT_EQ(bad.code, 2);
   EXPECT_NE(bad.errors.find("no such file"), std::string::npos) << bad.errors;
+}
+
+TEST(Tierctl, ChecksTheModelAsTheDaemonReadsIt) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("tierctl-model-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder / "model").flush();
+  std::ofstream(folder / "t.toml") << "[targets]\npids = [1]\n[policy]\nforecaster = \"learned\"\nmodel = \""
+                                   << (folder / "model").string() << "\"\n";
+  const Ended ended = run({"config", "check", (folder / "t.toml").string()});
+  EXPECT_NE(ended.code, 0);
+  EXPECT_NE(ended.errors.find("policy.model: "), std::string::npos) << ended.errors;
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Tierctl, WrongArgumentsAreToldInOneShortLine) {
+  for (const std::vector<std::string>& wrong :
+       std::initializer_list<std::vector<std::string>>{{"report", "heatmap", "--pid", "-1"},
+                                                       {"report", "heatmap", "--pid", "x"},
+                                                       {"report", "heatmap", "--rows", "1e308"},
+                                                       {"explain", "99999999999", "0x7f00"},
+                                                       {"status", "--watch", "nan"},
+                                                       {"status", "--watch", "\x1b[2J\nx"},
+                                                       {"explain", "1", std::string(10'000, '9')}}) {
+    const Ended ended = run(wrong);
+    EXPECT_EQ(ended.code, 2) << wrong[0];
+    EXPECT_LT(ended.errors.size(), 250U) << ended.errors;
+    EXPECT_EQ(ended.errors.find('\x1b'), std::string::npos) << ended.errors;
+    EXPECT_EQ(std::count(ended.errors.begin(), ended.errors.end(), '\n'), 1) << ended.errors;
+  }
 }
 
 // systemd runs it to reload the service; standard error is the journal's stream then.

@@ -140,6 +140,32 @@ TEST(Render, HidesNothingSilently) {
   EXPECT_NE(render(view, {}).find("3 rows not shown: they belong to other users"), std::string::npos);
 }
 
+TEST(Render, HeatmapColumnsHaveTheirRealLength) {
+  HeatmapView view;
+  view.interval_seconds = 1;
+  view.ticks = {1, 2};
+  view.seconds = {1, 9};
+  view.rows.emplace_back().demand = {100, 900};
+  view.rows.back().tier = {0, 0};
+  const std::string text = render(view, {});
+  EXPECT_NE(text.find("2 columns of 1 s to 9 s = 10 s"), std::string::npos) << text;
+  EXPECT_NE(text.find("|II|"), std::string::npos) << "as much in each second: " << text;
+}
+
+TEST(Render, WhatWasNotLookedAtIsADash) {
+  auto status = *FakeBackend().status(kRoot);
+  status.ledger = {};
+  status.tiers[1].resident_bytes = std::nullopt;
+  const std::string text = render(status, {});
+  EXPECT_NE(text.find("stall saved  -, no decision has a score yet"), std::string::npos) << text;
+  EXPECT_NE(text.find("96 GiB             -"), std::string::npos) << text;
+  status.ledger.scored = 1, status.mode = "observe";
+  EXPECT_NE(render(status, {}).find("had the moves been made"), std::string::npos);
+  status.thinning = "a tick every 2 intervals";
+  EXPECT_NE(render(status, {}).find("to keep 10 % of a CPU (daemon.cpu_limit): a tick every 2 intervals"),
+            std::string::npos);
+}
+
 TEST(Render, HeatmapSurvivesRowsShorterThanTheTicks) {
   HeatmapView view;
   view.ticks = {1, 2, 3};

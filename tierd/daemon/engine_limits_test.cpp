@@ -1,0 +1,171 @@
+// What a tick may look at, what the daemon may use, and what is told of both.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "tierd/daemon/engine_fixture.h"
+#include "tierd/daemon/views.h"
+
+namespace tier {
+namespace {
+
+using std::chrono::milliseconds;
+
+// The machine's, but each call takes its time, or is refused.
+class SlowLocator final : public PageLocator {
+ public:
+  SlowLocator(const FakeMachine& machine, ManualClock& clock) : machine_(machine), clock_(clock) {}
+  PageCall locate(Pid pid, std::span<const Address> pages) const override {
+    ++calls;
+    clock_.advance(takes);
+    return refuses ? PageCall{-1, EPERM, {}} : machine_.locate(pid, pages);
+  }
+
+  mutable std::uint64_t calls = 0;
+  Nanoseconds takes{};
+  bool refuses = false;
+
+ private:
+  const FakeMachine& machine_;
+  ManualClock& clock_;
+};
+
+class EngineLimits : public EngineTest {
+ protected:
+  EngineLimits() : slow_(machine_, clock_) { locator_ = &slow_; }
+
+  std::vector<Event> events(const std::string& kind) const {
+    std::vector<Event> out;
+    for (const Event& event : engine_->events().since(0, 10'000))
+      if (event.kind == kind) out.push_back(event);
+    return out;
+  }
+  StatusView status() const { return status_view(*engine_, "test", {}); }
+  // Ticks in each of which the daemon uses so much CPU time.
+  void spend(int ticks, Nanoseconds cpu) {
+    for (int i = 0; i < ticks; ++i) {
+      used_ += cpu;
+      machine_.set_usage({.cpu = used_, .resident = 1_MiB});
+      tick({3});
+    }
+  }
+
+  SlowLocator slow_;
+  Nanoseconds used_{};
+};
+
+TEST_F(EngineLimits, AskingForPlacesEndsByTimeToo) {
+  slow_.takes = milliseconds(20);  // of an interval of a second a twentieth may be used
+  start({});
+  tick({1, 2, 3, 4, 5, 6, 7, 8});
+  EXPECT_EQ(slow_.calls, 3U) << "the third call ends after 60 ms";
+  for (int i = 0; i < 40; ++i) tick({1, 2, 3, 4, 5, 6, 7, 8});
+  EXPECT_DOUBLE_EQ(status().located_demand_share.value_or(0), 1.0) << "what was left out comes in its turn";
+}
+
+TEST_F(EngineLimits, ALateTickIsToldOnceAndCounted) {
+  slow_.takes = milliseconds(2500);
+  start({});
+  for (int i = 0; i < 5; ++i) tick({3 + i});
+  const auto late = events("late");
+  ASSERT_EQ(late.size(), 1U);
+  EXPECT_EQ(late[0].message, "a tick took 2.50 s of an interval of 1.00 s, 2.50 s of it in \"places\"");
+  EXPECT_GE(status().late_ticks, 2U);
+  EXPECT_EQ(status().worst_tick_phase, "places");
+  EXPECT_DOUBLE_EQ(status().worst_tick_seconds, 2.5);
+  ASSERT_FALSE(status().troubles.empty());
+  EXPECT_EQ(status().troubles[0].count, status().late_ticks);
+}
+
+TEST_F(EngineLimits, ADaemonAboveItsLimitLooksAtLessUntilItIsBelow) {
+  start({});
+  spend(20, milliseconds(20));
+  EXPECT_TRUE(events("limit").empty());
+  EXPECT_EQ(status().thinning, "");
+  spend(60, milliseconds(500));
+  EXPECT_EQ(events("limit").size(), 1U);
+  EXPECT_NE(status().thinning, "");
+  EXPECT_EQ(engine_->governor().level(), TickGovernor::kMostLevel);
+  int due = 0;
+  for (int i = 0; i < 32; ++i) due += engine_->tick_is_due() ? 1 : 0;
+  EXPECT_EQ(due, 2) << "every sixteenth interval";
+  EXPECT_FALSE(engine_->idle_work());
+  slow_.calls = 0;
+  tick({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  EXPECT_LE(slow_.calls, 4U);
+  spend(300, milliseconds(1));
+  EXPECT_EQ(events("limit").size(), 2U);
+  EXPECT_EQ(status().thinning, "");
+}
+
+TEST_F(EngineLimits, MappingsAreReadInTurnAboveTheLimit) {
+  start({});
+  spend(60, milliseconds(500));
+  const Bytes before = engine_->tracker().mapped();
+  machine_.map(Pid{42}, {.start = kBase + 100 * kRegion, .size = Bytes{4 * kRegion}, .node = 1});
+  tick({3});
+  std::uint64_t waited = 1;
+  for (; engine_->tracker().mapped() == before && waited < 1000; ++waited) spend(1, milliseconds(500));
+  EXPECT_GT(waited, 1U) << "not at the next tick";
+  EXPECT_LE(waited, 128U) << "but within a turn";
+}
+
+TEST_F(EngineLimits, AReloadSetsTheLimit) {
+  start({});
+  EngineSettings settings;
+  settings.targets.pids = {Pid{42}};
+  settings.governor.cpu_limit = 0.9;
+  ASSERT_TRUE(engine_->apply(settings));
+  EXPECT_DOUBLE_EQ(status().cpu_limit, 0.9);
+  spend(60, milliseconds(500));
+  EXPECT_EQ(status().thinning, "");
+}
+
+TEST_F(EngineLimits, WhatWasNotLookedAtIsUnknown) {
+  slow_.refuses = true;
+  start({});
+  tick({1, 2, 3});
+  const StatusView blind = status();
+  EXPECT_GT(blind.held_bytes, 0U);
+  EXPECT_EQ(blind.located_bytes, 0U);
+  for (const TierView& tier : blind.tiers) EXPECT_EQ(tier.resident_bytes, std::nullopt);
+  EXPECT_EQ(blind.hit_share, std::nullopt);
+  EXPECT_DOUBLE_EQ(blind.located_demand_share.value_or(-1), 0);
+  const TopRow hidden = top_view(*engine_, {}).rows.at(0);
+  EXPECT_EQ(hidden.fast_bytes, std::nullopt);
+  EXPECT_EQ(hidden.hit_share, std::nullopt);
+  const auto explained = explain_view(*engine_, {.pid = 42, .address = kBase + 20 * kRegion});
+  ASSERT_TRUE(explained);
+  EXPECT_FALSE(explained->tracked);
+
+  slow_.refuses = false;
+  for (int i = 0; i < 5; ++i) tick({11, 12, 13});
+  EXPECT_EQ(status().tiers[1].resident_bytes.value_or(0), status().located_bytes);
+  EXPECT_EQ(top_view(*engine_, {}).rows.at(0).fast_bytes, std::optional<std::uint64_t>(0));
+  EXPECT_DOUBLE_EQ(status().hit_share.value_or(-1), 0);
+}
+
+TEST_F(EngineLimits, HeatMapColumnsCarryTheTimeTheyCover) {
+  slow_.takes = milliseconds(9000);
+  start({});
+  for (int i = 0; i < 3; ++i) tick({3});
+  const HeatmapView view = heatmap_view(*engine_, {.pid = 0, .max_rows = 10, .max_ticks = 10});
+  ASSERT_EQ(view.seconds.size(), 3U);
+  EXPECT_DOUBLE_EQ(view.seconds[0], 1.0);
+  EXPECT_DOUBLE_EQ(view.seconds[1], 10.0) << "the tick before took nine seconds";
+}
+
+TEST_F(EngineLimits, StatusNamesTheForecasterThatForecasts) {
+  make_forecaster_ = [](const std::string& name) {
+    return make_forecaster(name == kLearnedForecaster ? "switch" : name);  // a model that was refused
+  };
+  EngineSettings settings;
+  settings.forecaster = kLearnedForecaster;
+  start(settings);
+  EXPECT_EQ(status().forecaster, "switch");
+}
+
+}  // namespace
+}  // namespace tier

@@ -1,0 +1,37 @@
+#include "tierd/daemon/named_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "predictor/forecaster.h"
+#include "predictor/network/model_file.h"
+#include "prefetch/registers/register_table.h"
+
+namespace tier {
+namespace {
+
+template <typename T>
+Result<void> told(const char* key, const Result<T>& read) {
+  if (read) return {};
+  return fail(read.error().kind, fmt::format("{}: {}", key, read.error().message), read.error().fix);
+}
+
+}  // namespace
+
+Result<void> check_named_files(const Config& config) {
+  const bool learned = config.policy.forecaster == kLearnedForecaster;
+  if (learned || !config.policy.model.empty()) {
+    const auto path =
+        config.policy.model.empty() ? default_model_path() : std::filesystem::path(config.policy.model);
+    if (auto model = told("policy.model", load_model(path)); !model) return model;
+  }
+  const auto& arm = config.prefetch.arm;
+  const bool hardware = std::find(arm.begin(), arm.end(), "hardware") != arm.end();
+  if (!hardware && config.prefetch.registers.empty()) return {};
+  const auto path = config.prefetch.registers.empty() ? default_register_table()
+                                                      : std::filesystem::path(config.prefetch.registers);
+  return told("prefetch.registers", load_register_table(path));
+}
+
+}  // namespace tier
