@@ -80,6 +80,7 @@ DoctorView running_doctor(const Engine& engine, const std::vector<FeatureState>&
   for (SourceChoiceView& source : view.sources)
     if (const Sight* sight = engine.source_sight(source.name)) source.sight = to_string(sight->state());
   view.meters = meter_views(engine.meters());
+  view.reading = reading_view(engine);
   return view;
 }
 

@@ -44,7 +44,6 @@ void Engine::drop_target(TargetId id) {
   tracker_.remove_target(id);
   parts_.migrator.forget(id);
   ledger_.target_gone(id, Tick{state_.ticks});
-  mapping_versions_.erase(id);
   state_.totals.erase(id);
   user_times_.erase(id);
 }
@@ -78,27 +77,36 @@ void Engine::refresh_targets() {
       }
     }
   }
-  const auto stale = std::exchange(stale_mappings_, {});
-  for (const auto& target : targets_.targets()) {
-    refresh_mappings(target, std::find(stale.begin(), stale.end(), target.id) != stale.end());
+  refresh_mappings();
+}
+
+void Engine::refresh_mappings() {
+  mapping_turns_.begin(targets_.targets(), parts_.clock.now());
+  for (const TargetId id : mapping_turns_.checks()) {
+    if (const Target* target = targets_.find(id))
+      mapping_turns_.version(id, parts_.processes.mappings_version(target->pid));
+  }
+  for (const TargetId id : std::exchange(stale_mappings_, {})) mapping_turns_.outside(id);
+  while (const auto id = mapping_turns_.next()) {
+    if (const Target* target = targets_.find(*id)) read_mappings(*target);
   }
 }
 
-void Engine::refresh_mappings(const Target& target, bool force) {
+// All that a reading entails counts against the budget.
+void Engine::read_mappings(const Target& target) {
+  const Nanoseconds begun = parts_.clock.now();
   const std::uint64_t version = parts_.processes.mappings_version(target.pid);
-  const auto known = mapping_versions_.find(target.id);
-  if (!force && known != mapping_versions_.end() && version != 0 && known->second == version) return;
-  auto mappings = parts_.processes.mappings(target.pid);
+  const auto mappings = parts_.processes.mappings_of(target);
   if (!mappings) {
     // An exit in between is no error: the next look notices it.
     if (mappings.error().kind == ErrorKind::kPermission) error(mappings.error().text());
-    return;
+    return mapping_turns_.failed(target.id, parts_.clock.now() - begun);
   }
-  mapping_versions_[target.id] = version;
   tracker_.set_target(target, *mappings);
   for (const auto& source : parts_.sources) {
     if (const auto set = source->set_ranges(target.id, *mappings); !set) error(set.error().text());
   }
+  mapping_turns_.read(target.id, version, parts_.clock.now() - begun);
 }
 
 void Engine::collect() {
@@ -199,8 +207,18 @@ void Engine::tell_unseen() {
   unseen_ = sight_.unseen();
 }
 
+// As many as the budget pays for at what one took of late; the others are asked in their turn later.
 void Engine::locate() {
-  for (const auto& request : tracker_.regions_to_locate(settings_.locate_per_tick)) locate_one(request);
+  const Nanoseconds begun = parts_.clock.now();
+  places_budget_.advance(begun);
+  const std::size_t wanted = settings_.locate_per_tick;
+  const std::size_t most = places_budget_.affordable(place_price_, wanted);
+  const auto requests = tracker_.regions_to_locate(most);
+  if (most < wanted && requests.size() == most) ++places_postponed_;
+  for (const auto& request : requests) locate_one(request);
+  const Nanoseconds took = parts_.clock.now() - begun;
+  places_budget_.spend(took);
+  if (!requests.empty()) place_price_ = took / static_cast<std::int64_t>(requests.size());
 }
 
 void Engine::locate_one(const LocateRequest& request) {

@@ -22,8 +22,9 @@ const Mapping* TargetRegions::find_mapping(Address address) const {
 
 std::vector<std::uint32_t> TargetRegions::set_mappings(std::span<const Mapping> mappings, std::uint32_t now) {
   std::vector<std::uint32_t> since(mappings.size(), now);
+  std::size_t old = 0;  // both are sorted
   for (std::size_t i = 0; i < mappings.size(); ++i) {
-    const std::size_t old = first_mapping_ending_after(mappings[i].range.start);
+    while (old < mappings_.size() && mappings_[old].range.end <= mappings[i].range.start) ++old;
     if (old < mappings_.size() && mappings_[old].range.overlaps(mappings[i].range)) since[i] = since_[old];
   }
   mappings_.assign(mappings.begin(), mappings.end());
