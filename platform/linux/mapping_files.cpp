@@ -36,25 +36,27 @@ Nanoseconds estimated_walk(Bytes resident, Bytes page_tables, Nanoseconds per_pa
       static_cast<std::int64_t>(static_cast<double>(pages) * static_cast<double>(per_page.count())));
 }
 
-MappingFiles::MappingFiles(std::string root, WalkSettings settings, std::function<Nanoseconds()> now)
+MappingFiles::MappingFiles(std::string root, Path path, WalkSettings settings,
+                           std::function<Nanoseconds()> now)
     : root_(std::move(root)),
+      proc_(path ? std::move(path)
+                 : [this](
+                       Pid pid,
+                       const char*
+                           file) { return under(root_, "/proc/" + std::to_string(pid.value) + "/" + file); }),
       settings_(settings),
       now_(now ? std::move(now) : [] { return MonotonicClock().now(); }),
       budget_(settings.share, settings.most),
       per_page_(static_cast<double>(settings.per_page.count())) {}
 
-std::string MappingFiles::proc(Pid pid, const char* file) const {
-  return under(root_, "/proc/" + std::to_string(pid.value) + "/" + file);
-}
-
 Result<std::vector<Mapping>> MappingFiles::read(Pid pid, std::uint64_t start_time) const {
   const std::string who = "process " + std::to_string(pid.value);
-  const auto text = read_file(proc(pid, "maps"));
+  const auto text = read_file(proc_(pid, "maps"));
   if (!text) return tl::make_unexpected(text.error());
   auto mappings = parse_maps(*text);
   if (!mappings) return fail(ErrorKind::kFailed, who + ": " + mappings.error().message);
-  const auto status = read_file(proc(pid, "status"));
-  const auto stat_text = read_file(proc(pid, "stat"));
+  const auto status = read_file(proc_(pid, "status"));
+  const auto stat_text = read_file(under(root_, "/proc/" + std::to_string(pid.value) + "/stat"));
   const auto stat = stat_text ? parse_stat(*stat_text) : std::nullopt;
   const std::uint64_t identity = stat ? stat->start_time : 0;
   if (start_time != 0 && identity != start_time)
@@ -102,10 +104,10 @@ void MappingFiles::walk(Pid pid, const Sizes& sizes, Walked& walked) const {
   walked.waits = !walked.too_long && !budget_.open();
   if (walked.too_long || walked.waits) return;
   // Absent without CONFIG_NUMA: then there are no policies.
-  const auto policies = read_file(proc(pid, "numa_maps"));
+  const auto policies = read_file(proc_(pid, "numa_maps"));
   walked.policies = policies ? parse_own_policies(*policies) : std::vector<Address>{};
   if (asks_locks)
-    if (const auto smaps = read_file(proc(pid, "smaps"))) walked.locked = parse_mlocked(*smaps);
+    if (const auto smaps = read_file(proc_(pid, "smaps"))) walked.locked = parse_mlocked(*smaps);
   walked.at = now_();
   const Nanoseconds took = walked.at - now;
   budget_.spend(took);
@@ -120,7 +122,7 @@ std::uint64_t MappingFiles::version(Pid pid) const {
     const auto known = known_.find(pid);
     if (known != known_.end() && known->second.waits) return 0;
   }
-  const auto status = read_file(proc(pid, "status"));
+  const auto status = read_file(proc_(pid, "status"));
   if (!status) return 0;
   constexpr const char* kFields[] = {"VmSize", "VmLck", "VmPin", "VmData",
                                      "VmStk",  "VmExe", "VmLib", "VmPTE"};

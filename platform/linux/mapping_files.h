@@ -36,7 +36,9 @@ struct WalkSettings {
 // Thread-safe.
 class MappingFiles {
  public:
-  explicit MappingFiles(std::string root, WalkSettings settings = {},
+  // `path` names a file of a process, such as "maps": of a thread that lives, where the first one has ended.
+  using Path = std::function<std::string(Pid, const char*)>;
+  explicit MappingFiles(std::string root, Path path = {}, WalkSettings settings = {},
                         std::function<Nanoseconds()> now = {});  // none: the monotonic clock
 
   // As VmaReader::read(). Where policies are not known, because the walk is not yet paid for or would take
@@ -61,12 +63,12 @@ class MappingFiles {
   struct Sizes {
     Bytes resident, page_tables, locked;
   };
-  std::string proc(Pid pid, const char* file) const;
   void walk(Pid pid, const Sizes& sizes, Walked& walked) const;
 
   static constexpr Nanoseconds kForgetAfter = std::chrono::minutes(10);
 
   std::string root_;
+  Path proc_;
   WalkSettings settings_;
   std::function<Nanoseconds()> now_;
   mutable std::mutex mutex_;  // guards what follows; held while walking, so that walks never overlap

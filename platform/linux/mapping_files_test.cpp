@@ -61,7 +61,7 @@ TEST(MappingFiles, WalksOfAllProcessesShareOneBudgetAndEachGetsItsTurn) {
   Time time;
   time.step = milliseconds(5);  // two looks: a walk takes 5 ms
   WalkSettings settings;
-  const MappingFiles files(tree.root(), settings, std::ref(time));
+  const MappingFiles files(tree.root(), {}, settings, std::ref(time));
   int rounds = 0, waiting = 10;
   Nanoseconds walked{};
   for (; waiting > 0 && rounds < 1000; ++rounds) {

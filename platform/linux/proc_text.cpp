@@ -59,14 +59,23 @@ bool shared_memory(std::string_view name) {
          name.starts_with("/anon_hugepage");
 }
 
+// "103:02" → major << 32 | minor.
+std::optional<std::uint64_t> device_number(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto major = whole_number<std::uint32_t>(text.substr(0, colon), 16);
+  const auto minor = whole_number<std::uint32_t>(text.substr(colon + 1), 16);
+  if (!major || !minor) return std::nullopt;
+  return static_cast<std::uint64_t>(*major) << 32 | *minor;
+}
+
 std::optional<Mapping> parse_map_line(std::string_view line) {
   const auto range = parse_range(next_word(line));
   const std::string_view permissions = next_word(line);
-  const std::string_view offset = next_word(line);
+  const auto offset = whole_number<std::uint64_t>(next_word(line), 16);
   const std::string_view device = next_word(line);
   const auto inode = parse_number(next_word(line));
-  if (!range || permissions.size() != 4 || !whole_number<std::uint64_t>(offset, 16) ||
-      device.find(':') == std::string_view::npos || !inode)
+  if (!range || permissions.size() != 4 || !offset || device.find(':') == std::string_view::npos || !inode)
     return std::nullopt;
   Mapping mapping;
   mapping.range = *range;
@@ -76,6 +85,7 @@ std::optional<Mapping> parse_map_line(std::string_view line) {
   mapping.shared = permissions[3] == 's';
   mapping.name = trimmed(line);
   mapping.backing = backing_of(mapping.name, mapping.shared, *inode);
+  if (const auto number = device_number(device)) set_object(mapping, *number, *inode, *offset);
   return mapping;
 }
 
@@ -86,9 +96,10 @@ Backing backing_of(std::string_view name, bool shared, std::uint64_t inode) {
   return inode != 0 ? Backing::kFile : Backing::kAnonymous;
 }
 
-void set_object(Mapping& mapping, MemoryObject object, std::uint64_t offset) {
-  if (!mapping.shared || object.inode == 0) return;
-  mapping.object = object;
+void set_object(Mapping& mapping, std::uint64_t device, std::uint64_t inode, std::uint64_t offset) {
+  if (inode == 0 || mapping.name.starts_with("anon_inode:")) return;
+  if (!mapping.shared && mapping.writable) return;
+  mapping.object = MemoryObject{device, inode};
   mapping.offset = offset;
 }
 

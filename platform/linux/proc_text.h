@@ -44,6 +44,13 @@ std::optional<Bytes> status_bytes(std::string_view text, std::string_view key);
 // one, else v2's. None when the file has neither.
 std::optional<std::string> parse_cgroup(std::string_view text);
 
+// Says whose pages a mapping shows (Mapping::object), by its permissions and name: those of a file for every
+// shared mapping, and for private ones that cannot be written (text, constants). A private mapping that was
+// written to before it was protected (relocations) holds some pages of its own nevertheless: they are taken
+// for the file's. Several unrelated buffers stand behind the one inode of "anon_inode:": no object.
+// `device`: major << 32 | minor.
+void set_object(Mapping& mapping, std::uint64_t device, std::uint64_t inode, std::uint64_t offset);
+
 // /proc/PID/maps, sorted by address; the kernel's own ranges ([vdso], [vvar…], [vsyscall]) left out. A line
 // that makes no sense is an error: half a map is worse than none.
 Result<std::vector<Mapping>> parse_maps(std::string_view text);
@@ -51,9 +58,6 @@ Result<std::vector<Mapping>> parse_maps(std::string_view text);
 // What is behind a mapping of that name ("/memfd:x", "[heap]") that maps say shared or private, with that
 // inode (0: no file).
 Backing backing_of(std::string_view name, bool shared, std::uint64_t inode);
-
-// Whose pages the mapping shows from `offset` bytes on, for one of a file.
-void set_object(Mapping& mapping, MemoryObject object, std::uint64_t offset);
 
 // Starts of the mappings in /proc/PID/numa_maps that carry a policy of the program's own: anything but
 // default and local. Lines that make no sense are passed over: they name no address to protect.

@@ -75,7 +75,10 @@ void collect_cgroup(const fs::path& directory, std::vector<Pid>& pids) {
 }  // namespace
 
 LinuxProcessTable::LinuxProcessTable(std::string root, std::unique_ptr<VmaReader> vmas, std::string why)
-    : root_(std::move(root)), vmas_(std::move(vmas)), why_(std::move(why)), files_(root_) {}
+    : root_(std::move(root)),
+      vmas_(std::move(vmas)),
+      why_(std::move(why)),
+      files_(root_, [this](Pid pid, const char* file) { return proc(pid, file); }) {}
 
 std::string LinuxProcessTable::proc(Pid pid, const char* file) const {
   return under(root_, "/proc/" + std::to_string(pid.value) + "/" + file);

@@ -129,7 +129,7 @@ TEST_F(Mappings, AreThoseOfTheTextFiles) {
   child.command('x');
   WalkSettings walks;
   walks.longest = std::chrono::hours(1);
-  const MappingFiles files("/", walks);
+  const MappingFiles files("/", {}, walks);
   const auto text = files.read(child.pid(), start_time_of(child.pid().value));
   const auto found = vmas_->read(child.pid(), start_time_of(child.pid().value));
   ASSERT_TRUE(text && found);
@@ -142,6 +142,8 @@ TEST_F(Mappings, AreThoseOfTheTextFiles) {
               std::tie(b.readable, b.writable, b.executable, b.shared, b.mlocked, b.own_policy))
         << i << " " << b.name;
     EXPECT_EQ(a.backing, b.backing) << b.name;
+    EXPECT_EQ(a.object, b.object) << b.name;
+    EXPECT_EQ(a.offset, b.offset) << b.name;
   }
   ::munmap(mixed, 64 * kPage);
 }
