@@ -25,6 +25,14 @@ struct ProcessNames {
   std::string started_as;  // base name that it was started by; the program may have changed it since
 };
 
+// How mappings are read, and what of them cannot be known.
+struct MappingsAccount {
+  std::string interface;        // empty: says nothing
+  std::string why;              // it is not the cheapest one; empty when it is
+  std::uint64_t left_out = 0;   // processes whose policies and locks are not known
+  std::string left_out_reason;  // why, and what that means for them; empty when there are none
+};
+
 class ProcessTable {
  public:
   virtual ~ProcessTable() = default;
@@ -50,6 +58,13 @@ class ProcessTable {
   // Mappings that tierd may manage or must know of, sorted by address; kernel-only ranges ([vvar],
   // [vsyscall]) left out.
   virtual Result<std::vector<Mapping>> mappings(Pid) const = 0;
+
+  // The same for one process identity: kFailed also where the number belongs to another process by now.
+  virtual Result<std::vector<Mapping>> mappings_of(const Target& target) const {
+    return mappings(target.pid);
+  }
+
+  virtual MappingsAccount mappings_account() const { return {}; }
 
   // A value that changes when the mappings may have changed (cheap); 0 = cannot tell.
   virtual std::uint64_t mappings_version(Pid) const = 0;

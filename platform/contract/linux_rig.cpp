@@ -22,6 +22,7 @@
 #include "platform/linux/file.h"
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/machine.h"
+#include "platform/linux/mappings/vma_iterator.h"
 #include "platform/linux/marked_pages.h"
 #include "platform/linux/metrics.h"
 #include "platform/linux/pages.h"
@@ -211,6 +212,7 @@ class LinuxProgram final : public Program {
 
 class LinuxRig final : public Rig {
  public:
+  explicit LinuxRig(std::unique_ptr<VmaReader> vmas = nullptr) : processes_("/", std::move(vmas)) {}
   ProcessTable& processes() override { return processes_; }
   PageLocator& locator() override { return pages_; }
   PageMover& mover() override { return pages_; }
@@ -246,5 +248,10 @@ class LinuxRig final : public Rig {
 }  // namespace
 
 std::unique_ptr<Rig> linux_rig() { return std::make_unique<LinuxRig>(); }
+
+std::unique_ptr<Rig> linux_vma_rig() {
+  auto vmas = VmaIterator::load();
+  return vmas ? std::make_unique<LinuxRig>(std::move(*vmas)) : nullptr;
+}
 
 }  // namespace tier

@@ -56,6 +56,7 @@ class Rig {
 };
 
 std::unique_ptr<Rig> fake_rig();
-std::unique_ptr<Rig> linux_rig();
+std::unique_ptr<Rig> linux_rig();      // mappings from text files
+std::unique_ptr<Rig> linux_vma_rig();  // mappings from the kernel's list; null where that cannot be
 
 }  // namespace tier

@@ -25,10 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// numa_maps makes the kernel walk every page of the process. Reading it at most this share of the time keeps
-// that walk in the noise however large the process is.
-constexpr double kPolicyReadShare = 0.01;
-
 // Processes without their first thread that are remembered.
 constexpr std::size_t kMostLeaderless = 4096;
 
@@ -111,18 +107,13 @@ void collect_cgroup(const fs::path& directory, std::vector<Pid>& pids) {
     if (it->is_directory(error) && !it->is_symlink(error)) collect_cgroup(it->path(), pids);
 }
 
-void mark(std::vector<Mapping>& mappings, const std::vector<Address>& starts, bool Mapping::*flag) {
-  for (const Address start : starts) {
-    const auto after = std::upper_bound(mappings.begin(), mappings.end(), start,
-                                        [](Address a, const Mapping& m) { return a < m.range.start; });
-    if (after != mappings.begin() && std::prev(after)->range.contains(start))
-      (*std::prev(after)).*flag = true;
-  }
-}
-
 }  // namespace
 
-LinuxProcessTable::LinuxProcessTable(std::string root) : root_(std::move(root)) {}
+LinuxProcessTable::LinuxProcessTable(std::string root, std::unique_ptr<VmaReader> vmas, std::string why)
+    : root_(std::move(root)),
+      vmas_(std::move(vmas)),
+      why_(std::move(why)),
+      files_(root_, [this](Pid pid, const char* file) { return proc(pid, file); }) {}
 
 std::string LinuxProcessTable::proc(Pid pid, const char* file) const {
   std::string folder = "/proc/" + std::to_string(pid.value) + "/";
@@ -261,61 +252,29 @@ Result<std::vector<Pid>> LinuxProcessTable::in_cgroup(const std::string& path) c
   return pids;
 }
 
-Result<std::vector<Mapping>> LinuxProcessTable::mappings(Pid pid) const {
-  auto text = read_file(proc(pid, "maps"));
-  if (text && text->empty() && glance(pid))
-    text = read_file(proc(pid, "maps"));  // its first thread has ended
-  if (!text) return tl::make_unexpected(text.error());
-  auto mappings = parse_maps(*text);
-  if (!mappings) return fail(ErrorKind::kFailed, pid_text(pid) + ": " + mappings.error().message);
-  mark(*mappings, own_policies(pid), &Mapping::own_policy);
-  // smaps costs as much as numa_maps and nearly nobody locks memory: the total in status decides.
-  const auto status = read_file(proc(pid, "status"));
-  if (status && status_bytes(*status, "VmLck").value_or(Bytes{}).value > 0)
-    if (const auto smaps = read_file(proc(pid, "smaps")))
-      mark(*mappings, parse_mlocked(*smaps), &Mapping::mlocked);
+Result<std::vector<Mapping>> LinuxProcessTable::read_mappings(Pid pid, std::uint64_t start_time) const {
+  if (vmas_) return vmas_->read(pid, start_time);
+  auto mappings = files_.read(pid, start_time);
+  // Empty where the first thread has ended, which is then found out.
+  if (mappings && mappings->empty() && glance(pid)) mappings = files_.read(pid, start_time);
   return mappings;
 }
 
-// Starts of mappings with a policy of their own, from a read that may be a while old (kPolicyReadShare).
-std::vector<Address> LinuxProcessTable::own_policies(Pid pid) const {
-  const MonotonicClock clock;
-  const auto stat_text = read_file(proc(pid, "stat"));
-  const auto stat = stat_text ? parse_stat(*stat_text) : std::nullopt;
-  const std::uint64_t identity = stat ? stat->start_time : 0;
-  const Nanoseconds before = clock.now();
-  {
-    std::lock_guard lock(mutex_);
-    const auto it = policies_.find(pid);
-    if (it != policies_.end() && it->second.start_time == identity && before < it->second.read_again)
-      return it->second.starts;
-  }
-  PolicyRead read;
-  read.start_time = identity;
-  // Absent without CONFIG_NUMA: then nobody has a policy.
-  if (const auto text = read_file(proc(pid, "numa_maps"))) read.starts = parse_own_policies(*text);
-  const Nanoseconds after = clock.now();
-  read.read_again = after + std::chrono::duration_cast<Nanoseconds>((after - before) / kPolicyReadShare);
-  std::lock_guard lock(mutex_);
-  // The processes of the past go when a new one comes: the table stays as small as the set of targets.
-  std::erase_if(policies_,
-                [&](const auto& entry) { return entry.second.read_again + kForgetAfter < before; });
-  policies_[pid] = read;
-  return read.starts;
+Result<std::vector<Mapping>> LinuxProcessTable::mappings(Pid pid) const { return read_mappings(pid, 0); }
+
+Result<std::vector<Mapping>> LinuxProcessTable::mappings_of(const Target& target) const {
+  return read_mappings(target.pid, target.start_time);
 }
 
 std::uint64_t LinuxProcessTable::mappings_version(Pid pid) const {
-  const auto status = read_file(proc(pid, "status"));
-  if (!status) return 0;
-  constexpr const char* kFields[] = {"VmSize", "VmLck", "VmPin", "VmData",
-                                     "VmStk",  "VmExe", "VmLib", "VmPTE"};
-  std::uint64_t version = 0xcbf29ce484222325;  // FNV-1a over the fields
-  for (const char* field : kFields) {
-    const auto bytes = status_bytes(*status, field);
-    if (!bytes) return 0;  // a kernel thread or a zombie has no memory
-    version = (version ^ bytes->value) * 0x100000001b3;
-  }
-  return version == 0 ? 1 : version;
+  return vmas_ ? vmas_->version(pid) : files_.version(pid);
+}
+
+MappingsAccount LinuxProcessTable::mappings_account() const {
+  if (vmas_) return {"BPF iterators over the kernel's own list of mappings", "", 0, ""};
+  MappingsAccount account = files_.account();
+  account.why = why_;
+  return account;
 }
 
 Result<std::unique_ptr<ProcessHandle>> LinuxProcessTable::open(Pid pid, std::uint64_t start_time) const {

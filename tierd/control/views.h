@@ -109,6 +109,21 @@ struct MeterStateView {
   std::string reason;     // what it gives; or why it does not run or does not deliver
 };
 
+// Reading about processes, which takes their mmap locks (docs/operations.md, "What tierd costs a process").
+struct ReadingView {
+  std::string interface;                            // how mappings are read
+  std::string why;                                  // not by the cheapest interface; empty when it is
+  double mappings_share = 0, places_share = 0;      // of the time that each may take, 0..1
+  double mappings_seconds = 0, places_seconds = 0;  // taken since start
+  std::uint64_t reads = 0;                          // of whole mappings, since start
+  std::uint64_t waiting = 0;           // processes whose mappings have changed, or were never read
+  std::uint64_t postponed = 0;         // the same, summed over all ticks that ended so
+  double oldest_seconds = 0;           // age of the oldest mappings in use that wait to be read again
+  std::uint64_t places_postponed = 0;  // ticks in which fewer places were asked than there was need for
+  std::uint64_t left_out = 0;          // processes whose policies and locks are not known: their pages stay
+  std::string left_out_reason;
+};
+
 struct StatusView {
   std::string schema = "io.tierd.status/1";
   std::string version;
@@ -145,6 +160,7 @@ struct StatusView {
   // regions whose place was asked for. Regions that were never sampled are not asked for, but in turn.
   std::uint64_t held_bytes = 0, located_bytes = 0;
   std::optional<double> located_demand_share;  // of the sampled demand of the last tick
+  ReadingView reading;
 };
 
 struct FeatureView {
@@ -196,7 +212,8 @@ struct DoctorView {
   std::vector<MeterStateView> meters;  // empty without the daemon: nothing is started to find out
   std::vector<RivalView> rivals;
   std::vector<LimitView> limits;
-  SightView sight;  // of the running daemon; state empty without one
+  SightView sight;      // of the running daemon; state empty without one
+  ReadingView reading;  // likewise, interface empty without one
 };
 
 struct NodeView {
@@ -352,7 +369,8 @@ struct ExplainView {
   bool tracked = false;  // false: it was neither sampled nor asked for; the numbers above say nothing then
   std::string why;       // one sentence: why it is where it is
   std::optional<double> benefit_of_moving_seconds, cost_of_moving_seconds;
-  std::vector<DecisionView> decisions;  // latest first
+  std::vector<DecisionView> decisions;         // latest first
+  std::optional<double> mappings_age_seconds;  // since they were read, where they have changed meanwhile
 };
 
 // One group of regions, since the present arrangement began.

@@ -44,18 +44,20 @@ TIER_VIEW(MetricView, name, value)
 TIER_VIEW(SightView, state, reason, may_move, unseen)
 TIER_VIEW(TroubleView, message, count, seconds_ago)
 TIER_VIEW(MeterStateView, name, used, delivers, reason)
+TIER_VIEW(ReadingView, interface, why, mappings_share, places_share, mappings_seconds, places_seconds, reads,
+          waiting, postponed, oldest_seconds, places_postponed, left_out, left_out_reason)
 TIER_VIEW(StatusView, schema, version, mode, paused, uptime_seconds, ticks, interval_seconds,
           tick_work_seconds, targets, regions, managed_bytes, forecaster, sources, tiers, hit_share,
           hit_share_total, ledger, pages, migrator, self, metrics, meters, last_error, rivals, sight,
           troubles, late_ticks, worst_tick_seconds, worst_tick_phase, cpu_limit, thinning, held_bytes,
-          located_bytes, located_demand_share)
+          located_bytes, located_demand_share, reading)
 TIER_VIEW(FeatureView, name, present, first_kernel, reason, fix)
 TIER_VIEW(SourceChoiceView, name, chosen, reason, sight)
 TIER_VIEW(LatencyView, node, latency_ns, source)
 TIER_VIEW(CapabilityView, name, held, needed_for)
 TIER_VIEW(LimitView, name, limits, reason, fix)
 TIER_VIEW(DoctorView, schema, daemon_running, kernel, tiered, can_observe, can_act, verdict, features,
-          sources, latencies, capabilities, meters, rivals, limits, sight)
+          sources, latencies, capabilities, meters, rivals, limits, sight, reading)
 TIER_VIEW(NodeView, node, tier, online, has_cpus, total_bytes, free_bytes, unloaded_latency_ns,
           loaded_latency_ns, latency_source, read_bytes_per_second, used_bytes_per_second, distances)
 TIER_VIEW(NodesView, schema, tiered, nodes, tiers)
@@ -76,7 +78,7 @@ TIER_VIEW(AttentionView, token, weight)
 TIER_VIEW(ExplainView, schema, pid, uid, name, address, region_start, region_end, mapping, shared_by, sharers,
           backing, pages, pinned, node, tier, resident_bytes, demand, waited_seconds, forecast_low,
           forecast_mean, forecast_high, leaders, attention, age_ticks, idle_ticks, tracked, why,
-          benefit_of_moving_seconds, cost_of_moving_seconds, decisions)
+          benefit_of_moving_seconds, cost_of_moving_seconds, decisions, mappings_age_seconds)
 TIER_VIEW(ForecastGroupView, forecaster, regions, waited_seconds, slowest_seconds, waited_share)
 TIER_VIEW(ForecastGainView, ticks, verdict, saved_seconds, saved_seconds_low, saved_seconds_high, saved_share,
           saved_share_low, saved_share_high)

@@ -128,6 +128,7 @@ DoctorView running_doctor(const Engine& engine, const std::vector<FeatureState>&
     if (const Sight* sight = engine.source_sight(source.name)) source.sight = to_string(sight->state());
   view.meters = meter_views(engine.meters());
   add_process_watch(view, engine.targets().watch());
+  view.reading = reading_view(engine);
   return view;
 }
 

@@ -321,7 +321,7 @@ void Engine::add_source(std::unique_ptr<AccessSource> source) {
   parts_.sources.push_back(std::move(source));
   // The next tick gives it the targets, and their mappings, which are read once more for that.
   targets_changed_ = true;
-  mapping_versions_.clear();
+  mapping_turns_.read_all_again();
 }
 
 void Engine::sources_changed(const std::string& story) {

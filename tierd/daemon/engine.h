@@ -19,6 +19,7 @@
 #include "tierd/daemon/event_log.h"
 #include "tierd/daemon/heat_record.h"
 #include "tierd/daemon/latency_tracker.h"
+#include "tierd/daemon/mapping_turns.h"
 #include "tierd/daemon/sight.h"
 #include "tierd/daemon/target_set.h"
 #include "tierd/daemon/tick_account.h"
@@ -108,6 +109,10 @@ struct EngineState {
   std::uint64_t urgent = 0;    // moves planned between ticks, whole life
 };
 
+// What asking where pages lie may take, of all processes together; it takes their mmap locks.
+inline constexpr double kPlacesShare = 0.015;
+inline constexpr Nanoseconds kPlacesMost = std::chrono::milliseconds(50);
+
 // Not thread-safe: one thread calls everything.
 class Engine {
  public:
@@ -145,6 +150,10 @@ class Engine {
   const HeatRecord& heat() const { return heat_; }
   const EventLog& events() const { return events_; }
   const Sight& sight() const { return sight_; }
+  const MappingTurns& mapping_turns() const { return mapping_turns_; }
+  const TimeBudget& places_budget() const { return places_budget_; }
+  std::uint64_t places_postponed() const { return places_postponed_; }
+  MappingsAccount mappings_account() const { return parts_.processes.mappings_account(); }
   // Of one running source alone; null before its first tick.
   const Sight* source_sight(const std::string& name) const;
   const TickAccount& tick_account() const { return tick_account_; }
@@ -166,7 +175,9 @@ class Engine {
   void drop_objects();
   void reach_pages(MigrationPlan& plan) const;
   void tell_refused_sharing(const MigrationReport& report);
-  void refresh_mappings(const Target& target, bool force);
+  void refresh_mappings();
+  void read_due_mappings();
+  void read_mappings(const Target& target);
   void collect();
   void note_seen(const std::string& source, const SampleBatch& batch);
   SightRate sight_rate() const;
@@ -209,7 +220,10 @@ class Engine {
   HeatRecord heat_;
   EventLog events_;
   EngineState state_;
-  std::map<TargetId, std::uint64_t> mapping_versions_;
+  MappingTurns mapping_turns_;
+  TimeBudget places_budget_{kPlacesShare, kPlacesMost};
+  Nanoseconds place_price_{};  // of asking where one region lies
+  std::uint64_t places_postponed_ = 0;
   std::vector<TargetId> stale_mappings_;
   std::uint64_t next_request_ = 1;
   std::vector<MigrationReport> fresh_reports_;

@@ -35,7 +35,6 @@ void Engine::drop_target(TargetId id) {
 void Engine::forget_target(TargetId id) {
   parts_.migrator.forget(id);
   ledger_.target_gone(id, Tick{state_.ticks});
-  mapping_versions_.erase(id);
   state_.totals.erase(id);
   user_times_.erase(id);
 }
@@ -70,34 +69,42 @@ void Engine::refresh_targets() {
       }
     }
   }
-  const auto stale = std::exchange(stale_mappings_, {});
-  for (const auto& target : targets_.targets()) {
-    refresh_mappings(target, std::find(stale.begin(), stale.end(), target.id) != stale.end());
-  }
+  refresh_mappings();
+}
+
+// Thinned, mappings are read in every so manieth tick only; whoever is due keeps its turn.
+void Engine::refresh_mappings() {
+  if (state_.ticks % governor_.allowance().mapping_ticks == 0) read_due_mappings();
   drop_objects();
 }
 
-void Engine::refresh_mappings(const Target& target, bool force) {
-  // One after the other, each in its turn; those that are new at once.
-  const std::uint32_t every = governor_.allowance().mapping_ticks;
-  if (mapping_versions_.contains(target.id) && (state_.ticks + target.id.value) % every != 0) {
-    if (force) stale_mappings_.push_back(target.id);
-    return;
+void Engine::read_due_mappings() {
+  mapping_turns_.begin(targets_.targets(), parts_.clock.now());
+  for (const TargetId id : mapping_turns_.checks()) {
+    if (const Target* target = targets_.find(id))
+      mapping_turns_.version(id, parts_.processes.mappings_version(target->pid));
   }
+  for (const TargetId id : std::exchange(stale_mappings_, {})) mapping_turns_.outside(id);
+  while (const auto id = mapping_turns_.next()) {
+    if (const Target* target = targets_.find(*id)) read_mappings(*target);
+  }
+}
+
+// All that a reading entails counts against the budget.
+void Engine::read_mappings(const Target& target) {
+  const Nanoseconds begun = parts_.clock.now();
   const std::uint64_t version = parts_.processes.mappings_version(target.pid);
-  const auto known = mapping_versions_.find(target.id);
-  if (!force && known != mapping_versions_.end() && version != 0 && known->second == version) return;
-  auto mappings = parts_.processes.mappings(target.pid);
+  const auto mappings = parts_.processes.mappings_of(target);
   if (!mappings) {
     // An exit in between is no error: the next look notices it.
     if (mappings.error().kind == ErrorKind::kPermission) error(mappings.error().text());
-    return;
+    return mapping_turns_.failed(target.id, parts_.clock.now() - begun);
   }
-  mapping_versions_[target.id] = version;
   tracker_.set_target(target, *mappings);
   for (const auto& source : parts_.sources) {
     if (const auto set = source->set_ranges(target.id, *mappings); !set) error(set.error().text());
   }
+  mapping_turns_.read(target.id, version, parts_.clock.now() - begun);
 }
 
 void Engine::collect() {
@@ -198,15 +205,24 @@ void Engine::tell_unseen() {
   unseen_ = sight_.unseen();
 }
 
+// As many as the budget pays for at what one took of late; the others are asked in their turn later.
 void Engine::locate() {
-  const std::size_t most =
-      std::max<std::size_t>(settings_.locate_per_tick >> governor_.allowance().fewer_places, 1);
-  const auto enough = std::chrono::duration_cast<Nanoseconds>(settings_.locate_time * settings_.interval);
   const Nanoseconds begun = parts_.clock.now();
-  for (const auto& request : tracker_.regions_to_locate(most)) {
-    locate_one(request);
-    if (parts_.clock.now() - begun > enough) return;  // the others come up again
-  }
+  const auto enough = std::chrono::duration_cast<Nanoseconds>(settings_.locate_time * settings_.interval);
+  places_budget_.advance(begun);
+  const std::size_t wanted =
+      std::max<std::size_t>(settings_.locate_per_tick >> governor_.allowance().fewer_places, 1);
+  const std::size_t most = places_budget_.affordable(place_price_, wanted);
+  const auto requests = tracker_.regions_to_locate(most);
+  bool postponed = most < wanted && requests.size() == most;
+  std::size_t asked = 0;
+  for (; asked < requests.size() && !(asked > 0 && parts_.clock.now() - begun > enough); ++asked)
+    locate_one(requests[asked]);
+  if (asked < requests.size()) postponed = true;  // the others come up again
+  if (postponed) ++places_postponed_;
+  const Nanoseconds took = parts_.clock.now() - begun;
+  places_budget_.spend(took);
+  if (asked > 0) place_price_ = took / static_cast<std::int64_t>(asked);
 }
 
 void Engine::locate_one(const LocateRequest& request) {

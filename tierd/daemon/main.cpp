@@ -13,6 +13,7 @@
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/linux_knobs.h"
 #include "platform/linux/machine.h"
+#include "platform/linux/mappings/vma_iterator.h"
 #include "platform/linux/marked_pages.h"
 #include "platform/linux/meters/meters.h"
 #include "platform/linux/metrics.h"
@@ -91,9 +92,18 @@ std::string status_line(const Engine& engine) {
       moves.demoted.value >> 20);
 }
 
+std::unique_ptr<LinuxProcessTable> make_process_table() {
+  auto vmas = VmaIterator::load();
+  if (vmas) return std::make_unique<LinuxProcessTable>("/", std::move(*vmas));
+  spdlog::warn("mappings are read from text files, large processes are left where they are: {}",
+               vmas.error().text());
+  return std::make_unique<LinuxProcessTable>("/", nullptr, vmas.error().text());
+}
+
 // Every adapter of the real machine; lives as long as the daemon.
 struct Machine {
-  LinuxProcessTable processes;
+  std::unique_ptr<LinuxProcessTable> process_table = make_process_table();
+  LinuxProcessTable& processes = *process_table;
   LinuxPages pages;
   LinuxMarkedPages marked;
   LinuxPagePools pools;

@@ -275,6 +275,26 @@ SightView sight_view(const Sight& sight) {
   return {to_string(sight.state()), sight.reason(), sight.may_move(), sight.unseen().size()};
 }
 
+ReadingView reading_view(const Engine& engine) {
+  const MappingTurns& turns = engine.mapping_turns();
+  const MappingsAccount account = engine.mappings_account();
+  ReadingView view;
+  view.interface = account.interface;
+  view.why = account.why;
+  view.mappings_share = turns.budget().share();
+  view.places_share = engine.places_budget().share();
+  view.mappings_seconds = seconds(turns.budget().spent());
+  view.places_seconds = seconds(engine.places_budget().spent());
+  view.reads = turns.reads();
+  view.waiting = turns.waiting();
+  view.postponed = turns.postponed();
+  view.oldest_seconds = seconds(turns.oldest());
+  view.places_postponed = engine.places_postponed();
+  view.left_out = account.left_out;
+  view.left_out_reason = account.left_out_reason;
+  return view;
+}
+
 StatusView status_view(const Engine& engine, const std::string& version, Bytes rate_limit) {
   const auto& state = engine.state();
   StatusView view;
@@ -315,6 +335,7 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
     view.troubles.push_back({trouble.message, trouble.count, std::max(0.0, seconds(now - trouble.last))});
   if (!view.troubles.empty()) view.last_error = view.troubles.front().message;
   view.sight = sight_view(engine.sight());
+  view.reading = reading_view(engine);
   for (const auto& rival : state.rivals) view.rivals.push_back({rival.name, rival.advice});
   return view;
 }
@@ -422,6 +443,7 @@ Result<ExplainView> explain_view(const Engine& engine, const ExplainQuery& query
     view.mapping = mapping->name;
     view.backing = backing_name(mapping->backing);
   }
+  if (const auto age = engine.mapping_turns().age(target->id)) view.mappings_age_seconds = seconds(*age);
   fill_region(engine, *key, view);
   fill_sharing(engine, *key, *target, view);
   fill_forecaster(engine, view);

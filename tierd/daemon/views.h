@@ -13,6 +13,7 @@
 namespace tier {
 
 SightView sight_view(const Sight& sight);
+ReadingView reading_view(const Engine& engine);
 StatusView status_view(const Engine& engine, const std::string& version, Bytes rate_limit);
 std::vector<MeterStateView> meter_views(const std::vector<MeterDecision>& meters);
 NodesView nodes_view(const Engine& engine);

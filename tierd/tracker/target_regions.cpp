@@ -32,8 +32,9 @@ std::vector<std::uint32_t> TargetRegions::set_mappings(std::span<const Mapping> 
   if (std::equal(mappings.begin(), mappings.end(), mappings_.begin(), mappings_.end(), same_to_regions))
     return {};
   std::vector<std::uint32_t> since(mappings.size(), now);
+  std::size_t old = 0;  // both are sorted
   for (std::size_t i = 0; i < mappings.size(); ++i) {
-    const std::size_t old = first_mapping_ending_after(mappings[i].range.start);
+    while (old < mappings_.size() && mappings_[old].range.end <= mappings[i].range.start) ++old;
     if (old < mappings_.size() && mappings_[old].range.overlaps(mappings[i].range)) since[i] = since_[old];
   }
   mappings_.assign(mappings.begin(), mappings.end());

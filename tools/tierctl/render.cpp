@@ -112,6 +112,18 @@ std::string sight_text(const SightView& sight) {
   return text;
 }
 
+// Of reading about processes: what is unlike the normal case.
+std::string reading_text(const ReadingView& r) {
+  std::string text = r.interface;
+  if (!r.why.empty()) text += "; not the cheapest: " + r.why;
+  if (r.waiting > 0)
+    text += fmt::format("; {} with old mappings, the oldest {} old",
+                        plural(r.waiting, "process", "processes"), seconds_text(r.oldest_seconds));
+  if (r.left_out > 0)
+    text += fmt::format("; {} left out: {}", plural(r.left_out, "process", "processes"), r.left_out_reason);
+  return text;
+}
+
 std::string troubles_table(const std::vector<TroubleView>& troubles, const Style& style) {
   Table table({{"TIMES", kRight}, {"LAST", kRight}, {"TROUBLE", kLeft}});
   for (const TroubleView& t : troubles)
@@ -195,6 +207,8 @@ std::string render(const StatusView& v, const Style& style) {
   if (!v.thinning.empty())
     facts.add("thinned",
               fmt::format("to keep {} of a CPU (daemon.cpu_limit): {}", share_text(v.cpu_limit), v.thinning));
+  if (v.reading.waiting > 0 || v.reading.left_out > 0 || !v.reading.why.empty())
+    facts.add("mappings", reading_text(v.reading));
   facts.add("forecaster", v.forecaster);
   std::vector<std::string> known;
   for (const MetricView& metric : v.metrics)
@@ -227,6 +241,7 @@ std::string render(const DoctorView& v, const Style& style) {
   facts.add("tiers", v.tiered ? "yes" : "no: one tier only, nothing to gain by moving");
   facts.add("observe", v.can_observe ? "yes" : "no");
   facts.add("act", v.can_act ? "yes" : "no");
+  if (!v.reading.interface.empty()) facts.add("mappings", reading_text(v.reading));
   if (!v.verdict.empty()) facts.add("verdict", v.verdict);
 
   Table sources({{"SOURCE", kLeft}, {"CHOSEN", kLeft}, {"SIGHT", kLeft}, {"WHY", kLeft}});

@@ -29,8 +29,8 @@ constexpr std::uint64_t kFnvOffset = 0xcbf29ce484222325, kFnvPrime = 0x100000001
 
 enum class Scope { kLeader, kAnyThread };
 
-// One run of an iterator over one process; an invalid descriptor, with errno, when it cannot begin. The number
-// is looked up in this process's PID namespace.
+// One run of an iterator over one process; an invalid descriptor, with errno, when it cannot begin. The
+// number is looked up in this process's PID namespace.
 UniqueFd begin(const bpf_program* program, Pid pid, Scope scope) {
   bpf_iter_link_info info{};
   (scope == Scope::kLeader ? info.task.tid : info.task.pid) = static_cast<std::uint32_t>(pid.value);
@@ -104,7 +104,8 @@ Result<std::vector<Mapping>> VmaIterator::Impl::read(Pid pid, std::uint64_t star
       if (n < 0) return fail_errno(process_text(pid) + ": its mappings", errno);
       if (n == 0) break;
       auto fed = records.feed(std::span(piece).first(static_cast<std::size_t>(n)));
-      if (!fed) return fail(fed.error().kind, process_text(pid) + ": " + fed.error().message, fed.error().fix);
+      if (!fed)
+        return fail(fed.error().kind, process_text(pid) + ": " + fed.error().message, fed.error().fix);
       more = *fed;
     }
   }

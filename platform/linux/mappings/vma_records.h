@@ -20,8 +20,8 @@ class VmaRecords {
   explicit VmaRecords(std::uint64_t start_time, std::uint64_t page_size)
       : start_time_(start_time), page_size_(page_size) {}
 
-  // False when no more is wanted: all mappings have come, or they begin again, or another thread's view of them
-  // begins. An error for what cannot be a record, and for more than kMostMappings of them.
+  // False when no more is wanted: all mappings have come, or they begin again, or another thread's view of
+  // them begins. An error for what cannot be a record, and for more than kMostMappings of them.
   Result<bool> feed(std::span<const std::byte> bytes);
 
   // Sorted by address, without overlaps: the kernel lets go of the mmap lock now and then, so a mapping that

@@ -60,7 +60,7 @@ tier_vma of_file(tier_vma record, std::uint64_t inode) {
 TEST(VmaRecords, FlagsPoliciesFilesAndKinds) {
   std::vector<std::byte> bytes;
   append(bytes, of_file(vma(0x10000, 0x20000, kReadWrite | kMayShare), 77), "/tmp/a\nb");
-  tier_vma again = of_file(vma(0x20000, 0x30000, 0x1), 77);
+  tier_vma again = of_file(vma(0x20000, 0x30000), 77);
   again.same_file = 1;
   append(bytes, again);
   tier_vma heap = vma(0x30000, 0x40000, kReadWrite | kLocked);
@@ -88,7 +88,7 @@ TEST(VmaRecords, FlagsPoliciesFilesAndKinds) {
     EXPECT_FALSE(all[1].object);  // private: what is written there is the process's own
     EXPECT_TRUE(all[0].shared && all[0].writable && !all[0].executable);
     EXPECT_EQ(all[1].backing, Backing::kFile);
-    EXPECT_FALSE(all[1].writable);
+    EXPECT_TRUE(all[1].writable);
     EXPECT_EQ(all[2].name, "[heap]");
     EXPECT_TRUE(all[2].mlocked);
     EXPECT_FALSE(all[2].own_policy);
