@@ -108,10 +108,8 @@ bool bandwidths_decide(const NumaNode& a, const NumaNode& b) {
 bool latencies_decide(const NumaNode& x, const NumaNode& reference, double same_tier) {
   if (x.latency_source == FactSource::kDistance || reference.latency_source == FactSource::kDistance)
     return false;
-  const bool told =
-      x.latency_source == FactSource::kConfig || reference.latency_source == FactSource::kConfig;
   const double ratio = seconds(*x.read_latency) / seconds(*reference.read_latency);
-  return told || ratio >= kSurelySlower || ratio * same_tier <= 1;
+  return ratio >= kSurelySlower || ratio * same_tier <= 1;
 }
 
 std::string undecided(const NumaNode& x, const NumaNode& reference) {

@@ -46,7 +46,9 @@ void rank_by_facts(TierTopology& topology, const std::vector<NumaNode>& nodes, d
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (has_usable_memory(nodes[i])) order.push_back(i);
-    if (!merits[i].doubt.empty()) topology.doubts.push_back(merits[i].doubt);
+    if (merits[i].doubt.empty()) continue;
+    topology.doubts.push_back(merits[i].doubt);
+    ++topology.undecided;
   }
   // Of equals the one whose place is sure opens the tier and gives it its latency.
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {

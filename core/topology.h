@@ -54,6 +54,7 @@ struct TierTopology {
   std::vector<MemoryPath> paths;      // of CPU nodes to memory nodes, as far as they are known
   std::vector<NodeId> closed{};       // nothing is moved to or from them: a device's memory that no order names
   std::vector<std::string> doubts{};  // about the order and about nodes in no tier, each with what decides it
+  int undecided = 0;                  // nodes of which nothing tells whether they are faster: see build_tiers
 
   bool tiered() const { return tiers.size() > 1; }
   const NumaNode* find(NodeId) const;        // null when unknown

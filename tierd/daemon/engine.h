@@ -22,6 +22,7 @@
 #include "tierd/daemon/sight.h"
 #include "tierd/daemon/target_set.h"
 #include "tierd/daemon/trouble_log.h"
+#include "tierd/daemon/runs_on.h"
 #include "tierd/ledger/ledger.h"
 #include "tierd/policy/allocation_meter.h"
 #include "tierd/policy/policy.h"
@@ -182,6 +183,7 @@ class Engine {
   std::unique_ptr<ControlledForecaster> forecaster_;
   TargetSet targets_;
   LatencyTracker latency_;
+  RunsOn runs_on_;
   TierTopology topology_;
   Tracker tracker_;
   Ledger ledger_;
