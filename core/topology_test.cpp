@@ -47,7 +47,8 @@ TEST(BuildTiers, BandwidthCountsWhereAllNodesTellIt) {
   t = build_tiers({ddr, hbm});
   ASSERT_TRUE(t);
   EXPECT_EQ(t->tier_of(NodeId{1}), 0);
-  ddr.fact_latency = ddr.read_latency, ddr.read_latency = nanoseconds(20), ddr.latency_source = FactSource::kConfig;
+  ddr.fact_latency = ddr.read_latency, ddr.read_latency = nanoseconds(20),
+  ddr.latency_source = FactSource::kConfig;
   t = build_tiers({ddr, hbm});
   ASSERT_TRUE(t);
   EXPECT_EQ(t->tier_of(NodeId{1}), 0) << "a word on latency alone does not reorder what bandwidth orders";
@@ -69,7 +70,8 @@ TEST(BuildTiers, NothingMovesOnDistancesAlone) {
   ASSERT_TRUE(t);
   EXPECT_FALSE(t->tiered());
   EXPECT_EQ(t->undecided, 1);
-  EXPECT_EQ(t->find(NodeId{0})->latency_source, FactSource::kFirmware) << "only what lacks a fact goes by distance";
+  EXPECT_EQ(t->find(NodeId{0})->latency_source, FactSource::kFirmware)
+      << "only what lacks a fact goes by distance";
   EXPECT_EQ(t->find(NodeId{1})->read_latency, nanoseconds(310));
   EXPECT_EQ(t->find(NodeId{1})->latency_source, FactSource::kDistance);
   ASSERT_EQ(t->doubts.size(), 1u);
@@ -124,8 +126,9 @@ TEST(BuildTiers, PathsToTheNearestCpusHaveTheNodesLatencyAndOthersScaleByDistanc
   nodes[2].initiators = {{1}};
   t = build_tiers(nodes);
   EXPECT_EQ(latency(*t, 1, 2), 300) << "firmware says whose view it is";
-  t = build_tiers(nodes, {}, {{{0}, {2}, nanoseconds(300), {}, FactSource::kProbe},
-                              {{1}, {2}, nanoseconds(450), {}, FactSource::kProbe}});
+  t = build_tiers(nodes, {},
+                  {{{0}, {2}, nanoseconds(300), {}, FactSource::kProbe},
+                   {{1}, {2}, nanoseconds(450), {}, FactSource::kProbe}});
   EXPECT_EQ(latency(*t, 1, 2), 450);
 }
 

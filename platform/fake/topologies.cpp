@@ -117,7 +117,8 @@ Topology one_ddr_without_hmat() {
           false};
 }
 
-// What firmware says of node 1 cannot be; of node 2 the kernel shows no memory, and of node 3 no text is text.
+// What firmware says of node 1 cannot be; of node 2 the kernel shows no memory, and of node 3 no text is
+// text.
 Topology absurd() {
   Topology topology{"absurd-facts",
                     machine({{0, "0-15", 65536, {10, 20, 20, 20}, "4294967295", "4294967295", {}},
@@ -131,7 +132,8 @@ Topology absurd() {
   for (TreeEntry& entry : std::get<TreeDirectory>(topology.tree.front().content)) {
     if (entry.name != "node2") continue;
     auto& files = std::get<TreeDirectory>(entry.content);
-    std::erase_if(files, [](const TreeEntry& file) { return file.name == "meminfo" || file.name == "cpulist"; });
+    std::erase_if(files,
+                  [](const TreeEntry& file) { return file.name == "meminfo" || file.name == "cpulist"; });
   }
   return topology;
 }
@@ -148,7 +150,8 @@ Topology cxl(bool hmat) {
 
 // Grace Hopper: the GPU's memory is node 1; its other nodes stand for parts of the GPU (MIG) and are empty.
 Topology grace_hopper() {
-  std::vector<NodeText> nodes = {{0, "0-71", 491520, {10, 80}, "", "", {}}, {1, "", 98304, {80, 10}, "", "", {}}};
+  std::vector<NodeText> nodes = {{0, "0-71", 491520, {10, 80}, "", "", {}},
+                                 {1, "", 98304, {80, 10}, "", "", {}}};
   for (int id = 2; id < 9; ++id) nodes.push_back({id, "", 0, {}, "", "", {}});
   for (NodeText& node : nodes) {
     node.distances.assign(9, 80);
@@ -183,9 +186,8 @@ Topology cpus_and_memory_apart() {
 }  // namespace
 
 std::vector<Topology> known_topologies() {
-  return {xeon_max(true), xeon_max(false),        knl(),          distances_alone(),
-          cxl(true),      cxl(false),             grace_hopper(), one_ddr_without_hmat(),
-          absurd(),       cpus_and_memory_apart(), sparse()};
+  return {xeon_max(true), xeon_max(false),        knl(),    distances_alone(),       cxl(true), cxl(false),
+          grace_hopper(), one_ddr_without_hmat(), absurd(), cpus_and_memory_apart(), sparse()};
 }
 
 Result<MemoryTruth> TruthfulProbe::truth_of(NodeId node) const {
@@ -220,8 +222,9 @@ Result<Nanoseconds> TruthfulProbe::measure_from(std::span<const int> cpus, NodeI
 }
 
 Result<Bytes> TruthfulProbe::bandwidth(std::span<const int>, NodeId node) {
-  return truth_of(node).map(
-      [](const MemoryTruth& truth) { return Bytes{static_cast<std::uint64_t>(truth.gigabytes_per_second * 1e9)}; });
+  return truth_of(node).map([](const MemoryTruth& truth) {
+    return Bytes{static_cast<std::uint64_t>(truth.gigabytes_per_second * 1e9)};
+  });
 }
 
 }  // namespace tier

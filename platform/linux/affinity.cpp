@@ -36,14 +36,16 @@ bool has(const std::vector<unsigned char>& mask, int cpu) {
 std::vector<int> allowed_cpus(std::span<const int> cpus) {
   const std::vector<unsigned char> mask = affinity();
   std::vector<int> allowed;
-  std::copy_if(cpus.begin(), cpus.end(), std::back_inserter(allowed), [&](int cpu) { return has(mask, cpu); });
+  std::copy_if(cpus.begin(), cpus.end(), std::back_inserter(allowed),
+               [&](int cpu) { return has(mask, cpu); });
   return allowed;
 }
 
 PinnedThread::PinnedThread(std::span<const int> cpus) : before_(affinity()) {
   std::vector<unsigned char> mask(before_.size());
   for (const int cpu : cpus)
-    if (has(before_, cpu)) mask[static_cast<std::size_t>(cpu) / 8] |= static_cast<unsigned char>(1 << (cpu % 8));
+    if (has(before_, cpu))
+      mask[static_cast<std::size_t>(cpu) / 8] |= static_cast<unsigned char>(1 << (cpu % 8));
   const bool any = std::any_of(mask.begin(), mask.end(), [](unsigned char byte) { return byte != 0; });
   held_ = any && set_affinity(mask);
 }

@@ -112,8 +112,8 @@ Result<Bytes> read_bandwidth(const std::vector<Address>& pages, std::span<const 
                 "let it use them, or give tiers.bandwidths");
   if (pages.size() < kFewestPages)
     return fail(ErrorKind::kFailed,
-                "bandwidth probe: " + std::to_string(pages.size()) + " pages, " + std::to_string(kFewestPages) +
-                    " are needed",
+                "bandwidth probe: " + std::to_string(pages.size()) + " pages, " +
+                    std::to_string(kFewestPages) + " are needed",
                 "free memory on that node, or give tiers.bandwidths");
   const auto page_size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   std::vector<Reader> readers = share_out(pages, allowed);

@@ -40,7 +40,8 @@ std::uint64_t next_random(std::uint64_t& state) {
   return state;
 }
 
-// 0, which the compiler cannot know: the next address depends on the value before without being changed by it.
+// 0, which the compiler cannot know: the next address depends on the value before without being changed by
+// it.
 volatile std::uint64_t nothing = 0;
 
 }  // namespace

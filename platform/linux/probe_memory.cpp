@@ -18,9 +18,9 @@
 namespace tier {
 namespace {
 
-constexpr std::size_t kAtOnce = 16;       // pages touched before a look at where they landed
+constexpr std::size_t kAtOnce = 16;         // pages touched before a look at where they landed
 constexpr std::uint32_t kLongestWait = 64;  // calls; one a tick
-constexpr std::size_t kMostNodes = 1024;  // MAX_NUMNODES with the largest NODES_SHIFT
+constexpr std::size_t kMostNodes = 1024;    // MAX_NUMNODES with the largest NODES_SHIFT
 constexpr std::size_t kFilePagesRead = 2048, kFilePagesUsed = 128;
 
 std::vector<int> nodes_of(const std::vector<Address>& pages) {
@@ -51,7 +51,8 @@ class OwnFile {
     const UniqueFd fd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
     struct stat about {};
     if (!fd.valid() || ::fstat(fd.get(), &about) != 0) return;
-    size_ = std::min(static_cast<std::size_t>(about.st_size), kFilePagesRead * page_size_) / page_size_ * page_size_;
+    size_ = std::min(static_cast<std::size_t>(about.st_size), kFilePagesRead * page_size_) / page_size_ *
+            page_size_;
     if (size_ == 0) return;
     void* const start = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd.get(), 0);
     if (start == MAP_FAILED) return;
@@ -96,8 +97,8 @@ ProbeMemory::~ProbeMemory() {
   if (start_ != 0) ::munmap(reinterpret_cast<void*>(start_), wanted_ * page_size_);
 }
 
-// Asked again before every attempt: nodes come and go, and so do cpusets. The policy also keeps NUMA balancing
-// away from the pages.
+// Asked again before every attempt: nodes come and go, and so do cpusets. The policy also keeps NUMA
+// balancing away from the pages.
 bool ProbeMemory::prefer_node() {
   if (start_ == 0) return false;
   constexpr std::size_t kBits = 8 * sizeof(unsigned long);
@@ -122,10 +123,10 @@ Result<void> ProbeMemory::refresh() {
   }
   if (pages_.size() >= kFewest) return {};
   const std::string what = "latency probe on node " + std::to_string(node_.value);
-  if (error_ != 0)
-    return fail_errno(what, error_, "the node must be online and in this process's cpuset");
-  return fail(ErrorKind::kFailed, what + ": " + std::to_string(pages_.size()) + " pages landed there, " +
-                                      std::to_string(kFewest) + " are needed",
+  if (error_ != 0) return fail_errno(what, error_, "the node must be online and in this process's cpuset");
+  return fail(ErrorKind::kFailed,
+              what + ": " + std::to_string(pages_.size()) + " pages landed there, " +
+                  std::to_string(kFewest) + " are needed",
               "free memory on that node; it is tried again by itself");
 }
 

@@ -187,9 +187,10 @@ TEST(LinuxTopologyReader, OneBadFactIsUnknownAndTheOthersStand) {
                {"node0/access0/initiators/read_bandwidth", "4294967295", "mcdl"},
                {"node0/access0/initiators/read_bandwidth", "18446744073709551616", "mcdl"}};
   for (const auto& c : cases) {
-    TemporaryTree tree({{"sys/devices/system/node",
-                         TreeDirectory{{"online", "0\n"},
-                                       {"node0", with_hmat(node("0", "10", 10), "access0", "110", "61000")}}}});
+    TemporaryTree tree(
+        {{"sys/devices/system/node",
+          TreeDirectory{{"online", "0\n"},
+                        {"node0", with_hmat(node("0", "10", 10), "access0", "110", "61000")}}}});
     const LinuxTopologyReader reader(tree.root());
     const auto whole = reader.nodes();
     ASSERT_TRUE(whole);
@@ -206,10 +207,10 @@ TEST(LinuxTopologyReader, OneBadFactIsUnknownAndTheOthersStand) {
 }
 
 TEST(LinuxTopologyReader, MissingFilesAreDoubtsAndAListOfNodesThatMakesNoSenseIsRead) {
-  TemporaryTree tree({{"sys/devices/system/node",
-                       TreeDirectory{{"online", "0-"},
-                                     {"node0", node("0", "10 20", 10)},
-                                     {"node3", TreeDirectory{{"cpulist", "\n"}}}}}});
+  TemporaryTree tree(
+      {{"sys/devices/system/node", TreeDirectory{{"online", "0-"},
+                                                 {"node0", node("0", "10 20", 10)},
+                                                 {"node3", TreeDirectory{{"cpulist", "\n"}}}}}});
   const auto nodes = LinuxTopologyReader(tree.root()).nodes();
   ASSERT_TRUE(nodes) << nodes.error().text();
   ASSERT_EQ(nodes->size(), 2u);

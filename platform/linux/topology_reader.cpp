@@ -19,7 +19,7 @@ namespace {
 // the file lists every CPU of every zone.
 constexpr std::uint32_t kWatermarksKept = 64;
 constexpr const char* kNodes = "/sys/devices/system/node";
-constexpr std::uint64_t kMostNodes = 1024;  // MAX_NUMNODES with the largest NODES_SHIFT
+constexpr std::uint64_t kMostNodes = 1024;    // MAX_NUMNODES with the largest NODES_SHIFT
 constexpr std::uint64_t kMegabyte = 1000000;  // HMAT bandwidths are decimal MB/s
 
 // What a firmware table may say of memory that loads reach: outside these it is broken. A table that mixes up
@@ -164,8 +164,8 @@ std::vector<int> listed_nodes(const std::string& folder) {
 }
 
 // A memory node that the kernel calls a generic initiator (ACPI 6.3) is a device that reads memory by itself
-// and has its own: so the firmware of Grace Hopper describes the memory of its GPU. Kernels before 5.10 do not
-// tell.
+// and has its own: so the firmware of Grace Hopper describes the memory of its GPU. Kernels before 5.10 do
+// not tell.
 void mark_devices(const std::string& folder, std::vector<NumaNode>& nodes) {
   const auto text = read_file(folder + "/has_generic_initiator", 1U << 16);
   const auto devices = text ? parse_id_list(*text) : std::nullopt;

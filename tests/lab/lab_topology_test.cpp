@@ -16,18 +16,19 @@ void expect_passed(const Outcome& outcome) {
 TEST(Topology, SixteenNodesWithHmat) { expect_passed(run_scenario("topo-snc4", {})); }
 
 TEST(Topology, SixteenNodesWithoutHmat) {
-  expect_passed(run_scenario(
-      "topo-snc4", {"topology.hmat=\"off\"",
-                    "workload.commands=[[\"sh\",\"-c\",\"TIER_NO_HMAT=1 topology_guest_test "
-                    "--gtest_filter=SixteenNodes.*\"]]"}));
+  expect_passed(
+      run_scenario("topo-snc4", {"topology.hmat=\"off\"",
+                                 "workload.commands=[[\"sh\",\"-c\",\"TIER_NO_HMAT=1 topology_guest_test "
+                                 "--gtest_filter=SixteenNodes.*\"]]"}));
 }
 
 class FullNode : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(FullNode, IsMeasuredAndTheKernelLogsNoFailure) {
   expect_passed(run_scenario(
-      "exec-example", {std::string("run.kernel=\"") + GetParam() + "\"", "image.binaries=[\"topology_guest_test\"]",
-                       "workload.commands=[[\"topology_guest_test\",\"--gtest_filter=FullNode.*\"]]"}));
+      "exec-example",
+      {std::string("run.kernel=\"") + GetParam() + "\"", "image.binaries=[\"topology_guest_test\"]",
+       "workload.commands=[[\"topology_guest_test\",\"--gtest_filter=FullNode.*\"]]"}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, FullNode, ::testing::Values("6.1", "6.12"));

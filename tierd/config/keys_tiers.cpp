@@ -14,8 +14,8 @@ constexpr std::int64_t kMaxNode = 1023;  // MAX_NUMNODES with the largest NODES_
 // The node number at the end of a key like tiers.latencies.2.
 Result<int> node_of(const std::string& key, const std::string& example) {
   const std::string text = key.substr(key.rfind('.') + 1);
-  const bool digits = !text.empty() && text.size() <= 4 &&
-                      text.find_first_not_of("0123456789") == std::string::npos;
+  const bool digits =
+      !text.empty() && text.size() <= 4 && text.find_first_not_of("0123456789") == std::string::npos;
   if (digits && std::stoi(text) <= kMaxNode) return std::stoi(text);
   return refuse(fmt::format("\"{}\" is not a node number", text),
                 fmt::format("write it like `0 = \"{}\"`, nodes as `tierctl nodes` prints them", example));
@@ -63,7 +63,8 @@ std::optional<std::vector<int>> parse_nodes(std::string_view text) {
 Result<void> apply_order(const Setting& setting, Config& config) {
   const auto* list = std::get_if<std::vector<std::string>>(&setting.value);
   if (!list)
-    return refuse("must be a list of texts, one for each tier", "write it like [\"8-15\", \"0-7\"], fastest first");
+    return refuse("must be a list of texts, one for each tier",
+                  "write it like [\"8-15\", \"0-7\"], fastest first");
   std::vector<std::vector<int>> order;
   std::set<int> named;
   for (const std::string& text : *list) {

@@ -33,7 +33,8 @@ std::size_t reachable_tiers(const TierTopology& topology) {
 void add_doubts(DoctorView& view, const TierTopology& topology) {
   const bool undecided = topology.undecided > 0;
   for (const std::string& doubt : topology.doubts)
-    view.limits.push_back({"memory tiers", undecided, doubt, undecided ? "tiers.order or tiers.bandwidths" : ""});
+    view.limits.push_back(
+        {"memory tiers", undecided, doubt, undecided ? "tiers.order or tiers.bandwidths" : ""});
   for (const NumaNode& node : topology.nodes)
     for (const std::string& doubt : node.doubts)
       view.limits.push_back({"memory node " + std::to_string(node.id.value), false, doubt, ""});

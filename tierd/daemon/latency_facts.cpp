@@ -33,10 +33,9 @@ void check(NumaNode& node, Nanoseconds reading, bool firmware_counts) {
   if (!node.read_latency) return;
   const double ratio = seconds(reading) / seconds(*node.read_latency);
   if (ratio <= kCannotBe && ratio * kCannotBe >= 1) return;
-  node.doubts.push_back(fmt::format("firmware says {} ns, the probe measured {} ns: {}",
-                                    node.read_latency->count(), reading.count(),
-                                    firmware_counts ? "firmware is believed, as tiers.latency says"
-                                                    : "firmware's figure is not believed"));
+  node.doubts.push_back(fmt::format(
+      "firmware says {} ns, the probe measured {} ns: {}", node.read_latency->count(), reading.count(),
+      firmware_counts ? "firmware is believed, as tiers.latency says" : "firmware's figure is not believed"));
 }
 
 Nanoseconds scaled(Nanoseconds latency, double factor) {

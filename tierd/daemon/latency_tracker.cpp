@@ -73,7 +73,8 @@ void LatencyTracker::measure_nodes(const std::vector<NumaNode>& nodes) {
 
 // From the CPUs of every node, where there are several; each node is read from its nearest ones from then on.
 void LatencyTracker::measure_paths(const std::vector<NumaNode>& nodes) {
-  const auto cpu_nodes = std::count_if(nodes.begin(), nodes.end(), [](const NumaNode& n) { return n.has_cpus; });
+  const auto cpu_nodes =
+      std::count_if(nodes.begin(), nodes.end(), [](const NumaNode& n) { return n.has_cpus; });
   if (cpu_nodes < 2) return;
   std::size_t measured = 0;
   for (const NumaNode& memory : nodes) {
@@ -87,7 +88,8 @@ void LatencyTracker::measure_paths(const std::vector<NumaNode>& nodes) {
       ++measured;
       LatencyFloor& floor = entry.from[from.id];
       floor.add(*reading);
-      if (shortest.count() == 0 || floor.value() < shortest) shortest = floor.value(), entry.near_cpus = from.cpus;
+      if (shortest.count() == 0 || floor.value() < shortest)
+        shortest = floor.value(), entry.near_cpus = from.cpus;
     }
   }
 }

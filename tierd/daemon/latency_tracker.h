@@ -73,14 +73,14 @@ class LatencyTracker {
 
  private:
   struct Entry {
-    std::vector<int> near_cpus;        // CPUs that it is read from; empty: wherever the thread runs
-    LatencyFloor floor;                // by the probe
-    std::optional<Bytes> drawn;        // bandwidth that the probe measured
+    std::vector<int> near_cpus;           // CPUs that it is read from; empty: wherever the thread runs
+    LatencyFloor floor;                   // by the probe
+    std::optional<Bytes> drawn;           // bandwidth that the probe measured
     std::map<NodeId, LatencyFloor> from;  // by node of CPUs, where there are several
-    Nanoseconds unloaded{};            // believed
-    bool by_probe = false;             // unloaded is the floor
-    double load = 1;                   // smoothed: latency now / unloaded, by the probe or estimated
-    bool compared = false;             // in a tier, and pages may move there
+    Nanoseconds unloaded{};               // believed
+    bool by_probe = false;                // unloaded is the floor
+    double load = 1;                      // smoothed: latency now / unloaded, by the probe or estimated
+    bool compared = false;                // in a tier, and pages may move there
     bool has_cpus = false;
     double bandwidth = 0;  // bytes per second, as firmware or the administrator says; 0: not known
   };

@@ -78,8 +78,9 @@ TEST(LatencyTracker, FirmwareThatTheProbeBeliesIsDoubtedWithBothFigures) {
   const auto topology = tracker.calibrate(two_nodes());
   ASSERT_TRUE(topology);
   EXPECT_TRUE(topology->find(NodeId{0})->doubts.empty());
-  EXPECT_THAT(topology->find(NodeId{1})->doubts,
-              testing::ElementsAre(testing::AllOf(testing::HasSubstr("300 ns"), testing::HasSubstr("40 ns"))));
+  EXPECT_THAT(
+      topology->find(NodeId{1})->doubts,
+      testing::ElementsAre(testing::AllOf(testing::HasSubstr("300 ns"), testing::HasSubstr("40 ns"))));
   EXPECT_EQ(topology->find(NodeId{1})->read_latency, nanoseconds(40));
 }
 

@@ -1,8 +1,9 @@
 // The order of tiers on real machines' trees, by the real reader, with and without what the probe finds.
+#include "platform/fake/topologies.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "platform/fake/topologies.h"
 #include "platform/linux/topology_reader.h"
 #include "tierd/daemon/latency_tracker.h"
 
@@ -79,12 +80,11 @@ TEST_P(Topologies, AFullNodeNeverMakesSlowMemoryTheFastTier) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Machines, Topologies, ::testing::ValuesIn(known_topologies()),
-                         [](const auto& each) {
-                           std::string name = each.param.name;
-                           std::erase_if(name, [](char c) { return c == '-'; });
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Machines, Topologies, ::testing::ValuesIn(known_topologies()), [](const auto& each) {
+  std::string name = each.param.name;
+  std::erase_if(name, [](char c) { return c == '-'; });
+  return name;
+});
 
 // The path to the far socket is longer than to the near one, and the near one has the node's own latency.
 TEST(TopologiesOnTwoSockets, PathsAreMeasuredFromTheCpusOfEachNode) {
@@ -100,7 +100,8 @@ TEST(TopologiesOnTwoSockets, PathsAreMeasuredFromTheCpusOfEachNode) {
     const Nanoseconds own = *topology->find(path.memory)->read_latency;
     EXPECT_GE(path.latency, own);
     EXPECT_EQ(path.source, FactSource::kProbe);
-    if (path.cpus.value / 4 != path.memory.value % 8 / 4) EXPECT_GT(path.latency, own) << "across the sockets";
+    if (path.cpus.value / 4 != path.memory.value % 8 / 4)
+      EXPECT_GT(path.latency, own) << "across the sockets";
   }
 }
 

@@ -151,8 +151,9 @@ void Ledger::follow(Decision& decision, const RegionSnapshot& snapshot, const Sy
   const MigrationRequest& request = decision.request;
   const Region* region = find_region(snapshot, request.key);
   const double demand = region != nullptr ? region->demand.value : 0;
-  const double saved_each = latency_of(system, request.from, request.why.latency_from, request.why.reach_from) -
-                            latency_of(system, request.to, request.why.latency_to, request.why.reach_to);
+  const double saved_each =
+      latency_of(system, request.from, request.why.latency_from, request.why.reach_from) -
+      latency_of(system, request.to, request.why.latency_to, request.why.reach_to);
   const StallSeconds benefit{demand * saved_each * decision.moved_share};
   decision.realised_demand += demand;
   decision.realised_benefit += benefit;

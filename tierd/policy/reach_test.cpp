@@ -50,7 +50,8 @@ class TwoSockets : public ::testing::Test {
     region.resident = {kRegion};
     snapshot_.regions.push_back(region);
     DemandForecast forecast{region.key, {}};
-    forecast.horizons.fill({static_cast<float>(demand), static_cast<float>(demand), static_cast<float>(demand)});
+    forecast.horizons.fill(
+        {static_cast<float>(demand), static_cast<float>(demand), static_cast<float>(demand)});
     forecasts_.forecasts.push_back(forecast);
     free(on) -= std::min(free(on), kRegion);
     return region.key;
@@ -59,7 +60,8 @@ class TwoSockets : public ::testing::Test {
   void run_on(double first_socket) { target_.runs_on = {{{0}, first_socket}, {{1}, 1 - first_socket}}; }
 
   MigrationPlan plan() {
-    return make_plan({snapshot_, forecasts_, topology_, system_, {&target_, 1}, {}, prices_, 1, 1, 1, settings_});
+    return make_plan(
+        {snapshot_, forecasts_, topology_, system_, {&target_, 1}, {}, prices_, 1, 1, 1, settings_});
   }
 
   Target target_;

@@ -31,8 +31,8 @@ struct Candidate {
   std::size_t node = 0;         // index into Valuation::nodes()
   double bytes = 0;
   const double* reach = nullptr;  // by node: see ReachTable; null: 1 for all of them
-  int limit = -1;        // its cgroup's entry in FastLimits; -1: none
-  bool settled = false;  // moved so lately that it stays, or in this plan already
+  int limit = -1;                 // its cgroup's entry in FastLimits; -1: none
+  bool settled = false;           // moved so lately that it stays, or in this plan already
 };
 
 class Valuation {
@@ -56,7 +56,8 @@ class Valuation {
   const char* obstacle(const Region& region) const;
 
   bool allowed(const Candidate& candidate, const PlanNode& node) const;
-  // How many times the node's latency its program waits, from the CPUs that it runs on; 1 where all are alike.
+  // How many times the node's latency its program waits, from the CPUs that it runs on; 1 where all are
+  // alike.
   double reach(const Candidate& candidate, const PlanNode& node) const {
     return candidate.reach == nullptr ? 1 : candidate.reach[&node - nodes_.data()];
   }

@@ -1,5 +1,5 @@
-// topologies: the order of tiers on machines with several kinds of memory, from their sysfs trees by the daemon's
-// own reader and rules, with and without what the probe finds, and whether it is right.
+// topologies: the order of tiers on machines with several kinds of memory, from their sysfs trees by the
+// daemon's own reader and rules, with and without what the probe finds, and whether it is right.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -32,7 +32,8 @@ std::vector<std::vector<int>> numbers(const TierTopology& topology) {
 
 std::string shown(const std::vector<std::vector<int>>& tiers) {
   std::string text;
-  for (const auto& nodes : tiers) text += fmt::format("{}{}", text.empty() ? "" : " > ", fmt::join(nodes, ","));
+  for (const auto& nodes : tiers)
+    text += fmt::format("{}{}", text.empty() ? "" : " > ", fmt::join(nodes, ","));
   return text;
 }
 
@@ -59,9 +60,9 @@ bool holds(const Topology& topology, const Case& each, const TierTopology& found
   if (!by_order && closed != topology.closed) return false;
   const bool blind = topology.needs_probe && each.facts == "firmware";
   if (!blind) return numbers(found) == topology.tiers;
-  return !found.tiered() && std::any_of(found.doubts.begin(), found.doubts.end(), [](const std::string& doubt) {
-    return doubt.find("tiers.order") != std::string::npos;
-  });
+  return !found.tiered() &&
+         std::any_of(found.doubts.begin(), found.doubts.end(),
+                     [](const std::string& doubt) { return doubt.find("tiers.order") != std::string::npos; });
 }
 
 bool run(const Topology& topology, const Case& each) {
@@ -78,14 +79,16 @@ bool run(const Topology& topology, const Case& each) {
   const bool right = found && holds(topology, each, *found);
   std::cout << fmt::format("{:<26} {:<17} {:<6} {}\n", topology.name, each.facts, right ? "right" : "WRONG",
                            found ? shown(numbers(*found)) : found.error().text());
-  if (found && found->undecided > 0) std::cout << fmt::format("{:<51} not decided: {}\n", "", found->doubts.front());
+  if (found && found->undecided > 0)
+    std::cout << fmt::format("{:<51} not decided: {}\n", "", found->doubts.front());
   return right;
 }
 
 }  // namespace
 
 int main() {
-  std::cout << fmt::format("{:<26} {:<17} {:<6} {}\n", "MACHINE", "FACTS FROM", "ORDER", "TIERS, FASTEST FIRST");
+  std::cout << fmt::format("{:<26} {:<17} {:<6} {}\n", "MACHINE", "FACTS FROM", "ORDER",
+                           "TIERS, FASTEST FIRST");
   int right = 0, all = 0;
   for (const Topology& topology : known_topologies()) {
     for (const Case& each : cases_of(topology)) {
@@ -94,7 +97,8 @@ int main() {
     }
   }
   std::cout << fmt::format(
-      "{{\"name\": \"topologies\", \"value\": {}, \"unit\": \"of {} orders right\", \"target\": \"all\", \"holds\": {}}}\n",
+      "{{\"name\": \"topologies\", \"value\": {}, \"unit\": \"of {} orders right\", \"target\": \"all\", "
+      "\"holds\": {}}}\n",
       right, all, right == all ? "true" : "false");
   return right == all ? 0 : 1;
 }

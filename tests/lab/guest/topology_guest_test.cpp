@@ -82,7 +82,8 @@ TEST(FullNode, IsMeasuredWithoutAWordFromTheKernel) {
   }
   const std::string log = kernel_log();
   EXPECT_FALSE(log.empty());
-  EXPECT_EQ(log.find("page allocation failure"), std::string::npos) << log.substr(log.find("page allocation"), 800);
+  EXPECT_EQ(log.find("page allocation failure"), std::string::npos)
+      << log.substr(log.find("page allocation"), 800);
 }
 
 TEST(SixteenNodes, AreRankedByFirmwareAndWithoutItNothingMoves) {
@@ -103,7 +104,8 @@ TEST(SixteenNodes, AreRankedByFirmwareAndWithoutItNothingMoves) {
   ASSERT_EQ(topology->tiers.size(), 2u) << tracker.story();
   for (int id = 0; id < 16; ++id) EXPECT_EQ(topology->tier_of(NodeId{id}), id < 8 ? 1 : 0) << id;
   for (const NumaNode& node : topology->nodes)
-    if (!node.has_cpus) EXPECT_EQ(node.initiators, (std::vector<NodeId>{{node.id.value - 8}})) << node.id.value;
+    if (!node.has_cpus)
+      EXPECT_EQ(node.initiators, (std::vector<NodeId>{{node.id.value - 8}})) << node.id.value;
 }
 
 TEST(SixteenNodes, EveryPathIsMeasured) {
