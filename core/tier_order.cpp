@@ -28,7 +28,9 @@ double bandwidth_of(const NumaNode& node) {
 }
 
 // Bandwidth orders by what was found; the administrator's word on a latency alone does not reorder it.
-double ranking_latency(const NumaNode& node) { return seconds(node.fact_latency.value_or(*node.read_latency)); }
+double ranking_latency(const NumaNode& node) {
+  return seconds(node.fact_latency.value_or(*node.read_latency));
+}
 
 bool same_kind(const std::vector<NumaNode>& nodes, std::size_t a, std::size_t b) {
   const NumaNode &one = nodes[a], &other = nodes[b];
@@ -61,8 +63,8 @@ void borrow(std::vector<NumaNode>& nodes, const std::vector<NumaNode>& found) {
     if (const auto peer = node.read_latency ? std::nullopt : peer_with(found, i, latency_or_none)) {
       node.read_latency = found[*peer].read_latency;
       node.latency_source = found[*peer].latency_source;
-      node.doubts.push_back(
-          fmt::format("its latency is not told: taken from node {}, of the same kind", found[*peer].id.value));
+      node.doubts.push_back(fmt::format("its latency is not told: taken from node {}, of the same kind",
+                                        found[*peer].id.value));
     }
     if (const auto peer = node.read_bandwidth ? std::nullopt : peer_with(found, i, bandwidth_of)) {
       node.read_bandwidth = found[*peer].read_bandwidth;
@@ -100,32 +102,30 @@ std::size_t reference_of(const std::vector<NumaNode>& nodes, std::size_t x) {
 bool bandwidths_decide(const NumaNode& a, const NumaNode& b) {
   const double one = bandwidth_of(a), other = bandwidth_of(b);
   if (one <= 0 || other <= 0) return false;
-  const bool probed =
-      a.bandwidth_source == FactSource::kProbe || b.bandwidth_source == FactSource::kProbe;
+  const bool probed = a.bandwidth_source == FactSource::kProbe || b.bandwidth_source == FactSource::kProbe;
   return !probed || !within(one, other, kProbedApart);
 }
 
 bool latencies_decide(const NumaNode& x, const NumaNode& reference, double same_tier) {
   if (x.latency_source == FactSource::kDistance || reference.latency_source == FactSource::kDistance)
     return false;
-  const bool told =
-      x.latency_source == FactSource::kConfig || reference.latency_source == FactSource::kConfig;
   const double ratio = seconds(*x.read_latency) / seconds(*reference.read_latency);
-  return told || ratio >= kSurelySlower || ratio * same_tier <= 1;
+  return ratio >= kSurelySlower || ratio * same_tier <= 1;
 }
 
 std::string undecided(const NumaNode& x, const NumaNode& reference) {
   const auto bandwidth = [](const NumaNode& node) {
-    return node.read_bandwidth ? fmt::format("{:.3g} GB/s by {}", bandwidth_of(node) / 1e9,
-                                             to_string(node.bandwidth_source))
-                               : std::string("bandwidth not known");
+    return node.read_bandwidth
+               ? fmt::format("{:.3g} GB/s by {}", bandwidth_of(node) / 1e9, to_string(node.bandwidth_source))
+               : std::string("bandwidth not known");
   };
   const auto facts = [&](const NumaNode& node) {
     return fmt::format("node {}: {} ns by {}, {}", node.id.value, node.read_latency->count(),
                        to_string(node.latency_source), bandwidth(node));
   };
   return fmt::format(
-      "nothing tells which is faster, node {} or node {} ({}; {}): they share a tier, so nothing moves between "
+      "nothing tells which is faster, node {} or node {} ({}; {}): they share a tier, so nothing moves "
+      "between "
       "them; say it in tiers.order, or give tiers.bandwidths",
       x.id.value, reference.id.value, facts(x), facts(reference));
 }
@@ -167,8 +167,8 @@ std::vector<TierMerit> tier_merits(const std::vector<NumaNode>& nodes, double sa
     const NumaNode& reference = nodes[other];
     merits[i].distance = merit(i, reference);
     if (nodes[i].has_cpus || other == i) continue;
-    const bool decided = bandwidths_decide(nodes[i], reference) ||
-                         latencies_decide(nodes[i], reference, same_tier);
+    const bool decided =
+        bandwidths_decide(nodes[i], reference) || latencies_decide(nodes[i], reference, same_tier);
     if (decided) continue;
     merits[i].doubt = undecided(nodes[i], reference);
     merits[i].distance = merit(other, reference);

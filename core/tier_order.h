@@ -14,7 +14,7 @@ void fill_missing_facts(std::vector<NumaNode>& nodes);
 
 struct TierMerit {
   double distance = 0;  // smaller is faster
-  std::string doubt;    // not empty: its place is not known, and `distance` is that of the memory it may equal
+  std::string doubt;  // not empty: its place is not known, and `distance` is that of the memory it may equal
 };
 
 // One for each of `nodes` (of all of them; those without memory get 0). Facts must have been filled.

@@ -36,8 +36,9 @@ void rank_by_order(TierTopology& topology, const std::vector<NumaNode>& nodes,
   }
   for (const NumaNode& node : nodes) {
     if (has_usable_memory(node) && !names(order, node.id))
-      topology.doubts.push_back(node_name(node) +
-                                " is in no tier, since tiers.order does not name it: nothing moves to or from it");
+      topology.doubts.push_back(
+          node_name(node) +
+          " is in no tier, since tiers.order does not name it: nothing moves to or from it");
   }
 }
 
@@ -46,7 +47,9 @@ void rank_by_facts(TierTopology& topology, const std::vector<NumaNode>& nodes, d
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (has_usable_memory(nodes[i])) order.push_back(i);
-    if (!merits[i].doubt.empty()) topology.doubts.push_back(merits[i].doubt);
+    if (merits[i].doubt.empty()) continue;
+    topology.doubts.push_back(merits[i].doubt);
+    ++topology.undecided;
   }
   // Of equals the one whose place is sure opens the tier and gives it its latency.
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -69,8 +72,8 @@ void close_devices(TierTopology& topology, const std::vector<NumaNode>& nodes,
     if (!node.of_device || !has_usable_memory(node) || names(order, node.id)) continue;
     topology.closed.push_back(node.id);
     if (order.empty())
-      topology.doubts.push_back(node_name(node) +
-                                " is a device's memory: nothing moves to or from it unless tiers.order names it");
+      topology.doubts.push_back(
+          node_name(node) + " is a device's memory: nothing moves to or from it unless tiers.order names it");
   }
 }
 

@@ -29,7 +29,7 @@ struct NumaNode {
       doubts{};  // facts that firmware or the kernel tells and that were not believed, and why
   std::vector<NodeId> initiators{};         // nodes whose CPUs firmware's figures hold for; empty: not told
   std::optional<Nanoseconds> fact_latency;  // by firmware or probe, where read_latency is the administrator's
-  bool of_device = false;  // memory of a GPU or another device that reads memory by itself
+  bool of_device = false;                   // memory of a GPU or another device that reads memory by itself
 };
 
 // How the CPUs of one node reach the memory of another, without load.
@@ -51,9 +51,10 @@ struct Tier {
 struct TierTopology {
   std::vector<NumaNode> nodes;
   std::vector<Tier> tiers;
-  std::vector<MemoryPath> paths;      // of CPU nodes to memory nodes, as far as they are known
-  std::vector<NodeId> closed{};       // nothing is moved to or from them: a device's memory that no order names
+  std::vector<MemoryPath> paths;  // of CPU nodes to memory nodes, as far as they are known
+  std::vector<NodeId> closed{};   // nothing is moved to or from them: a device's memory that no order names
   std::vector<std::string> doubts{};  // about the order and about nodes in no tier, each with what decides it
+  int undecided = 0;                  // nodes of which nothing tells whether they are faster: see build_tiers
 
   bool tiered() const { return tiers.size() > 1; }
   const NumaNode* find(NodeId) const;        // null when unknown

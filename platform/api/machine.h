@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,16 @@ class LatencyProbe {
  public:
   virtual ~LatencyProbe() = default;
   virtual Result<Nanoseconds> measure(NodeId) = 0;
+  // The same from one of these CPUs, where the calling thread runs meanwhile. kUnsupported where a probe
+  // measures from one place alone; kPermission where the process may use none of the CPUs.
+  virtual Result<Nanoseconds> measure_from(std::span<const int> /*cpus*/, NodeId) {
+    return fail(ErrorKind::kUnsupported, "latency is measured from one place alone");
+  }
+  // Bytes per second that these CPUs together read from the node: a lower bound of what it delivers, since
+  // few CPUs, or busy ones, cannot draw more. Bounded to some milliseconds and some megabytes.
+  virtual Result<Bytes> bandwidth(std::span<const int> /*cpus*/, NodeId) {
+    return fail(ErrorKind::kUnsupported, "bandwidth is not measured");
+  }
   virtual Nanoseconds cost() const = 0;  // CPU time of all measurements so far
 };
 

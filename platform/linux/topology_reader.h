@@ -11,8 +11,9 @@ namespace tier {
 
 // Reads /sys/devices/system/node. Node numbers may have gaps; nodes may lack CPUs, memory or HMAT attributes.
 // access1 (nearest CPUs), else access0 (nearest initiator of any kind) is believed, the kernel's memory tiers
-// are not: 6.1 puts everything into one. A file that is missing or makes no sense, or a figure that cannot be,
-// leaves that one fact unknown and is noted in NumaNode::doubts; only a kernel without any node is an error.
+// are not: 6.1 puts everything into one. A file that is missing or makes no sense, or a figure that cannot
+// be, leaves that one fact unknown and is noted in NumaNode::doubts; only a kernel without any node is an
+// error.
 class LinuxTopologyReader final : public TopologyReader {
  public:
   explicit LinuxTopologyReader(std::string root = "/");

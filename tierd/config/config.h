@@ -45,6 +45,8 @@ struct SamplingConfig {
 struct TiersConfig {
   LatencyChoice latency = LatencyChoice::kAuto;  // firmware's figures checked by the probe, which wins
   std::map<int, Nanoseconds> latencies;          // node -> unloaded read latency: the admin's word wins
+  std::map<int, Bytes> bandwidths;               // node -> read bandwidth per second, likewise
+  std::vector<std::vector<int>> order;           // nodes of each tier, fastest first; empty: by facts
   // Ratio: nodes within it of the fastest of a group share a tier. 15 % is above the probe's noise and below
   // the step from DRAM to CXL (about 2).
   double same_tier = 1.15;

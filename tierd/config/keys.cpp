@@ -59,21 +59,6 @@ Result<void> apply_region_size(const Setting& setting, Config& config) {
   return done;
 }
 
-Result<void> apply_node_latency(const Setting& setting, Config& config) {
-  const std::string node_text = setting.key.substr(setting.key.rfind('.') + 1);
-  const bool digits = !node_text.empty() && node_text.size() <= 4 &&
-                      node_text.find_first_not_of("0123456789") == std::string::npos;
-  if (!digits || std::stoi(node_text) > 1023)
-    return refuse(fmt::format("\"{}\" is not a node number", node_text),
-                  "write it like `0 = \"90ns\"`, nodes as `tierctl nodes` prints them");
-  return text_of(setting, "90ns")
-      .and_then([](const std::string& text) { return parse_duration(text); })
-      .and_then([&](Nanoseconds value) -> Result<void> {
-        config.tiers.latencies[std::stoi(node_text)] = value;
-        return within(value, Nanoseconds{1}, Nanoseconds{1'000'000}, show_duration(value), "1ns", "1ms");
-      });
-}
-
 // By its path below the hierarchy's root, with or without the leading slash, as under targets.cgroups.
 Result<void> apply_fast_limit(const Setting& setting, Config& config) {
   const auto cgroup = cgroup_path(setting.key.substr(std::string_view("policy.fast_limits.").size()));
@@ -84,13 +69,6 @@ std::string show_fast_limits(const Config& config) {
   std::vector<std::string> parts;
   for (const auto& [cgroup, limit] : config.policy.fast_limits)
     parts.push_back(fmt::format("{} = {}", quote(cgroup), show_real(limit)));
-  return parts.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(parts, ", "));
-}
-
-std::string show_node_latencies(const Config& config) {
-  std::vector<std::string> parts;
-  for (const auto& [node, latency] : config.tiers.latencies)
-    parts.push_back(fmt::format("{} = \"{}\"", node, show_duration(latency)));
   return parts.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(parts, ", "));
 }
 
@@ -178,18 +156,6 @@ void add_first_keys(std::vector<ConfigKey>& keys) {
                   TIER_SHOW(show_real(c.sampling.max_cpu))});
 }
 
-void add_tier_keys(std::vector<ConfigKey>& keys) {
-  constexpr std::int64_t kMaxNode = 1023;  // MAX_NUMNODES with the largest NODES_SHIFT
-  keys.push_back(
-      choice<LatencyChoice, 3>("tiers.latency", TIER_MEMBER(tiers.latency),
-                               {LatencyChoice::kAuto, LatencyChoice::kProbe, LatencyChoice::kFirmware}));
-  keys.push_back({"tiers.latencies.*", apply_node_latency, show_node_latencies});
-  keys.push_back({"tiers.same_tier", real(TIER_MEMBER(tiers.same_tier), 1, 10),
-                  TIER_SHOW(show_real(c.tiers.same_tier))});
-  keys.push_back({"tiers.exclude_nodes", numbers(TIER_MEMBER(tiers.exclude_nodes), 0, kMaxNode),
-                  TIER_SHOW(show_list(c.tiers.exclude_nodes))});
-}
-
 void add_acting_keys(std::vector<ConfigKey>& keys) {
   keys.push_back({"policy.horizon", apply_horizon, TIER_SHOW(std::to_string(c.policy.horizon))});
   keys.push_back(
@@ -238,6 +204,9 @@ const std::vector<ConfigKey>& config_keys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> all;
     add_first_keys(all);
+    all.push_back(
+        choice<LatencyChoice, 3>("tiers.latency", TIER_MEMBER(tiers.latency),
+                                 {LatencyChoice::kAuto, LatencyChoice::kProbe, LatencyChoice::kFirmware}));
     add_tier_keys(all);
     add_acting_keys(all);
     add_prefetch_keys(all);

@@ -48,6 +48,8 @@ cpu_budget = "0.5%"
 [tiers]
 latencies = { 0 = "90ns", 2 = "250ns" }
 exclude_nodes = [3]
+order = ["2,8-9", "0"]
+bandwidths = { 2 = "60GB/s" }
 [policy]
 fast_limits = { "system.slice/a.service" = 0.25 }
 horizon = 4
@@ -77,6 +79,8 @@ level = "debug"
   EXPECT_EQ(config.sampling.source, SourceChoice::kDamon);
   EXPECT_DOUBLE_EQ(config.sampling.cpu_budget, 0.005);
   EXPECT_EQ(config.tiers.latencies.at(2), Nanoseconds{250});
+  EXPECT_EQ(config.tiers.bandwidths.at(2), Bytes{60'000'000'000});
+  EXPECT_EQ(config.tiers.order, (std::vector<std::vector<int>>{{2, 8, 9}, {0}}));
   EXPECT_DOUBLE_EQ(config.policy.fast_limits.at("/system.slice/a.service"), 0.25);
   EXPECT_EQ(config.policy.horizon, 4);
   EXPECT_EQ(config.migration.rate_per_second, Bytes{100'000'000});
@@ -149,6 +153,19 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
                 "t.toml:2: tiers.latencies.fast: \"fast\" is not a node number (fix: write it like `0 = "
                 "\"90ns\"`, nodes "
                 "as `tierctl nodes` prints them)"},
+           Case{"[tiers.bandwidths]\n0 = \"60GB\"",
+                "t.toml:2: tiers.bandwidths.0: \"60GB\" is not a rate (fix: write it like \"200MiB/s\")"},
+           Case{"[tiers.bandwidths]\n0 = \"0B/s\"",
+                "t.toml:2: tiers.bandwidths.0: 0B/s is out of range (fix: choose a value from 100MiB/s to "
+                "16TiB/s)"},
+           Case{"[tiers]\norder = [\"8-15\", \"0-8\"]",
+                "t.toml:2: tiers.order: node 8 is named twice (fix: name each node in one tier)"},
+           Case{"[tiers]\norder = [\"fast\"]",
+                "t.toml:2: tiers.order: \"fast\" is not a list of node numbers from 0 to 1023 (fix: write it "
+                "like \"8-15\" or \"0,2\", nodes as `tierctl nodes` prints them)"},
+           Case{"[tiers]\norder = [1, 0]",
+                "t.toml:2: tiers.order: must be a list of texts, one for each tier (fix: write it like "
+                "[\"8-15\", \"0-7\"], fastest first)"},
            Case{"[policy]\nhorizon = 5",
                 "t.toml:2: policy.horizon: 5 is not a forecast horizon (fix: choose one of 1, 4, 16 ticks)"},
            Case{"[policy]\nforecaster = \"last-valu\"",

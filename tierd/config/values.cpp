@@ -103,7 +103,7 @@ Apply duration(Nanoseconds& (*member)(Config&), Nanoseconds low, Nanoseconds hig
   };
 }
 
-Apply size(Bytes& (*member)(Config&), Bytes low, Bytes high, bool rate) {
+Apply size(std::function<Bytes&(Config&)> member, Bytes low, Bytes high, bool rate) {
   return [=](const Setting& setting, Config& config) -> Result<void> {
     const std::string suffix = rate ? "/s" : "";
     return text_of(setting, show_size(member(config)) + suffix)

@@ -43,7 +43,7 @@ Apply real(double& (*member)(Config&), double low, double high);
 Apply share(std::function<double&(Config&)> member, double low, double high);
 Apply whole(std::int64_t& (*member)(Config&), std::int64_t low, std::int64_t high);
 Apply duration(Nanoseconds& (*member)(Config&), Nanoseconds low, Nanoseconds high);
-Apply size(Bytes& (*member)(Config&), Bytes low, Bytes high, bool rate = false);
+Apply size(std::function<Bytes&(Config&)> member, Bytes low, Bytes high, bool rate = false);
 Apply numbers(std::vector<std::int64_t>& (*member)(Config&), std::int64_t low, std::int64_t high);
 using TextCheck = Result<void> (*)(const std::string&);
 Apply texts(std::vector<std::string>& (*member)(Config&), TextCheck check, const char* example);
@@ -61,5 +61,6 @@ Apply path(std::string& (*member)(Config&), Emptiness empty);
 
 // The tables, one after the other those of config_keys().
 void add_prefetch_keys(std::vector<ConfigKey>& keys);
+void add_tier_keys(std::vector<ConfigKey>& keys);
 
 }  // namespace tier

@@ -65,6 +65,17 @@ LimitView marked_pages_limit(const MarkingFacts& facts, const MarkedTotals& met,
   return limit;
 }
 
+// What was not believed of the memory nodes, and what keeps tiers from being told apart.
+void add_doubts(DoctorView& view, const TierTopology& topology) {
+  const bool undecided = topology.undecided > 0;
+  for (const std::string& doubt : topology.doubts)
+    view.limits.push_back(
+        {"memory tiers", undecided, doubt, undecided ? "tiers.order or tiers.bandwidths" : ""});
+  for (const NumaNode& node : topology.nodes)
+    for (const std::string& doubt : node.doubts)
+      view.limits.push_back({"memory node " + std::to_string(node.id.value), false, doubt, ""});
+}
+
 std::string verdict(const DoctorView& view) {
   if (!view.can_observe) return "nothing can be sampled here; the sources below say what each one lacks";
   if (view.sight.state == "blind") return "blind: " + view.sight.reason;
@@ -93,6 +104,7 @@ void fill(DoctorView& view, const std::vector<FeatureState>& features,
     latency.source = to_string(node.latency_source);
     view.latencies.push_back(std::move(latency));
   }
+  add_doubts(view, topology);
   for (const auto& c : read_capabilities()) view.capabilities.push_back({c.name, c.held, c.needed_for});
   for (const auto& rival : rivals) view.rivals.push_back({rival.name, rival.advice});
   for (const auto& limit : read_confinement())

@@ -157,6 +157,7 @@ void Engine::judge_forecaster() {
 void Engine::decide() {
   planned_.clear(), planned_bytes_ = {};
   policy_targets_ = tracker_.targets();
+  runs_on_.tell(policy_targets_);
   if (!topology_.tiered()) return;
   const bool sees = sight_.may_move();
   if (!sees || state_.paused || !settings_.act) call_off();

@@ -20,6 +20,7 @@
 #include "tierd/daemon/heat_record.h"
 #include "tierd/daemon/latency_tracker.h"
 #include "tierd/daemon/mapping_turns.h"
+#include "tierd/daemon/runs_on.h"
 #include "tierd/daemon/sight.h"
 #include "tierd/daemon/target_set.h"
 #include "tierd/daemon/tick_account.h"
@@ -211,6 +212,7 @@ class Engine {
   std::unique_ptr<ControlledForecaster> forecaster_;
   TargetSet targets_;
   LatencyTracker latency_;
+  RunsOn runs_on_;
   TierTopology topology_;
   Tracker tracker_;
   Ledger ledger_;

@@ -25,6 +25,12 @@ std::set<NodeId> online_nodes(const std::vector<NumaNode>& nodes) {
   return out;
 }
 
+std::vector<std::vector<NodeId>> nodes_by_tier(const TierTopology& topology) {
+  std::vector<std::vector<NodeId>> out;
+  for (const Tier& tier : topology.tiers) out.push_back(tier.nodes);
+  return out;
+}
+
 }  // namespace
 
 void Engine::drop_target(TargetId id) {
@@ -115,6 +121,7 @@ void Engine::collect() {
       continue;
     }
     note_seen(source->name(), *batch);
+    runs_on_.fold(*batch);
     const auto folded = tracker_.fold(*batch);
     state_.unfolded += folded.outside + folded.foreign;
     sampled_ += folded.folded;
@@ -238,17 +245,22 @@ void Engine::read_system(Nanoseconds interval) {
     error(nodes.error().text());
     return;
   }
-  if (online_nodes(*nodes) != online_nodes(topology_.nodes)) {
+  const bool changed = online_nodes(*nodes) != online_nodes(topology_.nodes);
+  if (changed || latency_.stale()) {
     auto topology = latency_.calibrate(*nodes);
     if (!topology) {
       error(topology.error().text());
     } else {
+      const bool retiered = changed || nodes_by_tier(*topology) != nodes_by_tier(topology_);
       topology_ = std::move(*topology);
       tracker_.set_topology(topology_);
-      events_.add(event("mode", fmt::format("memory nodes changed: {} nodes in {} tiers now",
-                                            topology_.nodes.size(), topology_.tiers.size())));
+      if (retiered)
+        events_.add(event("mode", fmt::format("{}: {} nodes in {} tiers now",
+                                              changed ? "memory nodes changed" : "more of memory is known",
+                                              topology_.nodes.size(), topology_.tiers.size())));
     }
   }
+  runs_on_.close_tick(*nodes);
   state_.system = {};
   for (const auto& node : *nodes) {
     if (node.total.value == 0) continue;

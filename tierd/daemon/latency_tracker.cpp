@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "tierd/daemon/latency_facts.h"
+
 namespace tier {
 namespace {
 
@@ -13,6 +15,18 @@ namespace {
 // (docs/simulator.md), up to the share from which on it is too steep to be trusted.
 constexpr std::array<std::pair<double, double>, 5> kStretch = {
     {{0, 1}, {0.5, 1.1}, {0.7, 1.3}, {0.8, 1.6}, {0.9, 2.3}}};
+
+// Rounds of readings, all nodes by turns, of which the smallest counts.
+constexpr int kRounds = 3;
+// Paths from CPUs to memory that are measured at most: 8 nodes of CPUs and 32 of memory. Distances tell the
+// others.
+constexpr std::size_t kMostPaths = 256;
+
+// Bandwidths are measured again where the order of tiers hangs on them and memory is not loaded.
+constexpr double kCalm = 1.2;
+constexpr std::uint32_t kLongestWait = 4096;  // ticks
+
+bool holds_memory(const NumaNode& node) { return node.online && node.total.value > 0; }
 
 }  // namespace
 
@@ -25,55 +39,149 @@ double latency_stretch(double used_share) {
   return kStretch.back().second;
 }
 
-bool LatencyTracker::measure_all(const std::vector<NumaNode>& nodes) {
-  bool all = true;
-  for (const auto& node : nodes) {
-    if (!node.online || node.total.value == 0) continue;
-    auto& entry = entries_[node.id];
-    if (const auto measured = probe_.measure(node.id)) {
-      entry.probed = *measured;
-    } else {
-      all = false;
-      story_ += fmt::format("node{}: not measured: {}; ", node.id.value, measured.error().text());
-    }
-  }
-  return all;
+void LatencyFloor::add(Nanoseconds reading) {
+  if (reading.count() <= 0) return;
+  if (++readings_ > kWindow) before_ = std::exchange(current_, Nanoseconds{0}), readings_ = 1;
+  if (current_.count() == 0 || reading < current_) current_ = reading;
 }
 
-void LatencyTracker::believe(NumaNode& node, bool use_probe) {
-  auto& entry = entries_[node.id];
-  if (const auto it = settings_.overrides.find(node.id.value); it != settings_.overrides.end()) {
-    node.read_latency = it->second;
-    node.latency_source = FactSource::kConfig;
-  } else if (use_probe && entry.probed.count() > 0) {
-    node.read_latency = entry.probed;
-    node.latency_source = FactSource::kProbe;
+Nanoseconds LatencyFloor::value() const {
+  if (current_.count() == 0) return before_;
+  return before_.count() == 0 ? current_ : std::min(current_, before_);
+}
+
+Result<Nanoseconds> LatencyTracker::read(NodeId node, Entry& entry) {
+  auto reading = entry.near_cpus.empty() ? probe_.measure(node) : probe_.measure_from(entry.near_cpus, node);
+  if (!reading && reading.error().kind != ErrorKind::kFailed && !entry.near_cpus.empty()) {
+    entry.near_cpus.clear();  // not from there: from wherever the thread runs
+    reading = probe_.measure(node);
+  }
+  if (reading) entry.floor.add(*reading);
+  return reading;
+}
+
+void LatencyTracker::measure_nodes(const std::vector<NumaNode>& nodes) {
+  for (int round = 0; round < kRounds; ++round) {
+    for (const NumaNode& node : nodes) {
+      if (!holds_memory(node)) continue;
+      const auto reading = read(node.id, entries_[node.id]);
+      if (!reading && round + 1 == kRounds && !entries_[node.id].floor.known())
+        story_ += fmt::format("node{}: not measured: {}; ", node.id.value, reading.error().text());
+    }
+  }
+}
+
+// From the CPUs of every node, where there are several; each node is read from its nearest ones from then on.
+void LatencyTracker::measure_paths(const std::vector<NumaNode>& nodes) {
+  const auto cpu_nodes =
+      std::count_if(nodes.begin(), nodes.end(), [](const NumaNode& n) { return n.has_cpus; });
+  if (cpu_nodes < 2) return;
+  std::size_t measured = 0;
+  for (const NumaNode& memory : nodes) {
+    if (!holds_memory(memory)) continue;
+    Entry& entry = entries_[memory.id];
+    Nanoseconds shortest{};
+    for (const NumaNode& from : nodes) {
+      if (from.cpus.empty() || measured >= kMostPaths) continue;
+      const auto reading = probe_.measure_from(from.cpus, memory.id);
+      if (!reading) continue;
+      ++measured;
+      LatencyFloor& floor = entry.from[from.id];
+      floor.add(*reading);
+      if (shortest.count() == 0 || floor.value() < shortest)
+        shortest = floor.value(), entry.near_cpus = from.cpus;
+    }
+  }
+}
+
+std::vector<MemoryPath> LatencyTracker::paths() const {
+  std::vector<MemoryPath> paths;
+  for (const auto& [memory, entry] : entries_)
+    for (const auto& [cpus, floor] : entry.from)
+      paths.push_back({cpus, memory, floor.value(), {}, FactSource::kProbe});
+  return paths;
+}
+
+void LatencyTracker::believe(std::vector<NumaNode>& nodes) {
+  std::map<NodeId, Nanoseconds> probed;
+  for (const auto& [node, entry] : entries_)
+    if (entry.floor.known()) probed[node] = entry.floor.value();
+  settle_latencies(nodes, settings_, probed);
+}
+
+// Where firmware does not tell enough, all nodes are measured, so that like is held against like; the
+// administrator's word stays. What was measured once is kept. False: nothing could be.
+bool LatencyTracker::measure_bandwidths(std::vector<NumaNode>& nodes) {
+  std::vector<NumaNode*> asked;
+  for (NumaNode& node : nodes)
+    if (holds_memory(node) && node.bandwidth_source != FactSource::kConfig) asked.push_back(&node);
+  const bool known = std::all_of(asked.begin(), asked.end(),
+                                 [&](const NumaNode* node) { return entries_[node->id].drawn.has_value(); });
+  for (int round = 0; !known && round < kRounds; ++round)
+    for (const NumaNode* node : asked) draw(node->id, nodes);
+  bool any = false;
+  for (NumaNode* node : asked) {
+    node->read_bandwidth = entries_[node->id].drawn;
+    node->bandwidth_source = node->read_bandwidth ? FactSource::kProbe : FactSource::kUnknown;
+    any = any || node->read_bandwidth;
+  }
+  return any;
+}
+
+// From the CPUs nearest to the node; the best of all readings counts.
+void LatencyTracker::draw(NodeId node, const std::vector<NumaNode>& nodes) {
+  Entry& entry = entries_[node];
+  std::vector<int> cpus = entry.near_cpus;
+  for (const NumaNode& from : nodes)
+    if (cpus.empty()) cpus = from.cpus;
+  const auto drawn = probe_.bandwidth(cpus, node);
+  if (drawn) {
+    entry.drawn = std::max(entry.drawn.value_or(Bytes{0}), *drawn);
+  } else if (!entry.drawn) {
+    story_ += fmt::format("node{}: bandwidth not measured: {}; ", node.value, drawn.error().text());
   }
 }
 
 Result<TierTopology> LatencyTracker::calibrate(std::vector<NumaNode> nodes) {
-  entries_.clear();
   story_.clear();
-  const bool measured = measure_all(nodes);
-  const bool use_probe = settings_.mode != LatencyMode::kFirmware && measured;
-  if (settings_.mode == LatencyMode::kProbe && !measured) {
-    return fail(ErrorKind::kUnsupported, "the latency probe cannot measure every node: " + story_,
-                "free some memory on the node, or set [tiers] latency = \"auto\"");
+  stale_ = false;
+  std::erase_if(entries_, [&](const auto& known) {
+    return std::none_of(nodes.begin(), nodes.end(),
+                        [&](const NumaNode& n) { return n.id == known.first && holds_memory(n); });
+  });
+  measure_paths(nodes);
+  measure_nodes(nodes);
+  const bool any = std::any_of(entries_.begin(), entries_.end(),
+                               [](const auto& known) { return known.second.floor.known(); });
+  if (settings_.mode == LatencyMode::kProbe && !any) {
+    return fail(ErrorKind::kUnsupported, "the latency probe cannot measure any node: " + story_,
+                "free some memory on the nodes, or set [tiers] latency = \"auto\"");
   }
-  for (auto& node : nodes) {
-    if (entries_.contains(node.id)) believe(node, use_probe);
-  }
-  auto topology = build_tiers(std::move(nodes), settings_.same_tier);
-  if (!topology) return topology;
-  for (const auto& node : topology->nodes) {
+  believe(nodes);
+  auto topology = build_tiers(nodes, settings_.tiers, paths());
+  if (topology && topology->undecided > 0 && measure_bandwidths(nodes))
+    topology = build_tiers(std::move(nodes), settings_.tiers, paths());
+  undecided_ = topology && topology->undecided > 0;
+  ticks_ = 0;
+  if (topology) remember(*topology);
+  return topology;
+}
+
+void LatencyTracker::remember(const TierTopology& topology) {
+  for (auto& [node, entry] : entries_) entry.compared = topology.tier_of(node).has_value();
+  for (const NodeId node : topology.closed) entries_[node].compared = false;
+  for (const auto& node : topology.nodes) {
     auto& entry = entries_[node.id];
     entry.unloaded = node.read_latency.value_or(Nanoseconds{0});
+    entry.by_probe = node.latency_source == FactSource::kProbe && entry.floor.known();
     entry.has_cpus = node.has_cpus;
-    entry.bandwidth = node.read_bandwidth ? static_cast<double>(node.read_bandwidth->value) : 0;
+    const bool told = node.read_bandwidth && node.bandwidth_source != FactSource::kProbe;
+    entry.bandwidth = told ? static_cast<double>(node.read_bandwidth->value) : 0;
     story_ += fmt::format("node{}: {} ns by {}, probe {} ns; ", node.id.value, entry.unloaded.count(),
-                          to_string(node.latency_source), entry.probed.count());
+                          to_string(node.latency_source), entry.floor.value().count());
+    for (const std::string& doubt : node.doubts) story_ += fmt::format("node{}: {}; ", node.id.value, doubt);
   }
-  return topology;
+  for (const std::string& doubt : topology.doubts) story_ += doubt + "; ";
 }
 
 // Where the CPUs of one socket form several nodes, its memory controllers are counted as one node's: what
@@ -86,20 +194,38 @@ bool LatencyTracker::told_apart(std::span<const NodeTraffic> traffic) const {
   });
 }
 
+// Against its own smallest reading. Below that there is no load.
+std::optional<double> LatencyTracker::load_of(NodeId node, Entry& entry, std::span<const NodeTraffic> traffic,
+                                              bool estimable) {
+  const bool known = entry.floor.known();
+  if (const auto now = read(node, entry)) {
+    stale_ = stale_ || !known;
+    return std::max(1.0, seconds(*now) / seconds(entry.floor.value()));
+  }
+  if (!estimable || entry.bandwidth <= 0) return std::nullopt;
+  for (const NodeTraffic& each : traffic)
+    if (each.node == node) return latency_stretch(each.bytes_per_second / entry.bandwidth);
+  return std::nullopt;
+}
+
 void LatencyTracker::tick(std::span<const NodeTraffic> traffic) {
   const bool estimable = told_apart(traffic);
+  std::map<NodeId, std::optional<double>> loads;
+  bool complete = true;
   for (auto& [node, entry] : entries_) {
-    std::optional<double> load;
-    const auto now = probe_.measure(node);
-    if (now && entry.probed.count() > 0) {
-      load = seconds(*now) / seconds(entry.probed);
-    } else if (estimable && entry.bandwidth > 0) {
-      for (const NodeTraffic& each : traffic)
-        if (each.node == node) load = latency_stretch(each.bytes_per_second / entry.bandwidth);
-    }
-    // Below the calibrated figure there is no load; the calibration itself may have met some.
-    if (load) entry.load += settings_.smoothing * (std::max(*load, 1.0) - entry.load);
+    loads[node] = load_of(node, entry, traffic, estimable);
+    complete = complete && (loads[node] || !entry.compared);
+    if (entry.by_probe) entry.unloaded = entry.floor.value();
   }
+  bool calm = true;
+  for (auto& [node, entry] : entries_) {
+    const double load = complete && loads[node] ? *loads[node] : 1.0;
+    entry.load += settings_.smoothing * (load - entry.load);
+    calm = calm && entry.load < kCalm;
+  }
+  if (!undecided_ || !calm || ++ticks_ < wait_) return;
+  wait_ = std::min(wait_ * 2, kLongestWait);
+  stale_ = true;
 }
 
 Nanoseconds LatencyTracker::loaded(NodeId node) const {

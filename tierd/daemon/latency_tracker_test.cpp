@@ -58,18 +58,33 @@ TEST(LatencyTracker, FirmwareModeKeepsFirmwareAndScalesByLoad) {
   EXPECT_EQ(tracker.loaded(NodeId{9}), nanoseconds(0));
 }
 
-TEST(LatencyTracker, AutoFallsBackToFirmwareWhenANodeCannotBeMeasured) {
+TEST(LatencyTracker, FirmwaresFigureOfAFullNodeIsScaledToTheProbe) {
   SettableProbe probe;
   probe.ns = {{0, 90}};
   LatencyTracker tracker(probe, {});
   const auto topology = tracker.calibrate(two_nodes());
   ASSERT_TRUE(topology);
   EXPECT_TRUE(topology->tiered());
-  EXPECT_EQ(topology->find(NodeId{0})->latency_source, FactSource::kFirmware);
+  EXPECT_EQ(topology->find(NodeId{0})->latency_source, FactSource::kProbe) << "each node by itself";
+  EXPECT_EQ(topology->find(NodeId{1})->latency_source, FactSource::kFirmware);
+  EXPECT_EQ(topology->find(NodeId{1})->read_latency, nanoseconds(270)) << "nine tenths, as node 0's";
   EXPECT_THAT(tracker.story(), testing::HasSubstr("node1: not measured"));
 }
 
-TEST(LatencyTracker, ProbeModeRefusesWhatItCannotMeasure) {
+TEST(LatencyTracker, FirmwareThatTheProbeBeliesIsDoubtedWithBothFigures) {
+  SettableProbe probe;
+  probe.ns = {{0, 90}, {1, 40}};
+  LatencyTracker tracker(probe, {});
+  const auto topology = tracker.calibrate(two_nodes());
+  ASSERT_TRUE(topology);
+  EXPECT_TRUE(topology->find(NodeId{0})->doubts.empty());
+  EXPECT_THAT(
+      topology->find(NodeId{1})->doubts,
+      testing::ElementsAre(testing::AllOf(testing::HasSubstr("300 ns"), testing::HasSubstr("40 ns"))));
+  EXPECT_EQ(topology->find(NodeId{1})->read_latency, nanoseconds(40));
+}
+
+TEST(LatencyTracker, ProbeModeRefusesWhereNoNodeCanBeMeasured) {
   SettableProbe probe;
   LatencySettings settings;
   settings.mode = LatencyMode::kProbe;
@@ -78,6 +93,59 @@ TEST(LatencyTracker, ProbeModeRefusesWhatItCannotMeasure) {
   ASSERT_FALSE(topology);
   EXPECT_EQ(topology.error().kind, ErrorKind::kUnsupported);
   EXPECT_FALSE(topology.error().fix.empty());
+}
+
+TEST(LatencyTracker, AFullNodeDoesNotEndProbeModeAndIsMeasuredLater) {
+  SettableProbe probe;
+  probe.ns = {{0, 90}};
+  LatencySettings settings;
+  settings.mode = LatencyMode::kProbe;
+  LatencyTracker tracker(probe, settings);
+  auto topology = tracker.calibrate(two_nodes());
+  ASSERT_TRUE(topology);
+  EXPECT_EQ(topology->find(NodeId{1})->latency_source, FactSource::kDistance);
+  tracker.tick();
+  EXPECT_FALSE(tracker.stale());
+  probe.ns[1] = 280;
+  tracker.tick();
+  EXPECT_TRUE(tracker.stale());
+  topology = tracker.calibrate(two_nodes());
+  ASSERT_TRUE(topology);
+  EXPECT_EQ(topology->find(NodeId{1})->read_latency, nanoseconds(280));
+  EXPECT_EQ(topology->find(NodeId{1})->latency_source, FactSource::kProbe);
+  EXPECT_FALSE(tracker.stale());
+}
+
+TEST(LatencyTracker, ALoadedReadingOfOneNodeAloneRaisesNoFactor) {
+  SettableProbe probe;
+  probe.ns = {{1, 300}};
+  LatencySettings settings;
+  settings.smoothing = 1.0;
+  LatencyTracker tracker(probe, settings);
+  ASSERT_TRUE(tracker.calibrate(two_nodes()));
+  probe.ns[1] = 900;
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{1}), nanoseconds(300)) << "node 0 may be as loaded, nobody knows";
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(100));
+}
+
+TEST(LatencyTracker, UnloadedIsTheSmallestReadingOfLate) {
+  SettableProbe probe;
+  probe.ns = {{0, 180}, {1, 600}};  // both measured under load at first
+  LatencySettings settings;
+  settings.smoothing = 1.0;
+  LatencyTracker tracker(probe, settings);
+  ASSERT_TRUE(tracker.calibrate(two_nodes()));
+  probe.ns = {{0, 90}, {1, 300}};
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(90));
+  probe.ns = {{0, 180}, {1, 300}};
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(180));
+  LatencyFloor floor;
+  floor.add(nanoseconds(50));
+  for (int i = 0; i < 10'000; ++i) floor.add(nanoseconds(100));
+  EXPECT_EQ(floor.value(), nanoseconds(100)) << "what was once is forgotten";
 }
 
 TEST(LatencyTracker, TheAdministratorsWordWins) {

@@ -29,7 +29,12 @@ LatencySettings latency_settings(const TiersConfig& config) {
       break;
   }
   settings.overrides = config.latencies;
-  settings.same_tier = config.same_tier;
+  settings.bandwidths = config.bandwidths;
+  settings.tiers.same_tier = config.same_tier;
+  for (const auto& nodes : config.order) {
+    auto& tier = settings.tiers.order.emplace_back();
+    for (const int node : nodes) tier.push_back(NodeId{node});
+  }
   return settings;
 }
 

@@ -22,9 +22,10 @@ const Region* find_region(const RegionSnapshot& snapshot, const RegionKey& key) 
   return it != snapshot.regions.end() && it->key == key ? &*it : nullptr;
 }
 
-double latency_of(const SystemState& system, NodeId node, Nanoseconds otherwise) {
+double latency_of(const SystemState& system, NodeId node, Nanoseconds otherwise, double reach = 1) {
   const NodeState* state = system.find(node);
-  return seconds(state != nullptr && state->loaded_latency.count() > 0 ? state->loaded_latency : otherwise);
+  const bool known = state != nullptr && state->loaded_latency.count() > 0;
+  return known ? seconds(state->loaded_latency) * reach : seconds(otherwise);
 }
 
 // What a move cost by the price the policy paid for its work. Without an expectation, all of its time.
@@ -150,8 +151,9 @@ void Ledger::follow(Decision& decision, const RegionSnapshot& snapshot, const Sy
   const MigrationRequest& request = decision.request;
   const Region* region = find_region(snapshot, request.key);
   const double demand = region != nullptr ? region->demand.value : 0;
-  const double saved_each = latency_of(system, request.from, request.why.latency_from) -
-                            latency_of(system, request.to, request.why.latency_to);
+  const double saved_each =
+      latency_of(system, request.from, request.why.latency_from, request.why.reach_from) -
+      latency_of(system, request.to, request.why.latency_to, request.why.reach_to);
   const StallSeconds benefit{demand * saved_each * decision.moved_share};
   decision.realised_demand += demand;
   decision.realised_benefit += benefit;

@@ -15,9 +15,6 @@ constexpr double kAverage = 1.01;
 // Of the demand that would even the latencies out if they rose in proportion to it; they rise more steeply
 // near saturation, and a tier that sways between two costs more than one that leans.
 constexpr double kReliefShare = 0.25;
-// Times the cost of a swap that is to be undone.
-constexpr double kUndone = 2;
-
 std::vector<double> tier_totals(const Valuation& value) {
   std::vector<double> bytes(static_cast<std::size_t>(value.ranks()), 0);
   for (const PlanNode& node : value.nodes()) bytes[static_cast<std::size_t>(node.rank)] += node.total;
@@ -64,6 +61,7 @@ MigrationPlan Planner::make() {
   for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_limits(node);
   for (std::size_t node = 0; node < value_.nodes().size(); ++node) keep_headroom(node);
   for (int rank = 0; rank + 1 < value_.ranks(); ++rank) improve(rank);
+  for (int rank = 0; value_.several_sockets() && rank < value_.ranks(); ++rank) approach(rank);
   for (std::size_t node = 0; node < value_.nodes().size(); ++node) relieve(node);
   demote_first();
   return std::move(plan_);
@@ -85,11 +83,19 @@ void Planner::demote_first() {
                         [](const MigrationRequest& request) { return !request.promotion; });
 }
 
-std::size_t Planner::best_node(const Candidate& candidate, int rank) const {
+std::size_t Planner::best_node(const Candidate& candidate, int rank, double beyond) const {
   const auto& nodes = value_.nodes();
+  const auto fits = [&](const PlanNode& node) {
+    return node.rank == rank && value_.allowed(candidate, node);
+  };
+  double nearest = 0;  // 0: none
+  for (const PlanNode& node : nodes) {
+    const double reach = value_.reach(candidate, node);
+    if (fits(node) && reach > beyond && (nearest == 0 || reach < nearest)) nearest = reach;
+  }
   std::size_t best = nodes.size();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].rank != rank || !value_.allowed(candidate, nodes[i])) continue;
+  for (std::size_t i = 0; i < nodes.size() && nearest > 0; ++i) {
+    if (!fits(nodes[i]) || value_.reach(candidate, nodes[i]) != nearest) continue;
     // Among nodes of one tier room decides first, then latency.
     const auto merit = [&](const PlanNode& node) {
       return std::make_pair(node.free - candidate.bytes >= node.headroom, -node.latency);
@@ -99,17 +105,30 @@ std::size_t Planner::best_node(const Candidate& candidate, int rank) const {
   return best;
 }
 
+double Planner::soonest(const Candidate& candidate, int rank) const {
+  double latency = 1e300;
+  for (const PlanNode& node : value_.nodes()) {
+    if (node.rank == rank) latency = std::min(latency, value_.latency(candidate, node));
+  }
+  return latency;
+}
+
 std::size_t Planner::node_below(const Candidate& candidate, int rank,
                                 const std::vector<double>& taken) const {
   const auto& nodes = value_.nodes();
+  std::size_t best = nodes.size();
   for (std::size_t i = 0; i < nodes.size(); ++i) {  // sorted by rank
     const PlanNode& node = nodes[i];
+    if (best != nodes.size() && node.rank != nodes[best].rank) break;
     const double used = taken.empty() ? 0 : taken[i];
-    if (node.rank > rank && value_.allowed(candidate, node) &&
-        node.free - used - candidate.bytes >= node.headroom)
-      return i;
+    if (node.rank <= rank || !value_.allowed(candidate, node) ||
+        node.free - used - candidate.bytes < node.headroom)
+      continue;
+    if (candidate.reach == nullptr) return i;
+    if (best == nodes.size() || value_.reach(candidate, node) < value_.reach(candidate, nodes[best]))
+      best = i;
   }
-  return nodes.size();
+  return best;
 }
 
 double Planner::loss_density(const Candidate& candidate) const {
@@ -136,14 +155,16 @@ MigrationRequest Planner::request(std::size_t index, std::size_t to, MoveReason 
   request.cost = {cost};
   request.why = {candidate.forecast->horizons[span],
                  kHorizons[span],
-                 nanoseconds(source.latency),
-                 nanoseconds(destination.latency),
+                 nanoseconds(value_.latency(candidate, source)),
+                 nanoseconds(value_.latency(candidate, destination)),
                  input_.margin,
                  0,
                  0,
                  {},
                  {}};
   request.why.work = nanoseconds(value_.work(candidate, request.promotion));
+  request.why.reach_from = value_.reach(candidate, source);
+  request.why.reach_to = value_.reach(candidate, destination);
   candidate.settled = true;
   return request;
 }
@@ -177,8 +198,8 @@ void Planner::leave_offline_nodes() {
     const std::size_t to = node_below(candidate, -1, {});
     if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) continue;
     const PlanNode& from = value_.nodes()[candidate.node];
-    const double benefit =
-        value_.benefit(value_.forecast(candidate).mean, value_.last_span(), from, value_.nodes()[to]);
+    const double benefit = value_.benefit(candidate, value_.forecast(candidate).mean, value_.last_span(),
+                                          from, value_.nodes()[to]);
     add(i, to, MoveReason::kNodeOffline, benefit, value_.cost(candidate, false));
   }
 }
@@ -208,7 +229,7 @@ void Planner::demote(std::size_t index, MoveReason reason) {
   const std::size_t to = node_below(candidate, from.rank, {});
   if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) return;
   const std::size_t span = value_.last_span();
-  add(index, to, reason, value_.benefit(candidate.possibly[span], span, from, value_.nodes()[to]),
+  add(index, to, reason, value_.benefit(candidate, candidate.possibly[span], span, from, value_.nodes()[to]),
       value_.cost(candidate, false));
 }
 
@@ -254,7 +275,9 @@ Ranking Planner::outsiders(int rank) const {
     const PlanNode& here = nodes[candidate.node];
     if (candidate.settled || here.rank <= rank || here.leaving) continue;
     if (winners_ && !std::binary_search(winners_->begin(), winners_->end(), candidate.region->key)) continue;
-    const double density = candidate.surely[span_] * (here.latency - fastest) / candidate.bytes;
+    const double there = candidate.reach == nullptr ? fastest : soonest(candidate, rank);
+    const double density =
+        candidate.surely[span_] * (value_.latency(candidate, here) - there) / candidate.bytes;
     if (density > 0) entries.push_back({density, static_cast<std::uint32_t>(i)});
   }
   return Ranking(std::move(entries));
@@ -267,14 +290,18 @@ void Planner::improve(int rank) {
   for (std::size_t span = value_.shaped() ? 0 : last; span <= last; ++span) improve_over(span, rank);
 }
 
-void Planner::improve_over(std::size_t span, int rank) {
-  span_ = span;
+void Planner::prepare_insiders(int rank) {
   const auto& nodes = value_.nodes();
   inside_.assign(nodes.size(), {});
   inside_next_.assign(nodes.size(), 0);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (nodes[i].rank == rank && nodes[i].usable && !nodes[i].leaving) inside_[i] = insiders(i);
   }
+}
+
+void Planner::improve_over(std::size_t span, int rank) {
+  span_ = span;
+  prepare_insiders(rank);
   // In a row: of those at their cgroup's limit, which says nothing of the others, and of the others.
   std::map<int, int> losers;
   Ranking order = outsiders(rank);
@@ -289,51 +316,51 @@ void Planner::improve_over(std::size_t span, int rank) {
   }
 }
 
+// The nodes of the tier that its program reaches soonest come first. Farther ones are for when that does not
+// pay: on one socket all are reached alike.
 bool Planner::try_promotion(std::size_t index, int rank) {
   const Candidate& candidate = candidates_[index];
-  Swap swap;
-  swap.winner = index;
-  swap.to = best_node(candidate, rank);
-  if (swap.to == value_.nodes().size()) return false;
-  const PlanNode& from = value_.nodes()[candidate.node];
-  swap.gain = benefits(candidate.surely, from, value_.nodes()[swap.to]);
-  swap.cost = value_.cost(candidate, true);
-  swap.bytes = candidate.bytes;
-  if (winners_) swap.reason = MoveReason::kUrgent;
-  return pays(swap, input_.least_margin) && choose_victims(swap) && settle(swap);
+  double beyond = 0;
+  while (true) {
+    const std::size_t to = best_node(candidate, rank, beyond);
+    if (to == value_.nodes().size()) return false;
+    if (try_move(index, to)) return true;
+    beyond = value_.reach(candidate, value_.nodes()[to]);
+  }
 }
 
-BySpan Planner::benefits(const BySpan& per_tick, const PlanNode& from, const PlanNode& to) const {
+// To nodes of the same tier that their programs reach sooner, by the same arithmetic: into free space, or in
+// exchange with what loses less by the way back.
+void Planner::approach(int rank) {
+  span_ = value_.last_span();
+  prepare_insiders(rank);
+  const auto& nodes = value_.nodes();
+  std::vector<Ranking::Entry> entries;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& candidate = candidates_[i];
+    const PlanNode& here = nodes[candidate.node];
+    if (candidate.settled || candidate.reach == nullptr || here.rank != rank || here.leaving) continue;
+    const std::size_t to = best_node(candidate, rank);
+    if (to == nodes.size() || value_.reach(candidate, nodes[to]) >= value_.reach(candidate, here)) continue;
+    const double gain = value_.latency(candidate, here) - value_.latency(candidate, nodes[to]);
+    const double density = candidate.surely[span_] * gain / candidate.bytes;
+    if (density > 0) entries.push_back({density, static_cast<std::uint32_t>(i)});
+  }
+  Ranking order(std::move(entries));
+  int losers = 0;
+  for (std::size_t i = 0; i < order.size() && losers < kLosersInARow; ++i) {
+    const std::size_t index = order.at(i);
+    if (candidates_[index].settled) continue;  // went as the other half of an exchange
+    losers = try_move(index, best_node(candidates_[index], rank)) ? 0 : losers + 1;
+  }
+}
+
+BySpan Planner::benefits(const Candidate& candidate, const BySpan& per_tick, const PlanNode& from,
+                         const PlanNode& to) const {
   BySpan seconds{};
   for (std::size_t span = 0; span <= value_.last_span(); ++span)
-    seconds[span] = value_.benefit(per_tick[span], span, from, to);
+    seconds[span] = value_.benefit(candidate, per_tick[span], span, from, to);
   return seconds;
-}
-
-// Over the span that is being ranked. One that earned more in it than it does in the end will be undone.
-bool Planner::pays(const Swap& swap, double margin) const {
-  for (std::size_t span = 0; value_.shaped() && span < span_; ++span)
-    if (swap.net(span) < 0) return false;
-  const bool undone = swap.net(value_.last_span()) < swap.net(span_);
-  return swap.net(span_) > margin * swap.cost * (undone ? kUndone : 1);
-}
-
-// Over which it earns most, of those from the running one on.
-std::size_t Planner::best_span(const Swap& swap) const {
-  std::size_t best = span_;
-  for (std::size_t span = span_; span <= value_.last_span(); ++span)
-    if (swap.net(span) > swap.net(best)) best = span;
-  return best;
-}
-
-// Into the plan, or where the margin stands against it among the declined. False: not worth it, or no budget.
-bool Planner::settle(const Swap& swap) {
-  if (!pays(swap, input_.least_margin)) return false;
-  const bool declined = !pays(swap, input_.margin);
-  if (declined && best_span(swap) != span_) return false;  // it comes again
-  if (swap.bytes > (declined ? declined_budget_ : budget_)) return false;
-  commit(swap, declined);
-  return true;
 }
 
 // Of the nodes of slower tiers the one that answers soonest, if it does so sooner than this one; else none.
@@ -373,100 +400,11 @@ void Planner::relieve(std::size_t index) {
     if (below.free - candidate.bytes < below.headroom) return;
     Swap swap;
     swap.winner = order.at(i), swap.to = to, swap.reason = MoveReason::kRelief;
-    swap.gain = benefits(candidate.surely, from, below);
+    swap.gain = benefits(candidate, candidate.surely, from, below);
     swap.cost = value_.cost(candidate, false), swap.bytes = candidate.bytes;
     if (!settle(swap)) return;
     left -= value_.forecast(candidate).mean;
   }
-}
-
-bool Planner::choose_victims(Swap& swap) {
-  const PlanNode& to = value_.nodes()[swap.to];
-  const Candidate& winner = candidates_[swap.winner];
-  double missing = winner.bytes - std::max(0.0, to.free - to.headroom);
-  // Above its cgroup's limit it can only take the place of others of that cgroup.
-  double above = limits_.above(winner.limit, to.rank, winner.bytes);
-  std::vector<double> taken(value_.nodes().size(), 0);
-  Ranking& order = inside_[swap.to];
-  for (std::size_t i = inside_next_[swap.to]; (missing > 0 || above > 0) && i < order.size(); ++i) {
-    const std::size_t index = order.at(i);
-    const Candidate& victim = candidates_[index];
-    const bool own = above > 0 && victim.limit == winner.limit;
-    if (victim.settled || (above > 0 && !own) || !place_victim(swap, index, taken)) continue;
-    missing -= victim.bytes;
-    if (own) above -= victim.bytes;
-    if (!pays(swap, input_.least_margin)) return false;
-  }
-  return missing <= 0 && above <= 0;
-}
-
-// Down the waterfall to the next tier with room; where all are full, into the place the winner leaves.
-bool Planner::place_victim(Swap& swap, std::size_t index, std::vector<double>& taken) const {
-  const Candidate& victim = candidates_[index];
-  const Candidate& winner = candidates_[swap.winner];
-  const auto& nodes = value_.nodes();
-  std::size_t to = node_below(victim, nodes[swap.to].rank, taken);
-  if (to == nodes.size()) {
-    const PlanNode& left = nodes[winner.node];
-    if (!swap.victims.empty() || !value_.allowed(victim, left) || victim.bytes > winner.bytes + left.free)
-      return false;
-    if (left.free < victim.bytes) {
-      if (nodes[swap.to].free < winner.bytes) return false;
-      swap.winner_first = true;
-    }
-    to = winner.node;
-  } else if (swap.winner_first) {
-    return false;
-  }
-  taken[to] += victim.bytes;
-  swap.victims.push_back(index);
-  swap.victim_nodes.push_back(to);
-  const BySpan benefit = benefits(victim.possibly, nodes[swap.to], nodes[to]);
-  for (std::size_t span = 0; span <= value_.last_span(); ++span) swap.loss[span] -= benefit[span];
-  swap.cost += value_.cost(victim, false);
-  swap.bytes += victim.bytes;
-  return true;
-}
-
-void Planner::commit(const Swap& swap, bool declined) {
-  const RegionKey winner_key = candidates_[swap.winner].region->key;
-  const bool up = swap.reason != MoveReason::kRelief;
-  const double winner_cost = value_.cost(candidates_[swap.winner], up);
-  const std::size_t span = best_span(swap);
-  const double promise = swap.net(span) / swap.cost;
-  const std::uint64_t first_id = next_id_;
-  const std::uint64_t winner_id = swap.winner_first ? first_id : first_id + swap.victims.size();
-  const auto finish = [&](MigrationRequest made, std::size_t candidate, std::size_t to) {
-    made.why.promise = promise;
-    if (!declined) return account(made, candidate, to);
-    declined_budget_ -= candidates_[candidate].bytes;
-    plan_.declined.push_back(made);
-  };
-  const auto win = [&] {
-    MigrationRequest made = request(swap.winner, swap.to, swap.reason, span, swap.gain[span], winner_cost);
-    if (!swap.victims.empty()) {
-      made.why.partner = swap.winner_first ? winner_id + 1 : first_id;
-      made.why.beaten = candidates_[swap.victims[0]].region->key;
-      made.why.beaten_value = {swap.loss[span]};
-    }
-    finish(made, swap.winner, swap.to);
-  };
-  if (swap.winner_first) win();
-  for (std::size_t i = 0; i < swap.victims.size(); ++i) {
-    const Candidate& victim = candidates_[swap.victims[i]];
-    const double benefit = value_.benefit(victim.possibly[span], span, value_.nodes()[swap.to],
-                                          value_.nodes()[swap.victim_nodes[i]]);
-    MigrationRequest made = request(swap.victims[i], swap.victim_nodes[i], MoveReason::kDisplaced, span,
-                                    benefit, value_.cost(victim, false));
-    made.why.partner = winner_id;
-    made.why.beaten = winner_key;
-    made.why.beaten_value = {swap.gain[span]};
-    finish(made, swap.victims[i], swap.victim_nodes[i]);
-  }
-  if (!swap.winner_first) win();
-  if (!up) return;
-  std::size_t& next = inside_next_[swap.to];
-  while (next < inside_[swap.to].size() && candidates_[inside_[swap.to].at(next)].settled) ++next;
 }
 
 }  // namespace tier

@@ -40,9 +40,12 @@ class Planner {
   void demote(std::size_t candidate, MoveReason reason);
   void improve(int rank);
   void improve_over(std::size_t span, int rank);
+  void approach(int rank);
+  void prepare_insiders(int rank);
   bool pays(const Swap& swap, double margin) const;
   std::size_t best_span(const Swap& swap) const;
-  BySpan benefits(const BySpan& per_tick, const PlanNode& from, const PlanNode& to) const;
+  BySpan benefits(const Candidate& candidate, const BySpan& per_tick, const PlanNode& from,
+                  const PlanNode& to) const;
   void relieve(std::size_t node);
   std::size_t sooner_below(const PlanNode& node) const;
 
@@ -50,14 +53,18 @@ class Planner {
   Ranking outsiders(int rank) const;         // greatest gain first
   Ranking insiders(std::size_t node) const;  // least loss first
   bool try_promotion(std::size_t candidate, int rank);
+  bool try_move(std::size_t candidate, std::size_t to);
+  bool lateral(const Swap& swap) const;
   bool choose_victims(Swap& swap);
   bool place_victim(Swap& swap, std::size_t victim, std::vector<double>& taken) const;
   bool settle(const Swap& swap);
   void commit(const Swap& swap, bool declined);
 
-  // Best node of a tier by latency; none: nodes_.size().
-  std::size_t best_node(const Candidate& candidate, int rank) const;
-  // First node with room of the tiers below `rank`.
+  // Best node of a tier by latency, of those that its program reaches alike and farther than `beyond`, the
+  // nearest such; none: nodes_.size().
+  std::size_t best_node(const Candidate& candidate, int rank, double beyond = 0) const;
+  double soonest(const Candidate& candidate, int rank) const;
+  // First node with room of the tiers below `rank`; of a tier's the one that its program reaches soonest.
   std::size_t node_below(const Candidate& candidate, int rank, const std::vector<double>& taken) const;
   double loss_density(const Candidate& candidate) const;
   MigrationRequest request(std::size_t candidate, std::size_t to, MoveReason reason, std::size_t span,

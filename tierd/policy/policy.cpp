@@ -28,12 +28,15 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   const PlanNode& here = value.nodes()[candidate.node];
   const PlanNode* better = nullptr;
   for (const PlanNode& node : value.nodes()) {
-    if (node.rank < here.rank && value.allowed(candidate, node) && better == nullptr) better = &node;
+    if (node.rank >= here.rank || !value.allowed(candidate, node)) continue;
+    const bool nearer = better != nullptr && node.rank == better->rank &&
+                        value.reach(candidate, node) < value.reach(candidate, *better);
+    if (better == nullptr || nearer) better = &node;
   }
   if (here.rank == 0) return {"it is in the fastest tier", {}, {}, {}};
   if (better == nullptr) return {"its process may use no faster node", {}, {}, {}};
   const std::size_t span = value.last_span();
-  const double benefit = value.benefit(candidate.surely[span], span, here, *better);
+  const double benefit = value.benefit(candidate, candidate.surely[span], span, here, *better);
   const double cost = value.cost(candidate, true);
   Standing standing{{}, better->id, StallSeconds{benefit}, StallSeconds{cost}};
   if (candidate.settled) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tierd/policy/reach.h"
+
 namespace tier {
 namespace {
 
@@ -31,6 +33,17 @@ Valuation::Valuation(const PolicyInput& input) : input_(input) {
   for (const Target& target : input.targets) targets_[target.id] = &target;
   for (const Region& region : input.snapshot.regions) waiting_[region.key.target] += region.waited.value;
   build_nodes();
+  build_reaches();
+}
+
+void Valuation::build_reaches() {
+  const ReachTable table(input_.topology);
+  if (table.uniform()) return;
+  for (const Target& target : input_.targets) {
+    if (target.runs_on.empty()) continue;
+    std::vector<double>& reach = reaches_[target.id];
+    for (const PlanNode& node : nodes_) reach.push_back(table.reach(target.runs_on, node.id));
+  }
 }
 
 void Valuation::build_nodes() {
@@ -49,7 +62,8 @@ void Valuation::build_nodes() {
       node.free = static_cast<double>(state->free.value);
       node.headroom = headroom_of(node, input_);
       node.leaving = !state->online;
-      node.usable = node.latency > 0 && !contains(input_.settings.excluded_nodes, id);
+      node.usable = node.latency > 0 && !contains(input_.settings.excluded_nodes, id) &&
+                    !contains(input_.topology.closed, id);
       nodes_.push_back(node);
     }
   }
@@ -91,7 +105,7 @@ const char* Valuation::obstacle(const Region& region, const Target* target) cons
   if (target->allowed_nodes.empty()) return "the nodes its process may use are not known";
   const std::size_t here = index_of(region.node);
   if (here == nodes_.size()) return "its node belongs to no tier";
-  if (!nodes_[here].usable) return "its node is excluded, or its latency is not known";
+  if (!nodes_[here].usable) return "its node is excluded, a device's memory, or its latency is not known";
   return nullptr;
 }
 
@@ -116,6 +130,8 @@ void Valuation::fill(Candidate& candidate, const Region& region, const DemandFor
   candidate.bytes = static_cast<double>(region.resident.value);
   candidate.node = index_of(region.node);
   candidate.settled = region.since_move < input_.settings.cooldown;
+  if (const auto it = reaches_.find(region.key.target); it != reaches_.end())
+    candidate.reach = it->second.data();
 }
 
 std::vector<Candidate> Valuation::candidates() {
@@ -138,8 +154,9 @@ bool Valuation::allowed(const Candidate& candidate, const PlanNode& node) const 
   return node.usable && !node.leaving && contains(candidate.target->allowed_nodes, node.id);
 }
 
-double Valuation::benefit(double per_tick, std::size_t span, const PlanNode& from, const PlanNode& to) const {
-  return per_tick * kHorizons[span] * (from.latency - to.latency);
+double Valuation::benefit(const Candidate& candidate, double per_tick, std::size_t span, const PlanNode& from,
+                          const PlanNode& to) const {
+  return per_tick * kHorizons[span] * (latency(candidate, from) - latency(candidate, to));
 }
 
 double Valuation::work(const Candidate& candidate, bool promotion) const {

@@ -30,8 +30,9 @@ struct Candidate {
   BySpan surely{}, possibly{};  // demand per tick that speaks for a promotion, against a demotion
   std::size_t node = 0;         // index into Valuation::nodes()
   double bytes = 0;
-  int limit = -1;        // its cgroup's entry in FastLimits; -1: none
-  bool settled = false;  // moved so lately that it stays, or in this plan already
+  const double* reach = nullptr;  // by node: see ReachTable; null: 1 for all of them
+  int limit = -1;                 // its cgroup's entry in FastLimits; -1: none
+  bool settled = false;           // moved so lately that it stays, or in this plan already
 };
 
 class Valuation {
@@ -55,8 +56,20 @@ class Valuation {
   const char* obstacle(const Region& region) const;
 
   bool allowed(const Candidate& candidate, const PlanNode& node) const;
+  // How many times the node's latency its program waits, from the CPUs that it runs on; 1 where all are
+  // alike.
+  double reach(const Candidate& candidate, const PlanNode& node) const {
+    return candidate.reach == nullptr ? 1 : candidate.reach[&node - nodes_.data()];
+  }
+  // Seconds that an access of its program to that node takes.
+  double latency(const Candidate& candidate, const PlanNode& node) const {
+    return candidate.reach == nullptr ? node.latency : node.latency * reach(candidate, node);
+  }
+  // Some program runs nearer to some nodes than to others.
+  bool several_sockets() const { return !reaches_.empty(); }
   // Seconds gained over a span by serving `per_tick` accesses from `to` instead of `from`.
-  double benefit(double per_tick, std::size_t span, const PlanNode& from, const PlanNode& to) const;
+  double benefit(const Candidate& candidate, double per_tick, std::size_t span, const PlanNode& from,
+                 const PlanNode& to) const;
   // Seconds of our own work that moving it takes.
   double work(const Candidate& candidate, bool promotion) const;
   // Seconds that moving it costs: the work, and what the program waits for a page on its way.
@@ -65,6 +78,7 @@ class Valuation {
 
  private:
   void build_nodes();
+  void build_reaches();
   double wait_for_page(const Candidate& candidate, double away) const;  // thread-seconds
   const Target* target_of(TargetId id) const;
   std::size_t index_of(NodeId id) const;  // into nodes_; nodes_.size() for one of no tier
@@ -76,6 +90,7 @@ class Valuation {
   std::unordered_map<TargetId, const Target*> targets_;
   std::unordered_map<TargetId, double> waiting_;  // thread-seconds of this tick
   std::vector<PlanNode> nodes_;
+  std::unordered_map<TargetId, std::vector<double>> reaches_;  // by index of nodes_; programs that differ
   int ranks_ = 0;
   std::size_t last_span_ = 0;
   bool shaped_ = false;

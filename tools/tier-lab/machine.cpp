@@ -64,7 +64,7 @@ std::vector<std::string> topology_arguments(const TopologySpec& topology) {
     add("-object", "memory-backend-ram,id=" + id + ",size=" + number(spec.size_mib) + "M");
     std::string text = "node,nodeid=" + number(node) + ",memdev=" + id;
     for (int cpu : spec.cpus) text += ",cpus=" + std::to_string(cpu);
-    if (spec.cpus.empty()) text += ",initiator=" + number(nearest_initiator(topology, node));
+    if (spec.cpus.empty() && topology.hmat) text += ",initiator=" + number(nearest_initiator(topology, node));
     add("-numa", text);
   }
   for (std::size_t from = 0; from < topology.nodes.size(); ++from)
@@ -73,7 +73,7 @@ std::vector<std::string> topology_arguments(const TopologySpec& topology) {
         add("-numa", "dist,src=" + number(from) + ",dst=" + number(to) +
                          ",val=" + std::to_string(topology.distances[from][to]));
   for (std::size_t initiator = 0; initiator < topology.nodes.size(); ++initiator) {
-    if (topology.nodes[initiator].cpus.empty()) continue;
+    if (topology.nodes[initiator].cpus.empty() || !topology.hmat) continue;
     for (std::size_t target = 0; target < topology.nodes.size(); ++target) {
       const NodeSpec& spec = topology.nodes[target];
       const std::string pair = "hmat-lb,initiator=" + number(initiator) + ",target=" + number(target) +
@@ -86,7 +86,7 @@ std::vector<std::string> topology_arguments(const TopologySpec& topology) {
       add("-numa", pair + "write-bandwidth,bandwidth=" + number(spec.write_bandwidth_mib_s) + "M");
     }
   }
-  add("-machine", "q35,hmat=on");
+  add("-machine", topology.hmat ? "q35,hmat=on" : "q35");
   add("-smp", std::to_string(topology.vcpus));
   add("-m", number(total) + "M");
   return arguments;

@@ -60,6 +60,9 @@ void read_topology(const toml::table& table, TopologySpec& into, std::string& er
   std::size_t index = 0;
   reader.each("node", [&](const toml::node& item) { read_node(item, index++, into, error); });
   reader.integer_lists("distances", into.distances);
+  std::string hmat = "on";
+  reader.choice("hmat", hmat, {"on", "off"});
+  into.hmat = hmat == "on";
   reader.finish();
 }
 

@@ -24,6 +24,7 @@ struct TopologySpec {
   int vcpus = 2;
   std::vector<NodeSpec> nodes;
   std::vector<std::vector<int>> distances;  // square, 10 on the diagonal
+  bool hmat = true;                         // firmware tells latencies and bandwidths
 
   // The node with the lowest read latency: the fast tier.
   std::size_t fast_node() const;
