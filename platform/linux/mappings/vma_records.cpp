@@ -60,7 +60,7 @@ Result<bool> VmaRecords::take(const tier_vma& record, std::string_view name) {
   mapping.own_policy = record.policy != kPolicyDefault && record.policy != kPolicyLocal;
   if (record.has_file != 0) {
     mapping.name = file_;
-    set_object(mapping, std::uint64_t{record.device >> 20} << 32 | (record.device & 0xFFFFF), record.inode,
+    set_object(mapping, {std::uint64_t{record.device >> 20} << 32 | (record.device & 0xFFFFF), record.inode},
                record.page_offset * page_size_);
   } else if (record.kind == TIER_VMA_HEAP) {
     mapping.name = "[heap]";
