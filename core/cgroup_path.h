@@ -10,7 +10,7 @@ namespace tier {
 
 // "system.slice/x.service", "/system.slice//x.service/" → "/system.slice/x.service": absolute below the
 // hierarchy's root, whose own path is "/". kUsage: empty, with "." or "..", with control characters or NUL,
-// below the mount point /sys/fs/cgroup, or longer than paths and names may be (PATH_MAX, NAME_MAX).
+// or longer than paths and names may be (PATH_MAX, NAME_MAX).
 Result<std::string> cgroup_path(std::string_view text);
 
 // Whether `path` is `ancestor` or lies below it; both as cgroup_path() gives them.

@@ -284,7 +284,7 @@ Result<std::unique_ptr<ProcessHandle>> LinuxProcessTable::open(Pid pid, std::uin
   if (!pidfd.valid()) return fail_errno(pid_text(pid), errno, errno == ENOSYS ? "Linux 5.3 or later" : "");
   const std::string folder = "/proc/" + std::to_string(pid.value);
   UniqueFd maps(::open(under(root_, folder + "/maps").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!maps.valid()) return fail_errno(under(root_, folder + "/maps"), errno);
+  const int maps_error = errno;
   UniqueFd stat_file(::open(under(root_, folder + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
   const auto text = read_file(under(root_, folder + "/stat"));
   const auto stat = text ? parse_stat(*text) : std::nullopt;
@@ -295,6 +295,8 @@ Result<std::unique_ptr<ProcessHandle>> LinuxProcessTable::open(Pid pid, std::uin
   std::unique_ptr<ProcessHandle> handle;
   if (leader_has_ended(*stat))
     handle = std::make_unique<LeaderlessProcessHandle>(std::move(pidfd), std::move(stat_file));
+  else if (!maps.valid())
+    return fail_errno(under(root_, folder + "/maps"), maps_error);
   else
     handle = std::make_unique<PidfdProcessHandle>(std::move(pidfd), std::move(maps));
   if (!handle->alive())

@@ -23,7 +23,11 @@ Result<void> check_executable(const std::string& name) {
 }
 
 Result<void> check_cgroup(const std::string& path) {
-  return cgroup_path(path).map([](const std::string&) {});
+  return cgroup_path(path).and_then([&](const std::string& below) -> Result<void> {
+    if (!within_cgroup(below, "/sys/fs/cgroup")) return {};
+    return refuse(fmt::format("\"{}\" is where cgroups are mounted, not a path below their root", path),
+                  "leave /sys/fs/cgroup away, like \"system.slice/redis.service\"");
+  });
 }
 
 // One of a fixed set of words, in the order of the enum.

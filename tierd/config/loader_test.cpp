@@ -137,6 +137,10 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
            Case{"[targets]\ncgroups = [\"a\\u001bb\"]",
                 "t.toml:2: targets.cgroups: \"a\\x1bb\" is not a path below the cgroup root: it has control "
                 "characters (fix: write it like \"system.slice/redis.service\")"},
+           Case{"[targets]\ncgroups = [\"/sys/fs/cgroup/a\"]",
+                "t.toml:2: targets.cgroups: \"/sys/fs/cgroup/a\" is where cgroups are mounted, not a path "
+                "below "
+                "their root (fix: leave /sys/fs/cgroup away, like \"system.slice/redis.service\")"},
            Case{"[targets]\nlimit = 0",
                 "t.toml:2: targets.limit: 0 is out of range (fix: choose a value from 1 to 16384)"},
            Case{"[sampling]\ncpu_budget = nan",
