@@ -43,6 +43,8 @@ def archive():
         def run(command, **more):
             subprocess.run([*programs.as_nobody(), *command], check=True, cwd=work, stdout=log, stderr=log, **more)
         run([bin_folder + "/initdb", "-D", "data", *flags])
+        # What initdb found of this machine, its time zone above all, the guest may lack.
+        (work / "data/postgresql.conf").write_text("timezone = GMT\nlog_timezone = GMT\n")
         run(server, input=FILL.encode())
     # Names of time zones are read at the start; the rest of the folder is not needed to serve.
     share = share_folder(bin_folder)
