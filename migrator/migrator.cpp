@@ -260,9 +260,8 @@ Migrator::Shortage Migrator::judge_shortage(const MigrationRequest& request,
   shortage.of_node = !free || *free < wanted;
   if (!shortage.of_node)
     shortage.detail = fmt::format(
-        "node {} has {} MiB free and yet no place for these pages: they are larger than its free pieces, or "
-        "tierd's "
-        "own cpuset lacks the node",
+        "node {} has {} MiB free and yet no place for these pages: its free pieces are too small, or "
+        "tierd's own cpuset lacks the node",
         request.to.value, free->value >> 20);
   return shortage;
 }
