@@ -15,6 +15,7 @@ constexpr double kAverage = 1.01;
 // Of the demand that would even the latencies out if they rose in proportion to it; they rise more steeply
 // near saturation, and a tier that sways between two costs more than one that leans.
 constexpr double kReliefShare = 0.25;
+
 std::vector<double> tier_totals(const Valuation& value) {
   std::vector<double> bytes(static_cast<std::size_t>(value.ranks()), 0);
   for (const PlanNode& node : value.nodes()) bytes[static_cast<std::size_t>(node.rank)] += node.total;
