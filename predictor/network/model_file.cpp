@@ -132,9 +132,7 @@ Result<NamedModel> model_from_tensors(const TensorFile& file, const std::string&
   return out;
 }
 
-std::filesystem::path default_model_path() {
-  return shared_file("model.safetensors", TIERD_MODEL_INSTALLED);
-}
+std::filesystem::path default_model_path() { return shared_file("model.safetensors", TIERD_MODEL_INSTALLED); }
 
 Result<std::shared_ptr<const NamedModel>> load_model(const std::filesystem::path& path) {
   const auto file = read_tensor_file(path);

@@ -137,7 +137,7 @@ int run(const KillOptions& wanted) {
   const KillCounts counts = run_kills(rig, options);
   fs::remove_all(options.folder);
   for (const std::string& fault : counts.faults) fmt::print("{}\n", fault);
-  fmt::print("{}\n", json_of(counts).dump());
+  fmt::print("{}\n", json_of(counts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return counts.faults.empty() && counts.kills == options.kills && thorough(counts) ? 0 : 1;
 }
 

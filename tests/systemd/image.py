@@ -28,6 +28,8 @@ executables = ["hotshare"]
 latency = "firmware"
 [policy]
 move_cost_scale = 0.05
+[daemon]
+cpu_limit = 1.0
 """
 USERS = """u member - "of the group tierd"
 m member tierd

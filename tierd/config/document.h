@@ -36,9 +36,8 @@ struct ConfigDocument {
   std::vector<Setting> sections;  // value unused
 };
 
-// Parses TOML within the bounds of core/toml_guard.h. kUsage with file:line when the text exceeds them, is not
-// TOML or holds a value of a kind that no key takes
-// (dates, mixed arrays, arrays of tables).
+// Parses TOML within the bounds of core/toml_guard.h. kUsage with file:line when the text exceeds them, is
+// not TOML or holds a value of a kind that no key takes (dates, mixed arrays, arrays of tables).
 Result<ConfigDocument> parse_config_text(std::string_view text, const std::string& file);
 
 }  // namespace tier

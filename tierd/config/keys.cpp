@@ -234,6 +234,10 @@ std::string nearest_name(std::string_view wrong, const std::vector<std::string>&
   std::string best;
   std::size_t best_distance = wrong.size() / 3 + 1;
   for (const std::string& name : known) {
+    // At least so many letters are too many or missing: a text of a megabyte is not compared letter by
+    // letter.
+    const std::size_t apart = std::max(wrong.size(), name.size()) - std::min(wrong.size(), name.size());
+    if (apart >= best_distance) continue;
     std::vector<std::size_t> row(name.size() + 1);  // Levenshtein, one row at a time
     std::iota(row.begin(), row.end(), std::size_t{0});
     for (std::size_t i = 0; i < wrong.size(); ++i) {

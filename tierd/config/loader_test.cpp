@@ -391,6 +391,16 @@ TEST_F(ConfigFiles, TextBeyondTheBoundsIsRefusedBeforeItIsParsed) {
   expect(many, "more than 16384 settings and list elements");
 }
 
+TEST_F(ConfigFiles, HugeKeysAndWordsAreCutInTheMessage) {
+  const std::string huge(900'000, 'k');
+  const auto key = load_config_file(write(root_ / "key.toml", huge + " = 1\n"));
+  ASSERT_FALSE(key);
+  EXPECT_LT(key.error().text().size(), 400U);
+  const auto word = load_config_file(write(root_ / "word.toml", "mode = \"" + huge + "\"\n"));
+  ASSERT_FALSE(word);
+  EXPECT_LT(word.error().text().size(), 1'000U);
+}
+
 TEST_F(ConfigFiles, ForeignTextInMessagesIsOneLine) {
   const std::string key = "\"new\\nline\\u001b[2J\\u202e\"";
   const auto loaded = load_config_file(write(root_ / "es\x1b[2Jc\n.toml", key + " = 1\n[\"\\u001b\"]\n"));

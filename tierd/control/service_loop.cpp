@@ -9,6 +9,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "core/printable.h"
 #include "tierd/control/connection.h"
 
 namespace tier {
@@ -21,10 +22,8 @@ std::uint64_t to_usec(Nanoseconds time) {
 }
 
 // STATUS= is one line.
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
+// A line break would begin another assignment (sd_notify(3)).
+std::string one_line(const std::string& text) { return escaped(text); }
 
 }  // namespace
 

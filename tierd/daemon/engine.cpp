@@ -240,7 +240,10 @@ void Engine::meter_self(Nanoseconds work_started) {
   const double interval = seconds(state_.snapshot.interval);
   if (interval > 0) state_.self_cpu_share = seconds(now.cpu - state_.self.cpu) / interval;
   state_.last_work = parts_.clock.now() - work_started;
-  const auto limited = governor_.tick(now.cpu - state_.self.cpu, state_.snapshot.interval);
+  // Moves have a price and a rate of their own; the time in their calls is nearly all CPU time.
+  const Nanoseconds moving = parts_.migrator.totals().calls.spent;
+  const Nanoseconds looking = now.cpu - state_.self.cpu - (moving - std::exchange(moved_time_, moving));
+  const auto limited = governor_.tick(std::max(looking, Nanoseconds(0)), state_.snapshot.interval);
   state_.self = now;
   if (limited) events_.add(event("limit", *limited));
   account_tick();

@@ -244,6 +244,7 @@ class Engine {
   TickAccount tick_account_;
   TickGovernor governor_;
   std::uint32_t intervals_ = 0;  // since the last tick
+  Nanoseconds moved_time_{};     // in calls that move pages, at the last tick
 };
 
 }  // namespace tier

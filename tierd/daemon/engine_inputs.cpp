@@ -46,7 +46,7 @@ void Engine::forget_target(TargetId id) {
 }
 
 void Engine::refresh_targets() {
-  const std::uint32_t every = std::max(settings_.scan_every, 1U) * governor_.allowance().mapping_ticks;
+  const std::uint32_t every = std::max(settings_.scan_every, 1U) * governor_.allowance().rarer_scans;
   const bool full = state_.ticks % every == 1 || every <= 1;
   const auto changes = targets_.refresh(full);
   for (const auto& [id, reason] : changes.removed) {

@@ -11,9 +11,10 @@
 namespace tier {
 
 struct GovernorSettings {
-  // Of one CPU, over about ten seconds, all threads of the daemon together; the samplers' programs, which run
-  // in the watched programs' time, have a budget of their own (sampling.cpu_budget). A tick over some hundred
-  // processes takes one or two per cent; the learned forecaster may take five.
+  // Of one CPU, over about ten seconds, all threads of the daemon together. Beside it: the samplers'
+  // programs, which run in the watched programs' time (sampling.cpu_budget), and page moves, which the policy
+  // prices one by one (migration.rate). A tick over some hundred processes takes one or two per cent; the
+  // learned forecaster may take five.
   double cpu_limit = 0.10;
   // Time constant of the average that is held against the limit. Short beside the minutes in which a load
   // changes, long beside the ticks in which all processes are looked at.
@@ -24,9 +25,10 @@ struct GovernorSettings {
 struct TickAllowance {
   // Of its usual number, regions are asked for their place 1/2^n.
   unsigned fewer_places = 0;
-  // A process's mappings are read again every so many ticks at most, and all processes looked through so many
-  // times more rarely.
+  // A process's mappings are read again every so many ticks at most.
   std::uint32_t mapping_ticks = 1;
+  // All processes are looked through so many times more rarely; bounded, since nothing else finds new ones.
+  std::uint32_t rarer_scans = 1;
   // Work that can wait is not done at all.
   bool idle_work = true;
   // A tick is begun at every so manieth interval.
@@ -39,8 +41,8 @@ class TickGovernor {
 
   void set_limit(double cpu_limit) { settings_.cpu_limit = cpu_limit; }
 
-  // After a tick: CPU time that the daemon used since the last one, and the time that passed. Returns what is
-  // to be told, where thinning has begun or has ended.
+  // After a tick: CPU time that the daemon used since the last one for looking and deciding, and the time
+  // that passed. Returns what is to be told, where thinning has begun or has ended.
   std::optional<std::string> tick(Nanoseconds cpu, Nanoseconds passed);
 
   // 0: nothing is thinned. Each level halves what is looked at; from kFirstStretch on it doubles the
@@ -56,10 +58,15 @@ class TickGovernor {
   static constexpr unsigned kFirstStretch = 4, kMostLevel = 7;
 
  private:
+  void raise();
+  void relax();
+
   GovernorSettings settings_;
   double average_ = 0;
   unsigned level_ = 0;
   Nanoseconds since_change_{};
+  bool relaxed_ = false;    // the last change was downwards
+  Nanoseconds patience_{};  // before the next one downwards; zero: `memory`
 };
 
 }  // namespace tier

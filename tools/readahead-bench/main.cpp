@@ -122,7 +122,7 @@ void print_json(const Options& options, const std::vector<ReadPattern>& patterns
                               {"latency_us", options.latency_us},
                               {"mib_per_s", options.mib_per_s},
                               {"rows", rows}};
-  fmt::print("{}\n", all.dump(2));
+  fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 Result<void> run(const Options& options) {

@@ -145,7 +145,8 @@ void print_json(const TunedOptions& options, const Table& table) {
                     {"late_against_default", judged.late_default},
                     {"late_against_best", judged.late_best}});
   }
-  fmt::print("{}\n", nlohmann::json{{"schema", "readahead-bench.tuned/1"}, {"rows", rows}}.dump(2));
+  fmt::print("{}\n", nlohmann::json{{"schema", "readahead-bench.tuned/1"}, {"rows", rows}}.dump(
+                         2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ int verdict(const std::string& name, double value, const std::string& unit, cons
   line["unit"] = unit;
   line["target"] = target;
   line["holds"] = holds;
-  std::printf("%s\n", line.dump().c_str());
+  std::printf("%s\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   return holds ? 0 : 1;
 }
 

@@ -157,7 +157,9 @@ Result<> build_image(const Scenario& scenario, const LabPaths& paths, const std:
   image.add_text("/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
   image.add_text("/etc/group", "root:x:0:\ntierd:x:900:\nnogroup:x:65534:\n");
   image.add_text("/etc/tierd/tierd.toml", scenario.tierd_config);
-  image.add_text("/etc/tier-lab/plan.json", agent_plan(scenario, *modules).dump());
+  image.add_text(
+      "/etc/tier-lab/plan.json",
+      agent_plan(scenario, *modules).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return image.write(target);
 }
 

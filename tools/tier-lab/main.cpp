@@ -49,7 +49,7 @@ Result<Scenario> scenario_for(const RunOptions& options, const LabPaths& paths) 
 
 Result<> save(const std::string& path, const nlohmann::json& result) {
   std::ofstream file(path);
-  file << result.dump() << '\n';
+  file << result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   file.close();
   if (!file) return fail(ErrorKind::kFailed, "cannot write " + path);
   std::fprintf(stderr, "result: %s\n", path.c_str());
@@ -60,7 +60,8 @@ int finish_exec(const Scenario& scenario, const RunRecord& record, const RunOpti
                 const std::string& path) {
   const nlohmann::json result = exec_json(scenario, record);
   if (Result<> saved = save(path, result); !saved) return report(saved.error());
-  if (options.json) std::printf("%s\n", result.dump().c_str());
+  if (options.json)
+    std::printf("%s\n", result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   int code = record.exits.size() == scenario.commands.size() ? 0 : 1;
   for (const nlohmann::json& one : record.exits) code = one.at("code") == 0 ? code : 1;
   return code;
@@ -82,7 +83,10 @@ int run(const RunOptions& options) {
   if (!verdict) return report(verdict.error());
   const nlohmann::json result = result_json(*scenario, record, *verdict);
   if (Result<> saved = save(path, result); !saved) return report(saved.error());
-  std::printf("%s", options.json ? (result.dump() + "\n").c_str() : result_table(result).c_str());
+  std::printf("%s",
+              options.json
+                  ? (result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n").c_str()
+                  : result_table(result).c_str());
   return 0;
 }
 

@@ -133,6 +133,9 @@ void read_tierd(const toml::table& table, Scenario& into, std::string& error) {
   // The daemon's own keys are its business: it checks them itself, with the same messages as anywhere.
   if (const toml::table* config = reader.table("config")) {
     toml::table root = *config;
+    // The emulated CPU runs 125 M instructions a second: what is a thousandth of a real one is a few per cent
+    // of it.
+    if (!root.contains("daemon")) root.insert("daemon", toml::table{{"cpu_limit", 1.0}});
     root.is_inline(false);  // an override writes it in one line, which is no document
     std::ostringstream text;
     text << root << '\n';

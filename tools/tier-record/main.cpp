@@ -83,7 +83,7 @@ int finish(const Options& options, const Trace& trace) {
   if (Result<void> written = write_trace(trace, options.out); !written) return report(written.error());
   const nlohmann::json summary = summary_json(options, trace);
   if (options.json) {
-    std::printf("%s\n", summary.dump().c_str());
+    std::printf("%s\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
     return 0;
   }
   std::printf(

@@ -238,7 +238,10 @@ int calibrate(const CalibrateArguments& arguments) {
           compared->scenario, compared->tool, 100 * compared->lab, 100 * compared->simulated,
           100 * compared->least, 100 * compared->most, 100 * compared->off());
   }
-  if (arguments.json) std::cout << nlohmann::json{{"worst", worst}, {"rows", rows}}.dump(2) << "\n";
+  if (arguments.json)
+    std::cout << nlohmann::json{{"worst", worst}, {"rows", rows}}.dump(
+                     2, ' ', false, nlohmann::json::error_handler_t::replace)
+              << "\n";
   return worst <= arguments.tolerance ? 0 : 1;
 }
 

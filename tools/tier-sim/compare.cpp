@@ -98,7 +98,8 @@ Result<nlohmann::json> run_suite(const Suite& suite, const CompareOptions& optio
     auto cell = known_cell(file, key, options.build);
     const bool fresh = !cell;
     results[i] = fresh ? run_cell((*cells)[i], options.build) : std::move(*cell);
-    if (fresh && !write_whole(file, results[i].dump(1))) unwritten = true;
+    if (fresh && !write_whole(file, results[i].dump(1, ' ', false, nlohmann::json::error_handler_t::replace)))
+      unwritten = true;
   };
   in_parallel(cells->size(), options.jobs, work, options.progress);
   nlohmann::json all = {{"schema", "tier-sim.results/1"}, {"cells", nlohmann::json::array()}};
@@ -106,7 +107,8 @@ Result<nlohmann::json> run_suite(const Suite& suite, const CompareOptions& optio
     cell.erase("build");
     all["cells"].push_back(std::move(cell));
   }
-  if (unwritten || !write_whole(options.folder / "results.json", all.dump(1)))
+  if (unwritten || !write_whole(options.folder / "results.json",
+                                all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace)))
     return fail(ErrorKind::kFailed, "cannot write all results under " + options.folder.string(),
                 "is the disk full? run again: what is written is not run again");
   return all;

@@ -74,7 +74,7 @@ int run_one(RunArguments& arguments) {
   if (!outcome) return refuse(outcome.error());
   if (arguments.json) {
     std::cout << nlohmann::json{{"experiment", to_json(arguments.experiment)}, {"outcome", to_json(*outcome)}}
-                     .dump(2)
+                     .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   } else {
     std::cout << describe(arguments.experiment, *outcome);
@@ -105,7 +105,9 @@ int compare(const CompareArguments& arguments) {
   if (!results) return refuse(results.error());
   auto summary = summarise(*results);
   if (!summary) return refuse(summary.error());
-  std::cout << (arguments.json ? to_json(*summary).dump(2) + "\n" : summary_table(*summary));
+  std::cout << (arguments.json
+                    ? to_json(*summary).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                    : summary_table(*summary));
   return summary->failed.empty() ? 0 : 1;
 }
 
@@ -124,7 +126,7 @@ int report(const ReportArguments& arguments) {
   auto summary = summarise(results);
   if (!summary) return refuse(summary.error());
   if (arguments.json) {
-    std::cout << to_json(*summary).dump(2) << "\n";
+    std::cout << to_json(*summary).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   } else {
     std::cout << (arguments.cases ? case_table(*summary) : "") << summary_table(*summary);
   }

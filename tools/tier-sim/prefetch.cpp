@@ -96,7 +96,9 @@ int prefetch(PrefetchArguments& arguments) {
   const auto table = run_prefetch_suite(arguments.suite);
   progress.finish();
   if (!table) return refuse(table.error());
-  std::cout << (arguments.json ? to_json(*table).dump(2) + "\n" : prefetch_text(*table));
+  std::cout << (arguments.json
+                    ? to_json(*table).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                    : prefetch_text(*table));
   if (arguments.plot.empty()) return 0;
   if (auto drawn = plot_progress(arguments.suite, arguments.plot); !drawn) return refuse(drawn.error());
   return 0;

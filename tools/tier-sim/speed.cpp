@@ -59,7 +59,7 @@ int speed(const SpeedArguments& arguments) {
             gib, regions, policy, outcome->modelled / outcome->cpu, per_region_tick, peak_mib());
     }
   }
-  if (arguments.json) std::cout << rows.dump(2) << "\n";
+  if (arguments.json) std::cout << rows.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   return 0;
 }
 

@@ -23,7 +23,9 @@ int run(Arguments& arguments) {
   const auto runs = ablate({arguments.fit.settings, arguments.seeds, arguments.folder});
   if (!runs) return refuse(runs.error());
   const auto summaries = summarise(*runs);
-  std::cout << (arguments.json ? to_json(summaries).dump(2) + "\n" : ablation_table(summaries));
+  std::cout << (arguments.json
+                    ? to_json(summaries).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                    : ablation_table(summaries));
   return 0;
 }
 

@@ -23,8 +23,10 @@ int run(Arguments& arguments) {
   if (auto made = make_folder(arguments.folder); !made) return refuse(made.error());
   const auto evaluations = crossfit(arguments.settings);
   if (!evaluations) return refuse(evaluations.error());
-  std::cout << (arguments.json ? to_json(*evaluations).dump(2) + "\n"
-                               : evaluation_table(*evaluations, arguments.cases));
+  std::cout << (arguments.json
+                    ? to_json(*evaluations).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                          "\n"
+                    : evaluation_table(*evaluations, arguments.cases));
   return 0;
 }
 

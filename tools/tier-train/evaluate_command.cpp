@@ -67,8 +67,10 @@ int evaluate_all(EvaluateArguments& arguments) {
   auto evaluations = run_evaluations(options);
   progress.finish();
   if (!evaluations) return refuse(evaluations.error());
-  std::cout << (arguments.json ? to_json(*evaluations).dump(2) + "\n"
-                               : evaluation_table(*evaluations, arguments.cases));
+  std::cout << (arguments.json
+                    ? to_json(*evaluations).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                          "\n"
+                    : evaluation_table(*evaluations, arguments.cases));
   return 0;
 }
 

@@ -23,7 +23,7 @@ int export_file(const Arguments& arguments) {
                                 {"file", arguments.to},
                                 {"sha256", exported->hash},
                                 {"bytes", exported->bytes}}
-                     .dump(2)
+                     .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   } else {
     std::cout << exported->hash << "  " << exported->bytes << " bytes  " << arguments.to << "\n";

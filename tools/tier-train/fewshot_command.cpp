@@ -60,7 +60,9 @@ int run(Arguments& arguments) {
   const auto report = measure_fewshot(settings);
   progress.finish();
   if (!report) return refuse(report.error());
-  std::cout << (arguments.json ? to_json(*report).dump(2) + "\n" : fewshot_table(*report, arguments.cases));
+  std::cout << (arguments.json
+                    ? to_json(*report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                    : fewshot_table(*report, arguments.cases));
   return 0;
 }
 

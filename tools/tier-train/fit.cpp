@@ -153,7 +153,7 @@ class Run {
     TensorFile file = trainer_->checkpoint();
     nlohmann::json history = nlohmann::json::array();
     for (const HistoryPoint& point : report_.history) history.push_back(to_json(point));
-    file.metadata[kHistory] = history.dump();
+    file.metadata[kHistory] = history.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     file.metadata.insert(notes.begin(), notes.end());
     const auto values = report_.model.values();
     file.tensors.push_back({kBest, {values.size()}, {values.begin(), values.end()}});

@@ -23,14 +23,14 @@ int fit_model(Arguments& arguments) {
   const auto report = fit(settings, make_fit_data(settings));
   if (!report) return refuse(report.error());
   std::ofstream history(settings.folder / "history.json");
-  history << to_json(*report).dump(2) << "\n";
+  history << to_json(*report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   if (!history.flush())
     return refuse({ErrorKind::kFailed, "cannot write " + (settings.folder / "history.json").string(), ""});
   // Pictures are no reason to fail: the model is there.
   if (auto drawn = plot_fit(*report, settings.folder); !drawn)
     std::cerr << "tier-train: no pictures: " << drawn.error().text() << "\n";
   if (arguments.json) {
-    std::cout << to_json(*report).dump(2) << "\n";
+    std::cout << to_json(*report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   } else {
     std::cout << fit_table(*report) << (settings.folder / "model.safetensors").string() << "\n";
   }

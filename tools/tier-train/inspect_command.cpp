@@ -16,7 +16,10 @@ struct Arguments {
 int inspect(const Arguments& arguments) {
   const auto inspection = inspect_model(arguments.file);
   if (!inspection) return refuse(inspection.error());
-  std::cout << (arguments.json ? to_json(*inspection).dump(2) + "\n" : inspection_table(*inspection));
+  std::cout << (arguments.json
+                    ? to_json(*inspection).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                          "\n"
+                    : inspection_table(*inspection));
   return 0;
 }
 

@@ -36,7 +36,8 @@ std::optional<nlohmann::json> ResultsFolder::read(const std::string& name) const
 }
 
 Result<void> ResultsFolder::write(const std::string& name, const nlohmann::json& result) const {
-  return replace_file(folder_ / (name + ".json"), result.dump(1) + "\n");
+  return replace_file(folder_ / (name + ".json"),
+                      result.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace tier::sim

@@ -50,7 +50,9 @@ class SearchWork {
 
   std::string operator()(const std::string& text) {
     const auto job = search_job_from(text);
-    if (!job) return to_json(SearchResult{{}, 0, {}, job.error().text(), 0, 0}).dump();
+    if (!job)
+      return to_json(SearchResult{{}, 0, {}, job.error().text(), 0, 0})
+          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     SearchResult result{job->candidate, job->steps, {}, {}, 0, 0};
     const auto begun = Clock::now();
     if (auto loss = loss_of(*job, result.microseconds)) {
@@ -59,7 +61,7 @@ class SearchWork {
       result.error = loss.error().text();
     }
     result.seconds = since(begun);
-    return to_json(result).dump();
+    return to_json(result).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
  private:
@@ -167,7 +169,8 @@ class Search {
     for (const Candidate& candidate : population) {
       const SearchJob job{candidate, steps};
       if (results_.contains(job.name()) || known(job)) continue;
-      jobs.push_back(job), texts.push_back(to_json(job).dump());
+      jobs.push_back(job),
+          texts.push_back(to_json(job).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     }
     Progress progress(title);
     std::size_t done = population.size() - jobs.size();

@@ -46,7 +46,10 @@ Result<std::vector<Rung>> rungs_from(const std::string& text) {
 int report(const Arguments& arguments, const std::vector<SearchResult>& results) {
   if (auto drawn = plot_search(results, arguments.folder); !drawn)
     std::cerr << "tier-train: no picture: " << drawn.error().text() << "\n";
-  std::cout << (arguments.json ? to_json(results).dump(2) + "\n" : search_table(results)) << std::flush;
+  std::cout << (arguments.json
+                    ? to_json(results).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                    : search_table(results))
+            << std::flush;
   return 0;
 }
 

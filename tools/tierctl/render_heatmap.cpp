@@ -41,7 +41,7 @@ void add_cell(std::string& line, int level, int tier, bool color, int& backgroun
   }
 }
 
-// Seconds that column `i` really covers: ticks may be late. Daemons before 0.2 do not tell.
+// Seconds that column `i` really covers: ticks may be late. Older daemons do not tell.
 double seconds_of(const HeatmapView& view, std::size_t i) {
   const double told = i < view.seconds.size() ? view.seconds[i] : 0;
   const double usual = view.interval_seconds > 0 ? view.interval_seconds : 1;
