@@ -57,6 +57,21 @@ TEST_P(Watch, SeesWhatHappensToProcesses) {
 
 INSTANTIATE_TEST_SUITE_P(OldestAndNewest, Watch, ::testing::Values("6.1", "7.2"));
 
+// The iterators over mappings behave a little differently on each kernel.
+class Mappings : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Mappings, AreReadWithoutAPageWalk) {
+  const Outcome outcome = run_scenario("bpf-verify", {std::string("run.kernel=\"") + GetParam() + "\"",
+                                                      "image.binaries=[\"mappings_native_test\"]",
+                                                      "workload.commands=[[\"mappings_native_test\"]]"});
+  ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
+  ASSERT_EQ(outcome.record.exits.size(), 1U);
+  EXPECT_EQ(outcome.record.exits[0]["code"], 0) << all_lines(outcome.record);
+  EXPECT_EQ(all_lines(outcome.record).find("SKIPPED"), std::string::npos) << all_lines(outcome.record);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Mappings, ::testing::Values("6.1", "6.12", "7.2"));
+
 TEST(Damon, TellsHotSpansFromColdInAGuest) {
   const Outcome outcome = run_scenario(
       "bpf-verify", {"image.binaries=[\"damon_guest_test\"]",

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tierd/control/reading_view.h"
+#include "tierd/control/trouble_view.h"
 #include "tierd/control/views_prefetch.h"
 
 namespace tier {
@@ -96,34 +98,12 @@ struct SightView {
   std::uint64_t unseen = 0;  // watched programs that use CPU and get no samples, while others do
 };
 
-// Something that went wrong, once or again and again.
-struct TroubleView {
-  std::string message;      // as it came first; repetitions may differ in numbers
-  std::uint64_t count = 0;  // how often
-  double seconds_ago = 0;   // since it came last
-};
-
 // A meter of the node (docs/operations.md, "Meters").
 struct MeterStateView {
   std::string name;
   bool used = false;      // it runs
   bool delivers = false;  // lately it gave at least one sound rate
   std::string reason;     // what it gives; or why it does not run or does not deliver
-};
-
-// Reading about processes, which takes their mmap locks (docs/operations.md, "What tierd costs a process").
-struct ReadingView {
-  std::string interface;                            // how mappings are read
-  std::string why;                                  // not by the cheapest interface; empty when it is
-  double mappings_share = 0, places_share = 0;      // of the time that each may take, 0..1
-  double mappings_seconds = 0, places_seconds = 0;  // taken since start
-  std::uint64_t reads = 0;                          // of whole mappings, since start
-  std::uint64_t waiting = 0;           // processes whose mappings have changed, or were never read
-  std::uint64_t postponed = 0;         // the same, summed over all ticks that ended so
-  double oldest_seconds = 0;           // age of the oldest mappings in use that wait to be read again
-  std::uint64_t places_postponed = 0;  // ticks in which fewer places were asked than there was need for
-  std::uint64_t left_out = 0;          // processes whose policies and locks are not known: their pages stay
-  std::string left_out_reason;
 };
 
 struct StatusView {

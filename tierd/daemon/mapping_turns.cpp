@@ -21,7 +21,8 @@ void MappingTurns::begin(std::span<const Target> targets, Nanoseconds now) {
     watched.insert(target.id);
     Entry& entry = entries_[target.id];
     if (!entry.read_at && !entry.due) make_due(entry, now_);
-    entry.ran |= target.user_time != entry.user_time;
+    // 0 also where it is not told.
+    entry.ran |= target.user_time != entry.user_time || target.user_time.count() == 0;
     entry.user_time = target.user_time;
     if (entry.read_at && now_ - *entry.read_at >= settings_.again && entry.ran) make_due(entry, now_);
   }

@@ -12,7 +12,10 @@ using std::chrono::seconds;
 
 std::vector<Target> processes(std::uint32_t count) {
   std::vector<Target> all(count);
-  for (std::uint32_t i = 0; i < count; ++i) all[i].id = TargetId{i + 1};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    all[i].id = TargetId{i + 1};
+    all[i].user_time = milliseconds(30);
+  }
   return all;
 }
 
