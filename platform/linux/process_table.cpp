@@ -158,7 +158,12 @@ Result<std::vector<Pid>> LinuxProcessTable::in_cgroup(const std::string& path) c
 }
 
 Result<std::vector<Mapping>> LinuxProcessTable::read_mappings(Pid pid, std::uint64_t start_time) const {
-  return vmas_ ? vmas_->read(pid, start_time) : files_.read(pid, start_time);
+  if (!vmas_) return files_.read(pid, start_time);
+  auto mappings = vmas_->read(pid, start_time);
+  if (mappings) return mappings;
+  // Linux 6.1 does not show a process whose first thread has ended: the text files of its threads do.
+  auto text = files_.read(pid, start_time);
+  return text && !text->empty() ? text : mappings;
 }
 
 Result<std::vector<Mapping>> LinuxProcessTable::mappings(Pid pid) const { return read_mappings(pid, 0); }
