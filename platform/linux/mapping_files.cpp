@@ -1,6 +1,7 @@
 #include "platform/linux/mapping_files.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "platform/linux/file.h"
 #include "platform/linux/machine.h"
@@ -22,6 +23,19 @@ void mark(std::vector<Mapping>& mappings, const std::vector<Address>& starts, bo
     if (after != mappings.begin() && std::prev(after)->range.contains(start))
       (*std::prev(after)).*flag = true;
   }
+}
+
+// The folder of a thread that has the process's memory still, where the first one has ended; empty without
+// one.
+std::string living_thread(const std::string& process) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(process + "/task", error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string thread = it->path().string();
+    const auto maps = read_file(thread + "/maps");
+    if (maps && !maps->empty()) return thread;
+  }
+  return {};
 }
 
 void mark_all(std::vector<Mapping>& mappings, bool Mapping::*flag) {
@@ -51,11 +65,17 @@ MappingFiles::MappingFiles(std::string root, Path path, WalkSettings settings,
 
 Result<std::vector<Mapping>> MappingFiles::read(Pid pid, std::uint64_t start_time) const {
   const std::string who = "process " + std::to_string(pid.value);
-  const auto text = read_file(proc_(pid, "maps"));
+  std::string folder;  // empty: that of the process
+  auto text = read_file(proc_(pid, "maps"));
+  if (text && text->empty()) {
+    folder = living_thread(under(root_, "/proc/" + std::to_string(pid.value)));
+    if (!folder.empty()) text = read_file(folder + "/maps");
+  }
+  const auto path = [&](const char* file) { return folder.empty() ? proc_(pid, file) : folder + "/" + file; };
   if (!text) return tl::make_unexpected(text.error());
   auto mappings = parse_maps(*text);
   if (!mappings) return fail(ErrorKind::kFailed, who + ": " + mappings.error().message);
-  const auto status = read_file(proc_(pid, "status"));
+  const auto status = read_file(path("status"));
   const auto stat_text = read_file(under(root_, "/proc/" + std::to_string(pid.value) + "/stat"));
   const auto stat = stat_text ? parse_stat(*stat_text) : std::nullopt;
   const std::uint64_t identity = stat ? stat->start_time : 0;
@@ -73,7 +93,7 @@ Result<std::vector<Mapping>> MappingFiles::read(Pid pid, std::uint64_t start_tim
     walked = {};
     walked.start_time = identity;
   }
-  walk(pid, sizes, walked);
+  walk(path, sizes, walked);
   if (walked.policies)
     mark(*mappings, *walked.policies, &Mapping::own_policy);
   else
@@ -88,7 +108,7 @@ Result<std::vector<Mapping>> MappingFiles::read(Pid pid, std::uint64_t start_tim
 }
 
 // Asks for policies and locks, when it is time and there is time; `walked` keeps what was known else.
-void MappingFiles::walk(Pid pid, const Sizes& sizes, Walked& walked) const {
+void MappingFiles::walk(const FileOf& path, const Sizes& sizes, Walked& walked) const {
   const Nanoseconds now = now_();
   budget_.advance(now);
   walked.used = now;
@@ -104,10 +124,10 @@ void MappingFiles::walk(Pid pid, const Sizes& sizes, Walked& walked) const {
   walked.waits = !walked.too_long && !budget_.open();
   if (walked.too_long || walked.waits) return;
   // Absent without CONFIG_NUMA: then there are no policies.
-  const auto policies = read_file(proc_(pid, "numa_maps"));
+  const auto policies = read_file(path("numa_maps"));
   walked.policies = policies ? parse_own_policies(*policies) : std::vector<Address>{};
   if (asks_locks)
-    if (const auto smaps = read_file(proc_(pid, "smaps"))) walked.locked = parse_mlocked(*smaps);
+    if (const auto smaps = read_file(path("smaps"))) walked.locked = parse_mlocked(*smaps);
   walked.at = now_();
   const Nanoseconds took = walked.at - now;
   budget_.spend(took);

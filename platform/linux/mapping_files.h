@@ -63,7 +63,8 @@ class MappingFiles {
   struct Sizes {
     Bytes resident, page_tables, locked;
   };
-  void walk(Pid pid, const Sizes& sizes, Walked& walked) const;
+  using FileOf = std::function<std::string(const char*)>;
+  void walk(const FileOf& path, const Sizes& sizes, Walked& walked) const;
 
   static constexpr Nanoseconds kForgetAfter = std::chrono::minutes(10);
 

@@ -253,9 +253,19 @@ Result<std::vector<Pid>> LinuxProcessTable::in_cgroup(const std::string& path) c
 }
 
 Result<std::vector<Mapping>> LinuxProcessTable::read_mappings(Pid pid, std::uint64_t start_time) const {
-  if (vmas_) return vmas_->read(pid, start_time);
+  if (vmas_) {
+    auto mappings = vmas_->read(pid, start_time);
+    if (mappings) return mappings;
+    // Linux 6.1 does not show a process whose first thread has ended: the text files of its threads do.
+    auto text = read_files(pid, start_time);
+    return text && !text->empty() ? text : mappings;
+  }
+  return read_files(pid, start_time);
+}
+
+// Empty where the first thread has ended, which is then found out.
+Result<std::vector<Mapping>> LinuxProcessTable::read_files(Pid pid, std::uint64_t start_time) const {
   auto mappings = files_.read(pid, start_time);
-  // Empty where the first thread has ended, which is then found out.
   if (mappings && mappings->empty() && glance(pid)) mappings = files_.read(pid, start_time);
   return mappings;
 }

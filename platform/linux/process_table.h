@@ -50,6 +50,7 @@ class LinuxProcessTable final : public ProcessTable {
   void note_leader(Pid pid, bool ended) const;
 
   Result<std::vector<Mapping>> read_mappings(Pid pid, std::uint64_t start_time) const;
+  Result<std::vector<Mapping>> read_files(Pid pid, std::uint64_t start_time) const;
   std::vector<NodeId> own_nodes() const;
 
   static constexpr Nanoseconds kOwnNodesKept =

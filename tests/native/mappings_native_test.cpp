@@ -215,9 +215,13 @@ TEST_F(Mappings, AProcessWhoseFirstThreadHasEndedHasThemStill) {
   };
   for (int i = 0; i < 500 && !zombie(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   ASSERT_TRUE(zombie());
-  const auto found = vmas_->read(Pid{pid}, start_time_of(pid));
-  EXPECT_TRUE(found && at(*found, memory) != nullptr);
   EXPECT_NE(vmas_->version(Pid{pid}), 0U);
+  // Linux 6.1 does not show it to the iterator: the text files of another thread stand in.
+  const LinuxProcessTable with("/", std::move(vmas_)), without;
+  for (const LinuxProcessTable* table : {&with, &without}) {
+    const auto found = table->mappings(Pid{pid});
+    EXPECT_TRUE(found && at(*found, memory) != nullptr);
+  }
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
   ::munmap(memory, kSize);

@@ -46,6 +46,7 @@ std::vector<TargetId> MappingTurns::checks() {
 }
 
 void MappingTurns::make_due(Entry& entry, Nanoseconds from) const {
+  if (entry.failing && entry.due) return;  // when it is tried again is settled
   entry.due = entry.due ? std::min(*entry.due, from) : from;
 }
 
@@ -97,6 +98,7 @@ void MappingTurns::read(TargetId id, std::uint64_t version, Nanoseconds cost) {
       !same ? Nanoseconds(0) : std::min(settings_.longest_pause, std::max(kFirstPause, 2 * entry.pause));
   entry.version = version;
   entry.read_at = now_;
+  entry.failing = false;
 }
 
 void MappingTurns::failed(TargetId id, Nanoseconds cost) {
@@ -106,10 +108,11 @@ void MappingTurns::failed(TargetId id, Nanoseconds cost) {
   finish(entry, cost);
   entry.pause = std::min(settings_.longest_pause, std::max(kFirstPause, 2 * entry.pause));
   entry.due = now_ + entry.pause;
+  entry.failing = true;
 }
 
 void MappingTurns::read_all_again() {
-  for (auto& [id, entry] : entries_) make_due(entry, now_);
+  for (auto& [id, entry] : entries_) entry.due = std::min(entry.due.value_or(now_), now_);
   ordered_ = false;
 }
 

@@ -67,6 +67,7 @@ class MappingTurns {
     Nanoseconds user_time{-1};
     std::uint64_t checked = 0;  // tick
     bool ran = true;
+    bool failing = false;  // the last reading did
   };
   void make_due(Entry& entry, Nanoseconds from) const;
   void finish(Entry& entry, Nanoseconds cost);

@@ -137,8 +137,13 @@ TEST(MappingTurns, FailuresAreTriedAgainLessAndLessOften) {
   MappingTurns turns;
   int tries = 0;
   for (int tick = 0; tick < 1000; ++tick) {
+    targets[0].user_time += milliseconds(10);
     turns.begin(targets, seconds(tick));
-    while (const auto id = turns.next()) turns.failed(*id, milliseconds(1)), ++tries;
+    for (const TargetId id : turns.checks()) turns.version(id, static_cast<std::uint64_t>(tick));
+    while (const auto id = turns.next()) {
+      turns.failed(*id, milliseconds(1));
+      ++tries;
+    }
   }
   EXPECT_GT(tries, 10);
   EXPECT_LT(tries, 30);
