@@ -62,6 +62,7 @@ TargetSet::TargetSet(const ProcessTable& table, TargetSettings settings, Pid sel
     polled_ = std::make_unique<PolledProcesses>(table_);
     watch_ = polled_.get();
   }
+  watch_->forget();  // what it told of before was told to another one
   normalize();
 }
 
