@@ -16,7 +16,7 @@ constexpr std::array kErrors = {
     MoveError{EBUSY, "EBUSY", Fault::kPage, Retry::kSoon, "in use by I/O or pinned"},
     MoveError{EAGAIN, "EAGAIN", Fault::kPage, Retry::kSoon, "in use during every attempt of the kernel"},
     MoveError{EACCES, "EACCES", Fault::kRegion, Retry::kLater,
-              "shared with another process, or outside the target's cpuset"},
+              "shared with another process (which takes CAP_SYS_NICE), or outside the target's cpuset"},
     MoveError{EIO, "EIO", Fault::kPage, Retry::kSoon,
               "waits to be written back, or the page's place could not be read"},
     MoveError{EINVAL, "EINVAL", Fault::kRegion, Retry::kLater,
