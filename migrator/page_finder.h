@@ -15,7 +15,8 @@ namespace tier {
 struct PageFinderSettings {
   // A transparent huge page: a read of one of its pages shows all of them.
   Bytes huge_page = 2_MiB;
-  // Pages read per second, to make them visible. A read costs about 1 µs natively: at most 2 % of one CPU.
+  // Pages read per second, to make them visible. A read costs 34 µs in an emulator, below 2 µs natively: at
+  // most 4 % of one CPU.
   std::uint64_t reads_per_second = 16384;
   // Most pages read in one call of locate(); 0 = no limit. A few tell the node of a region.
   std::size_t reads_per_call = 0;

@@ -9,9 +9,13 @@ void FakeMachine::mark(Pid pid, AddressRange range) {
   if (process == nullptr) return;
   state_->marks = true;
   for (State::Area& area : process->areas)
-    for (std::size_t i = 0; i < area.node.size(); ++i)
-      if (range.contains(area.mapping.start + i * state_->page_size.value) && state_->node_at(area, i) >= 0)
-        area.marked[i] = 1;
+    for (std::size_t i = 0; i < area.node.size(); ++i) {
+      if (!range.contains(area.mapping.start + i * state_->page_size.value) || state_->node_at(area, i) < 0)
+        continue;
+      const auto [first, last] = state_->unit(area, i);  // a huge page has one entry
+      std::fill(area.marked.begin() + static_cast<std::ptrdiff_t>(first),
+                area.marked.begin() + static_cast<std::ptrdiff_t>(last), 1);
+    }
 }
 
 void FakeMachine::forbid_reads(Pid pid, bool forbidden) {
