@@ -7,7 +7,7 @@
 
 namespace tier::lab {
 
-inline constexpr std::size_t kMaxNodes = 8;
+inline constexpr std::size_t kMaxNodes = 16;  // two sockets of Xeon Max in four clusters each
 inline constexpr unsigned kRegionShift = 21;
 
 // Misses by kind, in the order in which the events files have them.
