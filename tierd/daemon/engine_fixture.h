@@ -50,7 +50,7 @@ inline FakeSpec two_tier_machine() {
   spec.nodes = {{.id = 0, .capacity = 32_MiB, .latency_ns = 100},
                 {.id = 1, .capacity = 1_GiB, .latency_ns = 400, .has_cpus = false}};
   FakeMapping heap{.start = kBase, .size = Bytes{kRegions * kRegion}, .node = 1, .huge = true};
-  spec.processes = {{.pid = 42, .name = "job", .uid = 1000, .mappings = {heap}, .resident = heap.size}};
+  spec.processes = {{.pid = 42, .name = "job", .uid = 1000, .mappings = {heap}}};
   return spec;
 }
 
