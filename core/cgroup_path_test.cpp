@@ -14,7 +14,7 @@ TEST(CgroupPath, IsAbsoluteBelowTheRootHoweverItIsWritten) {
 }
 
 TEST(CgroupPath, RefusesWhatNoCgroupIsCalled) {
-  for (const std::string text :
+  for (const std::string& text :
        {std::string(), std::string(".."), std::string("a/../b"), std::string("./a"), std::string("a\nb"),
         std::string("a\0b", 3), std::string(300, 'x'), std::string(5000, '/')}) {
     const auto path = cgroup_path(text);

@@ -61,7 +61,7 @@ class WatchContract : public testing::TestWithParam<Machine> {
 INSTANTIATE_TEST_SUITE_P(Machines, WatchContract,
                          testing::Values(Machine{"fake", fake_rig, fake_watch},
                                          Machine{"linux", linux_rig, kernel_watch}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& of) { return of.param.name; });
 
 TEST_P(WatchContract, TellsOfAProgramWhatItsDescriptionSays) {
   const auto program = rig->start();

@@ -96,7 +96,7 @@ void fill(DoctorView& view, const std::vector<FeatureState>& features,
   view.tiered = topology.tiered();
   for (const auto& f : features)
     view.features.push_back({f.name, f.present, f.first_kernel, f.reason, f.fix});
-  for (const auto& d : decisions) view.sources.push_back({d.name, d.chosen, d.reason});
+  for (const auto& d : decisions) view.sources.push_back({d.name, d.chosen, d.reason, {}});
   for (const auto& node : topology.nodes) {
     LatencyView latency;
     latency.node = node.id.value;

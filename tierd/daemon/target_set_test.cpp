@@ -33,7 +33,7 @@ class TargetSetTest : public testing::TestWithParam<bool> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Ways, TargetSetTest, testing::Bool(),
-                         [](const auto& info) { return info.param ? "ByEvents" : "ByFiles"; });
+                         [](const auto& of) { return of.param ? "ByEvents" : "ByFiles"; });
 
 TEST_P(TargetSetTest, WithNothingNamedWatchesBigProcessesButNeverItself) {
   table.add(10, "big", 1_GiB);

@@ -104,9 +104,10 @@ TEST(SixteenNodes, AreRankedByFirmwareAndWithoutItNothingMoves) {
   }
   ASSERT_EQ(topology->tiers.size(), 2u) << tracker.story();
   for (int id = 0; id < 16; ++id) EXPECT_EQ(topology->tier_of(NodeId{id}), id < 8 ? 1 : 0) << id;
-  for (const NumaNode& node : topology->nodes)
-    if (!node.has_cpus)
-      EXPECT_EQ(node.initiators, (std::vector<NodeId>{{node.id.value - 8}})) << node.id.value;
+  for (const NumaNode& node : topology->nodes) {
+    if (node.has_cpus) continue;
+    EXPECT_EQ(node.initiators, (std::vector<NodeId>{{node.id.value - 8}})) << node.id.value;
+  }
 }
 
 TEST(SixteenNodes, EveryPathIsMeasured) {
