@@ -171,8 +171,8 @@ std::optional<NodeId> FakeMachine::node_of(Pid pid, Address address) const {
   Process* process = state_->process(pid);
   if (process == nullptr) return std::nullopt;
   const auto [area, index] = state_->find(*process, address);  // also where it is marked
-  if (area == nullptr || area->node[index] < 0) return std::nullopt;
-  return NodeId{area->node[index]};
+  const int node = area == nullptr ? kEvicted : state_->node_at(*area, index);
+  return node < 0 ? std::nullopt : std::optional(NodeId{node});
 }
 
 Bytes FakeMachine::resident_on(Pid pid, NodeId node) const {

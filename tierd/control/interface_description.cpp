@@ -132,6 +132,13 @@ type Sight (state: string, reason: string, may_move: bool, unseen: int)
 # Something that went wrong, and how often; repetitions may differ in numbers.
 type Trouble (message: string, count: int, seconds_ago: float)
 
+# What reading about processes takes, and what of it has to wait. Shares are of the time that each may take.
+type Reading (
+  interface: string, why: string, mappings_share: float, places_share: float, mappings_seconds: float,
+  places_seconds: float, reads: int, waiting: int, postponed: int, oldest_seconds: float, places_postponed: int,
+  left_out: int, left_out_reason: string
+)
+
 # Something around the daemon that takes from what it may see or do.
 type Limit (name: string, limits: bool, reason: string, fix: string)
 
@@ -142,14 +149,15 @@ method Status() -> (
   sources: []Source, tiers: []Tier, hit_share: ?float, hit_share_total: ?float, ledger: Ledger, pages: Pages,
   migrator: Migrator, self: SelfCost, metrics: []Metric, meters: []MeterState, last_error: string, rivals: []Rival,
   sight: Sight, troubles: []Trouble, late_ticks: int, worst_tick_seconds: float, worst_tick_phase: string,
-  cpu_limit: float, thinning: string, held_bytes: int, located_bytes: int, located_demand_share: ?float
+  cpu_limit: float, thinning: string, held_bytes: int, located_bytes: int, located_demand_share: ?float,
+  reading: Reading
 )
 
 # What this machine can do and why.
 method Doctor() -> (
   schema: string, daemon_running: bool, kernel: string, tiered: bool, can_observe: bool, can_act: bool, verdict: string,
   features: []Feature, sources: []SourceChoice, latencies: []Latency, capabilities: []Capability, meters: []MeterState,
-  rivals: []Rival, limits: []Limit, sight: Sight
+  rivals: []Rival, limits: []Limit, sight: Sight, reading: Reading
 )
 
 # Nodes and tiers, each fact with where it was learnt.
@@ -181,10 +189,11 @@ method Snapshot(held: ?bool) -> (
 # Why a page is where it is, what it cost, what it saved.
 method Explain(pid: int, address: int) -> (
   schema: string, pid: int, uid: int, name: string, address: int, region_start: int, region_end: int, mapping: string,
-  shared_by: int, sharers: []string, backing: string, pages: string, pinned: string, node: int, tier: int, resident_bytes: int, demand: float,
+  shared_by: int, sharers: []string, backing: string, pages: string, pinned: string, node: int, tier: int,
+  resident_bytes: int, demand: float,
   waited_seconds: float, forecast_low: float, forecast_mean: float, forecast_high: float,
   leaders: []Leader, attention: []Attention, age_ticks: int, idle_ticks: int, tracked: bool, why: string, benefit_of_moving_seconds: ?float, cost_of_moving_seconds: ?float,
-  decisions: []Decision
+  decisions: []Decision, mappings_age_seconds: ?float
 )
 
 # What tierd did. With `more`, replies continue as events happen.

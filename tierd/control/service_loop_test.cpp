@@ -137,7 +137,7 @@ TEST(ServiceLoop, TellsSystemd) {
   auto loop = ServiceLoop::create();
   ASSERT_TRUE(loop);
   (*loop)->notify_ready("observe mode\n2 targets");
-  EXPECT_EQ(systemd.receive(), "READY=1\nSTATUS=observe mode 2 targets");
+  EXPECT_EQ(systemd.receive(), "READY=1\nSTATUS=observe mode\\n2 targets");
   (*loop)->watchdog_ping();
   EXPECT_EQ(systemd.receive(), "WATCHDOG=1");
   (*loop)->notify_reloading();

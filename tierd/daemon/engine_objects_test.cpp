@@ -104,7 +104,7 @@ TEST_F(SharedEngineTest, IsCountedOnceEverywhere) {
   EXPECT_EQ(top.rows[0].fast_bytes, 2 * kRegion);
   EXPECT_EQ(top.rows[0].samples, 20u);
   EXPECT_EQ(top.rows[1].shared_by, 0u);
-  EXPECT_EQ(top.rows[1].fast_bytes, 0u);
+  EXPECT_EQ(top.rows[1].fast_bytes.value_or(0), 0u);
 }
 
 TEST_F(SharedEngineTest, EitherProcessExplainsItAtItsOwnAddresses) {

@@ -83,7 +83,9 @@ class TrackerModel : public ::testing::Test {
     const bool sampled =
         it != model_.end() && it->second.sampled > 0 && tick_ < it->second.sampled + kHistoryTicks;
     if (resident) {
-      model_[key].node = node, model_[key].resident = true;
+      // Resident, and nobody can say where: it is where it was.
+      if (node >= 0) model_[key].node = node;
+      model_[key].resident = true;
     } else if (sampled) {
       it->second.node = -1, it->second.resident = false;
     } else {
