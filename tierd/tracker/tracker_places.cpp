@@ -101,7 +101,10 @@ void Tracker::set_residency(const RegionKey& key, const Residency& residency) {
   }
   RegionRecord& record = regions.at_or_new(key.start, state_->now);
   record.located = state_->now;
-  if (absent || residency.node.value >= 0) record.node = static_cast<std::int16_t>(residency.node.value);
+  if (absent)
+    record.node = -1;
+  else if (residency.node.value >= 0)
+    record.node = static_cast<std::int16_t>(residency.node.value);
   regions.set_resident(record, static_cast<std::uint32_t>((residency.resident.value + 1023) >> 10));
   record.pages = residency.pages;
   if (state_->upper(record)) regions.list(record);
