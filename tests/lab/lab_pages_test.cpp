@@ -31,13 +31,13 @@ TEST_P(Pages, HoldTheContract) {
 
 INSTANTIATE_TEST_SUITE_P(Every, Pages, ::testing::Values("6.1", "6.12", "7.2"));
 
-// NUMA balancing has marked what lies idle on the fast node, which the hot set needs.
+// NUMA balancing marks what lies idle, as its scans come by; whatever it has marked must move like everything
+// else. How many pages are marked when tierd moves them is chance: the contract above marks them all.
 TEST(MarkedPages, TierdMovesThemBothWays) {
   const Outcome outcome = run_scenario("marked-2node", {"rival.tool=tierd"});
   ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
   ASSERT_FALSE(outcome.record.collected.empty());
   const auto status = nlohmann::json::parse(outcome.record.collected[0].at("text").get<std::string>());
-  EXPECT_GT(status["migrator"]["made_visible"].get<long>(), 0) << status.dump();
   EXPECT_GT(status["migrator"]["demoted_bytes"].get<long>(), 16L << 20) << status.dump();
   EXPECT_GT(status["migrator"]["promoted_bytes"].get<long>(), 16L << 20) << status.dump();
   EXPECT_EQ(status["pages"]["marked"].get<long>(), 0) << status.dump();

@@ -217,6 +217,8 @@ void Engine::locate() {
   const Nanoseconds begun = parts_.clock.now();
   const auto enough = std::chrono::duration_cast<Nanoseconds>(settings_.locate_time * settings_.interval);
   places_budget_.advance(begun);
+  for (const Target& target : targets_.targets())
+    if (!targets_.ran(target.id)) tracker_.note_idle(target.id);
   const std::size_t wanted =
       std::max<std::size_t>(settings_.locate_per_tick >> governor_.allowance().fewer_places, 1);
   const std::size_t most = places_budget_.affordable(place_price_, wanted);

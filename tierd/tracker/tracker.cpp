@@ -183,6 +183,7 @@ const Target* Tracker::target(TargetId id) const {
 std::vector<Target> Tracker::targets() const {
   state_->settle_objects();
   std::vector<Target> all;
+  all.reserve(state_->targets.size());
   for (const auto& [id, regions] : state_->targets) all.push_back(regions.target());
   return all;
 }

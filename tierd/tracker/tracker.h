@@ -32,6 +32,9 @@ struct TrackerSettings {
   Bytes region_size = kDefaultRegionSize;  // power of two, at least 64 KiB
   // Ticks until a region's place is asked again. The kernel may move pages behind our back, rarely.
   std::uint32_t locate_again = 16;
+  // A process of which no thread runs is passed over so many times before its place is asked for in turn:
+  // what it has mapped is where it was, unless the kernel moved it.
+  std::uint32_t idle_turns = 8;
   // Ticks until a region that could not be moved is tried again: long-term pins last minutes.
   std::uint32_t unmovable_for = 300;
 };
@@ -105,6 +108,8 @@ class Tracker {
   // then sampled ones whose place is unknown or old (a quarter is left for the rest), then all mapped regions
   // in turn. Inaccessible mappings (neither readable nor writable) are left out.
   std::vector<LocateRequest> regions_to_locate(std::size_t max);
+  // In the running tick no thread of this target ran. Without a word it is taken to run.
+  void note_idle(TargetId target);
   void set_residency(const RegionKey& key, const Residency& residency);  // unmapped keys are ignored
 
   // From migration reports: `bytes` of the region now lie on `to`. Its place is asked again soon.

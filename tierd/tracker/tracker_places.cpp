@@ -53,6 +53,7 @@ void Tracker::State::ask_sampled(std::size_t max, std::vector<LocateRequest>& ou
 void Tracker::State::restart_walk() {
   walking = true;
   walk_started = now;
+  ++walks;
   walk_target = TargetId{0};
   walk_address = 0;
 }
@@ -67,8 +68,11 @@ void Tracker::State::ask_in_turn(std::size_t max, std::vector<LocateRequest>& ou
       return;
     }
     if (it->first != walk_target) walk_target = it->first, walk_address = 0;
+    const bool rests = walk_address == 0 && it->second.idle_since_turn(now) &&
+                       walks % std::max(settings.idle_turns, 1U) != 0;
+    if (walk_address == 0 && !rests) it->second.begin_turn(now);
     Address start = 0;
-    if (!it->second.next_region(walk_address, start)) {
+    if (rests || !it->second.next_region(walk_address, start)) {
       walk_target = TargetId{walk_target.value + 1};
       walk_address = 0;
       continue;
@@ -87,6 +91,11 @@ std::vector<LocateRequest> Tracker::regions_to_locate(std::size_t max) {
   state_->ask_sampled(max - max / 4, out);
   state_->ask_in_turn(max, out);
   return out;
+}
+
+void Tracker::note_idle(TargetId target) {
+  const auto it = state_->targets.find(target);
+  if (it != state_->targets.end()) it->second.note_idle();
 }
 
 void Tracker::set_residency(const RegionKey& key, const Residency& residency) {

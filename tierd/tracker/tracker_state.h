@@ -47,6 +47,7 @@ struct Tracker::State {
   Address walk_address = 0;
   bool walking = true;
   std::uint32_t walk_started = 1;
+  std::uint32_t walks = 0;
 
   Address region_start(Address a) const { return a & ~(settings.region_size.value - 1); }
   Active& active_of(RegionRecord& record);

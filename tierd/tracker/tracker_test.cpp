@@ -372,6 +372,32 @@ TEST_F(TrackerTest, PlacesAreAskedAgainAfterAWhile) {
   EXPECT_EQ(questions, 10u);
 }
 
+TEST_F(TrackerTest, PlacesOfWhoeverDoesNotRunAreAskedForLessOften) {
+  tracker_ = Tracker(TrackerSettings{.locate_again = 4, .idle_turns = 8});
+  map(1, 1);
+  map(2, 1);
+  const auto questions = [&](int ticks, bool second_runs) {
+    std::size_t count = 0;
+    for (int i = 0; i < ticks; ++i) {
+      if (!second_runs) tracker_.note_idle(TargetId{2});
+      for (const auto& request : tracker_.regions_to_locate(8)) {
+        count += request.key.target == TargetId{2} ? 1 : 0;
+        tracker_.set_residency(request.key, {kSlow, 2_MiB, PageKind::kSmall});
+      }
+      close();
+    }
+    return count;
+  };
+  questions(8, true);
+  EXPECT_GE(questions(320, true), 60U);
+  const std::size_t idle = questions(320, false);
+  EXPECT_GE(idle, 8U);
+  EXPECT_LE(idle, 12U);
+  // One tick in which it ran is enough for the next turn.
+  questions(64, false);
+  EXPECT_GE(questions(1, true) + questions(8, false), 1U);
+}
+
 // More sampled regions than can be asked before the first are old again, and silent ones beside them.
 TEST_F(TrackerTest, EveryPlaceIsAskedAgainHoweverManyThereAre) {
   tracker_ = Tracker(TrackerSettings{.locate_again = 4});
