@@ -169,20 +169,22 @@ def watched_processes(daemons, load, options):
 
 
 def matching_processes(daemons, load, options):
-    """400 processes that match, more than the limit, of sizes that change: who is called gone and is not."""
+    """400 processes that match, more than the limit, of sizes that change: who is said to have exited and has not. The build before says so of everybody it replaces."""
     out = {}
     with Load(load, "fluctuate", 400, 4):
         for name, program in daemons.items():
             with Daemon(program, name, named("process-load") + ("\nlimit = 256" if name == "now" else "")) as daemon:
                 daemon.wait_ticks(3)
-                since, false_exits = 0, 0
+                since, false_exits, replaced = 0, 0, 0
                 until = time.monotonic() + options.exits_seconds
                 while time.monotonic() < until:
                     reply = daemon.call("Events", since=since) or {"events": [], "next": since}
                     since = reply["next"]
-                    false_exits += sum(event["kind"] == "target-gone" and os.path.exists(f"/proc/{event['pid']}") for event in reply["events"])
+                    gone = [event for event in reply["events"] if event["kind"] == "target-gone" and os.path.exists(f"/proc/{event['pid']}")]
+                    false_exits += sum("exited" in event["message"] for event in gone)
+                    replaced += len(gone)
                     time.sleep(1)
-                out[name] = {"false_exits": false_exits, "seconds": options.exits_seconds}
+                out[name] = {"false_exits": false_exits, "replaced": replaced, "seconds": options.exits_seconds}
     return out
 
 
