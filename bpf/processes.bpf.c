@@ -138,7 +138,11 @@ int on_look(struct bpf_iter__task *context) {
   bpf_probe_read_kernel(record.comm, sizeof(record.comm), leader->comm);
   if (!look.minimum_pages && !look.only_asked)
     bpf_probe_read_kernel_str(record.file, sizeof(record.file), mm->exe_file->f_path.dentry->d_name.name);
-  bpf_seq_write(context->meta->seq, &record, sizeof(record));
+  if (bpf_seq_write(context->meta->seq, &record, sizeof(record))) {
+    /* No room: the kernel hands out what there is and runs this once more for the same task. */
+    struct tier_known_process *entry = bpf_map_lookup_elem(&known, &pid);
+    if (entry) entry->generation = ~look.generation;
+  }
   return 0;
 }
 

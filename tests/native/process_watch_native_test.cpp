@@ -300,6 +300,19 @@ TEST_F(ProcessWatchNative, AHandleEndsWhenALeaderlessProcessExecutesOrEnds) {
   EXPECT_TRUE(table.open(pid, now->start_time));
 }
 
+// More than the kernel hands out at once: whoever does not fit is told of in the next piece.
+TEST_F(ProcessWatchNative, EveryOneOfManyIdleProcessesIsSeen) {
+  std::vector<std::unique_ptr<WatchedProgram>> programs;
+  for (int i = 0; i < 600; ++i) programs.push_back(std::make_unique<WatchedProgram>(idle_for_ever));
+  const LinuxProcessTable table;
+  TargetSettings settings;
+  settings.executables = {table.names(Pid{::getpid()}).file};
+  settings.limit = 1000;
+  TargetSet set(table, settings, Pid{::getpid()}, watch_.get());
+  for (int i = 0; i < 60 && set.targets().size() < programs.size(); ++i) refresh(set);
+  EXPECT_EQ(set.targets().size(), programs.size());
+}
+
 TEST_F(ProcessWatchNative, IdleProcessesAreNotRead) {
   std::vector<std::unique_ptr<WatchedProgram>> programs;
   for (int i = 0; i < 2000; ++i) programs.push_back(std::make_unique<WatchedProgram>(idle_for_ever));
