@@ -12,9 +12,19 @@ namespace {
 // would let one stubborn region eat the rate of all others.
 constexpr int kMostAttempts = 8;
 
+}  // namespace
+
 bool not_resident(int status) { return status == -ENOENT || status == -EFAULT; }
 
-}  // namespace
+void add(PageCounts& sum, const PageCounts& part) {
+  sum.requested += part.requested;
+  sum.moved += part.moved;
+  sum.already_there += part.already_there;
+  sum.absent += part.absent;
+  sum.dropped += part.dropped;
+  sum.marked += part.marked;
+  for (const auto& [error_number, count] : part.failed) sum.failed[error_number] += count;
+}
 
 BatchCalls& BatchCalls::operator+=(const BatchCalls& other) {
   attempts += other.attempts;

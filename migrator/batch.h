@@ -26,6 +26,11 @@ struct BatchCalls {
   BatchCalls& operator+=(const BatchCalls& other);
 };
 
+// The locator's word that a process has no page there.
+bool not_resident(int status);
+
+void add(PageCounts& sum, const PageCounts& part);
+
 struct BatchOrder {
   TargetId target;
   Pid pid;

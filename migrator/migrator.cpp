@@ -14,16 +14,6 @@
 namespace tier {
 namespace {
 
-void add(PageCounts& sum, const PageCounts& part) {
-  sum.requested += part.requested;
-  sum.moved += part.moved;
-  sum.already_there += part.already_there;
-  sum.absent += part.absent;
-  sum.dropped += part.dropped;
-  sum.marked += part.marked;
-  for (const auto& [error_number, count] : part.failed) sum.failed[error_number] += count;
-}
-
 MigratorSettings checked(MigratorSettings settings) {
   settings.batch = std::max(settings.batch, settings.huge_page);
   return settings;

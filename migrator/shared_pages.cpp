@@ -1,14 +1,11 @@
 #include "migrator/shared_pages.h"
 
 #include <algorithm>
-#include <cerrno>
 
 namespace tier {
 namespace {
 
 constexpr std::size_t kMostAskedForPlace = 3;  // beyond the first
-
-bool not_resident(int status) { return status == -ENOENT || status == -EFAULT; }
 
 // Of every process: page by page, from where its range begins.
 std::vector<Address> shifted(std::span<const Address> pages, Address from, Address to) {
@@ -16,16 +13,6 @@ std::vector<Address> shifted(std::span<const Address> pages, Address from, Addre
   out.reserve(pages.size());
   for (const Address page : pages) out.push_back(page - from + to);
   return out;
-}
-
-void add(PageCounts& sum, const PageCounts& part) {
-  sum.requested += part.requested;
-  sum.moved += part.moved;
-  sum.already_there += part.already_there;
-  sum.absent += part.absent;
-  sum.marked += part.marked;
-  sum.dropped += part.dropped;
-  for (const auto& [error_number, count] : part.failed) sum.failed[error_number] += count;
 }
 
 }  // namespace

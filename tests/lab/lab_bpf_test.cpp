@@ -4,12 +4,6 @@
 namespace tier::lab {
 namespace {
 
-std::string all_lines(const RunRecord& record) {
-  std::string text;
-  for (const std::string& line : record.lines) text += line + "\n";
-  return text;
-}
-
 class Verifier : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Verifier, AcceptsEveryProgram) {

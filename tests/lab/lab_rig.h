@@ -16,6 +16,13 @@ struct Outcome {
   Result<> ran;
 };
 
+// What the guest printed.
+inline std::string all_lines(const RunRecord& record) {
+  std::string text;
+  for (const std::string& line : record.lines) text += line + "\n";
+  return text;
+}
+
 // `name` is the scenario's file name without its suffix; each test gets an output folder of its own.
 inline Outcome run_scenario(const std::string& name, const std::vector<std::string>& overrides) {
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
