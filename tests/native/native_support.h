@@ -30,7 +30,7 @@ inline SampleBatch gather(AccessSource& source, int tenths_of_second) {
 }
 
 inline void expect_balanced(const SampleCounters& counters) {
-  EXPECT_EQ(counters.taken, counters.delivered + counters.undecoded + counters.foreign);
+  EXPECT_EQ(counters.taken, counters.delivered + counters.undecoded + counters.deferred + counters.foreign);
 }
 
 }  // namespace tier

@@ -109,14 +109,14 @@ bool Sight::judge_each(std::span<const TargetTick> targets, double user_seconds,
                        const SightRate& rate) {
   const auto before = std::pair(unseen_, held_);
   unseen_.clear(), held_.clear();
-  std::map<TargetId, Account> accounts;
+  ++ticks_;
   for (const TargetTick& each : targets) {
-    Account& account = accounts[each.target] = accounts_[each.target];
-    ++account.ticks;
+    Account& account = accounts_[each.target];
+    ++account.ticks, account.last = ticks_;
     account.ever = account.ever || each.samples > 0;
     account.user_seconds += each.user_seconds;
     account.samples += static_cast<double>(each.samples);
-    account.decoded += static_cast<double>(each.decoded);
+    account.decoded += static_cast<double>(each.decoded + each.deferred);
     if (rate.per_cpu_second > 0)
       account.due += each.user_seconds * rate.per_cpu_second;
     else if (user_seconds > 0)
@@ -132,7 +132,8 @@ bool Sight::judge_each(std::span<const TargetTick> targets, double user_seconds,
     if (std::max(account.due, account.samples) >= 2 * kAccountDue)
       account.user_seconds /= 2, account.due /= 2, account.samples /= 2, account.decoded /= 2;
   }
-  accounts_ = std::move(accounts);
+  if (accounts_.size() != targets.size())
+    std::erase_if(accounts_, [this](const auto& known) { return known.second.last != ticks_; });
   return std::pair(unseen_, held_) != before;
 }
 

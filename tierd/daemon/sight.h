@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <span>
 #include <string>
+#include <unordered_map>
 
 #include "core/units.h"
 
@@ -48,9 +48,10 @@ struct SightRate {
 // What one watched program did in one tick.
 struct TargetTick {
   TargetId target;
-  double user_seconds = 0;    // of CPU time in user mode
-  std::uint64_t samples = 0;  // of sources that show pages in use, with or without an address
-  std::uint64_t decoded = 0;  // of them, with an address
+  double user_seconds = 0;     // of CPU time in user mode
+  std::uint64_t samples = 0;   // of sources that show pages in use, with or without an address
+  std::uint64_t decoded = 0;   // of them, with an address
+  std::uint64_t deferred = 0;  // of them, not looked at yet: whether they have an address is not known
 };
 
 // Pure: time and counts come from the caller. Not thread-safe.
@@ -81,8 +82,8 @@ class Sight {
 
  private:
   struct Account {
-    bool ever = false;  // sampled since the sources began
-    std::uint64_t ticks = 0;
+    bool ever = false;                  // sampled since the sources began
+    std::uint64_t ticks = 0, last = 0;  // that it was watched in: how many, and which was the last
     // Halved together once 200 samples were due, so that the account follows what the program does now.
     double user_seconds = 0, due = 0, samples = 0, decoded = 0;
   };
@@ -102,7 +103,8 @@ class Sight {
   // Since samples last arrived; CPU time and samples due are counted from the longest silence on.
   double dark_seconds_ = 0, dark_cpu_ = 0, dark_due_ = 0;
   bool few_ = true;  // in the last tick
-  std::map<TargetId, Account> accounts_;
+  std::uint64_t ticks_ = 0;
+  std::unordered_map<TargetId, Account> accounts_;
   std::set<TargetId> unseen_, held_;
 };
 

@@ -222,6 +222,15 @@ TEST_F(SightTest, SamplesCountAsProofAsTheyArrive) {
   EXPECT_EQ(sight_.state(), SightState::kSees);
 }
 
+TEST_F(SightTest, SamplesWhoseCodeIsLookedAtLaterSpeakAgainstNoProgram) {
+  const TargetTick busy{kJob, 1, 500, 1, 499}, opaque{kJob, 1, 500, 1, 0};
+  for (int i = 0; i < 5; ++i) sight_.tick(1, {&busy, 1});
+  EXPECT_EQ(sight_.state(), SightState::kSees);
+  EXPECT_TRUE(sight_.unseen().empty());
+  for (int i = 0; i < 5; ++i) sight_.tick(1, {&opaque, 1});
+  EXPECT_EQ(sight_.unseen(), std::set<TargetId>{kJob}) << "these were looked at and show nothing";
+}
+
 TEST_F(SightTest, FewSamplesProveNothingAgainstOneProgram) {
   // All that the budget allows on a large machine: nine samples a second for a hundred busy programs.
   std::vector<TargetTick> all;

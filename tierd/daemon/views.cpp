@@ -29,6 +29,7 @@ SourceView source_view(const SourceStatus& status) {
   view.taken = status.totals.taken;
   view.delivered = status.totals.delivered;
   view.undecoded = status.totals.undecoded;
+  view.deferred = status.totals.deferred;
   view.foreign = status.totals.foreign;
   view.lost = status.totals.lost;
   return view;

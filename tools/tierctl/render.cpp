@@ -140,6 +140,7 @@ std::string sources_table(const std::vector<SourceView>& sources, const Style& s
                {"TAKEN", kRight},
                {"DELIVERED", kRight},
                {"UNDECODED", kRight},
+               {"DEFERRED", kRight},
                {"FOREIGN", kRight},
                {"LOST", kRight},
                {"FIDELITY", kLeft}});
@@ -147,7 +148,7 @@ std::string sources_table(const std::vector<SourceView>& sources, const Style& s
     table.add({s.name, count_text(s.samples_per_second),
                seconds_text(static_cast<double>(s.price_per_sample_ns) * 1e-9), share_text(s.cpu_share),
                std::to_string(s.taken), std::to_string(s.delivered), std::to_string(s.undecoded),
-               std::to_string(s.foreign), std::to_string(s.lost), s.fidelity});
+               std::to_string(s.deferred), std::to_string(s.foreign), std::to_string(s.lost), s.fidelity});
   return table.text(style.legend);
 }
 

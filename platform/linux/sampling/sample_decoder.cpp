@@ -39,12 +39,16 @@ X86Registers registers_of(const tier_registers& raw) {
   return registers;
 }
 
-void SampleDecoder::learn(Known& known, std::span<const std::uint8_t> before,
-                          std::span<const std::uint8_t> after, const PickRule& rule) {
-  known.around = decode_x86(before, after);
-  known.replay = replay_x86(before);
-  known.ahead = rule.with_evidence ? look_ahead_x86(before, after) : X86Ahead{};
-  known.transition = transition_x86(before, after);
+bool SampleDecoder::learn(Known& known, X86Code code, const PickRule& rule) {
+  const Nanoseconds begin = clock_.now();
+  learning_.advance(begin);
+  if (!learning_.open()) return false;
+  known.around = decode_x86(code);
+  known.replay = replay_x86(code);
+  known.ahead = rule.with_evidence ? look_ahead_x86(code) : X86Ahead{};
+  known.transition = transition_x86(code);
+  learning_.spend(clock_.now() - begin);
+  return true;
 }
 
 void SampleDecoder::clear() {
@@ -52,32 +56,41 @@ void SampleDecoder::clear() {
   cache_.clear();
 }
 
-// Takes in the code that the sample brings, if any. Null when the code at its pointer is not known.
+// Null when the code at its pointer is not known.
 const SampleDecoder::Known* SampleDecoder::known_of(const RawSample& raw, const PickRule& rule) {
   const tier_event_header& header = raw.sample->header;
   const tier_known_code key{raw.sample->registers.ip, header.tgid, header.exec_id};
-  if (raw.code == nullptr) {
-    const auto found = cache_.find(key);
-    if (found != cache_.end()) return &found->second;
-    forget_(key);
-    return nullptr;
-  }
+  if (raw.code != nullptr) return take_in(key, raw, rule);
+  const auto found = cache_.find(key);
+  if (found != cache_.end()) return &found->second;
+  forget_(key);
+  return nullptr;
+}
+
+// The code that the sample brings. It is sent again now and then, since programs replace it; mostly they have
+// not.
+const SampleDecoder::Known* SampleDecoder::take_in(const tier_known_code& key, const RawSample& raw,
+                                                   const PickRule& rule) {
+  const tier_event_header& header = raw.sample->header;
   const std::size_t before = std::min<std::size_t>(header.code_before, TIER_CODE_BEFORE);
   const std::size_t after = std::min<std::size_t>(header.code_after, TIER_CODE_AFTER);
   if (before == 0 && after == 0) return nullptr;  // not resident now: ask again next time
-  if (cache_.size() >= kCacheLimit) clear();
   const std::span<const std::uint8_t> code_before(raw.code->code_before, before);
   const std::span<const std::uint8_t> code_after(raw.code->code_after, after);
-  Known& known = cache_[key];
-  // Code is sent again now and then, since programs replace it; mostly they have not.
   std::vector<std::uint8_t> bytes(code_before.begin(), code_before.end());
   bytes.insert(bytes.end(), code_after.begin(), code_after.end());
-  const bool same = known.bytes == bytes && known.before == before;
-  known.bytes = std::move(bytes);
-  known.before = before;
-  if (!same) learn(known, code_before, code_after, rule);
+  auto found = cache_.find(key);
+  if (found == cache_.end() || found->second.bytes != bytes || found->second.before != before) {
+    Known known;
+    known.bytes = std::move(bytes);
+    known.before = before;
+    deferred_ = !learn(known, X86Code(code_before, code_after), rule);
+    if (deferred_) return nullptr;
+    if (cache_.size() >= kCacheLimit) clear();
+    found = cache_.insert_or_assign(key, std::move(known)).first;
+  }
   learnt_(key);
-  return &known;
+  return &found->second;
 }
 
 std::optional<PickedAccess> SampleDecoder::pick(const Known& known, const X86Registers& registers,
@@ -99,9 +112,10 @@ std::optional<PickedAccess> SampleDecoder::pick(const Known& known, const X86Reg
 }
 
 DecodedSample SampleDecoder::decode(const RawSample& raw, const PickRule& rule) {
+  deferred_ = false;
   const Known* known = known_of(raw, rule);
-  if (known == nullptr) return {};
-  return {pick(*known, registers_of(raw.sample->registers), rule), known->transition};
+  if (known == nullptr) return {std::nullopt, std::nullopt, deferred_};
+  return {pick(*known, registers_of(raw.sample->registers), rule), known->transition, false};
 }
 
 }  // namespace tier

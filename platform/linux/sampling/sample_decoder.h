@@ -8,6 +8,8 @@
 
 #include "bpf/events.h"
 #include "core/access_sample.h"
+#include "core/clock.h"
+#include "core/time_budget.h"
 #include "platform/linux/sampling/x86_ahead.h"
 #include "platform/linux/sampling/x86_decoder.h"
 #include "platform/linux/sampling/x86_transition.h"
@@ -37,16 +39,23 @@ struct PickedAccess {
 struct DecodedSample {
   std::optional<PickedAccess> picked;
   std::optional<X86Transition> transition;  // nothing where the code around ip is not known
+  bool deferred = false;  // the code is new and there is no time for it now; it will be sent again
 };
 
 // Not thread-safe.
 class SampleDecoder {
  public:
+  // Share of the time that may go into code never seen, which costs a hundred times what a sample of known
+  // code does, and how much of it at once. The hundred milliseconds are 4,000 instructions at 25 us each; a
+  // program's hot ones come first, since they are sampled most.
+  static constexpr double kLearningShare = 0.1;
+  static constexpr Nanoseconds kLearningAtOnce = std::chrono::milliseconds(100);
+
   // `learnt` is called for each instruction pointer whose code was decoded, so that it need not be sent
   // again. `forget` when the cache was emptied: everything must be sent again.
   SampleDecoder(std::function<void(const tier_known_code&)> learnt,
-                std::function<void(const tier_known_code&)> forget)
-      : learnt_(std::move(learnt)), forget_(std::move(forget)) {}
+                std::function<void(const tier_known_code&)> forget, const Clock& clock)
+      : learnt_(std::move(learnt)), forget_(std::move(forget)), clock_(clock) {}
 
   DecodedSample decode(const RawSample& raw, const PickRule& rule);
   // Forgets all code: to be called when `with_evidence` changes, since what is kept depends on it.
@@ -76,12 +85,16 @@ class SampleDecoder {
     X86Ahead ahead;   // only where evidence is asked for
     std::optional<X86Transition> transition;
   };
-  static void learn(Known& known, std::span<const std::uint8_t> before, std::span<const std::uint8_t> after,
-                    const PickRule& rule);
+  // False when there is no time for it now.
+  bool learn(Known& known, X86Code code, const PickRule& rule);
   const Known* known_of(const RawSample& raw, const PickRule& rule);
+  const Known* take_in(const tier_known_code& key, const RawSample& raw, const PickRule& rule);
   static std::optional<PickedAccess> pick(const Known& known, const X86Registers& registers,
                                           const PickRule& rule);
   std::unordered_map<tier_known_code, Known, KeyHash, KeyEqual> cache_;
+  const Clock& clock_;
+  TimeBudget learning_{kLearningShare, kLearningAtOnce};
+  bool deferred_ = false;  // of the present sample
 };
 
 X86Registers registers_of(const tier_registers& raw);

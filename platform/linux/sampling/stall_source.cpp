@@ -178,7 +178,7 @@ void StallSource::Impl::make_decoder() {
         const std::uint64_t until = static_cast<std::uint64_t>(monotonic().count()) + lifetime;
         bpf_map_update_elem(known_fd, &key, &until, BPF_ANY);  // a failure only means that code is sent again
       },
-      [known_fd](const tier_known_code& key) { bpf_map_delete_elem(known_fd, &key); });
+      [known_fd](const tier_known_code& key) { bpf_map_delete_elem(known_fd, &key); }, clock_);
 }
 
 Result<void> StallSource::Impl::attach() {
@@ -265,7 +265,8 @@ bool StallSource::Impl::of_calibration(const RawSample& raw) {
   if (!is(calibration_->child())) return true;
   // By the instruction that the loop is known to have there, whichever the pointer turns out to mean.
   const PickRule both{raw.sample->registers.ip != calibration_loop().load, false};
-  const std::optional<PickedAccess> picked = decoder_->decode(raw, both).picked;
+  const auto [picked, transition, deferred] = decoder_->decode(raw, both);
+  if (deferred) return true;
   calibration_->add_calibration(raw.sample->registers.ip,
                                 picked ? std::optional(picked->address) : std::nullopt);
   return true;
@@ -289,7 +290,12 @@ void StallSource::Impl::handle(std::span<const std::byte> event) {
 }
 
 void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
-  const auto [picked, transition] = decoder_->decode(raw, rule_);
+  const auto [picked, transition, deferred] = decoder_->decode(raw, rule_);
+  if (deferred) {
+    ++batch_.counters.deferred;
+    batch_.deferred.push_back(target);
+    return;
+  }
   if (transition) calibration_->add_live(raw.sample->registers.ip, *transition);
   if (!picked) {
     ++batch_.counters.undecoded;

@@ -316,13 +316,16 @@ std::optional<Instruction> decode_one(std::span<const std::uint8_t> bytes) {
 
 }  // namespace
 
-X86Ahead replay_x86(std::span<const std::uint8_t> before) {
-  const std::vector<int> starts = chain_before_x86(before, kMaxReplay);
+X86Ahead replay_x86(X86Code& code) {
+  const std::span<const std::uint8_t> before = code.before();
   X86Ahead replay;
   std::optional<X86Access> access;
   std::uint32_t needed = 0, written = 0;
   int end = static_cast<int>(before.size());
-  for (const int start : starts) {
+  for (unsigned back = 0; back < kMaxReplay; ++back) {
+    const std::optional<int> found = code.start(back);
+    if (!found) return {};
+    const int start = *found;
     const auto next_offset = static_cast<std::int16_t>(end - static_cast<int>(before.size()));
     const std::optional<Instruction> instruction =
         decode_one(before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)));
@@ -357,11 +360,11 @@ X86Ahead replay_x86(std::span<const std::uint8_t> before) {
   return {};
 }
 
-X86Ahead look_ahead_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after) {
+X86Ahead look_ahead_x86(const X86Code& around) {
   X86Ahead ahead;
-  std::vector<std::uint8_t> code(before.begin(), before.end());
-  code.insert(code.end(), after.begin(), after.end());
-  const int origin = static_cast<int>(before.size()), size = static_cast<int>(code.size());
+  std::vector<std::uint8_t> code(around.before().begin(), around.before().end());
+  code.insert(code.end(), around.after().begin(), around.after().end());
+  const int origin = static_cast<int>(around.before().size()), size = static_cast<int>(code.size());
   int offset = 0;
   for (unsigned count = 0; count < kMaxSteps; ++count) {
     const int at = origin + offset;

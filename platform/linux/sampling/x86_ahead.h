@@ -52,12 +52,12 @@ struct X86Ahead {
 
 // Straight on from ip, through unconditional jumps and along backward conditional ones (loops go on), while
 // the code is in the windows; up to 48 instructions; stops at calls, returns and forward conditional jumps.
-X86Ahead look_ahead_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after);
+X86Ahead look_ahead_x86(const X86Code& around);
 
 // For the instruction that ends at ip, when it loads over a register of its own address (mov
 // (%rdi,%rax,8),%rax): computes the address again from the registers that it was made of, as far as they
 // still hold. Empty when there is no such access or no way to it in straight-line code.
-X86Ahead replay_x86(std::span<const std::uint8_t> before);
+X86Ahead replay_x86(X86Code& code);
 
 // The address of the access ahead; nothing when it depends on something unknown (memory, flags, vector
 // registers).

@@ -17,7 +17,7 @@ X86Registers registers() {
 }
 
 std::optional<Address> ahead_of(const Code& after, const Code& before = {}) {
-  return address_ahead(look_ahead_x86(before, after), registers());
+  return address_ahead(look_ahead_x86(X86Code(before, after)), registers());
 }
 
 TEST(X86Ahead, TheInstructionItself) {
@@ -60,7 +60,10 @@ TEST(X86Ahead, StopsWhereTheWayIsUncertain) {
   EXPECT_FALSE(ahead_of({0x31, 0xd2, 0x48, 0xf7, 0xf2, 0x48, 0x8b, 0x04, 0xd7}));  // division by zero
 }
 
-std::optional<Address> replayed(const Code& before) { return address_ahead(replay_x86(before), registers()); }
+std::optional<Address> replayed(const Code& before) {
+  X86Code code(before, {});
+  return address_ahead(replay_x86(code), registers());
+}
 
 TEST(X86Replay, OverwrittenIndexIsComputedAgain) {
   // mov %rcx,%rax; shr $4,%rax; mov (%rdi,%rax,8),%rax
@@ -91,7 +94,8 @@ TEST(X86Ahead, HostileBytes) {
     for (std::uint8_t& byte : after) byte = static_cast<std::uint8_t>(random());
     X86Registers r;
     for (std::uint64_t& value : r.general) value = random();
-    for (const X86Ahead& way : {look_ahead_x86(before, after), replay_x86(before)}) {
+    X86Code code(before, after);
+    for (const X86Ahead& way : {look_ahead_x86(code), replay_x86(code)}) {
       const std::optional<Address> address = address_ahead(way, r);
       ASSERT_TRUE(!address || *address < Address{1} << 56);
     }

@@ -8,7 +8,6 @@ namespace tier {
 namespace {
 
 constexpr unsigned kMaxWalkBack = 8;  // instructions; beyond it straight-line code is rare and evidence stale
-constexpr std::size_t kMaxWindow = 64;  // bytes before ip that are looked at
 constexpr Address kUserAddressEnd = Address{1}
                                     << 56;  // five-level paging: the highest user address there can be
 constexpr Address kLowestAddress = 4096;    // page zero is never mapped
@@ -94,43 +93,6 @@ std::optional<Step> decode_step(const ZydisDecoder& decoder, std::span<const std
   return step;
 }
 
-// Start of the instruction that ends at `end`, by the majority of the chains that land there; -1 when none
-// does. Of equals the earliest wins: a start that leaves out a prefix is always later.
-int predecessor(std::span<const std::uint8_t> lengths, int end) {
-  std::array<std::int8_t, kMaxWindow>
-      last{};  // last instruction start of the chain from here, -1: misses `end`
-  std::array<std::uint8_t, kMaxWindow> votes{};
-  int best = -1;
-  for (int offset = end - 1; offset >= 0; --offset) {
-    const auto at = static_cast<std::size_t>(offset);
-    last[at] = -1;
-    if (lengths[at] == 0) continue;
-    const int next = offset + lengths[at];
-    if (next == end)
-      last[at] = static_cast<std::int8_t>(offset);
-    else if (next < end)
-      last[at] = last[static_cast<std::size_t>(next)];
-    if (last[at] < 0) continue;
-    const auto winner = static_cast<std::size_t>(last[at]);
-    ++votes[winner];
-    if (best < 0 || votes[winner] >= votes[static_cast<std::size_t>(best)]) best = last[at];
-  }
-  return best;
-}
-
-// Length of the instruction at each offset, 0 where there is none.
-std::array<std::uint8_t, kMaxWindow> instruction_lengths(const ZydisDecoder& decoder,
-                                                         std::span<const std::uint8_t> bytes) {
-  std::array<std::uint8_t, kMaxWindow> lengths{};
-  for (std::size_t offset = 0; offset < bytes.size(); ++offset) {
-    ZydisDecodedInstruction instruction;
-    if (ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, bytes.data() + offset,
-                                                   bytes.size() - offset, &instruction)))
-      lengths[offset] = instruction.length;
-  }
-  return lengths;
-}
-
 }  // namespace
 
 std::optional<Address> X86Access::address(const X86Registers& registers) const {
@@ -149,22 +111,50 @@ std::optional<Address> X86Access::address(const X86Registers& registers) const {
   return result;
 }
 
-std::vector<int> chain_before_x86(std::span<const std::uint8_t> before, unsigned count) {
-  const std::size_t skipped = before.size() > kMaxWindow ? before.size() - kMaxWindow : 0;
+X86Code::X86Code(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after)
+    : before_(before), after_(after) {
+  const std::size_t skipped = before.size() > kWindow ? before.size() - kWindow : 0;
   const std::span<const std::uint8_t> window = before.subspan(skipped);
-  const std::array<std::uint8_t, kMaxWindow> lengths = instruction_lengths(x86_decoder(), window);
-  std::vector<int> starts;
-  int end = static_cast<int>(window.size());
-  while (starts.size() < count) {
-    end = predecessor(std::span(lengths).first(window.size()), end);
-    if (end < 0) break;
-    starts.push_back(end + static_cast<int>(skipped));
-  }
-  return starts;
+  skipped_ = static_cast<int>(skipped);
+  end_ = window_ = static_cast<int>(window.size());
+  for (std::size_t offset = 0; offset < window.size(); ++offset)
+    lengths_[offset] = x86_instruction_length(window.subspan(offset));
 }
 
-X86Decoded decode_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after) {
+// Start of the instruction that ends at `end`, by the majority of the chains that land there; -1 when none
+// does. Of equals the earliest wins: a start that leaves out a prefix is always later.
+int X86Code::predecessor(int end) const {
+  std::array<std::int8_t, kWindow> last{};  // last instruction start of the chain from here, -1: misses `end`
+  std::array<std::uint8_t, kWindow> votes{};
+  int best = -1;
+  for (int offset = end - 1; offset >= 0; --offset) {
+    const auto at = static_cast<std::size_t>(offset);
+    last[at] = -1;
+    if (lengths_[at] == 0) continue;
+    const int next = offset + lengths_[at];
+    if (next == end)
+      last[at] = static_cast<std::int8_t>(offset);
+    else if (next < end)
+      last[at] = last[static_cast<std::size_t>(next)];
+    if (last[at] < 0) continue;
+    const auto winner = static_cast<std::size_t>(last[at]);
+    ++votes[winner];
+    if (best < 0 || votes[winner] >= votes[static_cast<std::size_t>(best)]) best = last[at];
+  }
+  return best;
+}
+
+std::optional<int> X86Code::start(std::size_t i) {
+  while (starts_.size() <= i && end_ >= 0) {
+    end_ = predecessor(end_);
+    if (end_ >= 0) starts_.push_back(end_ + skipped_);
+  }
+  return i < starts_.size() ? std::optional(starts_[i]) : std::nullopt;
+}
+
+X86Decoded decode_x86(X86Code& code) {
   const ZydisDecoder& decoder = x86_decoder();
+  const std::span<const std::uint8_t> before = code.before(), after = code.after();
   X86Decoded result;
   if (!after.empty())
     if (const std::optional<Step> step = decode_step(decoder, after, 0, false)) result.at = step->access;
@@ -172,7 +162,10 @@ X86Decoded decode_x86(std::span<const std::uint8_t> before, std::span<const std:
   std::uint32_t written_since = 0;
   int end = static_cast<int>(before.size());
   unsigned distance = 0;
-  for (const int start : chain_before_x86(before, kMaxWalkBack + 1)) {
+  for (unsigned back = 0; back <= kMaxWalkBack; ++back) {
+    const std::optional<int> found = code.start(back);
+    if (!found) return result;
+    const int start = *found;
     const auto next_offset = static_cast<std::int16_t>(end - static_cast<int>(before.size()));
     const std::optional<Step> step = decode_step(
         decoder, before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)),

@@ -52,14 +52,32 @@ struct X86Decoded {
       0;  // instructions executed since `earlier` (1 = one other instruction in between)
 };
 
-// Decodes code bytes that end at ip (`before`, the last 64 are used) and begin at ip (`after`). x86 cannot be
-// decoded backwards: every offset is tried and the majority of the chains that land exactly on ip wins (wrong
-// starts fall into step within a few instructions). Reads nothing outside the spans, whatever the bytes.
-// Thread-safe.
-X86Decoded decode_x86(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after);
+// Code bytes that end at ip (`before`, the last 64 are used) and begin at ip (`after`), with the starts of
+// the instructions before ip, found once for all who ask. x86 cannot be decoded backwards: every offset is
+// tried and the majority of the chains that land exactly on ip wins (wrong starts fall into step within a few
+// instructions). Reads nothing outside the spans, whatever the bytes; they must outlive it.
+class X86Code {
+ public:
+  X86Code(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after);
 
-// Where the instructions before ip start, as offsets into `before`, nearest first: at most `count`, fewer
-// when no chain lands.
-std::vector<int> chain_before_x86(std::span<const std::uint8_t> before, unsigned count);
+  std::span<const std::uint8_t> before() const { return before_; }
+  std::span<const std::uint8_t> after() const { return after_; }
+  // Where the instruction number `i` before ip starts, 0 the nearest, as an offset into before(); nothing
+  // when no chain lands there.
+  std::optional<int> start(std::size_t i);
+
+ private:
+  static constexpr std::size_t kWindow = 64;  // bytes before ip that are looked at
+
+  int predecessor(int end) const;
+
+  std::span<const std::uint8_t> before_, after_;
+  std::array<std::uint8_t, kWindow> lengths_{};  // of the instruction at each offset of the window, 0: none
+  int window_ = 0, skipped_ = 0;                 // bytes of before() in the window, and in front of it
+  int end_ = 0;  // of the window that is not taken apart yet; -1: no chain lands
+  std::vector<int> starts_;
+};
+
+X86Decoded decode_x86(X86Code& code);
 
 }  // namespace tier

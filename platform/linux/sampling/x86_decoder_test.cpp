@@ -23,6 +23,11 @@ Bytes8 after_filler(const Bytes8& tail) {
   return code;
 }
 
+X86Decoded decode(std::span<const std::uint8_t> before, std::span<const std::uint8_t> after) {
+  X86Code code(before, after);
+  return decode_x86(code);
+}
+
 X86Registers registers() {
   X86Registers r;
   for (std::size_t i = 0; i < r.general.size(); ++i) r.general[i] = 0x10000 * (i + 1);
@@ -32,7 +37,7 @@ X86Registers registers() {
 }
 
 std::optional<Address> address_before(const Bytes8& tail) {
-  const X86Decoded decoded = decode_x86(after_filler(tail), {});
+  const X86Decoded decoded = decode(after_filler(tail), {});
   return decoded.before ? decoded.before->address(registers()) : std::nullopt;
 }
 
@@ -47,9 +52,9 @@ TEST(X86Decoder, BaseIndexScaleDisplacement) {
 
 TEST(X86Decoder, LoadAndStoreAreToldApart) {
   // mov %rdx,(%rdi); add %rdx,(%rdi); cmp %rdx,(%rdi)
-  EXPECT_EQ(decode_x86(after_filler({0x48, 0x89, 0x17}), {}).before->type, AccessType::kStore);
-  EXPECT_EQ(decode_x86(after_filler({0x48, 0x01, 0x17}), {}).before->type, AccessType::kLoad);
-  EXPECT_EQ(decode_x86(after_filler({0x48, 0x39, 0x17}), {}).before->type, AccessType::kLoad);
+  EXPECT_EQ(decode(after_filler({0x48, 0x89, 0x17}), {}).before->type, AccessType::kStore);
+  EXPECT_EQ(decode(after_filler({0x48, 0x01, 0x17}), {}).before->type, AccessType::kLoad);
+  EXPECT_EQ(decode(after_filler({0x48, 0x39, 0x17}), {}).before->type, AccessType::kLoad);
 }
 
 TEST(X86Decoder, InstructionPointerRelative) {
@@ -63,12 +68,12 @@ TEST(X86Decoder, ThreadLocalStorageNeedsItsBase) {
   EXPECT_EQ(address_before(code), 0x7f0000001028U);
   X86Registers unknown = registers();
   unknown.fs_base = 0;
-  EXPECT_FALSE(decode_x86(after_filler(code), {}).before->address(unknown));
+  EXPECT_FALSE(decode(after_filler(code), {}).before->address(unknown));
 }
 
 TEST(X86Decoder, PointerChaseGivesTheNextAddress) {
   // mov 8(%rax),%rax: rax now holds the pointer followed next
-  const X86Decoded decoded = decode_x86(after_filler({0x48, 0x8b, 0x40, 0x08}), {});
+  const X86Decoded decoded = decode(after_filler({0x48, 0x8b, 0x40, 0x08}), {});
   ASSERT_TRUE(decoded.before);
   EXPECT_TRUE(decoded.before->own_base_overwritten);
   EXPECT_EQ(decoded.before->address(registers()), 0x10000U + 8);
@@ -95,48 +100,47 @@ TEST(X86Decoder, StackSteps) {
 TEST(X86Decoder, StringInstructionUnderWay) {
   const Bytes8 before = after_filler({0x48, 0x89, 0xd1});  // mov %rdx,%rcx
   const Bytes8 rep_movsb = {0xf3, 0xa4, 0xc3};
-  const X86Decoded decoded = decode_x86(before, rep_movsb);
+  const X86Decoded decoded = decode(before, rep_movsb);
   ASSERT_TRUE(decoded.at);
   EXPECT_EQ(decoded.at->type, AccessType::kLoad);
-  EXPECT_EQ(decoded.at->address(registers()), 0x70000U);  // rsi
-  EXPECT_FALSE(
-      decode_x86(after_filler({0x48, 0xa5}), {}).before);  // movsq, executed: rsi and rdi have moved on
+  EXPECT_EQ(decoded.at->address(registers()), 0x70000U);        // rsi
+  EXPECT_FALSE(decode(after_filler({0x48, 0xa5}), {}).before);  // movsq, executed: rsi and rdi have moved on
 }
 
 TEST(X86Decoder, InstructionAtThePointer) {
   // cmp 0x10(%rbx),%rax at ip; ip-relative: mov 0x10(%rip),%rcx at ip counts from its end
-  EXPECT_EQ(decode_x86({}, Bytes8{0x48, 0x3b, 0x43, 0x10, 0x90}).at->address(registers()), 0x40000U + 0x10);
+  EXPECT_EQ(decode({}, Bytes8{0x48, 0x3b, 0x43, 0x10, 0x90}).at->address(registers()), 0x40000U + 0x10);
 }
 
 TEST(X86Decoder, InstructionPointerRelativeAtThePointer) {
   const Bytes8 code = {0x48, 0x8b, 0x0d, 0x10, 0x00, 0x00, 0x00, 0x90};
-  EXPECT_EQ(decode_x86({}, code).at->address(registers()), 0x400100U + 7 + 0x10);
+  EXPECT_EQ(decode({}, code).at->address(registers()), 0x400100U + 7 + 0x10);
 }
 
 TEST(X86Decoder, WalksBackToTheNearestAccessWithLiveRegisters) {
   // mov (%rdi,%rcx,8),%rdx; add %rdx,%rax; imul %rax,%rax
   const X86Decoded decoded =
-      decode_x86(after_filler({0x48, 0x8b, 0x14, 0xcf, 0x48, 0x01, 0xd0, 0x48, 0x0f, 0xaf, 0xc0}), {});
+      decode(after_filler({0x48, 0x8b, 0x14, 0xcf, 0x48, 0x01, 0xd0, 0x48, 0x0f, 0xaf, 0xc0}), {});
   EXPECT_FALSE(decoded.before);
   ASSERT_TRUE(decoded.earlier);
   EXPECT_EQ(decoded.earlier_distance, 2U);
   EXPECT_EQ(decoded.earlier->address(registers()), 0x80000U + 0x20000U * 8);
   // ip-relative, one instruction in between: mov 0x1000(%rip),%rdx; add %rdx,%rax
-  EXPECT_EQ(decode_x86(after_filler({0x48, 0x8b, 0x15, 0x00, 0x10, 0x00, 0x00, 0x48, 0x01, 0xd0}), {})
+  EXPECT_EQ(decode(after_filler({0x48, 0x8b, 0x15, 0x00, 0x10, 0x00, 0x00, 0x48, 0x01, 0xd0}), {})
                 .earlier->address(registers()),
             0x400100U - 3 + 0x1000);
 }
 
 TEST(X86Decoder, WalkBackStopsAtWrittenRegistersAndBranches) {
   // mov (%rdi,%rcx,8),%rdx; inc %rcx
-  EXPECT_FALSE(decode_x86(after_filler({0x48, 0x8b, 0x14, 0xcf, 0x48, 0xff, 0xc1}), {}).earlier);
+  EXPECT_FALSE(decode(after_filler({0x48, 0x8b, 0x14, 0xcf, 0x48, 0xff, 0xc1}), {}).earlier);
   // mov (%rdi,%rcx,8),%rdx; jne +2; add %rdx,%rax
-  EXPECT_FALSE(decode_x86(after_filler({0x48, 0x8b, 0x14, 0xcf, 0x75, 0x02, 0x48, 0x01, 0xd0}), {}).earlier);
+  EXPECT_FALSE(decode(after_filler({0x48, 0x8b, 0x14, 0xcf, 0x75, 0x02, 0x48, 0x01, 0xd0}), {}).earlier);
 }
 
 TEST(X86Decoder, ShortWindowsAtTheStartOfAPage) {
-  EXPECT_TRUE(decode_x86(Bytes8{0x48, 0x8b, 0x04, 0xcf}, {}).before);
-  const X86Decoded nothing = decode_x86({}, {});
+  EXPECT_TRUE(decode(Bytes8{0x48, 0x8b, 0x04, 0xcf}, {}).before);
+  const X86Decoded nothing = decode({}, {});
   EXPECT_FALSE(nothing.before || nothing.at || nothing.earlier);
 }
 
@@ -151,7 +155,7 @@ TEST(X86Decoder, HostileBytes) {
     if (round % 3 == 0) std::fill(before.begin(), before.end(), static_cast<std::uint8_t>(0x66));
     X86Registers r;
     for (std::uint64_t& value : r.general) value = random();
-    const X86Decoded decoded = decode_x86(before, after);
+    const X86Decoded decoded = decode(before, after);
     for (const std::optional<X86Access>& access : {decoded.before, decoded.at, decoded.earlier}) {
       if (!access) continue;
       ASSERT_LT(access->base, 16);

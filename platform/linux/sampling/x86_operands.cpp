@@ -42,6 +42,19 @@ const ZydisDecoder& x86_decoder() {
   return decoder;
 }
 
+std::uint8_t x86_instruction_length(std::span<const std::uint8_t> bytes) {
+  // Nothing but lengths is asked for: the minimal mode leaves out what the rest of Zydis fills in.
+  static const ZydisDecoder decoder = [] {
+    ZydisDecoder made = x86_decoder();
+    ZydisDecoderEnableMode(&made, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
+    return made;
+  }();
+  ZydisDecodedInstruction instruction;
+  const bool decoded = ZYAN_SUCCESS(
+      ZydisDecoderDecodeInstruction(&decoder, nullptr, bytes.data(), bytes.size(), &instruction));
+  return decoded ? instruction.length : std::uint8_t{0};
+}
+
 int register_number(ZydisRegister reg) {
   if (reg == ZYDIS_REGISTER_NONE) return -1;
   const ZydisRegister whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);

@@ -13,6 +13,9 @@ namespace tier {
 
 const ZydisDecoder& x86_decoder();  // 64-bit mode
 
+// Of the instruction at the start of `bytes`; 0 where there is none.
+std::uint8_t x86_instruction_length(std::span<const std::uint8_t> bytes);
+
 // Number of the general register that holds `reg`, -1 for any other kind.
 int register_number(ZydisRegister reg);
 

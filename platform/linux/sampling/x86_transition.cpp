@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "platform/linux/sampling/x86_decoder.h"
 #include "platform/linux/sampling/x86_operands.h"
 
 namespace tier {
@@ -65,14 +64,13 @@ bool last_executed_reads(const Instruction& before, std::span<const std::uint8_t
 
 }  // namespace
 
-std::optional<X86Transition> transition_x86(std::span<const std::uint8_t> before,
-                                            std::span<const std::uint8_t> after) {
-  const std::optional<Instruction> next = decode(after);
-  const std::vector<int> starts = chain_before_x86(before, 1);
-  if (!next || starts.empty()) return std::nullopt;
-  const std::optional<Instruction> last = decode(before.subspan(static_cast<std::size_t>(starts.front())));
+std::optional<X86Transition> transition_x86(X86Code& code) {
+  const std::optional<Instruction> next = decode(code.after());
+  const std::optional<int> start = code.start(0);
+  if (!next || !start) return std::nullopt;
+  const std::optional<Instruction> last = decode(code.before().subspan(static_cast<std::size_t>(*start)));
   if (!last) return std::nullopt;
-  return X86Transition{last_executed_reads(*last, after), reads_memory(*next)};
+  return X86Transition{last_executed_reads(*last, code.after()), reads_memory(*next)};
 }
 
 }  // namespace tier

@@ -3,9 +3,9 @@
 // they follow waiting.
 #pragma once
 
-#include <cstdint>
 #include <optional>
-#include <span>
+
+#include "platform/linux/sampling/x86_decoder.h"
 
 namespace tier {
 
@@ -17,11 +17,10 @@ struct X86Transition {
   bool into_reading() const { return !behind_reads && at_reads; }
 };
 
-// Code bytes that end at ip and that begin there, as decode_x86() takes them. The instruction executed last
+// The instruction executed last
 // is the one before ip in memory, except where that is a return or an unconditional jump, or where a jump in
 // `after` leads back to ip (a loop's head): then it was a jump. Behind a call it was the return of the
 // function called. Nothing when one of the two cannot be decoded. Thread-safe.
-std::optional<X86Transition> transition_x86(std::span<const std::uint8_t> before,
-                                            std::span<const std::uint8_t> after);
+std::optional<X86Transition> transition_x86(X86Code& code);
 
 }  // namespace tier

@@ -25,8 +25,14 @@ Code joined(std::initializer_list<Code> parts) {
 // Enough arithmetic in front that the chain of instructions is certain.
 Code behind(const Code& last) { return joined({kAdd, kAdd, kAdd, kAdd, kAdd, last}); }
 
+std::optional<X86Transition> transition(std::span<const std::uint8_t> before,
+                                        std::span<const std::uint8_t> after) {
+  X86Code code(before, after);
+  return transition_x86(code);
+}
+
 X86Transition of(const Code& last, const Code& after) {
-  const auto found = transition_x86(behind(last), after);
+  const auto found = transition(behind(last), after);
   EXPECT_TRUE(found);
   return found.value_or(X86Transition{});
 }
@@ -51,7 +57,7 @@ TEST(X86Transition, ALoopsHeadIsReachedByItsJump) {
   const Code jump_back = {0x75, static_cast<std::uint8_t>(-10)};  // jne to the load, 4 + 4 + 2 bytes back
   const Code loop = joined({kLoad, kAdd, jump_back});
   EXPECT_TRUE(of(kLoad, loop).into_reading());
-  EXPECT_TRUE(transition_x86(joined({kAdd, kAdd, kLoad}), joined({kAdd, jump_back}))->out_of_reading());
+  EXPECT_TRUE(transition(joined({kAdd, kAdd, kLoad}), joined({kAdd, jump_back}))->out_of_reading());
 }
 
 TEST(X86Transition, BehindAReturnOnlyAJumpLeads) {
@@ -62,9 +68,9 @@ TEST(X86Transition, BehindAReturnOnlyAJumpLeads) {
 TEST(X86Transition, BehindACallTheReturnHasReadTheStack) { EXPECT_TRUE(of(kCall, kAdd).out_of_reading()); }
 
 TEST(X86Transition, NothingWhereCodeIsMissingOrNone) {
-  EXPECT_FALSE(transition_x86({}, kAdd));
-  EXPECT_FALSE(transition_x86(behind(kAdd), {}));
-  EXPECT_FALSE(transition_x86(behind(kAdd), Code{0x06}));  // no instruction of 64-bit mode
+  EXPECT_FALSE(transition({}, kAdd));
+  EXPECT_FALSE(transition(behind(kAdd), {}));
+  EXPECT_FALSE(transition(behind(kAdd), Code{0x06}));  // no instruction of 64-bit mode
 }
 
 }  // namespace

@@ -1,0 +1,84 @@
+#include "platform/linux/sampling/sample_decoder.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace tier {
+namespace {
+
+// Time passes with each look at it: as much as learning one instruction takes.
+class TimePassesClock final : public Clock {
+ public:
+  explicit TimePassesClock(Nanoseconds step) : step_(step) {}
+  Nanoseconds now() const override { return now_ += step_; }
+  void advance(Nanoseconds by) { now_ += by; }
+
+ private:
+  Nanoseconds step_;
+  mutable Nanoseconds now_{};
+};
+
+tier_code_sample at(std::uint64_t ip, bool with_code = true) {
+  tier_code_sample event{};
+  event.sample.header.version = TIER_EVENTS_VERSION;
+  event.sample.header.has_code = with_code ? 1 : 0;
+  event.sample.registers.ip = ip;
+  event.sample.registers.general[7] = 0x123000;
+  const std::uint8_t load[] = {0x48, 0x8b, 0x07};  // mov (%rdi),%rax
+  std::memcpy(event.code_after, load, sizeof load);
+  event.sample.header.code_after = sizeof load;
+  return event;
+}
+
+class SampleDecoderTest : public testing::Test {
+ protected:
+  DecodedSample decode(const tier_code_sample& event) {
+    const auto raw = parse_sample(std::as_bytes(std::span(&event, 1)));
+    return raw ? decoder_.decode(*raw, {false, false}) : DecodedSample{};
+  }
+
+  // One millisecond each, as in an emulator: the share for new code is used up within a few hundred.
+  TimePassesClock clock_{std::chrono::milliseconds(1)};
+  std::size_t learnt_ = 0, forgotten_ = 0;
+  SampleDecoder decoder_{[this](const tier_known_code&) { ++learnt_; },
+                         [this](const tier_known_code&) { ++forgotten_; }, clock_};
+};
+
+TEST_F(SampleDecoderTest, NewCodeWaitsOnceItsShareOfTheTimeIsUsedUp) {
+  std::size_t decoded = 0, deferred = 0;
+  for (std::uint64_t i = 0; i < 10000; ++i) {
+    const DecodedSample sample = decode(at(0x400000 + 16 * i));
+    decoded += sample.picked ? 1U : 0U;
+    deferred += sample.deferred ? 1U : 0U;
+    EXPECT_FALSE(sample.picked && sample.deferred);
+  }
+  EXPECT_EQ(decoded + deferred, 10000U) << "every sample is accounted for";
+  EXPECT_EQ(learnt_, decoded) << "what was put off is sent again";
+  EXPECT_GE(decoded, 90U);
+  const double share = static_cast<double>(decoded) / 10000;
+  EXPECT_LE(share, 1.5 * SampleDecoder::kLearningShare) << "the rest of the time is the tick's";
+}
+
+TEST_F(SampleDecoderTest, WhatIsKnownIsDecodedMeanwhile) {
+  EXPECT_EQ(decode(at(0x400000)).picked->address, 0x123000U);
+  std::uint64_t ip = 0x500000;
+  while (!decode(at(ip)).deferred && ip < 0x600000) ip += 16;
+  ASSERT_LT(ip, 0x600000U) << "nothing is ever put off";
+  EXPECT_EQ(decode(at(0x400000, false)).picked->address, 0x123000U);
+  EXPECT_EQ(decode(at(0x400000)).picked->address, 0x123000U) << "sent again, and the same";
+  EXPECT_FALSE(decode(at(ip, false)).picked) << "never taken in";
+}
+
+TEST_F(SampleDecoderTest, WhatWasPutOffIsLearntLater) {
+  std::uint64_t ip = 0x500000;
+  while (!decode(at(ip)).deferred && ip < 0x600000) ip += 16;
+  ASSERT_LT(ip, 0x600000U) << "nothing is ever put off";
+  clock_.advance(std::chrono::seconds(2));
+  const DecodedSample later = decode(at(ip));
+  EXPECT_FALSE(later.deferred);
+  EXPECT_EQ(later.picked->address, 0x123000U);
+}
+
+}  // namespace
+}  // namespace tier
