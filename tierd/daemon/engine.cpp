@@ -156,7 +156,10 @@ void Engine::judge_forecaster() {
 
 void Engine::decide() {
   planned_.clear(), planned_bytes_ = {};
-  policy_targets_ = tracker_.targets();
+  // Element by element: what they hold is mostly what they held, and its memory is used again.
+  const std::vector<const Target*> targets = tracker_.targets();
+  policy_targets_.resize(targets.size());
+  for (std::size_t i = 0; i < targets.size(); ++i) policy_targets_[i] = *targets[i];
   runs_on_.tell(policy_targets_);
   if (!topology_.tiered()) return;
   const bool sees = sight_.may_move();

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/clock.h"
@@ -235,10 +236,10 @@ class Engine {
   std::uint64_t sampled_ = 0;  // in the running tick
   Sight sight_;
   std::map<std::string, Sight> source_sights_;
-  std::map<TargetId, TargetTick> seen_;           // samples in the running tick
-  std::map<std::string, std::uint64_t> seen_by_;  // the same by source
-  std::map<TargetId, Nanoseconds> user_times_;    // at the last tick
-  std::set<TargetId> unseen_;                     // as it was told last
+  std::map<TargetId, TargetTick> seen_;                   // samples in the running tick
+  std::map<std::string, std::uint64_t> seen_by_;          // the same by source
+  std::unordered_map<TargetId, Nanoseconds> user_times_;  // at the last tick
+  std::set<TargetId> unseen_;                             // as it was told last
   TroubleLog troubles_;
   bool targets_changed_ = false;
   TickAccount tick_account_;

@@ -49,6 +49,7 @@ void Engine::refresh_targets() {
   const std::uint32_t every = std::max(settings_.scan_every, 1U) * governor_.allowance().rarer_scans;
   const bool full = state_.ticks % every == 1 || every <= 1;
   const auto changes = targets_.refresh(full);
+  // Before any of them goes: each that goes changes what the tracker has to say of those who shared with it.
   for (const auto& [id, reason] : changes.removed) {
     Event gone = event("target-gone", gone_text(reason, settings_.targets));
     if (const Target* old = tracker_.target(id)) {
@@ -56,9 +57,9 @@ void Engine::refresh_targets() {
       gone.uid = old->uid;
       gone.message = display_name(*old) + ": " + gone.message;
     }
-    drop_target(id);
     events_.add(gone);
   }
+  for (const auto& [id, reason] : changes.removed) drop_target(id);
   for (const auto& target : changes.added) {
     Event added = event("target-added", display_name(target) + " is watched");
     added.pid = target.pid.value;
@@ -85,10 +86,13 @@ void Engine::refresh_mappings() {
 }
 
 void Engine::read_due_mappings() {
-  mapping_turns_.begin(targets_.targets(), parts_.clock.now());
+  mapping_turns_.begin(targets_.targets(), targets_.ran(), parts_.clock.now());
   for (const TargetId id : mapping_turns_.checks()) {
-    if (const Target* target = targets_.find(id))
-      mapping_turns_.version(id, parts_.processes.mappings_version(target->pid));
+    const Target* target = targets_.find(id);
+    if (target == nullptr) continue;
+    const Nanoseconds begun = parts_.clock.now();
+    const std::uint64_t version = parts_.processes.mappings_version(target->pid);
+    mapping_turns_.version(id, version, parts_.clock.now() - begun);
   }
   for (const TargetId id : std::exchange(stale_mappings_, {})) mapping_turns_.outside(id);
   while (const auto id = mapping_turns_.next()) {
@@ -140,6 +144,7 @@ void Engine::note_seen(const std::string& source, const SampleBatch& batch) {
     ++seen.samples, ++seen.decoded, ++count;
   }
   for (const TargetId target : batch.undecoded) ++seen_[target].samples, ++count;
+  for (const TargetId target : batch.deferred) ++seen_[target].samples, ++seen_[target].deferred, ++count;
   seen_by_[source] += count;
   sight_.arrived(count);
 }
@@ -162,13 +167,13 @@ void Engine::judge_sight(Nanoseconds interval) {
   std::vector<TargetTick> ticks;
   double user_seconds = 0;
   for (const Target& target : targets_.targets()) {
-    TargetTick tick = seen_[target.id];
+    const auto seen = seen_.find(target.id);
+    TargetTick tick = seen == seen_.end() ? TargetTick{} : seen->second;
     tick.target = target.id;
-    const auto before = user_times_.find(target.id);
+    const auto [last, first] = user_times_.try_emplace(target.id, target.user_time);
     // What a process used before it was watched says nothing of our samples.
-    if (before != user_times_.end()) tick.user_seconds = seconds(target.user_time - before->second);
-    tick.user_seconds = std::max(tick.user_seconds, 0.0);
-    user_times_[target.id] = target.user_time;
+    if (!first) tick.user_seconds = std::max(seconds(target.user_time - last->second), 0.0);
+    last->second = target.user_time;
     user_seconds += tick.user_seconds;
     ticks.push_back(tick);
   }
@@ -217,8 +222,8 @@ void Engine::locate() {
   const Nanoseconds begun = parts_.clock.now();
   const auto enough = std::chrono::duration_cast<Nanoseconds>(settings_.locate_time * settings_.interval);
   places_budget_.advance(begun);
-  for (const Target& target : targets_.targets())
-    if (!targets_.ran(target.id)) tracker_.note_idle(target.id);
+  for (std::size_t i = 0; i < targets_.targets().size(); ++i)
+    if (targets_.ran()[i]) tracker_.note_ran(targets_.targets()[i].id);
   const std::size_t wanted =
       std::max<std::size_t>(settings_.locate_per_tick >> governor_.allowance().fewer_places, 1);
   const std::size_t most = places_budget_.affordable(place_price_, wanted);

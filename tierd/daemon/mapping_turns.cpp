@@ -1,7 +1,6 @@
 #include "tierd/daemon/mapping_turns.h"
 
 #include <algorithm>
-#include <set>
 
 namespace tier {
 namespace {
@@ -10,23 +9,21 @@ constexpr Nanoseconds kFirstPause = std::chrono::seconds(1);
 
 }  // namespace
 
-void MappingTurns::begin(std::span<const Target> targets, Nanoseconds now) {
+void MappingTurns::begin(std::span<const Target> targets, const std::vector<bool>& ran, Nanoseconds now) {
   postponed_ += waiting();
   now_ = std::max(now, now_);
   ++tick_;
   ordered_ = false;
   budget_.advance(now_);
-  std::set<TargetId> watched;
-  for (const Target& target : targets) {
-    watched.insert(target.id);
-    Entry& entry = entries_[target.id];
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    Entry& entry = entries_[targets[i].id];
+    entry.watched = tick_;
     if (!entry.read_at && !entry.due) make_due(entry, now_);
-    // 0 also where it is not told.
-    entry.ran |= target.user_time != entry.user_time || target.user_time.count() == 0;
-    entry.user_time = target.user_time;
+    entry.ran |= ran[i];
     if (entry.read_at && now_ - *entry.read_at >= settings_.again && entry.ran) make_due(entry, now_);
   }
-  std::erase_if(entries_, [&](const auto& each) { return !watched.contains(each.first); });
+  if (entries_.size() != targets.size())
+    std::erase_if(entries_, [&](const auto& each) { return each.second.watched != tick_; });
 }
 
 std::vector<TargetId> MappingTurns::checks() {
@@ -50,7 +47,8 @@ void MappingTurns::make_due(Entry& entry, Nanoseconds from) const {
   entry.due = entry.due ? std::min(*entry.due, from) : from;
 }
 
-void MappingTurns::version(TargetId id, std::uint64_t version) {
+void MappingTurns::version(TargetId id, std::uint64_t version, Nanoseconds cost) {
+  budget_.spend(cost);
   const auto it = entries_.find(id);
   if (it != entries_.end() && (version == 0 || it->second.version != version)) make_due(it->second, now_);
 }

@@ -17,8 +17,9 @@ struct TurnSettings {
   double share = 0.005;                              // of the time, for reading mappings
   Nanoseconds most = std::chrono::milliseconds(50);  // saved up; what first looks may take at once
   std::size_t checks = 256;                          // versions looked at per tick, at most
-  std::uint32_t idle_ticks = 16;                     // between looks at a process that does not run
-  Nanoseconds again = std::chrono::seconds(60);      // read again though no change was seen
+  // Between looks at the version of a process that does not run: only another one could change its mappings.
+  std::uint32_t idle_ticks = 64;
+  Nanoseconds again = std::chrono::seconds(60);  // read again though no change was seen
   Nanoseconds longest_pause =
       std::chrono::seconds(64);  // after failures, and samples that no reading explains
 };
@@ -32,13 +33,14 @@ class MappingTurns {
   explicit MappingTurns(TurnSettings settings = {})
       : settings_(settings), budget_(settings.share, settings.most) {}
 
-  // Begins a tick with the processes that are watched; others are forgotten.
-  void begin(std::span<const Target> targets, Nanoseconds now);
+  // Begins a tick with the processes that are watched, and which of them ran; others are forgotten.
+  void begin(std::span<const Target> targets, const std::vector<bool>& ran, Nanoseconds now);
   // Whose version should be looked at in this tick: those that ran since the last look, in turn, and the
   // others now and then.
   std::vector<TargetId> checks();
-  void version(TargetId id, std::uint64_t version);  // 0: cannot be told, so it is read when its turn comes
-  void outside(TargetId id);                         // it has samples in no known mapping
+  // 0: cannot be told, so it is read when its turn comes. `cost`: of the look at it.
+  void version(TargetId id, std::uint64_t version, Nanoseconds cost = {});
+  void outside(TargetId id);  // it has samples in no known mapping
 
   // Who is read next in this tick; none when nobody is due or the budget is used up.
   std::optional<TargetId> next();
@@ -62,10 +64,9 @@ class MappingTurns {
     std::optional<Nanoseconds> due;  // since when, or from when on
     std::optional<Nanoseconds> read_at;
     std::optional<std::uint64_t> version;
-    Nanoseconds cost{};   // of the last reading
-    Nanoseconds pause{};  // before samples outside, or a failure, make it due again
-    Nanoseconds user_time{-1};
-    std::uint64_t checked = 0;  // tick
+    Nanoseconds cost{};                      // of the last reading
+    Nanoseconds pause{};                     // before samples outside, or a failure, make it due again
+    std::uint64_t checked = 0, watched = 0;  // tick
     bool ran = true;
     bool failing = false;  // the last reading did
   };

@@ -34,10 +34,10 @@ std::vector<Target> listed_objects(const Engine& engine) {
     if (region.samples > 0 && is_object(region.key.target)) sampled.insert(region.key.target);
   const Bytes size = engine.settings().tracker.region_size;
   std::vector<Target> listed;
-  for (Target& target : engine.tracker().targets()) {
-    if (!target.object) continue;
-    if (sampled.contains(target.id) || engine.tracker().mapped(target.id) >= size)
-      listed.push_back(std::move(target));
+  for (const Target* target : engine.tracker().targets()) {
+    if (!target->object) continue;
+    if (sampled.contains(target->id) || engine.tracker().mapped(target->id) >= size)
+      listed.push_back(*target);
   }
   return listed;
 }

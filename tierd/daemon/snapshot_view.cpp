@@ -60,8 +60,8 @@ SnapshotView snapshot_view(const Engine& engine, const Caller& caller, const Sna
   for (const SourceStatus& source : sources) view.sources.push_back(source.name);
   std::size_t room = query.max_runs;
   std::vector<Target> targets = engine.targets().targets();
-  for (Target& target : engine.tracker().targets())
-    if (target.object) targets.push_back(std::move(target));
+  for (const Target* target : engine.tracker().targets())
+    if (target->object) targets.push_back(*target);
   for (const Target& target : targets) {
     if (!may_see(caller, target.uid)) {
       ++view.hidden;

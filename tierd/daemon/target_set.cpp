@@ -68,7 +68,7 @@ TargetSet::TargetSet(const ProcessTable& table, TargetSettings settings, Pid sel
 
 void TargetSet::set_settings(TargetSettings settings) {
   settings_ = std::move(settings);
-  settings_changed_ = candidates_changed_ = true;
+  settings_changed_ = candidates_changed_ = choice_due_ = true;
   normalize();
 }
 
@@ -86,12 +86,6 @@ const Target* TargetSet::find(TargetId id) const {
   const auto it = std::lower_bound(targets_.begin(), targets_.end(), id,
                                    [](const Target& target, TargetId wanted) { return target.id < wanted; });
   return it == targets_.end() || it->id != id ? nullptr : &*it;
-}
-
-bool TargetSet::ran(TargetId id) const {
-  const Target* target = find(id);
-  const auto it = target == nullptr ? candidates_.end() : candidates_.find(target->pid);
-  return it == candidates_.end() || it->second.ran;
 }
 
 // Said once, and again only after it was otherwise in between.
@@ -165,8 +159,6 @@ TargetChanges TargetSet::refresh(bool look_for_new) {
   } else if (look->looked) {
     said_.erase("look");
     take(*look, look_for_new, changes);
-  } else {
-    for (auto& [pid, candidate] : candidates_) candidate.ran = true;
   }
   admit();
   if (look_for_new) look_for_missing(changes);
@@ -244,7 +236,7 @@ void TargetSet::consider(SeenProcess& seen) {
 TargetSet::Candidates::iterator TargetSet::lose(Candidates::iterator it, GoneReason reason,
                                                 TargetChanges& changes) {
   if (it->second.watched) changes.removed.push_back({it->second.target.id, reason});
-  candidates_changed_ = true;
+  candidates_changed_ = choice_due_ = true;
   return candidates_.erase(it);
 }
 
@@ -280,7 +272,7 @@ void TargetSet::admit_one(const SeenProcess& seen) {
   candidate.seen = seen;
   candidate.target = std::move(*target);
   candidates_[seen.pid] = std::move(candidate);
-  candidates_changed_ = true;
+  candidates_changed_ = choice_due_ = true;
 }
 
 // What the configuration names and is not there.
@@ -313,6 +305,8 @@ void TargetSet::look_for_missing(TargetChanges& changes) {
 }
 
 void TargetSet::choose_targets(bool look_for_new, TargetChanges& changes) {
+  // Sizes alone change who is chosen where new ones are looked for, too.
+  if (!std::exchange(choice_due_, false) && !look_for_new) return show_targets(false);
   const bool all_watched = std::all_of(candidates_.begin(), candidates_.end(),
                                        [](const auto& entry) { return entry.second.watched; });
   if (all_watched && candidates_.size() <= settings_.limit) {
@@ -353,13 +347,17 @@ void TargetSet::show_targets(bool changed) {
       if (candidate.watched) shown_.push_back(&candidate);
     std::sort(shown_.begin(), shown_.end(),
               [](const Candidate* a, const Candidate* b) { return a->target.id < b->target.id; });
-    targets_.clear();
-    for (const Candidate* candidate : shown_) targets_.push_back(candidate->target);
+    targets_.clear(), ran_.clear();
+    for (const Candidate* candidate : shown_) {
+      targets_.push_back(candidate->target);
+      ran_.push_back(candidate->ran);
+    }
     return;
   }
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     Candidate& candidate = *shown_[i];
     if (std::exchange(candidate.described, false)) targets_[i] = candidate.target;
+    ran_[i] = candidate.ran;
     targets_[i].resident = candidate.target.resident;
     targets_[i].user_time = candidate.target.user_time;
   }

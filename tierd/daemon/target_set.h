@@ -68,9 +68,9 @@ class TargetSet {
 
   const std::vector<Target>& targets() const { return targets_; }  // in the order of their ids
   const Target* find(TargetId) const;
-  // False: no thread of it ran between the last two refreshes, so what it has mapped is what it was. True
-  // where that cannot be told.
-  bool ran(TargetId) const;
+  // Of each of targets(). False: no thread of it ran between the last two looks, so what it has mapped is
+  // what it was. True where that cannot be told.
+  const std::vector<bool>& ran() const { return ran_; }
   ProcessWatchState watch() const { return watch_->state(); }
 
  private:
@@ -117,6 +117,7 @@ class TargetSet {
   Candidates candidates_;
   std::vector<Pending> pending_;
   std::vector<Target> targets_;
+  std::vector<bool> ran_;
   std::unordered_map<std::uint64_t, std::vector<std::string>> groups_;  // paths, by SeenProcess::group
   std::map<std::string, std::string> said_;  // what of whom; forgotten once it is no longer so
   std::vector<std::string> refused_;         // problems of the settings themselves
@@ -126,6 +127,7 @@ class TargetSet {
   std::vector<Pid> asked_;          // the candidates and the pids that the settings name
   std::vector<Candidate*> shown_;   // beside targets_; elements of the map stay where they are
   bool candidates_changed_ = true;  // asked_ is to be made anew
+  bool choice_due_ = true;          // some came or went since targets were chosen
 };
 
 }  // namespace tier

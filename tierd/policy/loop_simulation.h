@@ -83,7 +83,8 @@ class LoopSimulation {
     meter_.tick(system, reports);
     ledger_.score(snapshot, system, topology_);
     const ForecastSet forecasts = forecaster_->forecast(snapshot);
-    const std::vector<Target> targets = tracker_.targets();
+    std::vector<Target> targets;
+    for (const Target* target : tracker_.targets()) targets.push_back(*target);
     const std::vector<NodeAllocation> allocation = meter_.rates();
     MovePrices prices;
     prices.fixed = Nanoseconds{static_cast<std::int64_t>(settings_.move_seconds * 1e9)};

@@ -323,7 +323,8 @@ TEST_F(SharedMemory, CountsAndTranslationsHoldWhateverHappens) {
     for (const auto& [object, set] : pages) expected += set.size() * kPage;
     ASSERT_EQ(tracker_.mapped().value, expected) << "round " << round;
     std::size_t objects = 0;
-    for (const Target& target : tracker_.targets()) {
+    for (const Target* each : tracker_.targets()) {
+      const Target& target = *each;
       if (!target.object) continue;
       ++objects;
       ASSERT_EQ(target.mapped_by, mappers.at(*target.object).size());

@@ -62,10 +62,10 @@ class TargetRegions {
   // reservation; false when there is none.
   bool next_region(Address from, Address& start) const;
 
-  // Ticks in which no thread of it ran, since its regions were last asked for in turn.
-  void note_idle() { ++idle_ticks_; }
-  void begin_turn(std::uint32_t now) { turn_ = now, idle_ticks_ = 0; }
-  bool idle_since_turn(std::uint32_t now) const { return turn_ > 0 && idle_ticks_ >= now - turn_; }
+  // Whether any thread of it ran since its regions were last asked for in turn.
+  void note_ran(std::uint32_t now) { ran_ = now; }
+  void begin_turn(std::uint32_t now) { turn_ = now; }
+  bool idle_since_turn() const { return turn_ > 0 && ran_ <= turn_; }
 
   RegionRecord* find(Address start);
   const RegionRecord* find(Address start) const;
@@ -95,7 +95,7 @@ class TargetRegions {
 
   Target target_;
   Bytes region_size_;
-  std::uint32_t turn_ = 0, idle_ticks_ = 0;           // see begin_turn()
+  std::uint32_t turn_ = 0, ran_ = 0;                  // ticks, see begin_turn()
   std::vector<Mapping> mappings_;                     // sorted by address
   std::vector<std::uint32_t> since_;                  // per mapping: tick in which it was first seen
   std::vector<RegionRecord> records_;                 // in no order

@@ -180,11 +180,11 @@ const Target* Tracker::target(TargetId id) const {
   return it == state_->targets.end() ? nullptr : &it->second.target();
 }
 
-std::vector<Target> Tracker::targets() const {
+std::vector<const Target*> Tracker::targets() const {
   state_->settle_objects();
-  std::vector<Target> all;
+  std::vector<const Target*> all;
   all.reserve(state_->targets.size());
-  for (const auto& [id, regions] : state_->targets) all.push_back(regions.target());
+  for (const auto& [id, regions] : state_->targets) all.push_back(&regions.target());
   return all;
 }
 

@@ -92,7 +92,8 @@ class Tracker {
   void set_target(const Target& target, std::span<const Mapping> mappings);
   void remove_target(TargetId target);
   const Target* target(TargetId) const;  // null when unknown
-  std::vector<Target> targets() const;   // by id: processes, then objects
+  // By id: processes, then objects. Valid until a target is set, removed or dropped.
+  std::vector<const Target*> targets() const;
   // Forgets the objects that no target maps any more, and names them. To be called once the targets of a tick
   // are set: what one process gave up another may have mapped in the meantime.
   std::vector<TargetId> drop_unmapped_objects();
@@ -108,8 +109,9 @@ class Tracker {
   // then sampled ones whose place is unknown or old (a quarter is left for the rest), then all mapped regions
   // in turn. Inaccessible mappings (neither readable nor writable) are left out.
   std::vector<LocateRequest> regions_to_locate(std::size_t max);
-  // In the running tick no thread of this target ran. Without a word it is taken to run.
-  void note_idle(TargetId target);
+  // In the running tick threads of this target ran. Without a word it is taken to rest, and its regions are
+  // asked for in few turns only (TrackerSettings::idle_turns).
+  void note_ran(TargetId target);
   void set_residency(const RegionKey& key, const Residency& residency);  // unmapped keys are ignored
 
   // From migration reports: `bytes` of the region now lie on `to`. Its place is asked again soon.

@@ -68,8 +68,8 @@ void Tracker::State::ask_in_turn(std::size_t max, std::vector<LocateRequest>& ou
       return;
     }
     if (it->first != walk_target) walk_target = it->first, walk_address = 0;
-    const bool rests = walk_address == 0 && it->second.idle_since_turn(now) &&
-                       walks % std::max(settings.idle_turns, 1U) != 0;
+    const bool rests =
+        walk_address == 0 && it->second.idle_since_turn() && walks % std::max(settings.idle_turns, 1U) != 0;
     if (walk_address == 0 && !rests) it->second.begin_turn(now);
     Address start = 0;
     if (rests || !it->second.next_region(walk_address, start)) {
@@ -93,9 +93,9 @@ std::vector<LocateRequest> Tracker::regions_to_locate(std::size_t max) {
   return out;
 }
 
-void Tracker::note_idle(TargetId target) {
+void Tracker::note_ran(TargetId target) {
   const auto it = state_->targets.find(target);
-  if (it != state_->targets.end()) it->second.note_idle();
+  if (it != state_->targets.end()) it->second.note_ran(state_->now);
 }
 
 void Tracker::set_residency(const RegionKey& key, const Residency& residency) {

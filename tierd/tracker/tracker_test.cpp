@@ -379,7 +379,7 @@ TEST_F(TrackerTest, PlacesOfWhoeverDoesNotRunAreAskedForLessOften) {
   const auto questions = [&](int ticks, bool second_runs) {
     std::size_t count = 0;
     for (int i = 0; i < ticks; ++i) {
-      if (!second_runs) tracker_.note_idle(TargetId{2});
+      if (second_runs) tracker_.note_ran(TargetId{2});
       for (const auto& request : tracker_.regions_to_locate(8)) {
         count += request.key.target == TargetId{2} ? 1 : 0;
         tracker_.set_residency(request.key, {kSlow, 2_MiB, PageKind::kSmall});

@@ -128,7 +128,8 @@ class Daemon:
         return (self.cpu() - before) / (time.monotonic() - began)
 
 
-def steady(program, name, targets, seconds, first=12):
+def steady(program, name, targets, seconds, first=40):
+    """By then everybody's mappings have been read, and all places asked for, once."""
     with Daemon(program, name, targets) as daemon:
         status = daemon.wait_ticks(first)
         return daemon.cpu_per_second(seconds), status

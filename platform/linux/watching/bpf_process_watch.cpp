@@ -25,7 +25,7 @@ struct SkeletonCloser {
 using Skeleton = std::unique_ptr<processes_bpf, SkeletonCloser>;
 
 // Share of the time that looks may take; the second when a process that was asked for has executed or ended.
-constexpr double kShare = 0.003, kUrgentShare = 0.01;
+constexpr double kShare = 0.0008, kUrgentShare = 0.01;
 
 // More than the kernel gives at once (eight pages, bpf_iter.c).
 constexpr std::size_t kReadBytes = 64U << 10;
@@ -136,8 +136,9 @@ Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question,
   renew_owed_ |= renew;
   if (!due(now, news)) return look;
   const bool everybody = question.others && question.minimum.value == 0;
-  const bool others =
-      question.others && (renew_owed_ || (everybody && (!told_all_ || news.others != told_news_.others)));
+  // The hooks tell whether there is anything new, but for sizes.
+  const bool anything = everybody ? !told_all_ || news.others != told_news_.others : renew_owed_;
+  const bool others = question.others && anything;
   look.looked = true;
   if (!others && asked_.empty()) return look;  // nobody to look for
   how.minimum_pages = question.minimum.value / static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
