@@ -1,9 +1,19 @@
-# tier_add_test(NAME LABEL unit|contract|native|lab SOURCES x_test.cpp … LIBS …)
-# One GoogleTest program, registered with ctest as one test with one label, so that `ctest -L unit` means what it says.
-find_package(GTest REQUIRED)
+# BUILD_TESTING, CTest's standard option: without it nothing but the product is configured and built, and neither GoogleTest,
+# Google Benchmark, FUSE nor libnuma is looked for.
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)
+  find_package(benchmark REQUIRED)
+  pkg_check_modules(FUSE3 REQUIRED IMPORTED_TARGET fuse3)
+  pkg_check_modules(NUMA REQUIRED IMPORTED_TARGET numa)
+endif()
 
+# tier_add_test(NAME LABEL unit|contract|native|lab [TIMEOUT s] SOURCES x_test.cpp … LIBS … [DEFINITIONS X=y …] [DEPENDS target …])
+# One GoogleTest program, registered with ctest as one test with one label, so that `ctest -L unit` means what it says.
 function(tier_add_test name)
-  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBS;DEFINITIONS;DEPENDS" ${ARGN})
   if(NOT arg_LABEL MATCHES "^(unit|contract|native|lab)$")
     message(FATAL_ERROR "tier_add_test(${name}): LABEL must be unit, contract, native or lab")
   endif()
@@ -12,8 +22,22 @@ function(tier_add_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE tier_options ${arg_LIBS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE ${arg_DEFINITIONS})
+  if(arg_DEPENDS)
+    add_dependencies(${name} ${arg_DEPENDS})
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# tier_add_benchmark(NAME SOURCES x_benchmark.cpp LIBS …): a Google Benchmark program, for tools/bench.
+function(tier_add_benchmark name)
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} benchmark::benchmark)
 endfunction()
 
 # tier_add_fuzzer(NAME SOURCES x_fuzz.cpp … LIBS …): a libFuzzer program, of TIERD_FUZZ builds only (CONTRIBUTING.md, "Fuzzing").
