@@ -21,7 +21,7 @@ while read -r file; do
   fi
 done < <(find "$root" -type f \( -path '*bin/*' -o -name '*.so' \))
 [ "$seen" -ge 4 ] || { echo "only $seen programs were installed" >&2; bad=1; }
-for shipped in model.safetensors registers.toml; do
+for shipped in model.safetensors registers.toml recorder/fetch-qemu-user recorder/debian-mirror.sh; do
   [ -f "$root$prefix/share/tierd/$shipped" ] || { echo "share/tierd/$shipped is missing" >&2; bad=1; }
 done
 exit $bad

@@ -26,6 +26,8 @@
 #include "platform/linux/topology_reader.h"
 #include "platform/linux/watching/bpf_process_watch.h"
 #include "predictor/network/learned.h"
+#include "tierd/config/command_description.h"
+#include "tierd/config/keys.h"
 #include "tierd/control/listener.h"
 #include "tierd/control/peer.h"
 #include "tierd/control/server.h"
@@ -371,6 +373,14 @@ int run(const Options& options) {
   return serve(machine, **loop, *loaded, options);
 }
 
+// Every key with its default, for the manual.
+nlohmann::json key_descriptions() {
+  nlohmann::json keys = nlohmann::json::array();
+  for (const ConfigKey& key : config_keys())
+    keys.push_back({{"name", key.name}, {"default", key.show(Config{})}});
+  return {{"keys", keys}};
+}
+
 }  // namespace
 }  // namespace tier
 
@@ -382,6 +392,7 @@ int main(int argc, char** argv) {
                  "Read this file alone instead of the system's configuration");
   app.add_flag("--check", options.check, "Check the configuration and exit");
   app.set_version_flag("--version", std::string("tierd ") + tier::kVersion);
+  if (tier::asks_for_description(argc, argv)) return tier::print_description(app, tier::key_descriptions());
   try {
     app.parse(argc, argv);
     return tier::run(options);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "tierd/config/command_description.h"
 #include "tools/tier-lab/command.h"
 #include "tools/tier-lab/plugin/llc_model.h"
 #include "tools/tier-record/convert.h"
@@ -125,8 +126,7 @@ Result<Trace> record_program(Options& options) {
   if (!qemu) return tl::make_unexpected(qemu.error());
   options.plan.qemu = *qemu;
   std::error_code none;
-  options.plan.plugin =
-      (fs::read_symlink("/proc/self/exe", none).parent_path() / "libtier_record.so").string();
+  options.plan.plugin = find_plugin();
   const fs::path events = fs::absolute(options.out + ".events");
   fs::remove_all(events, none);
   fs::create_directories(events, none);
@@ -224,6 +224,7 @@ int main(int argc, char** argv) {
   int code = 0;
   add_run(app, options, code);
   add_lab(app, options, code);
+  if (asks_for_description(own, argv)) return print_description(app);
   try {
     app.parse(own, argv);
   } catch (const CLI::ParseError& error) {

@@ -10,11 +10,13 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <thread>
 
+#include "platform/api/text_file.h"
 #include "tools/tier-lab/command.h"
 
 namespace tier::record {
@@ -94,14 +96,21 @@ Result<void> judge_all(const std::string& program, int status) {
 }  // namespace
 
 Result<std::string> find_qemu() {
-  Result<std::string> printed =
-      lab::capture({std::string(TIER_SOURCE_FOLDER) + "/tools/lib/fetch-qemu-user"});
+  const std::string script = shared_file("recorder/fetch-qemu-user", TIER_RECORDER_INSTALLED).string();
+  Result<std::string> printed = lab::capture({script});
   if (!printed)
     return fail(ErrorKind::kUnsupported,
                 "a qemu-x86_64 that loads plugins is not cached and could not be fetched",
-                "tools/lib/fetch-qemu-user");
+                "run " + script + " and see what it lacks");
   while (!printed->empty() && printed->back() == '\n') printed->pop_back();
   return printed;
+}
+
+std::string find_plugin() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path beside = program.parent_path() / "libtier_record.so";  // in the build folder
+  return name_exists(beside) ? beside.string() : TIER_RECORD_PLUGIN_INSTALLED;
 }
 
 Result<std::string> find_program(const std::vector<std::string>& command) {

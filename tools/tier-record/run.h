@@ -29,6 +29,9 @@ using Progress = std::function<void(double, std::size_t)>;
 // The emulator's path, fetched from a Debian package when it is not cached.
 Result<std::string> find_qemu();
 
+// The recording plugin: beside the program in the build folder, else where it is installed.
+std::string find_plugin();
+
 // Where a command's program lies: as given when that names a folder, else in PATH. Errors (kUsage): no
 // command, not found, or a script, which the emulator does not start.
 Result<std::string> find_program(const std::vector<std::string>& command);

@@ -208,11 +208,14 @@ CLI::App* add_calibrate(CLI::App& app, CalibrateArguments& arguments) {
       ->add_option("folders", arguments.folders,
                    "of tier-lab runs with none or tierd, each with a lab.trace beside (tier-record lab)")
       ->required();
-  command->add_option("--tolerance", arguments.tolerance, "share")->capture_default_str();
+  command
+      ->add_option("--tolerance", arguments.tolerance,
+                   "greatest difference that counts as agreement, as a share")
+      ->capture_default_str();
   command->add_option("--seeds", arguments.seeds, "simulations a run; the lab's own is one draw of many")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
-  command->add_flag("--json", arguments.json);
+  command->add_flag("--json", arguments.json, "the result as JSON");
   return command;
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "sim/workloads/generators.h"
+#include "tierd/config/command_description.h"
 #include "tools/number_range.h"
 #include "tools/tier-sim/calibrate.h"
 #include "tools/tier-sim/compare.h"
@@ -164,11 +165,12 @@ void add_run(CLI::App& app, RunArguments& arguments) {
                     ->capture_default_str()
                     ->check(number_from(0, 1e6));
   command->add_flag("--own-capacities", arguments.own, "the machine's tiers as they are")->excludes(ratio);
-  command->add_option("--policy", e.policy)->capture_default_str();
+  command->add_option("--policy", e.policy, "who moves pages; `tier-sim list` has the names")
+      ->capture_default_str();
   command->add_option("--set", arguments.settings, "NAME=NUMBER, a constant of the policy")->take_all();
-  command->add_option("--seed", e.seed)->capture_default_str();
+  command->add_option("--seed", e.seed, "of the workload and of what is sampled")->capture_default_str();
   command->add_option("--plot", arguments.plot, "heat map over time with residency: FILE.svg or FILE.png");
-  command->add_flag("--json", arguments.json);
+  command->add_flag("--json", arguments.json, "the result as JSON");
 }
 
 int program(int argc, char** argv) {
@@ -181,18 +183,21 @@ int program(int argc, char** argv) {
       app.add_subcommand("compare", "policies × workloads × machines × ratios; goes on where it was cut off");
   compare_command->add_option("suite", compare_arguments.suite, "TOML; tools/tier-sim/suites has some")
       ->required();
-  compare_command->add_option("--out", compare_arguments.out)->capture_default_str();
-  compare_command->add_option("--jobs", compare_arguments.jobs)->check(CLI::Range(1, 1024));
-  compare_command->add_flag("--json", compare_arguments.json);
+  compare_command
+      ->add_option("--out", compare_arguments.out, "folder of results; what it has is not done again")
+      ->capture_default_str();
+  compare_command->add_option("--jobs", compare_arguments.jobs, "simulations at once")
+      ->check(CLI::Range(1, 1024));
+  compare_command->add_flag("--json", compare_arguments.json, "the result as JSON");
   ReportArguments report_arguments;
   auto* report_command = app.add_subcommand("report", "what a comparison says: table, JSON, pictures");
   report_command->add_option("folder", report_arguments.folder, "as given to compare --out")->required();
   report_command->add_option("--plots", report_arguments.plots, "folder for gaps and costs");
-  report_command->add_option("--format", report_arguments.format)
+  report_command->add_option("--format", report_arguments.format, "of the pictures")
       ->check(CLI::IsMember({"svg", "png"}))
       ->capture_default_str();
   report_command->add_flag("--cases", report_arguments.cases, "every workload, machine and ratio");
-  report_command->add_flag("--json", report_arguments.json);
+  report_command->add_flag("--json", report_arguments.json, "the result as JSON");
   CalibrateArguments calibrate_arguments;
   auto* calibrate_command = add_calibrate(app, calibrate_arguments);
   SpeedArguments speed_arguments;
@@ -200,6 +205,7 @@ int program(int argc, char** argv) {
   PrefetchArguments prefetch_arguments;
   auto* prefetch_command = add_prefetch(app, prefetch_arguments);
   auto* list_command = app.add_subcommand("list", "workloads, machines, policies");
+  if (asks_for_description(argc, argv)) return print_description(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -67,19 +67,21 @@ CLI::App* add_prefetch(CLI::App& app, PrefetchArguments& arguments) {
   auto* command = app.add_subcommand("prefetch", "rules that set prefetchers, where bandwidth is shared");
   PrefetchSuite& suite = arguments.suite;
   suite.jobs = std::max(1U, std::thread::hardware_concurrency());
-  command->add_option("--seeds", suite.seeds, "how many, of each scenario")
+  command->add_option("--seeds", suite.seeds, "runs of each scenario, with one seed each")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  command->add_option("--seed", suite.seed, "the first")->capture_default_str();
-  command->add_option("--intervals", suite.intervals, "of one second, of each run")
+  command->add_option("--seed", suite.seed, "the first seed")->capture_default_str();
+  command->add_option("--intervals", suite.intervals, "length of each run in intervals of one second")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  command->add_option("--scenarios", suite.scenarios, "default: all")->delimiter(',');
-  command->add_option("--policies", suite.policies, "default: all")->delimiter(',');
-  command->add_option("--jobs", suite.jobs)->check(CLI::Range(1, 1024));
+  command->add_option("--scenarios", suite.scenarios, "names, separated by commas; all if left out")
+      ->delimiter(',');
+  command->add_option("--policies", suite.policies, "names, separated by commas; all if left out")
+      ->delimiter(',');
+  command->add_option("--jobs", suite.jobs, "simulations at once")->check(CLI::Range(1, 1024));
   command->add_option("--plot", arguments.plot,
                       "progress over time, first seed of the first scenario: FILE.svg or FILE.png");
-  command->add_flag("--json", arguments.json);
+  command->add_flag("--json", arguments.json, "the result as JSON");
   std::string names = "scenarios:\n";
   for (const auto& scenario : prefetch_scenarios())
     names += fmt::format("  {:<16} {}\n", scenario.name, scenario.description);

@@ -23,10 +23,10 @@ CLI::App* add_speed(CLI::App& app, SpeedArguments& arguments) {
   command->add_option("--gib", arguments.gib, "sizes, ascending: peak memory is the program's so far")
       ->delimiter(',');
   command->add_option("--workload", arguments.workload, "a generator's name")->capture_default_str();
-  command->add_option("--machine", arguments.machine)->capture_default_str();
-  command->add_option("--policies", arguments.policies)->delimiter(',');
-  command->add_option("--length", arguments.length, "nominal seconds")->capture_default_str();
-  command->add_flag("--json", arguments.json);
+  command->add_option("--machine", arguments.machine, "a preset or a .toml file")->capture_default_str();
+  command->add_option("--policies", arguments.policies, "policies, separated by commas")->delimiter(',');
+  command->add_option("--length", arguments.length, "nominal seconds of the workload")->capture_default_str();
+  command->add_flag("--json", arguments.json, "the result as JSON");
   return command;
 }
 

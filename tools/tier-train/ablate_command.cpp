@@ -41,7 +41,7 @@ Command add_ablate(CLI::App& app) {
       ->capture_default_str();
   add_training_options(command, arguments->fit);
   add_shape_options(command, arguments->fit);
-  command->add_flag("--json", arguments->json);
+  command->add_flag("--json", arguments->json, "the result as JSON");
   return {command, [arguments] { return run(*arguments); }};
 }
 

@@ -37,7 +37,7 @@ Command add_crossfit(CLI::App& app) {
   auto* command = app.add_subcommand(
       "crossfit", "what models are worth on a machine and on workloads that they were not trained on");
   command->add_option("--out", arguments->folder, "folder for the models, one for each fold")->required();
-  command->add_option("--seeds", arguments->settings.seeds, "of the evaluations")
+  command->add_option("--seeds", arguments->settings.seeds, "seeds of the evaluations")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command->add_option("--workload", arguments->settings.workloads,
@@ -45,7 +45,7 @@ Command add_crossfit(CLI::App& app) {
   add_training_options(command, arguments->fit);
   add_shape_options(command, arguments->fit);
   command->add_flag("--cases", arguments->cases, "every workload by itself");
-  command->add_flag("--json", arguments->json);
+  command->add_flag("--json", arguments->json, "the result as JSON");
   return {command, [arguments] { return run(*arguments); }};
 }
 

@@ -27,29 +27,38 @@ void add_options(CLI::App* command, EvaluateArguments& arguments) {
   command->add_option("--seeds", o.seeds, "repetitions with other data and other samples")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command->add_option("--samples-per-second", o.data.samples_per_second, "over all threads")
+  command->add_option("--samples-per-second", o.data.samples_per_second, "samples a second, over all threads")
       ->check(number_from(1e-3, 1e12))
       ->capture_default_str();
-  command->add_option("--tick", arguments.tick, "seconds")
+  command->add_option("--tick", arguments.tick, "length of a tick in seconds")
       ->check(CLI::Range(0.01, 60.0))
       ->capture_default_str();
   command->add_option("--fast-share", o.data.fast_share, "the fast tier's share of the memory")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   o.jobs = std::max(1U, std::thread::hardware_concurrency());
-  command->add_option("--jobs", o.jobs)->check(CLI::Range(1, 1024));
+  command->add_option("--jobs", o.jobs, "evaluations at once")->check(CLI::Range(1, 1024));
   SwitchSettings& s = o.forecasters;
-  command->add_option("--decay", s.contest.decay, "of scores, per tick")->capture_default_str();
-  command->add_option("--hysteresis", s.contest.hysteresis)->capture_default_str();
-  command->add_option("--level-weight", s.contest.level_weight, "of squared errors in the score")
+  command->add_option("--decay", s.contest.decay, "factor on the scores at each tick")->capture_default_str();
+  command
+      ->add_option("--hysteresis", s.contest.hysteresis,
+                   "share by which another expert must be better to take the lead")
       ->capture_default_str();
-  command->add_option("--drift", s.drift, "0: no resets")->capture_default_str();
-  command->add_option("--kept-on-drift", s.kept_on_drift, "of the scores")->capture_default_str();
-  command->add_option("--first", s.first, "leads until there are scores")->capture_default_str();
+  command->add_option("--level-weight", s.contest.level_weight, "weight of squared errors in the score")
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--drift", s.drift,
+          "scores are reset where the share captured of late is below so much of the long-term one; 0: never")
+      ->capture_default_str();
+  command->add_option("--kept-on-drift", s.kept_on_drift, "share of the scores that a reset keeps")
+      ->capture_default_str();
+  command->add_option("--first", s.first, "the expert that leads until there are scores")
+      ->capture_default_str();
   command->add_flag("!--no-blend", s.blend, "without the blend of all experts");
   command->add_option("--model", arguments.model, "file of a trained network, to be judged too");
   command->add_flag("--cases", arguments.cases, "every workload by itself");
-  command->add_flag("--json", arguments.json);
+  command->add_flag("--json", arguments.json, "the result as JSON");
 }
 
 int evaluate_all(EvaluateArguments& arguments) {

@@ -36,10 +36,10 @@ int export_file(const Arguments& arguments) {
 Command add_export(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("export", "the file to install, from a fit's folder");
-  command->add_option("folder", arguments->folder, "of `fit --out`")->required();
+  command->add_option("folder", arguments->folder, "what was given to `fit --out`")->required();
   command->add_option("--to", arguments->to, "file; the one before stays as FILE.previous")->required();
   command->add_flag("--latest", arguments->latest, "the checkpoint's weights, not the best model's");
-  command->add_flag("--json", arguments->json);
+  command->add_flag("--json", arguments->json, "the result as JSON");
   return {command, [arguments] { return export_file(*arguments); }};
 }
 

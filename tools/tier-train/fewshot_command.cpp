@@ -78,24 +78,27 @@ Command add_fewshot(CLI::App& app) {
   command->add_option("--workload", s.workloads, "generators and recordings; none: what the model left out");
   command->add_option("--machine", s.machines, "presets; none: what the model left out, else all");
   command->add_option("--recording", s.recordings, "trace files; none: build/corpus or tests/traces");
-  command->add_option("--seeds", s.seeds)->check(CLI::Range(1, 1000))->capture_default_str();
-  command->add_option("--ticks", s.ticks, "of each case")
+  command->add_option("--seeds", s.seeds, "repetitions of each case")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_option("--ticks", s.ticks, "length of each case in ticks")
       ->check(CLI::Range(96, 100'000))
       ->capture_default_str();
   command->add_option("--every", s.every, "ticks between two adaptations, a multiple of 8")
       ->check(CLI::Range(8, 1000))
       ->capture_default_str();
-  command->add_option("--steps", s.adaptation.most_steps, "of the gradient")->capture_default_str();
-  command->add_option("--rate", s.adaptation.rate, "of the context")->capture_default_str();
-  command->add_option("--weights-rate", s.weights_rate, "of all weights")->capture_default_str();
-  command->add_option("--margin", s.adaptation.margin, "to be better by on the ticks held back")
+  command->add_option("--steps", s.adaptation.most_steps, "steps of the gradient")->capture_default_str();
+  command->add_option("--rate", s.adaptation.rate, "learning rate of the context")->capture_default_str();
+  command->add_option("--weights-rate", s.weights_rate, "learning rate where all weights are trained")
+      ->capture_default_str();
+  command->add_option("--margin", s.adaptation.margin, "share to be better by on the ticks held back")
       ->capture_default_str();
   s.jobs = std::max(1U, std::thread::hardware_concurrency());
-  command->add_option("--jobs", s.jobs)->check(CLI::Range(1, 1024));
+  command->add_option("--jobs", s.jobs, "cases at once")->check(CLI::Range(1, 1024));
   command->add_flag("--signatures", arguments->signatures, "how often a workload's signature is known again");
   command->add_flag("--plain", arguments->plain, "without oneDNN");
   command->add_flag("--cases", arguments->cases, "every case by itself");
-  command->add_flag("--json", arguments->json);
+  command->add_flag("--json", arguments->json, "the result as JSON");
   return {command, [arguments] { return run(*arguments); }};
 }
 

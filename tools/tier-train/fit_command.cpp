@@ -47,7 +47,7 @@ Command add_fit(CLI::App& app) {
   command->add_flag("--resume", arguments->fit.settings.resume, "go on from the folder's checkpoint");
   add_training_options(command, arguments->fit);
   add_shape_options(command, arguments->fit);
-  command->add_flag("--json", arguments->json);
+  command->add_flag("--json", arguments->json, "the result as JSON");
   return {command, [arguments] { return fit_model(*arguments); }};
 }
 

@@ -15,18 +15,23 @@ void add_training_options(CLI::App* command, FitArguments& arguments) {
   command->add_flag("--no-recordings", arguments.no_recordings, "generators only");
   command->add_option("--leave-out", f.recipes.left_out,
                       "generators, recordings and machines that are not learnt from");
-  command->add_option("--per-generator", f.recipes.per_generator)->capture_default_str();
-  command->add_option("--mixtures", f.recipes.mixtures)->capture_default_str();
-  command->add_option("--per-recording", f.recipes.per_recording)->capture_default_str();
-  command->add_option("--ticks", f.recipes.ticks, "of each task")
+  command->add_option("--per-generator", f.recipes.per_generator, "tasks of each generator")
+      ->capture_default_str();
+  command->add_option("--mixtures", f.recipes.mixtures, "tasks of several generators at once")
+      ->capture_default_str();
+  command->add_option("--per-recording", f.recipes.per_recording, "tasks of each recording")
+      ->capture_default_str();
+  command->add_option("--ticks", f.recipes.ticks, "length of each task in ticks")
       ->check(CLI::Range(64, 100'000))
       ->capture_default_str();
-  command->add_option("--steps", f.training.steps)->check(number_from(1, 1e9))->capture_default_str();
-  command->add_option("--seed", f.training.seed)->capture_default_str();
+  command->add_option("--steps", f.training.steps, "steps of the training")
+      ->check(number_from(1, 1e9))
+      ->capture_default_str();
+  command->add_option("--seed", f.training.seed, "seed of tasks and weights")->capture_default_str();
   command->add_option("--rate", f.training.rate, "learning rate")
       ->check(number_from(1e-9, 10))
       ->capture_default_str();
-  command->add_option("--judge-every", f.judge_every, "steps")->capture_default_str();
+  command->add_option("--judge-every", f.judge_every, "steps between two judgements")->capture_default_str();
   command->add_option("--patience", f.patience, "judgements without gain")->capture_default_str();
   command->add_flag("--plain", arguments.plain, "without oneDNN");
   f.jobs = std::max(1U, std::thread::hardware_concurrency());
@@ -36,8 +41,10 @@ void add_training_options(CLI::App* command, FitArguments& arguments) {
 
 void add_shape_options(CLI::App* command, FitArguments& arguments) {
   FitSettings& f = arguments.settings;
-  command->add_option("--channels", f.shape.network.channels)->capture_default_str();
-  command->add_option("--blocks", f.shape.network.blocks, "0: no convolutions")->capture_default_str();
+  command->add_option("--channels", f.shape.network.channels, "channels of the convolutions")
+      ->capture_default_str();
+  command->add_option("--blocks", f.shape.network.blocks, "blocks of convolutions; 0: none")
+      ->capture_default_str();
   command->add_option("--rank", f.shape.encoder.rank, "numbers of the context; 0: none")
       ->capture_default_str();
   command->add_flag("!--no-attention", f.shape.encoder.attention, "every token counts alike");

@@ -28,8 +28,8 @@ int inspect(const Arguments& arguments) {
 Command add_inspect(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("inspect", "what is in a model's file");
-  command->add_option("file", arguments->file)->required();
-  command->add_flag("--json", arguments->json);
+  command->add_option("file", arguments->file, "a model file")->required();
+  command->add_flag("--json", arguments->json, "the result as JSON");
   return {command, [arguments] { return inspect(*arguments); }};
 }
 

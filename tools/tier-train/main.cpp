@@ -1,6 +1,7 @@
 // tier-train: how well forecasters forecast, and the training of the one that learns.
 #include <iostream>
 
+#include "tierd/config/command_description.h"
 #include "tools/tier-train/commands.h"
 
 namespace tier::sim {
@@ -18,6 +19,7 @@ int program(int argc, char** argv) {
   const std::vector<Command> commands = {add_evaluate(app), add_fit(app),    add_inspect(app),
                                          add_export(app),   add_ablate(app), add_crossfit(app),
                                          add_fewshot(app),  add_search(app)};
+  if (asks_for_description(argc, argv)) return print_description(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

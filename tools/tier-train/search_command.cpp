@@ -91,7 +91,9 @@ Command add_search(CLI::App& app) {
   command->add_option("--out", arguments->folder, "folder of results")->required();
   command->add_flag("--resume", s.resume, "go on with what the folder has");
   command->add_option("--rungs", arguments->rungs, "candidates x steps")->capture_default_str();
-  command->add_option("--generations", s.generations)->check(CLI::Range(1, 1000))->capture_default_str();
+  command->add_option("--generations", s.generations, "generations of candidates")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   command->add_option("--most-microseconds", s.most_microseconds, "of the network per region; 0: no limit")
       ->check(number_from(0, 1e9))
       ->capture_default_str();
@@ -102,7 +104,7 @@ Command add_search(CLI::App& app) {
       ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
   add_training_options(command, arguments->fit);
-  command->add_flag("--json", arguments->json);
+  command->add_flag("--json", arguments->json, "the result as JSON");
   return {command, [arguments] { return run(*arguments); }};
 }
 

@@ -16,6 +16,7 @@
 #include <ctime>
 
 #include "platform/linux/journal_stream.h"
+#include "tierd/config/command_description.h"
 #include "tierd/config/config.h"
 #include "tools/number_range.h"
 #include "tools/tierctl/commands.h"
@@ -290,6 +291,7 @@ int run(int argc, char** argv) {
   add_control(app, arguments, action);
   add_prefetch(app, arguments, action);
   add_enable(app, arguments, action);
+  if (asks_for_description(argc, argv)) return print_description(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
