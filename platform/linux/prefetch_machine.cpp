@@ -98,12 +98,23 @@ Nanoseconds read_clock(clockid_t clock) {
 
 }  // namespace
 
+namespace {
+
+// A device of size 0 has nothing that could be read ahead: a loop or network block device that is not
+// attached, a drive without a medium.
+bool holds_nothing(const std::filesystem::path& device) {
+  const auto text = read_file(device / "size");  // 512-byte sectors: Documentation/ABI/stable/sysfs-block
+  return text && parse_number(trimmed(*text)) == 0U;
+}
+
+}  // namespace
+
 std::vector<BlockDevice> read_block_devices(const std::string& root) {
   std::vector<BlockDevice> devices;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(under(root, "/sys/block"), failed)) {
     const std::string name = entry.path().filename();
-    if (name.starts_with("ram") || name.starts_with("zram")) continue;
+    if (name.starts_with("ram") || name.starts_with("zram") || holds_nothing(entry.path())) continue;
     const auto text = read_file(entry.path() / "dev");
     if (!text) continue;
     const std::string_view number = trimmed(*text);

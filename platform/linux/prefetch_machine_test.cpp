@@ -73,6 +73,16 @@ TEST_F(PrefetchMachineTest, ReadsDevicesThatCanReadAheadAndSwap) {
   EXPECT_TRUE(machine->swap);
 }
 
+TEST_F(PrefetchMachineTest, DevicesThatHoldNothingAreLeftOut) {
+  write("/sys/block/loop0/dev", "7:0\n");
+  write("/sys/block/loop0/size", "0\n");
+  write("/sys/block/loop1/dev", "7:1\n");
+  write("/sys/block/loop1/size", "8192\n");
+  std::vector<std::string> names;
+  for (const BlockDevice& device : read_block_devices(root_)) names.push_back(device.name);
+  EXPECT_THAT(names, ElementsAre("loop1", "nvme0n1", "sdb"));
+}
+
 TEST_F(PrefetchMachineTest, SaysWhatMakesNoSense) {
   write("/sys/devices/system/cpu/online", "zero\n");
   const auto machine = read_prefetch_machine(root_);

@@ -10,7 +10,7 @@
 
 static const char* const kUsage =
     "usage: tierd-restore-prefetch [--journal FILE] [--cpus FOLDER] [--block FOLDER] [--page-cluster FILE]\n"
-    "         [--boot-id FILE]\n"
+    "         [--boot-id FILE] | --help | --version\n"
     "Puts every setting in the journal back to what it held before tierd wrote it, unless somebody else "
     "has\n"
     "written it since. Exit: 0 done, 1 it failed, 2 wrong usage, 6 somebody else's value was left alone.\n";
@@ -69,6 +69,9 @@ int main(int count, char** arguments) {
   const char* journal = "/run/tierd/prefetch.journal";
   const char* boot_id_file = "/proc/sys/kernel/random/boot_id";
   struct TierKnobFiles files = kTierKnobFiles;
+  if (count == 2 && strcmp(arguments[1], "--version") == 0)
+    return puts("tierd-restore-prefetch " TIERD_VERSION) == EOF;
+  if (count == 2 && strcmp(arguments[1], "--help") == 0) return fputs(kUsage, stdout) == EOF;
   for (int i = 1; i < count; i += 2) {
     const int last = i + 1 == count;
     if (!last && strcmp(arguments[i], "--journal") == 0) {

@@ -4,6 +4,7 @@
 
 #include "core/printable.h"
 #include "core/toml_reader.h"
+#include "tierd/config/short_words.h"
 
 namespace tier {
 namespace {
@@ -61,7 +62,9 @@ Result<void> flatten(const toml::table& table, const std::string& prefix, const 
 
 Result<ConfigDocument> parse_config_text(std::string_view text, const std::string& file) {
   const auto root = parse_toml(text, file);
-  if (!root) return tl::make_unexpected(root.error());
+  if (!root)
+    return fail(root.error().kind, with_short_words(root.error().message),
+                with_short_words(root.error().fix));
   ConfigDocument document;
   if (auto done = flatten(*root, "", file, document); !done) return tl::make_unexpected(done.error());
   return document;

@@ -12,6 +12,7 @@
 #include "core/toml_guard.h"
 #include "platform/api/text_file.h"
 #include "tierd/config/keys.h"
+#include "tierd/config/short_words.h"
 
 namespace tier {
 namespace {
@@ -45,7 +46,8 @@ class Problems {
   // `fix` is only asked for where it will be told: a suggestion compares with all keys.
   template <typename Fix>
   void add(const std::string& message, const Fix& fix) {
-    if (++count_ <= kMostProblems) told_.push_back({ErrorKind::kUsage, message, std::string(fix())});
+    if (++count_ <= kMostProblems)
+      told_.push_back({ErrorKind::kUsage, with_short_words(message), with_short_words(fix())});
   }
   bool empty() const { return count_ == 0; }
   tl::unexpected<Error> error() const {

@@ -401,6 +401,20 @@ TEST_F(ConfigFiles, HugeKeysAndWordsAreCutInTheMessage) {
   EXPECT_LT(word.error().text().size(), 1'000U);
 }
 
+TEST_F(ConfigFiles, NumbersOfHundredsOfDigitsAreNotRepeated) {
+  const std::string number(310, '9');
+  for (const std::string& text : std::vector<std::string>{
+           "mode = \"" + number + "\"\n", "interval = \"" + number + "s\"\n", "interval = " + number + "\n",
+           "[policy]\nmargin = " + number + "\n", "[policy]\nmargin = 1e" + number + "\n",
+           "[sampling]\ncpu_budget = \"" + number + "%\"\n", "[policy]\nmargin = 1.7e308\n",
+           "[daemon]\ncpu_limit = -" + number + ".5\n", number + " = 1\n", "[" + number + "]\nx = 1\n"}) {
+    const auto loaded = load_config_file(write(root_ / "digits.toml", text));
+    ASSERT_FALSE(loaded) << text;
+    EXPECT_EQ(loaded.error().text().find(std::string(81, '9')), std::string::npos) << loaded.error().text();
+    EXPECT_LT(loaded.error().text().size(), 600U) << loaded.error().text();
+  }
+}
+
 TEST_F(ConfigFiles, ForeignTextInMessagesIsOneLine) {
   const std::string key = "\"new\\nline\\u001b[2J\\u202e\"";
   const auto loaded = load_config_file(write(root_ / "es\x1b[2Jc\n.toml", key + " = 1\n[\"\\u001b\"]\n"));

@@ -99,7 +99,10 @@ json top(const Call& call) {
   json reply = answer(std::move(view), call.caller);
   if (all && *limit != 0 && reply.contains("parameters")) {
     json& rows = reply["parameters"]["rows"];
-    if (rows.size() > *limit) rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(*limit), rows.end());
+    if (rows.size() > *limit) {
+      reply["parameters"]["omitted"] = rows.size() - *limit;
+      rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(*limit), rows.end());
+    }
   }
   return reply;
 }

@@ -173,7 +173,10 @@ Result<TopView> FakeBackend::top(const Caller&, const TopQuery& query) {
   other.waited_seconds = 0.1, other.demand = 9e5, other.hit_share = std::nullopt, other.samples = 120;
   other.located_bytes = 0, other.fast_bytes = std::nullopt;
   view.rows = {mine, other};
-  if (query.limit != 0 && view.rows.size() > query.limit) view.rows.resize(query.limit);
+  if (query.limit != 0 && view.rows.size() > query.limit) {
+    view.omitted = view.rows.size() - query.limit;
+    view.rows.resize(query.limit);
+  }
   return view;
 }
 

@@ -68,7 +68,8 @@ type TopRow (
 )
 
 type HeatmapRow (
-  pid: int, uid: int, name: string, start: int, end: int, shared_by: int, demand: []float, tier: []int
+  pid: int, uid: int, name: string, start: int, end: int, shared_by: int, demand: []float, tier: []int,
+  gone: bool
 )
 
 type SnapshotRegion (start: int, demand: float, waited_seconds: float, write_share: float, pages: string)
@@ -150,7 +151,7 @@ method Status() -> (
   migrator: Migrator, self: SelfCost, metrics: []Metric, meters: []MeterState, last_error: string, rivals: []Rival,
   sight: Sight, troubles: []Trouble, late_ticks: int, worst_tick_seconds: float, worst_tick_phase: string,
   cpu_limit: float, thinning: string, held_bytes: int, located_bytes: int, located_demand_share: ?float,
-  reading: Reading
+  reading: Reading, model: string, unmatched: []string
 )
 
 # What this machine can do and why.
@@ -164,7 +165,7 @@ method Doctor() -> (
 method Nodes() -> (schema: string, tiered: bool, nodes: []Node, tiers: []Tier)
 
 # Watched processes and the memory that they share, most waiting first.
-method Top(limit: ?int) -> (schema: string, interval_seconds: float, rows: []TopRow, hidden: int)
+method Top(limit: ?int) -> (schema: string, interval_seconds: float, rows: []TopRow, hidden: int, omitted: int)
 
 # Demand of regions over time, with the tier that held them.
 method Heatmap(pid: ?int, max_rows: ?int, max_ticks: ?int) -> (

@@ -25,6 +25,7 @@ void redact(StatusView& view, const Caller& caller) {
   if (caller.privileged) return;
   view.last_error.clear();  // may name other people's processes
   view.troubles.clear();
+  view.unmatched.clear();  // the same
 }
 
 void redact(TopView& view, const Caller& caller) {

@@ -143,6 +143,8 @@ struct StatusView {
   std::uint64_t held_bytes = 0, located_bytes = 0;
   std::optional<double> located_demand_share;  // of the sampled demand of the last tick
   ReadingView reading;
+  std::string model;  // of the learned forecaster: why it is refused; empty: it is read, or not used
+  std::vector<std::string> unmatched;  // what [targets] names and no process matches; a sentence for each
 };
 
 struct FeatureView {
@@ -179,6 +181,9 @@ struct LimitView {
   std::string reason;  // what was found, and what it means
   std::string fix;     // empty when nothing need be done
 };
+
+// Of a limit that says what [targets] names and no process matches.
+inline constexpr const char* kUnmatchedFix = "correct [targets] of the configuration, or start the program";
 
 struct DoctorView {
   std::string schema = "io.tierd.doctor/1";
@@ -240,8 +245,9 @@ struct TopRow {
 struct TopView {
   std::string schema = "io.tierd.top/1";
   double interval_seconds = 0;
-  std::vector<TopRow> rows;  // most waiting first
-  std::uint64_t hidden = 0;  // rows left out: other people's processes
+  std::vector<TopRow> rows;   // most waiting first
+  std::uint64_t hidden = 0;   // rows left out: other people's processes
+  std::uint64_t omitted = 0;  // rows beyond the number that was asked for
 };
 
 // One region over time; the vectors are as long as HeatmapView::ticks.
@@ -252,6 +258,7 @@ struct HeatmapRow {
   std::uint64_t start = 0, end = 0, shared_by = 0;  // addresses in that process; as TopRow's
   std::vector<double> demand;                       // per tick
   std::vector<int> tier;  // rank that held it in that tick; -1 not resident or not known
+  bool gone = false;      // its process is no longer watched; name and addresses are what they were
 };
 
 struct HeatmapView {

@@ -50,7 +50,7 @@ TIER_VIEW(StatusView, schema, version, mode, paused, uptime_seconds, ticks, inte
           tick_work_seconds, targets, regions, managed_bytes, forecaster, sources, tiers, hit_share,
           hit_share_total, ledger, pages, migrator, self, metrics, meters, last_error, rivals, sight,
           troubles, late_ticks, worst_tick_seconds, worst_tick_phase, cpu_limit, thinning, held_bytes,
-          located_bytes, located_demand_share, reading)
+          located_bytes, located_demand_share, reading, model, unmatched)
 TIER_VIEW(FeatureView, name, present, first_kernel, reason, fix)
 TIER_VIEW(SourceChoiceView, name, chosen, reason, sight)
 TIER_VIEW(LatencyView, node, latency_ns, source)
@@ -63,8 +63,8 @@ TIER_VIEW(NodeView, node, tier, online, has_cpus, total_bytes, free_bytes, unloa
 TIER_VIEW(NodesView, schema, tiered, nodes, tiers)
 TIER_VIEW(TopRow, pid, uid, name, cgroup, shared_by, regions, resident_bytes, located_bytes, fast_bytes,
           waited_seconds, demand, hit_share, samples, promoted_bytes, demoted_bytes)
-TIER_VIEW(TopView, schema, interval_seconds, rows, hidden)
-TIER_VIEW(HeatmapRow, pid, uid, name, start, end, shared_by, demand, tier)
+TIER_VIEW(TopView, schema, interval_seconds, rows, hidden, omitted)
+TIER_VIEW(HeatmapRow, pid, uid, name, start, end, shared_by, demand, tier, gone)
 TIER_VIEW(HeatmapView, schema, interval_seconds, ticks, seconds, rows, omitted, unrecorded, hidden)
 TIER_VIEW(SnapshotRegionView, start, demand, waited_seconds, write_share, pages)
 TIER_VIEW(HeldView, start, count, pages)

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/printable.h"
+#include "predictor/forecaster.h"
 #include "tierd/config/keys.h"
 #include "tierd/control/config_view.h"
 #include "tierd/daemon/settings.h"
@@ -66,10 +68,16 @@ PrefetchWritesView nothing_written() {
 }  // namespace
 
 Result<StatusView> DaemonBackend::status(const Caller&) {
-  return status_view(engine_, version_, config_.config.migration.rate_per_second);
+  StatusView view = status_view(engine_, version_, config_.config.migration.rate_per_second);
+  // A model that nobody asked for is not missed.
+  const PolicyConfig& policy = config_.config.policy;
+  if (policy.forecaster == kLearnedForecaster || !policy.model.empty()) view.model = model_refusal_;
+  return view;
 }
 Result<DoctorView> DaemonBackend::doctor(const Caller&) {
   DoctorView view = doctor_(engine_);
+  for (const std::string& unmatched : engine_.targets().unmatched())
+    view.limits.push_back({"targets", true, unmatched, kUnmatchedFix});
   for (const std::string& who : config_.exposed)
     view.limits.push_back({"configuration", true, who, kExposedFix});
   return view;
@@ -187,7 +195,7 @@ Result<PrefetchView> DaemonBackend::prefetch(const Caller&) {
 Result<PrefetchExplainView> DaemonBackend::prefetch_explain(const Caller&,
                                                             const PrefetchExplainQuery& query) {
   if (prefetch_ != nullptr) return prefetch_->prefetch_explain(query.control);
-  return fail(ErrorKind::kFailed, fmt::format("no control is called \"{}\"", query.control),
+  return fail(ErrorKind::kFailed, fmt::format("no control is called \"{}\"", escaped_short(query.control)),
               uncontrolled().fix);
 }
 

@@ -16,10 +16,12 @@ class DaemonBackend final : public ControlBackend {
  public:
   // `load` reads the configuration again, `doctor` looks at the machine again; `prefetch`: null where
   // prefetching is not controlled; `in_force` is told of each configuration that a reload has put in force.
-  // All must outlive the backend.
+  // All must outlive the backend. `model_refusal`: why the learned forecaster's model is not used; empty: it
+  // is read.
   DaemonBackend(Engine& engine, LoadedConfig config, std::function<Result<LoadedConfig>()> load,
                 std::function<DoctorView(const Engine&)> doctor, std::string version,
-                PrefetchDesk* prefetch = nullptr, std::function<void(const Config&)> in_force = {})
+                PrefetchDesk* prefetch = nullptr, std::function<void(const Config&)> in_force = {},
+                std::string model_refusal = {})
       : engine_(engine),
         start_(config),
         config_(std::move(config)),
@@ -27,7 +29,8 @@ class DaemonBackend final : public ControlBackend {
         doctor_(std::move(doctor)),
         version_(std::move(version)),
         prefetch_(prefetch),
-        in_force_(std::move(in_force)) {}
+        in_force_(std::move(in_force)),
+        model_refusal_(std::move(model_refusal)) {}
 
   Result<StatusView> status(const Caller&) override;
   Result<DoctorView> doctor(const Caller&) override;
@@ -65,6 +68,7 @@ class DaemonBackend final : public ControlBackend {
   std::string version_;
   PrefetchDesk* prefetch_;
   std::function<void(const Config&)> in_force_;
+  std::string model_refusal_;
 };
 
 }  // namespace tier

@@ -95,6 +95,36 @@ TEST_F(Backend, WithoutADeskPrefetchIsOffAndSaysHowToTurnItOn) {
   EXPECT_TRUE(off.prefetch_restore(kRoot)->writes.empty());
 }
 
+TEST_F(Backend, StatusSaysWhyTheModelIsRefusedWhereItIsWanted) {
+  LoadedConfig loaded;
+  DaemonBackend usual(
+      *engine_, loaded, [this] { return next_; }, [](const Engine&) { return DoctorView{}; }, "0.1.0",
+      nullptr, {}, "model: 0 bytes");
+  EXPECT_EQ(usual.status(kRoot)->model, "") << "nobody asked for one";
+  loaded.config.policy.forecaster = "learned";
+  DaemonBackend learned(
+      *engine_, loaded, [this] { return next_; }, [](const Engine&) { return DoctorView{}; }, "0.1.0",
+      nullptr, {}, "model: 0 bytes");
+  EXPECT_EQ(learned.status(kRoot)->model, "model: 0 bytes");
+}
+
+TEST_F(Backend, WhatMatchesNothingIsInStatusAndDoctor) {
+  EngineSettings settings;
+  settings.targets.executables = {"no-such-program"};
+  start(settings);
+  engine_->tick();
+  DaemonBackend on = backend(nullptr);
+  ASSERT_EQ(on.status(kRoot)->unmatched.size(), 1U);
+  EXPECT_NE(on.status(kRoot)->unmatched[0].find("no-such-program"), std::string::npos);
+  ASSERT_EQ(on.doctor(kRoot)->limits.size(), 1U);
+  EXPECT_EQ(on.doctor(kRoot)->limits[0].name, "targets");
+}
+
+TEST_F(Backend, AnOverlongNameIsNotRepeated) {
+  DaemonBackend off = backend(nullptr);
+  EXPECT_LT(off.prefetch_explain(kRoot, {std::string(5000, '9')}).error().message.size(), 200U);
+}
+
 TEST_F(Backend, OrdersReachTheDeskWithWhoGaveThem) {
   DaemonBackend on = backend(&desk_);
   EXPECT_EQ(on.prefetch(kRoot)->state, "armed");

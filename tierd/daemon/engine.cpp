@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tierd/words/words.h"
+
 namespace tier {
 namespace {
 
@@ -206,6 +208,17 @@ void Engine::take_reports() {
                         std::make_move_iterator(reports.end()));
 }
 
+namespace {
+
+// "2 MiB of redis-server at 0x7f0000000000, node 1 to node 0".
+std::string move_text(const Event& event, const MigrationReport& report, const Target* target) {
+  return fmt::format("{} of {} at {:#x}, node {} to node {}", bytes_text(event.bytes),
+                     target != nullptr ? display_name(*target) : "a process that has ended",
+                     event.region_start, report.from.value, report.to.value);
+}
+
+}  // namespace
+
 void Engine::report_event(const MigrationReport& report) {
   const Decision* decision = ledger_.find(report.request_id);
   const bool promotion = decision != nullptr && decision->request.promotion;
@@ -215,12 +228,13 @@ void Engine::report_event(const MigrationReport& report) {
   done.from = report.from.value;
   done.to = report.to.value;
   done.bytes = report.moved.value;
+  done.message = move_text(done, report, tracker_.target(report.key.target));
   if (decision != nullptr) {
     done.benefit_seconds = decision->request.benefit.value;
-    done.message = fmt::format("{}: {} in {:.2f} ms", to_string(decision->request.reason),
-                               to_string(report.fate), seconds(report.duration) * 1e3);
+    done.message += fmt::format(", {}: {} in {}", to_string(decision->request.reason), to_string(report.fate),
+                                seconds_text(seconds(report.duration)));
   }
-  if (!report.detail.empty()) done.message += (done.message.empty() ? "" : ", ") + report.detail;
+  if (!report.detail.empty()) done.message += ", " + report.detail;
   events_.add(done);
   auto& totals = state_.totals[report.key.target];
   (promotion ? totals.promoted : totals.demoted) += report.moved;

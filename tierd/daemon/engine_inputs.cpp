@@ -7,6 +7,7 @@
 
 #include "tierd/daemon/engine.h"
 #include "tierd/daemon/locating.h"
+#include "tierd/daemon/object_views.h"
 
 namespace tier {
 namespace {
@@ -57,6 +58,7 @@ void Engine::refresh_targets() {
       gone.uid = old->uid;
       gone.message = display_name(*old) + ": " + gone.message;
     }
+    remember_ended(*this, id, heat_);
     events_.add(gone);
   }
   for (const auto& [id, reason] : changes.removed) drop_target(id);

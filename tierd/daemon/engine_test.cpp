@@ -1,6 +1,7 @@
 // The whole tick on a fake machine; see engine_fixture.h.
 #include "tierd/daemon/engine.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -41,6 +42,60 @@ TEST_F(EngineTest, ObserveModePlansAndMovesNothing) {
   ASSERT_TRUE(view) << view.error().text();
   ASSERT_FALSE(view->decisions.empty());
   EXPECT_EQ(view->decisions[0].fate, "imagined");
+}
+
+TEST_F(EngineTest, EventsOfMovesSayWhatWentWhere) {
+  start(acting());
+  for (int i = 0; i < 8; ++i) tick({3});
+  const auto events = engine_->events().since(0, 1000);
+  const auto moved =
+      std::find_if(events.begin(), events.end(), [](const Event& e) { return e.kind == "promoted"; });
+  ASSERT_NE(moved, events.end());
+  const std::string words = "2 MiB of " + engine_->targets().targets().at(0).name + " at " +
+                            fmt::format("{:#x}", kBase + 3 * kRegion) +
+                            ", node 1 to node 0, demand: moved in ";
+  EXPECT_TRUE(moved->message.starts_with(words)) << moved->message << "\n" << words;
+  EXPECT_EQ(moved->region_start, kBase + 3 * kRegion);
+  EXPECT_EQ(moved->bytes, (2_MiB).value);
+  EXPECT_EQ(moved->from, 1);
+  EXPECT_EQ(moved->to, 0);
+}
+
+TEST_F(EngineTest, TheHeatMapNamesAProcessThatHasEnded) {
+  start({});
+  const std::string name = (tick({3}), engine_->targets().targets().at(0).name);
+  for (int i = 0; i < 3; ++i) tick({3});
+  machine_.exit(Pid{42});
+  tick({});
+  ASSERT_TRUE(engine_->targets().targets().empty());
+  const HeatmapView map = heatmap_view(*engine_, {});
+  ASSERT_FALSE(map.rows.empty());
+  EXPECT_EQ(map.rows[0].pid, 42);
+  EXPECT_EQ(map.rows[0].name, name);
+  EXPECT_TRUE(map.rows[0].gone);
+  for (int i = 0; i < 70; ++i) tick({});
+  EXPECT_TRUE(heatmap_view(*engine_, {}).rows.empty()) << "the record has forgotten it";
+}
+
+TEST_F(EngineTest, ExplainsInSentencesWithoutExponents) {
+  start(acting());
+  for (int i = 0; i < 8; ++i) tick({3});
+  for (const int region : {3, 17}) {
+    const auto view =
+        explain_view(*engine_, {.pid = 42, .address = kBase + static_cast<Address>(region) * kRegion + 5});
+    ASSERT_TRUE(view) << view.error().text();
+    EXPECT_TRUE(view->why.ends_with(".")) << view->why;
+    EXPECT_EQ(view->why.find("e+"), std::string::npos) << view->why;
+    EXPECT_EQ(view->why.find("e-"), std::string::npos) << view->why;
+  }
+}
+
+TEST_F(EngineTest, TopSaysHowManyRowsItLeftOut) {
+  start({});
+  tick({3});
+  EXPECT_EQ(top_view(*engine_, {}).omitted, 0U);
+  const std::size_t all = top_view(*engine_, {}).rows.size();
+  EXPECT_EQ(top_view(*engine_, {.limit = 1}).omitted, all - 1);
 }
 
 TEST_F(EngineTest, PausedMovesNothingUntilResumed) {

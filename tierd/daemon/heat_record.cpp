@@ -32,6 +32,16 @@ void HeatRecord::add(const RegionSnapshot& snapshot, const TierTopology& topolog
   }
   columns_.push_back(std::move(column));
   if (columns_.size() > ticks_) columns_.pop_front();
+  std::erase_if(ended_, [&](const auto& entry) { return entry.second.tick < columns_.front().tick; });
+}
+
+void HeatRecord::ended(TargetId target, Owner owner) {
+  if (!columns_.empty()) ended_[target] = {std::move(owner), columns_.back().tick};
+}
+
+const HeatRecord::Owner* HeatRecord::ended_owner(TargetId target) const {
+  const auto found = ended_.find(target);
+  return found == ended_.end() ? nullptr : &found->second.owner;
 }
 
 HeatRecord::Map HeatRecord::map(TargetId target, std::size_t max_rows, std::size_t max_ticks) const {

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "core/region.h"
@@ -18,6 +20,16 @@ class HeatRecord {
       : ticks_(ticks), regions_(regions) {}
 
   void add(const RegionSnapshot& snapshot, const TierTopology& topology);
+
+  // Whose rows they were, kept as long as the record shows any tick from before it ended.
+  struct Owner {
+    Pid pid;
+    std::int64_t uid = -1;
+    std::string name;
+    std::uint64_t shared_by = 0;  // as HeatmapRow's
+  };
+  void ended(TargetId target, Owner owner);
+  const Owner* ended_owner(TargetId target) const;  // null: it has not ended, or nothing of it is left
 
   struct Cell {
     float demand = 0;       // accesses in that tick
@@ -52,6 +64,11 @@ class HeatRecord {
   };
   std::size_t ticks_, regions_;
   std::deque<Column> columns_;
+  struct Ended {
+    Owner owner;
+    std::uint64_t tick = 0;  // of the last column before it ended
+  };
+  std::map<TargetId, Ended> ended_;
 };
 
 }  // namespace tier

@@ -26,6 +26,19 @@ RegionSnapshot snapshot(std::uint64_t tick, std::vector<std::pair<Address, doubl
   return made;
 }
 
+TEST(HeatRecord, RemembersWhoEndedAsLongAsARowOfHisIsThere) {
+  HeatRecord record(2, 16);
+  record.ended(TargetId{1}, {Pid{42}, 1000, "early"});
+  EXPECT_EQ(record.ended_owner(TargetId{1}), nullptr) << "there is no row";
+  record.add(snapshot(1, {{0x200000, 5}}, 1), two_tiers());
+  record.ended(TargetId{1}, {Pid{42}, 1000, "job"});
+  record.add(snapshot(2, {}, 1), two_tiers());
+  ASSERT_NE(record.ended_owner(TargetId{1}), nullptr);
+  EXPECT_EQ(record.ended_owner(TargetId{1})->name, "job");
+  record.add(snapshot(3, {}, 1), two_tiers());
+  EXPECT_EQ(record.ended_owner(TargetId{1}), nullptr);
+}
+
 TEST(HeatRecord, KeepsTheHottestAndCountsTheRest) {
   HeatRecord record(4, 16);
   record.add(snapshot(1, {{0x200000, 5}, {0x400000, 50}, {0x600000, 0}}, 1), two_tiers());

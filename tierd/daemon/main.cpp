@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "core/printable.h"
 #include "platform/linux/confinement.h"
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/linux_knobs.h"
@@ -28,6 +29,7 @@
 #include "predictor/network/learned.h"
 #include "tierd/config/command_description.h"
 #include "tierd/config/keys.h"
+#include "tierd/config/short_words.h"
 #include "tierd/control/listener.h"
 #include "tierd/control/peer.h"
 #include "tierd/control/server.h"
@@ -49,7 +51,7 @@ namespace tier {
 namespace {
 
 int report(const Error& error) {
-  spdlog::error("{}", error.text());
+  spdlog::error("{}", with_short_words(error.text()));
   return static_cast<int>(error.kind);
 }
 
@@ -136,19 +138,19 @@ Result<LoadedConfig> load(const Options& options) {
 }
 
 // Whatever is wrong with a model, tierd runs on without: the switch is a forecaster by itself.
-std::shared_ptr<const NamedModel> load_network(const Config& config) {
+Result<std::shared_ptr<const NamedModel>> load_network(const Config& config) {
   const auto path =
       config.policy.model.empty() ? default_model_path() : std::filesystem::path(config.policy.model);
   auto model = load_model(path);
   if (model) {
     spdlog::info("model {} ({})", path.string(), (*model)->hash.substr(0, 12));
-    return *model;
+    return std::shared_ptr<const NamedModel>(*std::move(model));
   }
   const bool needed = config.policy.forecaster == kLearnedForecaster;
   spdlog::log(needed ? spdlog::level::err : spdlog::level::warn,
               "the model is refused, the switch takes the place of the learned forecaster: {}",
               model.error().text());
-  return nullptr;
+  return tl::make_unexpected(model.error());
 }
 
 // Without a table of registers those are left alone, and everything else goes on.
@@ -287,14 +289,14 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   learned.adapter.storage = signature_file();
   const auto model = load_network(config);
   const bool refused = !model && config.policy.forecaster == kLearnedForecaster;
-  parts.make_forecaster = forecaster_maker(model, learned);
+  parts.make_forecaster = forecaster_maker(model.value_or(nullptr), learned);
   auto engine = Engine::create(std::move(parts), engine_settings(config));
   if (!engine) return report(engine.error());
   spdlog::info("latencies: {}", (*engine)->latency().story());
   if (refused) {
     Event event;
     event.kind = "error";
-    event.message = "the network's model was refused: the switch forecasts alone; the log has the reason";
+    event.message = "the network's model is refused, the switch forecasts alone: " + model.error().text();
     (*engine)->note(event);
   }
   if (!(*engine)->topology().tiered())
@@ -308,7 +310,8 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   DaemonBackend backend(
       **engine, loaded, [&] { return load(options); },
       [&](const Engine& e) { return running_doctor(e, keeper.features(), keeper.decisions()); }, kVersion,
-      prefetch.get(), [](const Config& now) { set_log_level(now.log.level); });
+      prefetch.get(), [](const Config& now) { set_log_level(now.log.level); },
+      model ? "" : model.error().text());
   ControlOptions control;
   control.socket_path = config.control.socket;
   control.version = kVersion;
@@ -358,12 +361,13 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
 int run(const Options& options) {
   const auto loaded = load(options);
   if (!loaded) {
-    log_error_lines(loaded.error().text());
+    log_error_lines(with_short_words(loaded.error().text()));
     return static_cast<int>(loaded.error().kind);
   }
   set_log_level(loaded->config.log.level);
   for (const auto& warning : loaded->warnings) spdlog::warn("{}", warning);
   if (options.check) {
+    for (const auto& unmatched : unmatched_now(loaded->config)) spdlog::warn("{}", unmatched);
     const auto named = check_named_files(loaded->config);
     return named ? 0 : report(named.error());
   }
@@ -399,7 +403,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);  // --help, --version
   } catch (const CLI::ParseError& error) {
-    spdlog::error("{} (fix: see `tierd --help`)", error.what());
+    spdlog::error("{} (fix: see `tierd --help`)",
+                  tier::with_short_words(tier::escaped_short(error.what(), 400)));
     return static_cast<int>(tier::ErrorKind::kUsage);
   } catch (const std::exception& error) {
     // Caught, so that destructors run: they put prefetch settings back.

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 
+#include "platform/linux/process_table.h"
 #include "predictor/forecaster.h"
 #include "predictor/network/model_file.h"
 #include "prefetch/registers/register_table.h"
+#include "tierd/daemon/settings.h"
+#include "tierd/daemon/unmatched.h"
 
 namespace tier {
 namespace {
@@ -32,6 +35,10 @@ Result<void> check_named_files(const Config& config) {
   const auto path = config.prefetch.registers.empty() ? default_register_table()
                                                       : std::filesystem::path(config.prefetch.registers);
   return told("prefetch.registers", load_register_table(path));
+}
+
+std::vector<std::string> unmatched_now(const Config& config) {
+  return unmatched_targets(engine_settings(config).targets, LinuxProcessTable());
 }
 
 }  // namespace tier

@@ -1,6 +1,9 @@
 // Files that the configuration names, or takes as they came with tierd: read as the daemon would read them.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "core/result.h"
 #include "tierd/config/config.h"
 
@@ -10,5 +13,8 @@ namespace tier {
 // or not for this version. The daemon runs on without such a file and says so; a check of the configuration
 // refuses it.
 Result<void> check_named_files(const Config& config);
+
+// What [targets] names and no process of this machine matches now, a sentence for each.
+std::vector<std::string> unmatched_now(const Config& config);
 
 }  // namespace tier

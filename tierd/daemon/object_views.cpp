@@ -46,7 +46,14 @@ void place_row(const Engine& engine, const RegionKey& key, TargetId viewer, Heat
   row.start = key.start;
   row.end = key.start + engine.settings().tracker.region_size.value;
   const Target* target = engine.tracker().target(key.target);
-  if (target == nullptr) return;
+  if (target == nullptr) {
+    const HeatRecord::Owner* owner = engine.heat().ended_owner(key.target);
+    row.gone = true;
+    if (owner == nullptr) return;
+    row.pid = owner->pid.value, row.uid = owner->uid, row.name = owner->name,
+    row.shared_by = owner->shared_by;
+    return;
+  }
   row.pid = target->pid.value;
   row.uid = target->uid;
   row.name = target->name;
@@ -61,6 +68,17 @@ void place_row(const Engine& engine, const RegionKey& key, TargetId viewer, Heat
   }
   if (const auto range = engine.tracker().range_in(viewer, key))
     row.start = range->start, row.end = range->end;
+}
+
+void remember_ended(const Engine& engine, TargetId id, HeatRecord& heat) {
+  const Target* process = engine.tracker().target(id);
+  if (process == nullptr) return;
+  heat.ended(id, {process->pid, process->uid, process->name, 0});
+  // An object that others still map is found by the tracker, and this is not used.
+  for (const TargetId each : engine.tracker().objects_of(id))
+    if (const Target* object = engine.tracker().target(each))
+      heat.ended(each, {process->pid, process->uid, object_label(engine, *object) + ", by offset",
+                        object->mapped_by});
 }
 
 void fill_sharing(const Engine& engine, const RegionKey& key, const Target& viewer, ExplainView& view) {

@@ -18,6 +18,8 @@ std::vector<Target> listed_objects(const Engine& engine);
 // Whose region it is and where: pid, uid, name, start, end, shared_by. An object's region lies in `viewer`,
 // or (id 0) in the process that has mapped it for longest.
 void place_row(const Engine& engine, const RegionKey& key, TargetId viewer, HeatmapRow& row);
+// Before a process is dropped: whose rows of the heat map were its own.
+void remember_ended(const Engine& engine, TargetId id, HeatRecord& heat);
 // What `viewer` maps of the region, and who shares it.
 void fill_sharing(const Engine& engine, const RegionKey& key, const Target& viewer, ExplainView& view);
 

@@ -11,6 +11,7 @@
 
 #include "prefetch/loop/fake_world.h"
 #include "tierd/daemon/engine_fixture.h"
+#include "tierd/daemon/prefetch_views.h"
 
 namespace tier {
 namespace {
@@ -370,6 +371,25 @@ TEST_F(PrefetchServiceTest, TheViewTellsGainsAndWhatTheyAreJudgedBy) {
                                    [](const auto& each) { return each.name == "instructions"; });
   ASSERT_NE(signal, view->signals.end());
   EXPECT_TRUE(signal->per_second);
+}
+
+TEST(PrefetchViews, BetterIsSaidOnlyWhereTheIntervalSaysSo) {
+  const PrefetchControl control{
+      "readahead", PrefetchScope::kDevice, "sda", {}, {{"default", {}, 0}, {"16-kib", {}, 16}}};
+  Arms arms;
+  arms.arms.resize(2);
+  TunedStanding standing{&control, 1, TuningReason::kBetter, {}, &arms, 3};
+  arms.arms[1].gain = 0.02, arms.arms[1].precision = 1 / (0.005 * 0.005);  // 2 % ± 1 %
+  PrefetchControlView view = prefetch_control_view(standing);
+  EXPECT_GT(*view.gain_low, 0);
+  EXPECT_EQ(view.reason, "better than the default");
+  arms.arms[1].precision = 1 / (0.02 * 0.02);  // 2 % ± 4 %
+  view = prefetch_control_view(standing);
+  EXPECT_LT(*view.gain_low, 0);
+  EXPECT_EQ(view.reason.find("better"), std::string::npos) << view.reason;
+  EXPECT_NE(view.reason.find("does not tell it from the default"), std::string::npos) << view.reason;
+  arms.arms[1] = {};
+  EXPECT_EQ(prefetch_control_view(standing).reason.find("better"), std::string::npos) << "nothing is known";
 }
 
 TEST_F(PrefetchServiceTest, TheViewTellsWhyNothingIsDecided) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/normal.h"
+#include "core/printable.h"
 #include "tierd/config/keys.h"
 
 namespace tier {
@@ -26,7 +27,16 @@ PrefetchArmView arm_view(const std::string& setting, const Arm& arm, double nois
   return view;
 }
 
-PrefetchControlView control_view(const TunedStanding& standing) {
+// A setting is in force because it won its trial; evidence grows old and contexts change, so what is known
+// now need not say so any more.
+std::string better_text(const PrefetchArmView& arm) {
+  if (arm.gain_low && *arm.gain_low > 0) return to_string(TuningReason::kBetter);
+  return "it won its trial; what is known now does not tell it from the default";
+}
+
+}  // namespace
+
+PrefetchControlView prefetch_control_view(const TunedStanding& standing) {
   const PrefetchControl& control = *standing.control;
   PrefetchControlView view;
   view.name = control.name, view.actuator = control.actuator, view.scope = to_string(control.scope);
@@ -38,10 +48,9 @@ PrefetchControlView control_view(const TunedStanding& standing) {
   if (standing.arms == nullptr || standing.setting == 0) return view;
   const PrefetchArmView arm = arm_view("", standing.arms->arms[standing.setting], 1);
   view.gain = arm.gain, view.gain_low = arm.gain_low, view.gain_high = arm.gain_high;
+  if (standing.reason == TuningReason::kBetter) view.reason = better_text(arm);
   return view;
 }
-
-}  // namespace
 
 PrefetchWriteView write_view(const PrefetchWrite& write) {
   return {to_string(write.knob),           write.control, write.setting, number(write.knob, write.before),
@@ -63,7 +72,7 @@ PrefetchView prefetch_view(const PrefetchLoop& loop, const std::vector<MeterDeci
   PrefetchView view;
   view.decisions = loop.decided(), view.undecided = loop.undecided(), view.writes = loop.written();
   for (const TunedStanding& each : loop.standings()) {
-    view.controls.push_back(control_view(each));
+    view.controls.push_back(prefetch_control_view(each));
     view.transitions += each.transitions;
   }
   for (const PrefetchRefusal& each : loop.refused()) view.refused.push_back({each.name, each.reason});
@@ -91,12 +100,12 @@ Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, cons
     std::vector<std::string> names;
     for (const TunedStanding& each : all) names.push_back(each.control->name);
     const std::string nearest = nearest_name(name, names);
-    return fail(ErrorKind::kFailed, fmt::format("no control is called \"{}\"", name),
+    return fail(ErrorKind::kFailed, fmt::format("no control is called \"{}\"", escaped_short(name)),
                 nearest.empty() ? "`tierctl prefetch status` lists them"
                                 : fmt::format("did you mean \"{}\"?", nearest));
   }
   PrefetchExplainView view;
-  view.control = control_view(*found);
+  view.control = prefetch_control_view(*found);
   const auto& settings = found->control->settings;
   for (std::size_t s = 0; s < settings.size(); ++s)
     view.arms.push_back(arm_view(settings[s].name, found->arms != nullptr ? found->arms->arms[s] : Arm{},

@@ -13,6 +13,8 @@ namespace tier {
 
 // All but state, armed, note, journal and advice. Its progress is that of the first actuator that has one.
 PrefetchView prefetch_view(const PrefetchLoop& loop, const std::vector<MeterDecision>& meters);
+// One control. That its setting is better than the default is said only where the whole interval is above 0.
+PrefetchControlView prefetch_control_view(const TunedStanding& standing);
 // kFailed: no control has that name; of what is not tuned the reason.
 Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, const std::string& control);
 PrefetchAdviceView advice_view(const AdviceState& state);

@@ -9,6 +9,7 @@
 #include "core/printable.h"
 #include "core/quantity.h"
 #include "tierd/daemon/polled_processes.h"
+#include "tierd/daemon/unmatched.h"
 
 namespace tier {
 namespace {
@@ -19,6 +20,9 @@ constexpr int kWorkPerRefresh = 2048, kNameWork = 1, kDescribeWork = 8;
 // Where nothing tells that a process's cgroup or nodes changed, it is described again every so many looks for
 // new ones.
 constexpr std::uint64_t kDescribeEvery = 8;
+
+// Names that are kept for suggestions: more than most machines run.
+constexpr std::size_t kNamesKept = 1024;
 
 // Cgroups come and go; of a machine's present ones there are fewer.
 constexpr std::size_t kGroupsKept = 4096;
@@ -227,6 +231,7 @@ std::optional<GoneReason> TargetSet::update(Candidate& candidate, SeenProcess& s
 // Nothing of it is read yet but, at most, which cgroups it is in.
 void TargetSet::consider(SeenProcess& seen) {
   if (seen.pid == self_) return;
+  if (!settings_.executables.empty()) remember(seen.file);
   const bool named = explicitly_named(seen.pid) ||
                      (!seen.file.empty() && contains(settings_.executables, seen.file)) ||
                      (nothing_named() && seen.resident >= settings_.default_minimum) || by_cgroup(seen);
@@ -251,7 +256,9 @@ void TargetSet::admit() {
     const Pending& one = pending_[done];
     if (!one.named) {
       work += kNameWork;
-      if (!called(settings_.executables, table_.names(one.seen.pid), one.seen.comm)) continue;
+      const ProcessNames names = table_.names(one.seen.pid);
+      remember(names.file), remember(names.started_as);
+      if (!called(settings_.executables, names, one.seen.comm)) continue;
     }
     work += kDescribeWork;
     admit_one(one.seen);
@@ -273,6 +280,30 @@ void TargetSet::admit_one(const SeenProcess& seen) {
   candidate.target = std::move(*target);
   candidates_[seen.pid] = std::move(candidate);
   candidates_changed_ = choice_due_ = true;
+}
+
+void TargetSet::remember(const std::string& name) {
+  if (!name.empty() && names_.size() < kNamesKept) names_.insert(name);
+}
+
+std::vector<std::string> TargetSet::unmatched() const {
+  std::vector<std::string> out;
+  if (looks_ == 0) return out;
+  const auto none = [&](const auto& matches) {
+    return std::none_of(candidates_.begin(), candidates_.end(),
+                        [&](const auto& entry) { return matches(entry.second); });
+  };
+  for (const std::string& name : settings_.executables)
+    if (none([&](const Candidate& each) {
+          return called({name}, {each.target.name, each.target.started_as}, each.seen.comm);
+        }))
+      out.push_back(unmatched_executable(name, names_));
+  for (const std::string& cgroup : settings_.cgroups)
+    if (none([&](const Candidate& each) { return within_cgroup(each.target.cgroup, cgroup); }))
+      out.push_back(unmatched_cgroup(cgroup));
+  for (const Pid pid : settings_.pids)
+    if (pid != self_ && !candidates_.contains(pid)) out.push_back(unmatched_pid(pid));
+  return out;
 }
 
 // What the configuration names and is not there.

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -71,6 +72,8 @@ class TargetSet {
   // Of each of targets(). False: no thread of it ran between the last two looks, so what it has mapped is
   // what it was. True where that cannot be told.
   const std::vector<bool>& ran() const { return ran_; }
+  // What the settings name and no process matches, a sentence for each; empty before the first look.
+  std::vector<std::string> unmatched() const;
   ProcessWatchState watch() const { return watch_->state(); }
 
  private:
@@ -108,6 +111,7 @@ class TargetSet {
   void choose_targets(bool look_for_new, TargetChanges& changes);
   void show_targets(bool changed);
   void note(const std::string& about, const std::string& problem, TargetChanges& changes);
+  void remember(const std::string& name);
 
   const ProcessTable& table_;
   TargetSettings settings_;
@@ -121,6 +125,7 @@ class TargetSet {
   std::unordered_map<std::uint64_t, std::vector<std::string>> groups_;  // paths, by SeenProcess::group
   std::map<std::string, std::string> said_;  // what of whom; forgotten once it is no longer so
   std::vector<std::string> refused_;         // problems of the settings themselves
+  std::set<std::string> names_;              // of processes that were compared with the settings; bounded
   bool settings_changed_ = false;
   std::uint64_t looks_ = 0, renewals_ = 0;
   std::uint32_t next_id_ = 1;

@@ -337,6 +337,7 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
   if (!view.troubles.empty()) view.last_error = view.troubles.front().message;
   view.sight = sight_view(engine.sight());
   view.reading = reading_view(engine);
+  view.unmatched = engine.targets().unmatched();
   for (const auto& rival : state.rivals) view.rivals.push_back({rival.name, rival.advice});
   return view;
 }
@@ -387,7 +388,10 @@ TopView top_view(const Engine& engine, const TopQuery& query) {
   }
   std::stable_sort(view.rows.begin(), view.rows.end(),
                    [](const TopRow& a, const TopRow& b) { return a.waited_seconds > b.waited_seconds; });
-  if (query.limit > 0 && view.rows.size() > query.limit) view.rows.resize(query.limit);
+  if (query.limit > 0 && view.rows.size() > query.limit) {
+    view.omitted = view.rows.size() - query.limit;
+    view.rows.resize(query.limit);
+  }
   return view;
 }
 

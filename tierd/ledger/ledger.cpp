@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "core/score.h"
+#include "tierd/ledger/sentences.h"
 
 namespace tier {
 namespace {
@@ -371,32 +372,6 @@ std::vector<Decision> Ledger::recent(std::size_t limit) const {
   return out;
 }
 
-namespace {
-
-std::string sentence(const Decision& decision) {
-  const MigrationRequest& request = decision.request;
-  const DemandQuantiles& demand = request.why.forecast;
-  std::string text = fmt::format(
-      "tick {}: node {} to {} ({}), forecast {:.3g} accesses a tick ({:.3g} to {:.3g}) over {} ticks at "
-      "{} against {} ns, expected {:.3g} s for {:.3g} s",
-      decision.planned.value, request.from.value, request.to.value, to_string(request.reason), demand.mean,
-      demand.low, demand.high, request.why.horizon, request.why.latency_from.count(),
-      request.why.latency_to.count(), request.benefit.value, request.cost.value);
-  if (request.why.partner != 0) {
-    text += fmt::format(", {} region {:#x} worth {:.3g} s", request.promotion ? "displacing" : "displaced by",
-                        request.why.beaten.start, request.why.beaten_value.value);
-  }
-  const char* fate = decision.declined   ? "declined"
-                     : decision.imagined ? "imagined"
-                     : decision.report   ? to_string(decision.report->fate)
-                                         : "waiting";
-  return text + fmt::format("; {}, saved {:.3g} s so far for {:.3g} s: {}", fate,
-                            decision.realised_benefit.value, decision.realised_cost.value,
-                            to_string(decision.verdict));
-}
-
-}  // namespace
-
 RegionStory Ledger::explain(const RegionKey& key) const {
   RegionStory story;
   story.key = key;
@@ -413,7 +388,7 @@ RegionStory Ledger::explain(const RegionKey& key) const {
     }
     story.decisions.push_back(decision);
   }
-  story.text = story.decisions.empty() ? "it was never moved" : sentence(story.decisions.front());
+  story.text = story.decisions.empty() ? "It was never moved." : sentences(story.decisions.front());
   return story;
 }
 

@@ -353,7 +353,7 @@ TEST_F(LedgerTest, MemoryIsBoundedAndWhatIsForgottenIsCounted) {
 }
 
 TEST_F(LedgerTest, ExplainTellsTheStoryOfARegion) {
-  EXPECT_EQ(ledger_.explain(key(0)).text, "it was never moved");
+  EXPECT_EQ(ledger_.explain(key(0)).text, "It was never moved.");
   record({request(0, true)});
   report(1);
   for (int t = 0; t < 4; ++t) tick({500});

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tierd/policy/planner.h"
+#include "tierd/words/words.h"
 
 namespace tier {
 
@@ -19,10 +20,10 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   const auto it = std::find_if(regions.begin(), regions.end(), [&](const Region& r) { return r.key == key; });
   const auto index = static_cast<std::size_t>(it - regions.begin());
   if (it == regions.end() || index >= input.forecasts.forecasts.size())
-    return {"nothing was sampled there lately, and it occupies no faster memory", {}, {}, {}};
+    return {"Nothing was sampled there lately, and it occupies no faster memory.", {}, {}, {}};
   const Valuation value(input);
   if (const char* obstacle = value.obstacle(*it))
-    return {fmt::format("it stays because {}", obstacle), {}, {}, {}};
+    return {fmt::format("It stays where it is, because {}.", obstacle), {}, {}, {}};
 
   const Candidate candidate = value.candidate_of(*it, input.forecasts.forecasts[index]);
   const PlanNode& here = value.nodes()[candidate.node];
@@ -33,21 +34,22 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
                         value.reach(candidate, node) < value.reach(candidate, *better);
     if (better == nullptr || nearer) better = &node;
   }
-  if (here.rank == 0) return {"it is in the fastest tier", {}, {}, {}};
-  if (better == nullptr) return {"its process may use no faster node", {}, {}, {}};
+  if (here.rank == 0) return {"It is in the fastest tier.", {}, {}, {}};
+  if (better == nullptr) return {"Its process may use no faster node.", {}, {}, {}};
   const std::size_t span = value.last_span();
   const double benefit = value.benefit(candidate, candidate.surely[span], span, here, *better);
   const double cost = value.cost(candidate, true);
   Standing standing{{}, better->id, StallSeconds{benefit}, StallSeconds{cost}};
   if (candidate.settled) {
-    standing.why = fmt::format("it was moved {} ticks ago and rests", it->since_move);
+    standing.why = fmt::format("It was moved {} ago and is left alone for a while.",
+                               plural(it->since_move, "tick", "ticks"));
   } else if (benefit <= input.margin * cost) {
-    standing.why = fmt::format("moving it to node {} would save {:.3g} s and cost {:.3g} s", better->id.value,
-                               benefit, cost);
+    standing.why = fmt::format("Moving it to node {} would save {} and cost {}, which does not pay.",
+                               better->id.value, seconds_text(benefit), seconds_text(cost));
   } else {
     standing.why = fmt::format(
-        "moving it to node {} would save {:.3g} s for {:.3g} s; it waits for room or for its turn",
-        better->id.value, benefit, cost);
+        "Moving it to node {} would save {} and cost {}; it waits for room there or for its turn.",
+        better->id.value, seconds_text(benefit), seconds_text(cost));
   }
   return standing;
 }

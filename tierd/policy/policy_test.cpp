@@ -451,12 +451,14 @@ TEST_F(PolicyTest, ExplainsWhereARegionStands) {
   const RegionKey hot = add(1, kTick).key, cold = add(1, 1).key, fast = add(0, 1).key;
   add(1, 1).pinned = Pinned::kMlocked;
   EXPECT_NE(explain_standing(input(), hot).why.find("waits for room"), std::string::npos);
+  EXPECT_EQ(explain_standing(input(), hot).why.find("e-"), std::string::npos)
+      << explain_standing(input(), hot).why;
   EXPECT_EQ(explain_standing(input(), hot).better, NodeId{0});
   EXPECT_GT(explain_standing(input(), hot).benefit->value, explain_standing(input(), hot).cost->value);
   EXPECT_NE(explain_standing(input(), cold).why.find("would save"), std::string::npos);
-  EXPECT_EQ(explain_standing(input(), fast).why, "it is in the fastest tier");
+  EXPECT_EQ(explain_standing(input(), fast).why, "It is in the fastest tier.");
   EXPECT_NE(explain_standing(input(), snapshot_.regions[3].key).why.find("mlock"), std::string::npos);
-  EXPECT_NE(explain_standing(input(), {{5}, 0}).why.find("nothing was sampled"), std::string::npos);
+  EXPECT_NE(explain_standing(input(), {{5}, 0}).why.find("Nothing was sampled"), std::string::npos);
 }
 
 // Random machines and snapshots; what must hold for every plan.

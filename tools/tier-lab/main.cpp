@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tools/cli/command_line.h"
 #include "tools/number_range.h"
 #include "tools/tier-lab/guest_run.h"
 #include "tools/tier-lab/report.h"
@@ -28,7 +29,7 @@ struct RunOptions {
 };
 
 int report(const Error& error) {
-  std::fprintf(stderr, "tier-lab: %s\n", error.text().c_str());
+  std::fprintf(stderr, "tier-lab: %s\n", error_text(error).c_str());
   return static_cast<int>(error.kind);
 }
 
@@ -171,7 +172,7 @@ void add_run(CLI::App& app, RunOptions& options, int& code) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"tier-lab: real two-tier kernels under emulation, with exact access counts"};
+  CLI::App app{"tier-lab: real two-tier kernels under emulation, with exact access counts", "tier-lab"};
   app.require_subcommand(1);
   RunOptions options;
   std::string heat_path;
@@ -188,10 +189,11 @@ int main(int argc, char** argv) {
   CLI::App* side = app.add_subcommand("compare", "Set several runs side by side");
   side->add_option("results", paths, "result.json files")->required();
   side->callback([&] { code = compare(paths); });
+  add_common_commands(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return end_parsing(app, argc, argv, error);
   }
   return code;
 }

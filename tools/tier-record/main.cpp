@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "tierd/config/command_description.h"
+#include "tools/cli/command_line.h"
 #include "tools/tier-lab/command.h"
 #include "tools/tier-lab/plugin/llc_model.h"
 #include "tools/tier-record/convert.h"
@@ -32,7 +33,7 @@ struct Options {
 };
 
 int report(const Error& error) {
-  std::fprintf(stderr, "tier-record: %s\n", error.text().c_str());
+  std::fprintf(stderr, "tier-record: %s\n", error_text(error).c_str());
   return static_cast<int>(error.kind);
 }
 
@@ -217,18 +218,20 @@ void add_lab(CLI::App& app, Options& options, int& code) {
 int main(int argc, char** argv) {
   // What follows "--" is another program's, options and all.
   const auto own = static_cast<int>(std::find(argv, argv + argc, std::string_view("--")) - argv);
-  CLI::App app{"tier-record: exact recordings of what programs ask of memory, as traces for the simulator"};
+  CLI::App app{"tier-record: exact recordings of what programs ask of memory, as traces for the simulator",
+               "tier-record"};
   app.require_subcommand(1);
   Options options;
   if (own < argc) options.plan.command.assign(argv + own + 1, argv + argc);
   int code = 0;
   add_run(app, options, code);
   add_lab(app, options, code);
+  tier::add_common_commands(app);
   if (asks_for_description(own, argv)) return print_description(app);
   try {
     app.parse(own, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return tier::end_parsing(app, own, argv, error);
   }
   return code;
 }

@@ -8,6 +8,7 @@
 
 #include "sim/workloads/generators.h"
 #include "tierd/config/command_description.h"
+#include "tools/cli/command_line.h"
 #include "tools/number_range.h"
 #include "tools/tier-sim/calibrate.h"
 #include "tools/tier-sim/compare.h"
@@ -21,7 +22,7 @@ namespace tier::sim {
 namespace {
 
 int refuse(const Error& error) {
-  std::cerr << "tier-sim: " << error.text() << "\n";
+  std::cerr << "tier-sim: " << error_text(error) << "\n";
   return static_cast<int>(error.kind);
 }
 
@@ -174,7 +175,7 @@ void add_run(CLI::App& app, RunArguments& arguments) {
 }
 
 int program(int argc, char** argv) {
-  CLI::App app("Policies for tiered memory on simulated machines");
+  CLI::App app("tier-sim: policies for tiered memory on simulated machines", "tier-sim");
   app.require_subcommand(1);
   RunArguments run_arguments;
   add_run(app, run_arguments);
@@ -205,11 +206,12 @@ int program(int argc, char** argv) {
   PrefetchArguments prefetch_arguments;
   auto* prefetch_command = add_prefetch(app, prefetch_arguments);
   auto* list_command = app.add_subcommand("list", "workloads, machines, policies");
+  add_common_commands(app);
   if (asks_for_description(argc, argv)) return print_description(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return end_parsing(app, argc, argv, error);
   }
   if (app.got_subcommand("run")) return run_one(run_arguments);
   if (compare_command->parsed()) return compare(compare_arguments);

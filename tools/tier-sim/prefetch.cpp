@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "sim/prefetch/rivals/rivals.h"
+#include "tools/cli/command_line.h"
 #include "tools/tier-sim/gnuplot.h"
 #include "tools/tier-sim/progress.h"
 
@@ -13,7 +14,7 @@ namespace tier::sim {
 namespace {
 
 int refuse(const Error& error) {
-  std::cerr << "tier-sim: " << error.text() << "\n";
+  std::cerr << "tier-sim: " << error_text(error) << "\n";
   return static_cast<int>(error.kind);
 }
 

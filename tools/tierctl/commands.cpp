@@ -9,6 +9,7 @@
 #include "tierd/control/client.h"
 #include "tools/tierctl/reply.h"
 #include "tools/tierctl/text.h"
+#include "tools/tierctl/top_selection.h"
 
 namespace tier {
 namespace {
@@ -30,10 +31,18 @@ Result<json> ask(const std::string& socket, const std::string& method, const jso
 
 }  // namespace
 
+// Before every picture, since a terminal may be resized between two of them.
+void Commands::look_at_terminal() {
+  if (!around_.terminal) return;
+  terminal_ = around_.terminal();
+  options_.style.width = terminal_.columns;
+}
+
 // Prints one picture, or with --watch one after the other. An interruption is the normal end of watching.
 Result<void> Commands::repeat(const std::function<Result<std::string>()>& picture) {
   const bool watching = options_.watch_seconds > 0;
   for (std::uint64_t shown = 0; !around_.interrupted();) {
+    look_at_terminal();
     auto text = picture();
     if (!text) return tl::make_unexpected(text.error());
     const bool clear = watching && options_.clear_screen;
@@ -90,13 +99,29 @@ Result<void> Commands::nodes() { return show<NodesView>("Nodes", "{}"); }
 Result<void> Commands::forecast() { return show<ForecastView>("Forecast", "{}"); }
 Result<void> Commands::config_show() { return show<ConfigView>("ConfigShow", "{}"); }
 
-Result<void> Commands::top(std::uint32_t limit) {
-  return show<TopView>("Top", dump_json(json{{"limit", limit}}));
+Result<void> Commands::top(const TopSelection& selection) {
+  constexpr std::size_t kNotes = 5;  // titles, what is left out (two lines), hidden rows, the cursor's line
+  return repeat([&]() -> Result<std::string> {
+    auto reply = ask(options_.socket, "Top", json::object());
+    if (!reply) return tl::make_unexpected(reply.error());
+    TopSelection shown = selection;
+    const bool screen = options_.watch_seconds > 0 && options_.clear_screen && terminal_.lines > kNotes;
+    if (shown.rows == 0 && screen) shown.rows = static_cast<std::uint32_t>(terminal_.lines - kNotes);
+    if (auto selected = select_rows(*reply, shown); !selected) return tl::make_unexpected(selected.error());
+    if (options_.json) return document(*reply, options_.watch_seconds > 0);
+    return as_view<TopView>(*reply).map([&](const TopView& view) { return render(view, options_.style); });
+  });
 }
 
 Result<void> Commands::heatmap(std::int32_t pid, std::uint32_t rows, std::uint32_t ticks) {
-  return show<HeatmapView>("Heatmap",
-                           dump_json(json{{"pid", pid}, {"max_rows", rows}, {"max_ticks", ticks}}));
+  return repeat([&]() -> Result<std::string> {
+    const std::uint32_t columns = ticks != 0 ? ticks : heatmap_ticks(options_.style.width);
+    auto reply = ask(options_.socket, "Heatmap", {{"pid", pid}, {"max_rows", rows}, {"max_ticks", columns}});
+    if (!reply) return tl::make_unexpected(reply.error());
+    if (options_.json) return document(*reply, options_.watch_seconds > 0);
+    return as_view<HeatmapView>(*reply).map(
+        [&](const HeatmapView& view) { return render(view, options_.style); });
+  });
 }
 
 Result<void> Commands::explain(std::int32_t pid, std::uint64_t address) {
@@ -104,15 +129,20 @@ Result<void> Commands::explain(std::int32_t pid, std::uint64_t address) {
 }
 
 Result<void> Commands::doctor() {
+  look_at_terminal();
   auto connected = ControlClient::connect(options_.socket);
   if (connected) return show<DoctorView>("Doctor", "{}");
   if (connected.error().kind != ErrorKind::kNotRunning || !around_.local_doctor)
     return tl::make_unexpected(connected.error());
   DoctorView view = around_.local_doctor();
   view.daemon_running = false;
-  if (const auto loaded = load_config(around_.config_directories))
+  if (const auto loaded = load_config(around_.config_directories)) {
     for (const std::string& who : loaded->exposed)
       view.limits.push_back({"configuration", true, who, kExposedFix});
+    if (around_.unmatched_targets)
+      for (const std::string& unmatched : around_.unmatched_targets(loaded->config))
+        view.limits.push_back({"targets", true, unmatched, kUnmatchedFix});
+  }
   auto printed = around_.print(options_.json ? document(view, false) : render(view, options_.style));
   if (!printed || view.can_observe) return printed;
   return fail(ErrorKind::kUnsupported, "this machine cannot be observed",
@@ -121,13 +151,14 @@ Result<void> Commands::doctor() {
 
 Result<void> Commands::events(std::uint64_t since, bool follow) {
   const auto print_all = [&](const json& parameters) -> Result<std::uint64_t> {
+    look_at_terminal();
     auto view = as_view<EventsView>(parameters);
     if (!view) return tl::make_unexpected(view.error());
     std::string text;
     if (options_.json)
       for (const json& event : parameters.value("events", json::array())) text += dump_json(event) + "\n";
     else
-      for (const Event& event : view->events) text += render_event(event);
+      for (const Event& event : view->events) text += render_event(event, options_.style);
     if (auto printed = around_.print(text); !printed) return tl::make_unexpected(printed.error());
     return view->events.empty() ? 0 : view->next;
   };
@@ -196,6 +227,9 @@ Result<void> Commands::config_check(const std::string& file) {
   if (loaded && around_.check_named_files)
     if (auto named = around_.check_named_files(loaded->config); !named)
       loaded = tl::make_unexpected(named.error());
+  if (loaded && around_.unmatched_targets)
+    for (std::string& unmatched : around_.unmatched_targets(loaded->config))
+      loaded->warnings.push_back(std::move(unmatched));
   if (options_.json) {
     json out = {{"schema", "io.tierd.config-check/1"}, {"valid", loaded.has_value()}, {"problem", nullptr}};
     if (!loaded) out["problem"] = loaded.error().text();
@@ -236,6 +270,7 @@ Result<void> Commands::order_prefetch(const std::string& method, const std::stri
   if (!reply) return tl::make_unexpected(reply.error());
   auto view = as_view<PrefetchWritesView>(*reply);
   if (!view) return tl::make_unexpected(view.error());
+  look_at_terminal();
   auto printed = around_.print(options_.json ? document(*reply, false) : render(*view, options_.style));
   if (!printed) return printed;
   const auto failed = std::count_if(view->writes.begin(), view->writes.end(),

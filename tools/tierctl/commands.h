@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/result.h"
 #include "tierd/config/loader.h"
@@ -14,6 +15,7 @@
 namespace tier {
 
 class Recording;
+struct TopSelection;
 
 struct CommandOptions {
   std::string socket;
@@ -24,6 +26,17 @@ struct CommandOptions {
   bool clear_screen = false;      // between the pictures of --watch, on a terminal
 };
 
+// Which processes are recorded; all where nothing is named.
+struct RecordFilter {
+  std::vector<std::int32_t> pids;
+  std::vector<std::string> targets;  // names, as `tierctl top` prints them
+  bool all() const { return pids.empty() && targets.empty(); }
+};
+
+struct TerminalSize {
+  std::size_t columns = 0, lines = 0;  // 0: not a terminal, or not known
+};
+
 // What commands need from the process.
 struct Surroundings {
   std::function<Result<void>(const std::string&)> print;  // to stdout, at once
@@ -32,8 +45,11 @@ struct Surroundings {
   std::function<void(double seconds)> pause;              // returns early when interrupted
   std::function<void(const std::string&)> progress;       // one passing line; may be empty: no terminal
   std::function<std::int64_t()> unix_now;                 // seconds
+  std::function<TerminalSize()> terminal;                 // now; may be empty: lines are not broken
   std::function<DoctorView()> local_doctor;               // may be empty: not built in
   std::function<Result<void>(const Config&)> check_named_files;  // may be empty: not built in
+  // What [targets] names and no process matches now, a sentence for each; may be empty: not built in.
+  std::function<std::vector<std::string>(const Config&)> unmatched_targets;
   ConfigDirectories config_directories;
   EnableSystem enable;
   std::string version;
@@ -50,13 +66,14 @@ class Commands {
   Result<void> check();
   Result<void> doctor();
   Result<void> nodes();
-  Result<void> top(std::uint32_t limit);
-  Result<void> heatmap(std::int32_t pid, std::uint32_t rows, std::uint32_t ticks);
+  // Watching on a terminal, where no number of rows is given: as many as fit.
+  Result<void> top(const TopSelection& selection);
+  Result<void> heatmap(std::int32_t pid, std::uint32_t rows, std::uint32_t ticks);  // ticks 0: as many as fit
   Result<void> forecast();
   Result<void> explain(std::int32_t pid, std::uint64_t address);
   Result<void> events(std::uint64_t since, bool follow);
   // Until interrupted, or for `duration` ("30s"; empty: no limit), counted in the daemon's ticks.
-  Result<void> record(const std::string& file, const std::string& duration);
+  Result<void> record(const std::string& file, const std::string& duration, const RecordFilter& filter = {});
   Result<void> policy_pause();
   Result<void> policy_resume();
   Result<void> policy_show();
@@ -79,6 +96,7 @@ class Commands {
  private:
   template <typename View>
   Result<void> show(const std::string& method, const std::string& parameters_json);
+  void look_at_terminal();
   Result<void> repeat(const std::function<Result<std::string>()>& picture);
   Result<void> control(const std::string& method, const std::string& message);
   Result<void> order_prefetch(const std::string& method, const std::string& parameters_json);
@@ -87,6 +105,7 @@ class Commands {
 
   CommandOptions options_;
   Surroundings around_;
+  TerminalSize terminal_;  // when the last picture was made
 };
 
 }  // namespace tier

@@ -2,11 +2,14 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <set>
 
 #include "core/printable.h"
 #include "core/quantity.h"
 #include "tierd/control/client.h"
+#include "tierd/words/words.h"
 #include "tools/tierctl/commands.h"
 #include "tools/tierctl/recording.h"
 #include "tools/tierctl/reply.h"
@@ -16,8 +19,16 @@ namespace {
 
 using nlohmann::json;
 
-std::string plural(std::uint64_t count, const char* one, const char* many) {
-  return fmt::format("{} {}", count, count == 1 ? one : many);
+// A few of them: a warning is one line.
+std::string names_text(const std::set<std::string>& names) {
+  constexpr std::size_t kShown = 8;
+  std::string text;
+  std::size_t shown = 0;
+  for (const std::string& name : names) {
+    if (shown++ == kShown) return text + fmt::format(" and {} more", names.size() - kShown);
+    text += (text.empty() ? "" : ", ") + escaped_short(name);
+  }
+  return text;
 }
 
 std::string progress_line(const RecordingTotals& totals) {
@@ -48,8 +59,11 @@ Result<Nanoseconds> limit_of(const std::string& duration) {
   if (duration.empty()) return Nanoseconds::max();
   auto limit = parse_duration(duration);
   if (limit && *limit <= Nanoseconds::zero())
-    return fail(ErrorKind::kUsage, fmt::format("\"{}\" is no time to record", duration), "write it like 30s");
-  if (!limit) return fail(ErrorKind::kUsage, "--duration: " + limit.error().message, limit.error().fix);
+    return fail(ErrorKind::kUsage, fmt::format("\"{}\" is no time to record", escaped_short(duration)),
+                "write it like 30s");
+  if (!limit)
+    return fail(ErrorKind::kUsage, "--duration: " + escaped_short(limit.error().message, 160),
+                limit.error().fix);
   return limit;
 }
 
@@ -72,6 +86,42 @@ Result<RecordingStart> describe(ControlClient& client, const std::string& file, 
   return start;
 }
 
+bool named_by(const RecordFilter& filter, std::int32_t pid, const std::string& name) {
+  return std::find(filter.pids.begin(), filter.pids.end(), pid) != filter.pids.end() ||
+         std::find(filter.targets.begin(), filter.targets.end(), name) != filter.targets.end();
+}
+
+void keep_named(SnapshotView& view, const RecordFilter& filter) {
+  if (filter.all()) return;
+  std::erase_if(view.targets,
+                [&](const SnapshotTargetView& each) { return !named_by(filter, each.pid, each.name); });
+}
+
+// A process that is not watched will not be by waiting for it; one that is only named may start yet.
+Result<void> check_filter(ControlClient& client, const RecordFilter& filter, const Surroundings& around) {
+  if (filter.all()) return {};
+  auto reply = client.call("Snapshot");
+  if (!reply) return tl::make_unexpected(reply.error());
+  const auto view = as_view<SnapshotView>(*reply);
+  if (!view) return tl::make_unexpected(view.error());
+  const auto any = [&](const auto& is) {
+    return std::any_of(view->targets.begin(), view->targets.end(), is);
+  };
+  for (const std::int32_t pid : filter.pids)
+    if (!any([&](const SnapshotTargetView& each) { return each.pid == pid; }))
+      return fail(ErrorKind::kFailed, fmt::format("process {} is not watched", pid),
+                  "`tierctl top` lists those that are; [targets] of the configuration names them");
+  std::set<std::string> names;
+  for (const SnapshotTargetView& each : view->targets) names.insert(each.name);
+  for (const std::string& target : filter.targets)
+    if (!names.contains(target))
+      around.warn(
+          fmt::format("warning: no watched process is called \"{}\" now, so it is waited for; those watched "
+                      "are called {}",
+                      escaped_short(target), names.empty() ? "nothing: there are none" : names_text(names)));
+  return {};
+}
+
 void warn_of(const RecordingTotals& totals, const Surroundings& around) {
   if (totals.lost_ticks > 0)
     around.warn(fmt::format("warning: {} lost: this machine was too busy to fetch them in time",
@@ -88,11 +138,13 @@ void warn_of(const RecordingTotals& totals, const Surroundings& around) {
 
 }  // namespace
 
-Result<void> Commands::record(const std::string& file, const std::string& duration) {
+Result<void> Commands::record(const std::string& file, const std::string& duration,
+                              const RecordFilter& filter) {
   const auto limit = limit_of(duration);
   if (!limit) return tl::make_unexpected(limit.error());
   auto client = ControlClient::connect(options_.socket);
   if (!client) return tl::make_unexpected(client.error());
+  if (auto named = check_filter(*client, filter, around_); !named) return named;
   auto start = describe(*client, file, around_);
   if (!start) return tl::make_unexpected(start.error());
   // Ticks are not exact: the one that ends nearest to the limit is the last.
@@ -101,6 +153,7 @@ Result<void> Commands::record(const std::string& file, const std::string& durati
   Result<void> added;
   const auto take = [&](const json& reply) {
     auto view = as_view<SnapshotView>(reply);
+    if (view) keep_named(*view, filter);
     added = view ? recording.add(*view) : tl::make_unexpected(view.error());
     if (around_.progress) around_.progress(progress_line(recording.totals()));
     return added && recording.totals().length < enough;

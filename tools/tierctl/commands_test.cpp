@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "tierd/control/fake_server.h"
+#include "tools/tierctl/top_selection.h"
 
 namespace tier {
 namespace {
@@ -29,6 +30,12 @@ class CommandsTest : public testing::Test {
     around.interrupted = [this] { return interrupted_; };
     around.pause = [this](double seconds) { paused_ += seconds; };
     around.local_doctor = [this] { return local_; };
+    around.unmatched_targets = [this](const Config&) { return unmatched_; };
+    around.terminal = [this] {
+      const TerminalSize now = terminal_;
+      terminal_ = {120, 40};  // it is resized after every look
+      return now;
+    };
     around.config_directories = {"/nonexistent/a", "/nonexistent/b", "/nonexistent/c"};
     around.version = "0.1.0";
     return {options, around};
@@ -36,6 +43,8 @@ class CommandsTest : public testing::Test {
 
   FakeServer server_;
   DoctorView local_;
+  std::vector<std::string> unmatched_;
+  TerminalSize terminal_;
   std::string printed_, warned_;
   int prints_ = 0;
   double paused_ = 0;
@@ -46,7 +55,7 @@ TEST_F(CommandsTest, EveryViewPrintsTextAndOneJsonDocument) {
   using View = std::function<Result<void>(Commands&)>;
   for (const View& view : std::initializer_list<View>{
            [](Commands& c) { return c.status(); }, [](Commands& c) { return c.doctor(); },
-           [](Commands& c) { return c.nodes(); }, [](Commands& c) { return c.top(0); },
+           [](Commands& c) { return c.nodes(); }, [](Commands& c) { return c.top({}); },
            [](Commands& c) { return c.heatmap(0, 10, 8); }, [](Commands& c) { return c.forecast(); },
            [](Commands& c) { return c.explain(4100, 0x7f0000000000); },
            [](Commands& c) { return c.prefetch_status(); },
@@ -83,6 +92,56 @@ TEST_F(CommandsTest, WatchCountsAndWritesJsonLines) {
   int count = 0;
   for (std::string line; std::getline(lines, line); ++count) EXPECT_TRUE(json::accept(line));
   EXPECT_EQ(count, 3);
+}
+
+TEST_F(CommandsTest, WatchingFollowsTheSizeOfTheTerminal) {
+  CommandOptions options;
+  options.watch_seconds = 1, options.watch_count = 2, options.clear_screen = true;
+  terminal_ = {80, 6};
+  Commands watching = commands(options);
+  ASSERT_TRUE(watching.top({}));
+  const std::size_t second = printed_.rfind("\x1b[2J");
+  EXPECT_NE(printed_.find("1 row left out"), std::string::npos) << printed_;
+  EXPECT_LT(printed_.find("1 row left out"), second) << "all rows fit when it is larger";
+  EXPECT_EQ(printed_.find("row left out", second), std::string::npos) << printed_;
+  EXPECT_LT(printed_.find("columns are left out"), second);
+  EXPECT_NE(printed_.find("CGROUP", second), std::string::npos) << "there is room for it now";
+}
+
+TEST_F(CommandsTest, TheHeatMapHasAsManyColumnsAsFit) {
+  EXPECT_EQ(heatmap_ticks(80), 58U);
+  EXPECT_EQ(heatmap_ticks(0), 58U) << "80 where nothing is known";
+  EXPECT_EQ(heatmap_ticks(10), 10U);
+  EXPECT_EQ(heatmap_ticks(100000), 512U);
+  EXPECT_EQ(heatmap_ticks(160), 138U);
+}
+
+TEST_F(CommandsTest, TopShowsWhatWasAskedForAsTextAndJson) {
+  for (const bool as_json : {false, true}) {
+    printed_.clear();
+    CommandOptions options;
+    options.json = as_json;
+    Commands c = commands(options);
+    ASSERT_TRUE(c.top({.sort = "name", .cgroup = "system.slice", .rows = 1}));
+    EXPECT_NE(printed_.find("postgres"), std::string::npos) << printed_;
+    EXPECT_EQ(printed_.find("redis-server"), std::string::npos) << printed_;
+    if (as_json) EXPECT_EQ(json::parse(printed_).at("omitted"), 1);
+  }
+  Commands c = commands();
+  EXPECT_EQ(c.top({.cgroup = "../.."}).error().kind, ErrorKind::kUsage);
+}
+
+TEST_F(CommandsTest, WhatMatchesNothingIsAWarningOfTheCheckAndALimitInTheDoctor) {
+  unmatched_ = {"targets.executables: no process is called \"redis-srver\""};
+  Commands c = commands();
+  ASSERT_TRUE(c.config_check(""));
+  EXPECT_NE(warned_.find("redis-srver"), std::string::npos) << warned_;
+  CommandOptions options;
+  options.socket = "/nonexistent/socket";
+  local_.can_observe = true;
+  printed_.clear();
+  ASSERT_TRUE(commands(options).doctor());
+  EXPECT_NE(printed_.find("redis-srver"), std::string::npos) << printed_;
 }
 
 TEST_F(CommandsTest, EventsArePrintedOnePerLine) {

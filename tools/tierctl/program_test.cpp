@@ -19,6 +19,7 @@
 #include "sim/trace/trace.h"
 #include "tierd/control/descriptor.h"
 #include "tierd/control/fake_server.h"
+#include "tools/tierctl/text.h"
 
 namespace tier {
 namespace {
@@ -168,6 +169,44 @@ TEST(Tierctl, ExitCodesTellTheKindOfFailure) {
   EXPECT_NE(gone.errors.find("tierd is not running"), std::string::npos) << gone.errors;
 }
 
+TEST(Tierctl, TellsItsVersionAndExplainsItsCommands) {
+  const Ended version = run({"--version"});
+  EXPECT_EQ(version.code, 0);
+  EXPECT_TRUE(version.output.starts_with("tierctl ")) << version.output;
+  for (const std::vector<std::string>& help :
+       std::initializer_list<std::vector<std::string>>{{"help"}, {"--help"}}) {
+    const Ended ended = run(help);
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_NE(ended.output.find("Usage: tierctl [OPTIONS] SUBCOMMAND"), std::string::npos) << ended.output;
+    EXPECT_NE(ended.output.find("explain"), std::string::npos);
+  }
+  EXPECT_NE(run({"help", "report", "heatmap"}).output.find("--ticks"), std::string::npos);
+}
+
+TEST(Tierctl, NamesAnUnknownCommandAndTheNearest) {
+  const Ended ended = run({"stauts"});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_EQ(ended.errors,
+            "tierctl: no command is called \"stauts\"; did you mean \"status\"? (fix: see `tierctl help`)\n");
+  EXPECT_NE(run({"report", "heat"}).errors.find("did you mean \"heatmap\"?"), std::string::npos);
+}
+
+TEST(Tierctl, LinesFitColumnsAndAreWholeWithoutIt) {
+  FakeServer server;
+  const auto widest = [](const std::string& text) {
+    std::size_t most = 0;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) most = std::max(most, display_width(line));
+    return most;
+  };
+  for (const char* view : {"status", "doctor", "top"}) {
+    ::setenv("COLUMNS", "80", 1);
+    EXPECT_LE(widest(run({view, "--socket", server.socket()}).output), 80U) << view;
+    ::unsetenv("COLUMNS");
+    EXPECT_GT(widest(run({view, "--socket", server.socket()}).output), 80U) << "what is grepped is whole";
+  }
+}
+
 TEST(Tierctl, SecondTierdIsNotNeededToCheckAFile) {
   const Ended bad = run({"config", "check", "/nonexistent/tierd.toml"});
   EXPECT_EQ(bad.code, 2);
@@ -188,17 +227,35 @@ TEST(Tierctl, ChecksTheModelAsTheDaemonReadsIt) {
 }
 
 TEST(Tierctl, WrongArgumentsAreToldInOneShortLine) {
-  for (const std::vector<std::string>& wrong :
-       std::initializer_list<std::vector<std::string>>{{"report", "heatmap", "--pid", "-1"},
-                                                       {"report", "heatmap", "--pid", "x"},
-                                                       {"report", "heatmap", "--rows", "1e308"},
-                                                       {"explain", "99999999999", "0x7f00"},
-                                                       {"status", "--watch", "nan"},
-                                                       {"status", "--watch", "\x1b[2J\nx"},
-                                                       {"explain", "1", std::string(10'000, '9')}}) {
+  for (const std::vector<std::string>& wrong : std::initializer_list<std::vector<std::string>>{
+           {"report", "heatmap", "--pid", "-1"},
+           {"report", "heatmap", "--pid", "x"},
+           {"report", "heatmap", "--rows", "1e308"},
+           {"explain", "99999999999", "0x7f00"},
+           {"status", "--watch", "nan"},
+           {"status", "--watch", "inf"},
+           {"status", "--watch", "-1"},
+           {"status", "--watch=-0.5"},
+           {"events", "--since", "-1"},
+           {"events", "--since=-1"},
+           {"events", "--since", "1.5"},
+           {"status", "--watch", "1", "--count", "-1"},
+           {"top", "--rows", "0"},
+           {"top", "--sort", "age"},
+           {"top", "--sort", std::string(5'000, '9')},
+           {"record", "-o", "x", "--pid", "0"},
+           {std::string(5'000, '9')},
+           {"status", "--" + std::string(5'000, '9')},
+           {"explain", "1", std::string(310, '9')},
+           {"record", "-o", "x", "--duration", std::string(310, '9')},
+           {"config", "check", std::string(310, '9')},
+           {"enable", std::string(310, '9'), "--root", "/nonexistent"},
+           {"status", "--watch", "\x1b[2J\nx"},
+           {"explain", "1", std::string(10'000, '9')}}) {
     const Ended ended = run(wrong);
     EXPECT_EQ(ended.code, 2) << wrong[0];
-    EXPECT_LT(ended.errors.size(), 250U) << ended.errors;
+    EXPECT_LT(ended.errors.size(), 350U) << ended.errors;
+    EXPECT_EQ(ended.errors.find(std::string(81, '9')), std::string::npos) << ended.errors;
     EXPECT_EQ(ended.errors.find('\x1b'), std::string::npos) << ended.errors;
     EXPECT_EQ(std::count(ended.errors.begin(), ended.errors.end(), '\n'), 1) << ended.errors;
   }

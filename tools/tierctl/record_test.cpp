@@ -103,6 +103,36 @@ TEST_F(RecordTest, FollowsWhatProcessesHold) {
   EXPECT_EQ(intervals[10].events[0].address, 0x7f0000800000U);
 }
 
+TEST_F(RecordTest, RecordsOnlyTheProcessesThatAreNamed) {
+  for (const RecordFilter& filter :
+       {RecordFilter{.pids = {4200}, .targets = {}}, RecordFilter{.pids = {}, .targets = {"postgres"}}}) {
+    Commands c = commands();
+    const auto done = c.record(file_, "2s", filter);
+    ASSERT_TRUE(done) << done.error().text();
+    EXPECT_THAT(printed_, HasSubstr(" of 1 process and 1 region ")) << printed_;
+    EXPECT_EQ(warned_, "");
+    read_back();
+    ASSERT_EQ(header_.workload.targets.size(), 1U);
+    EXPECT_EQ(header_.workload.targets[0].name, "postgres (4200)");
+    printed_.clear(), shown_.clear();
+  }
+}
+
+TEST_F(RecordTest, AProcessThatIsNotWatchedIsRefusedANameIsWaitedFor) {
+  Commands c = commands();
+  const auto refused = c.record(file_, "2s", {.pids = {4100, 77}, .targets = {}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "process 77 is not watched");
+  EXPECT_FALSE(std::filesystem::exists(file_));
+  after_tick_ = [this](std::size_t ticks) {
+    if (ticks < 3) return next_tick();
+    interrupted_ = true;
+  };
+  EXPECT_FALSE(c.record(file_, "", {.pids = {}, .targets = {"redis-srver"}})) << "nothing to record";
+  EXPECT_THAT(warned_, HasSubstr("no watched process is called \"redis-srver\""));
+  EXPECT_THAT(warned_, HasSubstr("postgres, redis-server"));
+}
+
 TEST_F(RecordTest, AnInterruptEndsItProperly) {
   after_tick_ = [this](std::size_t ticks) {
     if (ticks < 3) return next_tick();
@@ -161,10 +191,11 @@ TEST_F(RecordTest, WhatCannotBeDoneIsToldBeforeAnythingIsWritten) {
     ASSERT_FALSE(done) << duration;
     EXPECT_EQ(done.error().kind, ErrorKind::kUsage);
   }
-  const auto done = c.record("/nonexistent/a.trace", "2s");
+  const auto nowhere = std::filesystem::path(file_).parent_path() / "none" / "a.trace";
+  const auto done = c.record(nowhere.string(), "2s");
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().kind, ErrorKind::kFailed);
-  EXPECT_THAT(done.error().message, HasSubstr("cannot create /nonexistent/a.trace.part"));
+  EXPECT_THAT(done.error().message, HasSubstr("cannot create " + nowhere.string() + ".part"));
   EXPECT_EQ(printed_, "");
 }
 

@@ -3,25 +3,17 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "tools/tierctl/facts.h"
 #include "tools/tierctl/table.h"
 #include "tools/tierctl/text.h"
+#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {
 
 constexpr auto kRight = Table::Align::kRight;
 constexpr auto kLeft = Table::Align::kLeft;
-constexpr std::size_t kAttentionShown = 4;
-
-// "name: value" lines, values aligned.
-class Facts {
- public:
-  void add(std::string name, std::string value) { table_.add({std::move(name), std::move(value)}); }
-  std::string text() const { return table_.text(false); }
-
- private:
-  Table table_{{{"", kLeft}, {"", kLeft}}};
-};
+constexpr auto kWrap = Table::Fit::kWrap;
 
 std::string nodes_text(const std::vector<int>& nodes) {
   return nodes.empty() ? "-" : fmt::format("{}", fmt::join(nodes, ","));
@@ -105,6 +97,11 @@ std::string self_text(const SelfCostView& self) {
   return text;
 }
 
+std::string forecaster_text(const StatusView& v) {
+  if (v.model.empty()) return v.forecaster;
+  return fmt::format("{}; the learned forecaster's model is refused: {}", v.forecaster, v.model);
+}
+
 std::string sight_text(const SightView& sight) {
   std::string text = fmt::format("{}: {}", sight.state, sight.reason);
   if (sight.unseen > 0)
@@ -125,31 +122,31 @@ std::string reading_text(const ReadingView& r) {
 }
 
 std::string troubles_table(const std::vector<TroubleView>& troubles, const Style& style) {
-  Table table({{"TIMES", kRight}, {"LAST", kRight}, {"TROUBLE", kLeft}});
+  Table table({{"TIMES", kRight}, {"LAST", kRight}, {"TROUBLE", kLeft, kWrap}});
   for (const TroubleView& t : troubles)
     table.add({std::to_string(t.count), seconds_text(t.seconds_ago) + " ago", t.message});
-  return table.empty() ? "" : "\n" + table.text(style.legend);
+  return table.empty() ? "" : "\n" + table.text(style.legend, style.width);
 }
 
 std::string sources_table(const std::vector<SourceView>& sources, const Style& style) {
   if (sources.empty()) return "no access source is running: see `tierctl doctor`\n";
   Table table({{"SOURCE", kLeft},
                {"SAMPLES/S", kRight},
-               {"PRICE", kRight},
-               {"CPU", kRight},
+               {"PRICE", kRight, Table::Fit::kWhole, 2},
+               {"CPU", kRight, Table::Fit::kWhole, 1},
                {"TAKEN", kRight},
                {"DELIVERED", kRight},
                {"UNDECODED", kRight},
                {"DEFERRED", kRight},
                {"FOREIGN", kRight},
                {"LOST", kRight},
-               {"FIDELITY", kLeft}});
+               {"FIDELITY", kLeft, kWrap}});
   for (const SourceView& s : sources)
     table.add({s.name, count_text(s.samples_per_second),
                seconds_text(static_cast<double>(s.price_per_sample_ns) * 1e-9), share_text(s.cpu_share),
                std::to_string(s.taken), std::to_string(s.delivered), std::to_string(s.undecoded),
                std::to_string(s.deferred), std::to_string(s.foreign), std::to_string(s.lost), s.fidelity});
-  return table.text(style.legend);
+  return table.text(style.legend, style.width);
 }
 
 std::string tiers_table(const std::vector<TierView>& tiers, const Style& style) {
@@ -164,20 +161,14 @@ std::string tiers_table(const std::vector<TierView>& tiers, const Style& style) 
     table.add({tier_name(t.rank), nodes_text(t.nodes), latency_text(t.unloaded_latency_ns),
                bytes_text(t.total_bytes), bytes_text(t.free_bytes),
                t.resident_bytes ? bytes_text(*t.resident_bytes) : "-", share_text(t.demand_share)});
-  return table.text(style.legend);
+  return table.text(style.legend, style.width);
 }
 
-std::string rivals_text(const std::vector<RivalView>& rivals) {
+std::string rivals_text(const std::vector<RivalView>& rivals, const Style& style) {
   std::string out;
   for (const RivalView& rival : rivals)
     out += fmt::format("rival: {}: {}\n", printable(rival.name), printable(rival.advice));
-  return out;
-}
-
-std::string hidden_text(std::uint64_t hidden) {
-  return hidden == 0
-             ? ""
-             : fmt::format("{} not shown: they belong to other users\n", plural(hidden, "row", "rows"));
+  return wrapped(out, style.width, 2);
 }
 
 }  // namespace
@@ -189,6 +180,7 @@ std::string render(const StatusView& v, const Style& style) {
   facts.add("ticks", ticks_text(v));
   facts.add("watching", fmt::format("{}, {}, {}", plural(v.targets, "process", "processes"),
                                     plural(v.regions, "region", "regions"), bytes_text(v.managed_bytes)));
+  for (const std::string& unmatched : v.unmatched) facts.add("unmatched", unmatched);
   if (!v.sight.state.empty()) facts.add("sight", sight_text(v.sight));  // older daemons do not have it
   if (v.held_bytes > 0) facts.add("located", located_text(v));
   facts.add("fast share", fast_share_text(v));
@@ -210,7 +202,7 @@ std::string render(const StatusView& v, const Style& style) {
               fmt::format("to keep {} of a CPU (daemon.cpu_limit): {}", share_text(v.cpu_limit), v.thinning));
   if (v.reading.waiting > 0 || v.reading.left_out > 0 || !v.reading.why.empty())
     facts.add("mappings", reading_text(v.reading));
-  facts.add("forecaster", v.forecaster);
+  facts.add("forecaster", forecaster_text(v));
   std::vector<std::string> known;
   for (const MetricView& metric : v.metrics)
     if (metric.value) known.push_back(metric.name);
@@ -218,8 +210,9 @@ std::string render(const StatusView& v, const Style& style) {
     facts.add("metrics", fmt::format("{} of {}{}{}", known.size(), v.metrics.size(),
                                      known.empty() ? "" : ": ", fmt::join(known, ", ")));
   if (!v.meters.empty()) facts.add("meters", render_meter_names(v.meters));
-  return facts.text() + "\n" + tiers_table(v.tiers, style) + "\n" + sources_table(v.sources, style) +
-         troubles_table(v.troubles, style) + (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));
+  return facts.text(style.width) + "\n" + tiers_table(v.tiers, style) + "\n" +
+         sources_table(v.sources, style) + troubles_table(v.troubles, style) +
+         (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals, style));
 }
 
 std::string render_check(const StatusView& v) {
@@ -245,27 +238,33 @@ std::string render(const DoctorView& v, const Style& style) {
   if (!v.reading.interface.empty()) facts.add("mappings", reading_text(v.reading));
   if (!v.verdict.empty()) facts.add("verdict", v.verdict);
 
-  Table sources({{"SOURCE", kLeft}, {"CHOSEN", kLeft}, {"SIGHT", kLeft}, {"WHY", kLeft}});
+  Table sources({{"SOURCE", kLeft}, {"CHOSEN", kLeft}, {"SIGHT", kLeft}, {"WHY", kLeft, kWrap}});
   for (const auto& s : v.sources)
     sources.add({s.name, s.chosen ? "yes" : "no", s.sight.empty() ? "-" : s.sight, s.reason});
-  Table features(
-      {{"FEATURE", kLeft}, {"PRESENT", kLeft}, {"SINCE", kLeft}, {"REASON", kLeft}, {"FIX", kLeft}});
+  Table features({{"FEATURE", kLeft},
+                  {"PRESENT", kLeft},
+                  {"SINCE", kLeft},
+                  {"REASON", kLeft, kWrap},
+                  {"FIX", kLeft, kWrap, 0, "fix: "}});
   for (const auto& f : v.features)
     features.add({f.name, f.present ? "yes" : "no", f.first_kernel, f.reason, f.present ? "" : f.fix});
   Table latencies({{"NODE", kRight}, {"LATENCY", kRight}, {"FROM", kLeft}});
   for (const auto& l : v.latencies)
     latencies.add({std::to_string(l.node), latency_text(l.latency_ns), l.source});
-  Table capabilities({{"CAPABILITY", kLeft}, {"HELD", kLeft}, {"NEEDED FOR", kLeft}});
+  Table capabilities({{"CAPABILITY", kLeft}, {"HELD", kLeft}, {"NEEDED FOR", kLeft, kWrap}});
   for (const auto& c : v.capabilities) capabilities.add({c.name, c.held ? "yes" : "no", c.needed_for});
 
-  Table limits({{"LIMIT", kLeft}, {"LIMITS", kLeft}, {"WHAT WAS FOUND", kLeft}, {"FIX", kLeft}});
+  Table limits({{"LIMIT", kLeft},
+                {"LIMITS", kLeft},
+                {"WHAT WAS FOUND", kLeft, kWrap},
+                {"FIX", kLeft, kWrap, 0, "fix: "}});
   for (const auto& l : v.limits) limits.add({l.name, l.limits ? "yes" : "no", l.reason, l.fix});
 
-  std::string out = facts.text();
+  std::string out = facts.text(style.width);
   for (const Table* table : {&sources, &features, &latencies, &capabilities, &limits})
-    if (!table->empty()) out += "\n" + table->text(style.legend);
+    if (!table->empty()) out += "\n" + table->text(style.legend, style.width);
   if (!v.meters.empty()) out += "\n" + render_meters(v.meters, style);
-  return out + (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals));
+  return out + (v.rivals.empty() ? "" : "\n" + rivals_text(v.rivals, style));
 }
 
 std::string render(const NodesView& v, const Style& style) {
@@ -276,11 +275,11 @@ std::string render(const NodesView& v, const Style& style) {
                {"TOTAL", kRight},
                {"FREE", kRight},
                {"LATENCY", kRight},
-               {"LOADED", kRight},
-               {"FROM", kLeft},
-               {"READ/S", kRight},
+               {"LOADED", kRight, Table::Fit::kWhole, 3},
+               {"FROM", kLeft, Table::Fit::kWhole, 2},
+               {"READ/S", kRight, Table::Fit::kWhole, 1},
                {"USED/S", kRight},
-               {"DISTANCES", kLeft}});
+               {"DISTANCES", kLeft, Table::Fit::kWhole, 4}});
   for (const NodeView& n : v.nodes)
     table.add(
         {std::to_string(n.node), tier_name(n.tier), n.online ? "online" : "offline",
@@ -289,94 +288,10 @@ std::string render(const NodesView& v, const Style& style) {
          n.read_bytes_per_second ? bytes_text(*n.read_bytes_per_second) : "-",
          n.used_bytes_per_second ? bytes_text(static_cast<std::uint64_t>(*n.used_bytes_per_second)) : "-",
          n.distances.empty() ? "-" : fmt::format("{}", fmt::join(n.distances, " "))});
-  std::string out = table.text(style.legend);
+  std::string out = table.text(style.legend, style.width);
   if (!v.tiers.empty()) out += "\n" + tiers_table(v.tiers, style);
   if (style.legend && !v.tiered) out += "\none tier only: nothing to gain by moving\n";
   return out;
-}
-
-std::string render(const TopView& v, const Style& style) {
-  Table table({{"PID", kRight},
-               {"NAME", kLeft},
-               {"WAITED", kRight},
-               {"DEMAND", kRight},
-               {"FAST SHARE", kRight},
-               {"RESIDENT", kRight},
-               {"LOCATED", kRight},
-               {"IN FAST", kRight},
-               {"REGIONS", kRight},
-               {"SAMPLES", kRight},
-               {"PROMOTED", kRight},
-               {"DEMOTED", kRight},
-               {"CGROUP", kLeft}});
-  for (const TopRow& r : v.rows)
-    table.add({std::to_string(r.pid), r.name, seconds_text(r.waited_seconds), count_text(r.demand),
-               share_text(r.hit_share), bytes_text(r.resident_bytes), bytes_text(r.located_bytes),
-               r.fast_bytes ? bytes_text(*r.fast_bytes) : "-", std::to_string(r.regions),
-               std::to_string(r.samples), bytes_text(r.promoted_bytes), bytes_text(r.demoted_bytes),
-               r.cgroup});
-  std::string out = table.text(style.legend);
-  if (style.legend && v.rows.empty() && v.hidden == 0)
-    out +=
-        "no process is watched now: none that [targets] of the configuration names, or, where it names none, "
-        "none of 64 MiB or more\n";
-  if (style.legend) out += hidden_text(v.hidden);
-  return out;
-}
-
-std::string render(const ExplainView& v, const Style& style) {
-  Facts facts;
-  facts.add("process", fmt::format("{} {}", v.pid, v.name));
-  facts.add("address", fmt::format("0x{:x} in region 0x{:x}-0x{:x} ({})", v.address, v.region_start,
-                                   v.region_end, bytes_text(v.region_end - v.region_start)));
-  facts.add("mapping",
-            fmt::format("{}, {}, {} pages", v.mapping.empty() ? "unnamed" : v.mapping, v.backing, v.pages));
-  if (v.shared_by > 0)
-    facts.add("shared by", fmt::format("{} watched process{}: {}", v.shared_by, v.shared_by == 1 ? "" : "es",
-                                       fmt::join(v.sharers, ", ")));
-  facts.add("held by", v.node < 0 ? "no node that is known"
-                                  : fmt::format("node {}, tier {}, {}", v.node, tier_name(v.tier),
-                                                bytes_text(v.resident_bytes)));
-  facts.add("why", v.why);
-  if (!v.pinned.empty()) facts.add("stays", v.pinned);
-  facts.add("last tick", !v.tracked ? "-, no sample has hit it and its place was not asked for yet"
-                                    : fmt::format("{} accesses, waited {}, as sampled", count_text(v.demand),
-                                                  seconds_text(v.waited_seconds)));
-  facts.add("forecast", !v.tracked ? "-"
-                                   : fmt::format("{} accesses a tick ({} to {})", count_text(v.forecast_mean),
-                                                 count_text(v.forecast_low), count_text(v.forecast_high)));
-  std::string by, heeds;
-  for (const LeaderView& leader : v.leaders)
-    by += fmt::format("{}{} ({} ticks)", by.empty() ? "" : ", ", leader.expert, leader.horizon);
-  for (std::size_t i = 0; i < v.attention.size() && i < kAttentionShown; ++i)
-    heeds += fmt::format("{}{} {:.0f} %", heeds.empty() ? "" : ", ", v.attention[i].token,
-                         100 * v.attention[i].weight);
-  if (!by.empty()) facts.add("foretold by", by);
-  if (!heeds.empty()) facts.add("heeding", heeds);
-  if (v.tracked) facts.add("age", fmt::format("{} ticks, idle for {}", v.age_ticks, v.idle_ticks));
-  if (v.benefit_of_moving_seconds)
-    facts.add("moving it",
-              fmt::format("would save {} and cost {}", seconds_text(*v.benefit_of_moving_seconds),
-                          v.cost_of_moving_seconds ? seconds_text(*v.cost_of_moving_seconds) : "-"));
-  Table table({{"DECISION", kRight},
-               {"TICK", kRight},
-               {"REASON", kLeft},
-               {"FROM", kRight},
-               {"TO", kRight},
-               {"FATE", kLeft},
-               {"MOVED", kRight},
-               {"FORECAST", kRight},
-               {"SAVED", kRight},
-               {"COST", kRight},
-               {"DETAIL", kLeft}});
-  for (const DecisionView& d : v.decisions)
-    table.add({std::to_string(d.id), std::to_string(d.tick), d.reason, std::to_string(d.from),
-               std::to_string(d.to), d.fate.empty() ? "under way" : d.fate, bytes_text(d.moved_bytes),
-               seconds_text(d.expected_benefit_seconds),
-               d.scored_benefit_seconds ? seconds_text(*d.scored_benefit_seconds) : "-",
-               seconds_text(d.measured_cost_seconds.value_or(d.expected_cost_seconds)), d.detail});
-  return facts.text() +
-         (table.empty() ? "\nno decision was ever made about it\n" : "\n" + table.text(style.legend));
 }
 
 std::string render(const ConfigView& v, const Style& style) {
@@ -388,11 +303,14 @@ std::string render(const ConfigView& v, const Style& style) {
   return out + printable_lines(v.toml);
 }
 
-std::string render_event(const Event& event) {
-  return fmt::format("{}  {:>6}  {:<12}  {:>7}  {}{}\n", time_text(event.time_unix_ns), event.sequence,
-                     printable(event.kind), event.pid == 0 ? "-" : std::to_string(event.pid),
-                     printable(event.message),
-                     event.actor.empty() ? "" : fmt::format(" (by {})", printable(event.actor)));
+std::string render_event(const Event& event, const Style& style) {
+  constexpr std::size_t kStoryColumn = 52;  // where the message begins
+  const std::string line = fmt::format(
+      "{}  {:>6}  {:<12}  {:>7}  {}{}\n", time_text(event.time_unix_ns), event.sequence,
+      printable(event.kind), event.pid == 0 ? "-" : std::to_string(event.pid), printable(event.message),
+      event.actor.empty() ? "" : fmt::format(" (by {})", printable(event.actor)));
+  const bool room = style.width >= kStoryColumn + 40;
+  return wrapped(line, style.width, room ? kStoryColumn : 4);
 }
 
 std::string render_policy(const StatusView& status, const ConfigView& config, const Style& style) {
@@ -400,11 +318,11 @@ std::string render_policy(const StatusView& status, const ConfigView& config, co
   facts.add("mode", status.mode);
   facts.add("moving", status.paused ? "paused" : status.mode == "act" ? "on" : "off: observe mode");
   facts.add("forecaster", status.forecaster);
-  Table table({{"SETTING", kLeft}, {"VALUE", kLeft}, {"FROM", kLeft}});
+  Table table({{"SETTING", kLeft}, {"VALUE", kLeft, kWrap}, {"FROM", kLeft, kWrap}});
   for (const ConfigValueView& value : config.values)
     if (value.key.starts_with("policy.") || value.key.starts_with("migration."))
       table.add({value.key, value.value, value.origin});
-  return facts.text() + "\n" + table.text(style.legend);
+  return facts.text(style.width) + "\n" + table.text(style.legend, style.width);
 }
 
 }  // namespace tier

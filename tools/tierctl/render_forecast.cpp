@@ -3,9 +3,11 @@
 
 #include <cmath>
 
+#include "tools/tierctl/facts.h"
 #include "tools/tierctl/render.h"
 #include "tools/tierctl/table.h"
 #include "tools/tierctl/text.h"
+#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {
@@ -41,16 +43,16 @@ std::string role_text(const ForecastView& v) {
 }  // namespace
 
 std::string render(const ForecastView& v, const Style& style) {
-  Table facts({{"", kLeft}, {"", kLeft}});
-  facts.add({"forecaster", v.forecaster});
-  facts.add({"role", role_text(v)});
+  Facts facts;
+  facts.add("forecaster", v.forecaster);
+  facts.add("role", role_text(v));
   std::string leaders;
   for (const LeaderView& leader : v.leaders)
     leaders += fmt::format("{}{} ticks ahead {}", leaders.empty() ? "" : ", ", leader.horizon, leader.expert);
-  if (!leaders.empty()) facts.add({"follows", leaders});
-  if (!v.compared) return facts.text(false);
-  facts.add({"compared", fmt::format("for {} ticks of {}, {} of the regions in the control group", v.ticks,
-                                     seconds_text(v.interval_seconds), share_text(v.control_share))});
+  if (!leaders.empty()) facts.add("follows", leaders);
+  if (!v.compared) return facts.text(style.width);
+  facts.add("compared", fmt::format("for {} ticks of {}, {} of the regions in the control group", v.ticks,
+                                    seconds_text(v.interval_seconds), share_text(v.control_share)));
   Table groups({{"GROUP", kLeft},
                 {"FOLLOWS", kLeft},
                 {"REGIONS", kRight},
@@ -67,15 +69,17 @@ std::string render(const ForecastView& v, const Style& style) {
                {"FROM", kRight},
                {"TO", kRight},
                {"OF ALL SLOW", kRight},
-               {"VERDICT", kLeft}});
+               {"VERDICT", kLeft, Table::Fit::kWrap, 0, "", 18}});
   add_gain(gains, "last hour", v.recent);
   add_gain(gains, "in this role", v.stage);
   add_gain(gains, "since start", v.life);
-  std::string out = facts.text(false) + "\n" + groups.text(style.legend) + "\n" + gains.text(style.legend);
+  std::string out = facts.text(style.width) + "\n" + groups.text(style.legend, style.width) + "\n" +
+                    gains.text(style.legend, style.width);
   if (style.legend)
-    out +=
+    out += wrapped(
         "\nSAVED is against the reactive forecast, moves paid; FROM and TO bound it with 95 % confidence\n"
-        "ALL SLOW is what the regions would have waited on the slowest tier\n";
+        "ALL SLOW is what the regions would have waited on the slowest tier\n",
+        style.width);
   return out;
 }
 

@@ -9,6 +9,7 @@
 
 #include "tools/tierctl/render.h"
 #include "tools/tierctl/text.h"
+#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {
@@ -78,22 +79,43 @@ std::string cells_of(const HeatmapView& view, const HeatmapRow& row, double larg
   return line;
 }
 
+// What each kind of cell means, also of those that this map happens not to show.
 std::string legend_text(const HeatmapView& view, double largest, const Style& style) {
   std::string scale;
   if (style.color) {
     for (const auto* colors : {&kFastColors, &kSlowColors}) {
       for (const int color : *colors) scale += fmt::format("\x1b[48;5;{}m ", color);
-      scale += colors == &kFastColors ? "\x1b[0m fast tier   " : "\x1b[0m slower tiers";
+      scale += colors == &kFastColors ? "\x1b[0m fastest tier   " : "\x1b[0m slower tiers";
     }
+    scale += "   (no demand to the most)\nno colour: not recorded, or its tier is not known\n";
   } else {
-    scale = "fast tier: _ none, A to I   slower tiers: . none, 1 to 9   blank: not recorded";
+    scale =
+        "fastest tier: _ no demand, A (little) to I (most)\n"
+        "slower tiers: . no demand, 1 (little) to 9 (most)\n"
+        "?: demand, its tier is not known   blank: not recorded\n";
   }
-  return fmt::format(
-      "{}\ndemand on a logarithmic scale up to {} accesses a second; {}, the latest on the right\n", scale,
+  const std::string rest = fmt::format(
+      "demand on a logarithmic scale up to {} accesses a second; {}, the latest on the right\n"
+      "behind each row: the tier in the last column, - where it is not known\n",
       count_text(largest), columns_text(view));
+  // Escapes have no width: lines with colours are short anyway.
+  return (style.color ? scale : wrapped(scale, style.width, 2)) + wrapped(rest, style.width, 2);
+}
+
+std::string heading(const HeatmapRow& row) {
+  const std::string name = row.name.empty() ? "(name not known)" : printable(row.name);
+  if (row.pid == 0) return fmt::format("{}\n", name);
+  return fmt::format("{} {}{}\n", row.pid, name, row.gone ? " (gone)" : "");
 }
 
 }  // namespace
+
+std::uint32_t heatmap_ticks(std::size_t width) {
+  constexpr std::size_t kAround = 14 + 2 + 6;  // "ADDRESS |" before the cells and "| fast" after them
+  constexpr std::size_t kLeast = 10, kMost = 512, kUsual = 80;
+  if (width == 0) width = kUsual;
+  return static_cast<std::uint32_t>(std::clamp(width, kAround + kLeast, kAround + kMost) - kAround);
+}
 
 std::string render(const HeatmapView& view, const Style& style) {
   double largest = 0;
@@ -102,11 +124,10 @@ std::string render(const HeatmapView& view, const Style& style) {
   std::string out;
   const HeatmapRow* before = nullptr;
   for (const HeatmapRow& row : view.rows) {
-    if (before == nullptr || row.pid != before->pid || row.name != before->name)
-      out += fmt::format("{} {}\n", row.pid, printable(row.name));
+    if (before == nullptr || row.pid != before->pid || row.name != before->name) out += heading(row);
     before = &row;
     const int now = row.tier.empty() ? -1 : row.tier.back();
-    out += fmt::format("{:12x} |{}| {}\n", row.start, cells_of(view, row, largest, style.color),
+    out += fmt::format("{:>#14x} |{}| {}\n", row.start, cells_of(view, row, largest, style.color),
                        now < 0    ? "-"
                        : now == 0 ? "fast"
                                   : "slow");
@@ -114,14 +135,13 @@ std::string render(const HeatmapView& view, const Style& style) {
   if (!style.legend) return out;
   if (view.rows.empty()) out += "no region with demand to show\n";
   if (!view.rows.empty()) out += legend_text(view, largest, style);
+  std::string notes;
   if (view.omitted != 0)
-    out += plural(view.omitted, "region", "regions") + " with demand beyond --rows left out\n";
+    notes += plural(view.omitted, "region", "regions") + " with demand beyond --rows left out\n";
   if (view.unrecorded != 0)
-    out += fmt::format("only the most demanded regions of a tick are recorded: up to {} more had demand\n",
-                       view.unrecorded);
-  if (view.hidden != 0)
-    out += plural(view.hidden, "row", "rows") + " not shown: they belong to other users\n";
-  return out;
+    notes += fmt::format("only the most demanded regions of a tick are recorded: up to {} more had demand\n",
+                         view.unrecorded);
+  return out + wrapped(notes + hidden_text(view.hidden), style.width, 2);
 }
 
 }  // namespace tier

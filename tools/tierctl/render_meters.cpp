@@ -11,10 +11,10 @@ namespace tier {
 std::string render_meters(const std::vector<MeterStateView>& meters, const Style& style) {
   if (meters.empty()) return {};
   constexpr auto kLeft = Table::Align::kLeft;
-  Table table({{"METER", kLeft}, {"RUNS", kLeft}, {"DELIVERS", kLeft}, {"WHY", kLeft}});
+  Table table({{"METER", kLeft}, {"RUNS", kLeft}, {"DELIVERS", kLeft}, {"WHY", kLeft, Table::Fit::kWrap}});
   for (const MeterStateView& meter : meters)
     table.add({meter.name, meter.used ? "yes" : "no", meter.delivers ? "yes" : "no", meter.reason});
-  return table.text(style.legend);
+  return table.text(style.legend, style.width);
 }
 
 std::string render_meter_names(const std::vector<MeterStateView>& meters) {

@@ -7,15 +7,18 @@
 #include <cmath>
 #include <map>
 
+#include "tools/tierctl/facts.h"
 #include "tools/tierctl/render.h"
 #include "tools/tierctl/table.h"
 #include "tools/tierctl/text.h"
+#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {
 
 constexpr auto kRight = Table::Align::kRight;
 constexpr auto kLeft = Table::Align::kLeft;
+constexpr auto kWrap = Table::Fit::kWrap;
 constexpr std::size_t kNamesShown = 6;
 
 // "core 3" → "core"; empty for what is not counted: "sda".
@@ -98,13 +101,13 @@ std::string controls_table(const std::vector<PrefetchControlView>& controls, con
                {"GAIN", kRight},
                {"FROM", kRight},
                {"TO", kRight},
-               {"CHANGES", kRight},
-               {"CONTEXT", kLeft},
-               {"WHY", kLeft}});
+               {"CHANGES", kRight, Table::Fit::kWhole, 2},
+               {"CONTEXT", kLeft, Table::Fit::kWhole, 1},
+               {"WHY", kLeft, kWrap}});
   for (const PrefetchControlView& c : controls)
     table.add({c.name, c.actuator, c.setting, change_text(c.gain), change_text(c.gain_low),
                change_text(c.gain_high), std::to_string(c.transitions), c.context, c.reason});
-  return table.empty() ? "" : "\n" + table.text(style.legend);
+  return table.empty() ? "" : "\n" + table.text(style.legend, style.width);
 }
 
 std::string writes_table(const std::vector<PrefetchWriteView>& writes, const Style& style) {
@@ -116,7 +119,7 @@ std::string writes_table(const std::vector<PrefetchWriteView>& writes, const Sty
                {"FATE", kLeft}});
   for (const PrefetchWriteView& w : writes)
     table.add({w.control, w.setting, w.knob, w.before, w.after, w.fate});
-  return table.empty() ? "" : "\n" + table.text(style.legend);
+  return table.empty() ? "" : "\n" + table.text(style.legend, style.width);
 }
 
 // The intervals of all settings on one scale, the default's zero in the middle.
@@ -149,43 +152,45 @@ class Bars {
 }  // namespace
 
 std::string render(const PrefetchView& v, const Style& style) {
-  Table facts({{"", kLeft}, {"", kLeft}});
-  facts.add({"prefetch", state_text(v)});
-  if (!v.note.empty()) facts.add({"now", v.note});
-  facts.add({"decisions", fmt::format("{}, and {} without a sound reading; {}, {}", v.decisions,
-                                      plural(v.undecided, "interval", "intervals"),
-                                      plural(v.transitions, "change of a setting", "changes of settings"),
-                                      plural(v.writes, "write", "writes"))});
-  facts.add(
-      {"progress", v.progress ? fmt::format("{} {}/s", count_text(*v.progress), v.progress_signal) : "-"});
-  facts.add({"advice", advice_text(v.advice)});
-  facts.add({"journal", v.journal});
-  std::string out = facts.text(false) + controls_table(v.controls, style);
+  Facts facts;
+  facts.add("prefetch", state_text(v));
+  if (!v.note.empty()) facts.add("now", v.note);
+  facts.add("decisions", fmt::format("{}, and {} without a sound reading; {}, {}", v.decisions,
+                                     plural(v.undecided, "interval", "intervals"),
+                                     plural(v.transitions, "change of a setting", "changes of settings"),
+                                     plural(v.writes, "write", "writes")));
+  facts.add("progress",
+            v.progress ? fmt::format("{} {}/s", count_text(*v.progress), v.progress_signal) : "-");
+  facts.add("advice", advice_text(v.advice));
+  facts.add("journal", v.journal);
+  std::string out = facts.text(style.width) + controls_table(v.controls, style);
   if (style.legend && !v.controls.empty())
-    out += "\nGAIN is of the setting against the default, of the progress; FROM and TO bound it with 95 %\n";
-  const std::string refused = refusals_text(v.refused);
+    out += wrapped(
+        "\nGAIN is of the setting against the default, of the progress; FROM and TO bound it with 95 %\n",
+        style.width);
+  const std::string refused = wrapped(refusals_text(v.refused), style.width, 2);
   if (!refused.empty()) out += "\n" + refused;
-  Table meters({{"METER", kLeft}, {"USED", kLeft}, {"WHY", kLeft}});
+  Table meters({{"METER", kLeft}, {"USED", kLeft}, {"WHY", kLeft, kWrap}});
   for (const PrefetchMeterView& m : v.meters) meters.add({m.name, m.used ? "yes" : "no", m.reason});
   Table signals({{"SIGNAL", kLeft}, {"PER SECOND", kRight}, {"REFUSED", kRight}});
   for (const PrefetchSignalView& s : v.signals)
     signals.add({s.name, s.per_second ? count_text(*s.per_second) : "-", std::to_string(s.refused)});
   for (const Table* table : {&meters, &signals})
-    if (!table->empty()) out += "\n" + table->text(style.legend);
+    if (!table->empty()) out += "\n" + table->text(style.legend, style.width);
   return out;
 }
 
 std::string render(const PrefetchExplainView& v, const Style& style) {
   const PrefetchControlView& c = v.control;
-  Table facts({{"", kLeft}, {"", kLeft}});
-  facts.add({"control", fmt::format("{} ({}, one {})", c.name, c.actuator, c.scope)});
-  facts.add({"setting", fmt::format("{} (of {})", c.setting, fmt::join(c.settings, ", "))});
-  facts.add({"gain", c.gain ? fmt::format("{} of the progress ({} to {}, 95 %)", change_text(c.gain),
-                                          change_text(c.gain_low), change_text(c.gain_high))
-                            : "-"});
-  facts.add({"context", c.context});
-  facts.add({"why", c.reason});
-  facts.add({"changes", std::to_string(c.transitions)});
+  Facts facts;
+  facts.add("control", fmt::format("{} ({}, one {})", c.name, c.actuator, c.scope));
+  facts.add("setting", fmt::format("{} (of {})", c.setting, fmt::join(c.settings, ", ")));
+  facts.add("gain", c.gain ? fmt::format("{} of the progress ({} to {}, 95 %)", change_text(c.gain),
+                                         change_text(c.gain_low), change_text(c.gain_high))
+                           : "-");
+  facts.add("context", c.context);
+  facts.add("why", c.reason);
+  facts.add("changes", std::to_string(c.transitions));
   const Bars bars(v.arms);
   Table arms({{"SETTING", kLeft},
               {"GAIN", kRight},
@@ -196,12 +201,12 @@ std::string render(const PrefetchExplainView& v, const Style& style) {
   for (const PrefetchArmView& arm : v.arms)
     arms.add({arm.setting, change_text(arm.gain), change_text(arm.gain_low), change_text(arm.gain_high),
               count_text(arm.evidence), bars.of(arm)});
-  Table decisions({{"TICK", kRight}, {"FROM", kLeft}, {"TO", kLeft}, {"WHY", kLeft}});
+  Table decisions({{"TICK", kRight}, {"FROM", kLeft}, {"TO", kLeft}, {"WHY", kLeft, kWrap}});
   for (const PrefetchDecisionView& d : v.decisions)
     decisions.add({std::to_string(d.tick), d.from, d.to, d.reason});
-  std::string out = facts.text(false);
+  std::string out = facts.text(style.width);
   for (const Table* table : {&arms, &decisions})
-    if (!table->empty()) out += "\n" + table->text(style.legend);
+    if (!table->empty()) out += "\n" + table->text(style.legend, style.width);
   return out + writes_table(v.writes, style);
 }
 
@@ -211,11 +216,11 @@ std::string render(const PrefetchWritesView& v, const Style& style) {
   std::vector<std::string> counts;
   counts.reserve(fates.size());
   for (const auto& [fate, count] : fates) counts.push_back(fmt::format("{} {}", count, fate));
-  Table facts({{"", kLeft}, {"", kLeft}});
-  facts.add({"prefetch", v.state + (v.dry_run ? "; dry run: nothing was written" : "")});
-  facts.add({"writes", counts.empty() ? "none" : fmt::format("{}", fmt::join(counts, ", "))});
-  const std::string refused = refusals_text(v.refused);
-  return facts.text(false) + writes_table(v.writes, style) + (refused.empty() ? "" : "\n" + refused);
+  Facts facts;
+  facts.add("prefetch", v.state + (v.dry_run ? "; dry run: nothing was written" : ""));
+  facts.add("writes", counts.empty() ? "none" : fmt::format("{}", fmt::join(counts, ", ")));
+  const std::string refused = wrapped(refusals_text(v.refused), style.width, 2);
+  return facts.text(style.width) + writes_table(v.writes, style) + (refused.empty() ? "" : "\n" + refused);
 }
 
 }  // namespace tier

@@ -14,6 +14,7 @@
 
 #include "tierd/control/fake_backend.h"
 #include "tierd/control/views_json.h"
+#include "tools/tierctl/text.h"
 
 namespace tier {
 namespace {
@@ -40,6 +41,32 @@ void expect_both(const std::string& name, const View& view) {
   expect_golden(name + ".json", dump_json(nlohmann::json(view), 2) + "\n");
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
   EXPECT_EQ(text.find(" \n"), std::string::npos) << "blanks at a line's end";
+}
+
+// Every view at a terminal's width: no line is wider, and a golden file shows how it looks.
+template <typename View>
+void expect_fits(const std::string& name, const View& view) {
+  for (const std::size_t width : {80U, 160U}) {
+    const std::string text = render(view, {.width = width});
+    expect_golden(fmt::format("{}-{}.txt", name, width), text);
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(display_width(line), width) << line;
+  }
+}
+
+TEST(GoldenWidth, StatusDoctorTopExplainPrefetch) {
+  FakeBackend backend;
+  StatusView status = *backend.status(kRoot);
+  status.model =
+      "/etc/tierd/model.safetensors: 0 bytes, which is no model (fix: name another in policy.model)";
+  status.unmatched = {"targets.executables: no process is called \"redis-srver\"; it was compared with …"};
+  expect_fits("status", status);
+  expect_fits("doctor", *backend.doctor(kRoot));
+  expect_fits("top", *backend.top(kRoot, {}));
+  expect_fits("explain", *backend.explain(kRoot, {4100, 0x7f0000123456}));
+  expect_fits("prefetch", *backend.prefetch(kRoot));
+  expect_fits("heatmap", *backend.heatmap(kRoot, {}));
+  expect_fits("forecast", *backend.forecast(kRoot));
 }
 
 TEST(Golden, Status) { expect_both("status", *FakeBackend().status(kRoot)); }
@@ -132,6 +159,48 @@ TEST(Render, WithoutLegendOnlyDataRemains) {
   const std::string text = render(*FakeBackend().top(kRoot, {}), {.color = false, .legend = false});
   EXPECT_EQ(text.find("PID"), std::string::npos);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+}
+
+TEST(Render, HeatmapNamesProcessesThatAreGone) {
+  auto view = *FakeBackend().heatmap(kRoot, {});
+  view.rows[2].gone = true;
+  EXPECT_NE(render(view, {}).find("4200 postgres (gone)\n"), std::string::npos);
+  view.rows[2].name.clear(), view.rows[2].pid = 0;
+  EXPECT_NE(render(view, {}).find("\n(name not known)\n"), std::string::npos) << "an older daemon";
+}
+
+TEST(Render, HeatmapExplainsEveryKindOfCell) {
+  const auto view = *FakeBackend().heatmap(kRoot, {});
+  for (const char* cell : {"_ no demand", "A (little) to I (most)", ". no demand", "1 (little) to 9 (most)",
+                           "?: demand", "blank: not recorded"})
+    EXPECT_NE(render(view, {}).find(cell), std::string::npos) << cell;
+  EXPECT_NE(render(view, {.color = true}).find("no colour: not recorded"), std::string::npos);
+}
+
+TEST(Render, AddressesArePrintedAsTheyAreAccepted) {
+  const std::string text = render(*FakeBackend().heatmap(kRoot, {}), {});
+  EXPECT_NE(text.find("\n0x7f0000200000 |"), std::string::npos) << text;
+  const std::string line = text.substr(text.find("0x7f0000200000"));
+  EXPECT_EQ(*parse_address(line.substr(0, line.find(' '))), 0x7f0000200000U);
+  const std::string range = render(*FakeBackend().explain(kRoot, {4100, 0x7f0000123456}), {});
+  EXPECT_NE(range.find("0x7f0000000000-0x7f0000200000"), std::string::npos);
+  EXPECT_EQ(*parse_address("0x7f0000000000-0x7f0000200000"), 0x7f0000000000U);
+  EXPECT_EQ(*parse_address("7f0000000000-7f0000200000"), 0x7f0000000000U) << "as /proc/PID/maps has them";
+}
+
+TEST(Render, ExplainIsWholeSentences) {
+  ExplainView view = *FakeBackend().explain(kRoot, {4100, 0x7f0000123456});
+  view.demand = 7.22e5, view.forecast_mean = 7.22e5, view.benefit_of_moving_seconds = 3.1e-5;
+  for (const bool tracked : {true, false}) {
+    view.tracked = tracked;
+    const std::string text = render(view, {});
+    EXPECT_EQ(text.find("e+"), std::string::npos) << text;
+    EXPECT_EQ(text.find("e-0"), std::string::npos) << text;
+    std::istringstream lines(text.substr(0, text.find("\n\n")));
+    std::string line;
+    std::getline(lines, line);  // which process: no sentence
+    while (std::getline(lines, line)) EXPECT_TRUE(line.ends_with('.')) << line;
+  }
 }
 
 TEST(Render, HidesNothingSilently) {

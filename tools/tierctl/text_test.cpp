@@ -18,8 +18,8 @@ TEST(Text, NamesCannotSteerTheTerminal) {
 
 TEST(Text, TakesAddressesAsTheyArePrinted) {
   EXPECT_EQ(*parse_address("0x56042c000000"), 0x56042c000000U);
-  EXPECT_EQ(*parse_address("56042c000000"), 0x56042c000000U) << "the heat map's";
-  EXPECT_EQ(*parse_address("560420000000"), 0x560420000000U) << "the heat map's, without a letter";
+  EXPECT_EQ(*parse_address("56042c000000"), 0x56042c000000U) << "of /proc/PID/maps";
+  EXPECT_EQ(*parse_address("560420000000"), 0x560420000000U) << "the same without a letter";
   EXPECT_EQ(*parse_address("400000"), 0x400000U);
   EXPECT_EQ(*parse_address("139637976727552"), 0x7f0000000000U) << "JSON's";
   for (const char* wrong : {"", "0x", "g", "-1", "+1", " 1", "1 ", "0x1z", "123456789012345678901234567890"})
