@@ -49,15 +49,15 @@ need_debian() {
   command -v apt-get >/dev/null || die "apt-get is missing (fix: use Debian 12 or 13, or install tools/lib/packages.txt by hand)" 5
 }
 
-# Installs what is missing and nothing else.
+# install_packages [HEADING…]: installs what is missing of these parts of packages.txt, by default of all, and nothing else.
 install_packages() {
-  local missing=() name
+  local missing=() name part=$#
   while read -r name; do
     dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
-  done < <(sed 's/#.*//' "$TIERD_ROOT/tools/lib/packages.txt" | awk 'NF {print $1}')
+  done < <(packages_of "$@")
   if [ ${#missing[@]} = 0 ]; then
     step "packages: all there"
-    provide_redis_server
+    [ "$part" != 0 ] || provide_redis_server
     return 0
   fi
   step "packages: installing ${#missing[@]}: ${missing[*]}"
@@ -65,7 +65,18 @@ install_packages() {
   quietly "$TIERD_ROOT/build/log/apt-update.log" apt-get update -q || true  # one broken foreign source must not stop us
   DEBIAN_FRONTEND=noninteractive quietly "$TIERD_ROOT/build/log/apt-install.log" \
     apt-get install -y -q --no-install-recommends "${missing[@]}"
-  provide_redis_server
+  [ "$part" != 0 ] || provide_redis_server
+}
+
+# packages_of [HEADING…]: the names below these headings of packages.txt, or all names.
+packages_of() {
+  awk -v wanted="$(printf '%s\n' "$@")" '
+    BEGIN { all = wanted == ""; n = split(wanted, list, "\n"); for (i = 1; i <= n; ++i) if (list[i] != "") known[list[i]] = 1 }
+    /^#/ { heading = substr($0, 3); found[heading] = 1; next }
+    { sub(/#.*/, "") }
+    NF && (all || heading in known) { print $1 }
+    END { for (name in known) if (!(name in found)) { print "packages.txt has no heading " name > "/dev/stderr"; print "no-such-heading" } }' \
+    "$TIERD_ROOT/tools/lib/packages.txt"
 }
 
 # Debian's redis-tools carries the server as redis-check-rdb; by its other name it serves. No service is installed.

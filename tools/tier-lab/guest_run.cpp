@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "tools/tier-lab/command.h"
+#include "tools/tier-lab/effect.h"
 #include "tools/tier-lab/image.h"
 #include "tools/tier-lab/machine.h"
 #include "tools/tier-lab/vm.h"
@@ -220,12 +221,14 @@ VmPlan vm_plan(const Scenario& scenario, const LabPaths& paths, const std::strin
 }
 
 // Prints what a reader wants to follow: phases, programs' output, and how far the guest's clock is.
-void show(const json& event, bool exec) {
+void show(const json& event, const Scenario& scenario, const RunRecord& record) {
+  const bool exec = scenario.mode == Mode::kExec;
   const std::string kind = event.value("guest", "");
   if (kind == "phase")
     std::fprintf(stderr, "[guest %6.1f s] %s\n", event.value("uptime", 0.0), event.value("name", "").c_str());
   if (kind == "tick" && event.value("index", 0) % 5 == 0)
-    std::fprintf(stderr, "[guest %6.1f s] period %d\n", event.value("uptime", 0.0), event.value("index", 0));
+    if (const std::string text = live_text(scenario, record); !text.empty())
+      std::fprintf(stderr, "[guest %6.1f s] %s\n", event.value("uptime", 0.0), text.c_str());
   if (kind == "alive") {
     static int beats = 0;
     if (++beats % 10 == 0) std::fprintf(stderr, "[guest %6.1f s] …\n", event.value("uptime", 0.0));
@@ -292,7 +295,7 @@ Result<> run_guest(const Scenario& scenario, const LabPaths& paths, RunRecord& r
   Result<> ran = run_vm(plan, [&](const std::string& line) {
     Result<json> event = accept_event(line, record);
     if (!event && accepted) accepted = tl::make_unexpected(event.error());
-    if (event) show(*event, scenario.mode == Mode::kExec);
+    if (event) show(*event, scenario, record);
   });
   fs::remove(image, failed);
   if (!ran) return ran;

@@ -11,6 +11,7 @@
 
 #include "tools/cli/command_line.h"
 #include "tools/number_range.h"
+#include "tools/tier-lab/effect.h"
 #include "tools/tier-lab/guest_run.h"
 #include "tools/tier-lab/report.h"
 
@@ -153,6 +154,15 @@ int compare(const std::vector<std::string>& paths) {
   return 0;
 }
 
+int effect(const std::string& without, const std::string& with) {
+  const Result<std::vector<nlohmann::json>> results = load_all({without, with});
+  if (!results) return report(results.error());
+  const Result<std::string> text = effect_text(results->front(), results->back());
+  if (!text) return report(text.error());
+  std::printf("%s", text->c_str());
+  return 0;
+}
+
 void add_run(CLI::App& app, RunOptions& options, int& code) {
   CLI::App* command =
       app.add_subcommand("run", "Boot a scenario's machine, run its workload, print the verdict");
@@ -189,6 +199,12 @@ int main(int argc, char** argv) {
   CLI::App* side = app.add_subcommand("compare", "Set several runs side by side");
   side->add_option("results", paths, "result.json files")->required();
   side->callback([&] { code = compare(paths); });
+  std::string without, with;
+  CLI::App* effects =
+      app.add_subcommand("effect", "What a tool did for the program, with every column explained");
+  effects->add_option("without", without, "result.json of the run with --tool none")->required();
+  effects->add_option("with", with, "result.json of the same with a tool")->required();
+  effects->callback([&] { code = effect(without, with); });
   add_common_commands(app);
   try {
     app.parse(argc, argv);

@@ -87,6 +87,7 @@ json identity(const Scenario& scenario, const RunRecord& record) {
         {{"size_mib", node.size_mib}, {"cpus", node.cpus.size()}, {"read_latency_ns", node.read_latency_ns}});
   return {{"schema", kResultSchema},
           {"scenario", scenario.name},
+          {"description", scenario.description},
           {"kernel", scenario.kernel},
           {"tool", scenario.tool},
           {"seed", scenario.seed},

@@ -47,6 +47,32 @@ Result<std::uint64_t> peak_regions(Workload& workload) {
   }
 }
 
+// Reads the workloads to their ends: machines have addresses of their own.
+Result<std::vector<RegionName>> names_of(Workloads workloads) {
+  std::vector<std::string> targets;
+  for (const auto& workload : workloads)
+    for (const WorkloadTarget& target : workload->info().targets) targets.push_back(target.name);
+  targets = told_apart(std::move(targets));
+  std::vector<RegionName> names;
+  std::size_t first_target = 0;
+  for (const auto& workload : workloads) {
+    const WorkloadInfo& info = workload->info();
+    const std::size_t offset = names.size();
+    names.resize(offset + info.regions);
+    while (true) {
+      auto next = workload->next();
+      if (!next) return tl::make_unexpected(next.error());
+      if (!*next) break;
+      for (const RegionEvent& event : (*next)->events)
+        for (std::uint32_t i = 0; i < event.count && event.change == RegionChange::kAllocate; ++i)
+          names[offset + event.first + i] = {targets[first_target + event.target],
+                                             event.address + i * info.region_size.value};
+    }
+    first_target += info.targets.size();
+  }
+  return names;
+}
+
 // Of this thread: other programs on the machine do not count.
 double cpu_seconds() {
   timespec now{};
@@ -72,6 +98,7 @@ class HeatWatcher {
     for (std::size_t row = 0; row < rows; ++row)
       fast[row] = held[row] > 0 ? fast[row] / held[row] : std::numeric_limits<float>::quiet_NaN();
     grid_.regions = machine.regions();
+    grid_.region_size = machine.region_size().value;
     grid_.demand.push_back(std::move(demand));
     grid_.fast.push_back(std::move(fast));
   }
@@ -106,6 +133,14 @@ std::string settings_text(const PolicySettingsMap& settings) {
   for (const auto& [name, value] : settings)
     text += fmt::format("{}{}={}", text.empty() ? "" : ",", name, value);
   return text.empty() ? "published" : text;
+}
+
+std::string too_short(double modelled) {
+  // tierd may take 10 s to settle, and looks 16 ticks of a second ahead (docs/design.md, section 7).
+  constexpr double kEnough = 30;
+  if (modelled >= kEnough) return "";
+  return fmt::format("{:.1f} s are too short to judge a policy by: it takes {:.0f} s and more", modelled,
+                     kEnough);
 }
 
 std::string key_of(const Experiment& e) {
@@ -208,6 +243,11 @@ Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat) {
   RunOptions options;
   std::optional<HeatWatcher> watcher;
   if (heat != nullptr) {
+    auto again = open_all(*factories);
+    if (!again) return tl::make_unexpected(again.error());
+    auto names = names_of(std::move(*again));
+    if (!names) return tl::make_unexpected(names.error());
+    heat->names = std::move(*names);
     watcher.emplace(*heat);
     options.every = Nanoseconds{static_cast<std::int64_t>(heat->column * 1e9)};
   }

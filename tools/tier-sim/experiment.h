@@ -9,6 +9,7 @@
 #include "core/result.h"
 #include "sim/machine/description.h"
 #include "sim/policies/policy.h"
+#include "tools/tier-sim/picture.h"
 
 namespace tier::sim {
 
@@ -28,6 +29,9 @@ nlohmann::json to_json(const Experiment& experiment);
 std::string key_of(const Experiment& experiment);
 // "published" or "horizon=4,rate=2": of a sweep's point.
 std::string settings_text(const PolicySettingsMap& settings);
+
+// What to say of a run of that many modelled seconds that is too short to judge a policy by; empty of others.
+std::string too_short(double modelled);
 
 // The registered rivals and oracles, and tierd.
 const std::vector<PolicyEntry>& all_policies();
@@ -56,10 +60,12 @@ struct HeatGrid {
   std::size_t rows = 96;                   // at most; neighbours are joined
   double column = 1;                       // seconds of modelled time
   std::size_t regions = 0;                 // that the rows stand for
+  std::uint64_t region_size = 0;           // bytes
   std::vector<std::vector<float>> demand;  // by column, then row: serialised accesses per second
   // Alike: share of the row's allocated regions that lie in the fastest tier; not a number where there are
   // none.
   std::vector<std::vector<float>> fast;
+  std::vector<RegionName> names;  // of every region, as its workload has it
 };
 
 // `heat` is filled where it is not null.

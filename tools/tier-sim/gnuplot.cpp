@@ -12,8 +12,10 @@ namespace fs = std::filesystem;
 std::string gnuplot_text(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
+    const bool control = static_cast<unsigned char>(c) < ' ' || c == 0x7f;
     if (c == '"' || c == '\\') out += '\\';
-    out += c;
+    // Gnuplot hands what stands between backquotes to a shell, also within a string.
+    out += c == '\n' ? std::string("\\n") : std::string(1, control ? '?' : c == '`' ? '\'' : c);
   }
   return out + "\"";
 }

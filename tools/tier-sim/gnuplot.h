@@ -8,7 +8,8 @@
 
 namespace tier::sim {
 
-// In gnuplot's double-quoted strings, without its enhanced text's marks.
+// One of gnuplot's double-quoted strings. Names of processes and files may hold anything: what gnuplot would
+// act on is replaced.
 std::string gnuplot_text(const std::string& text);
 
 // What a script begins with: terminal by the name's end, size in pixels, file.

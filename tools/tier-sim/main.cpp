@@ -81,6 +81,8 @@ int run_one(RunArguments& arguments) {
   } else {
     std::cout << describe(arguments.experiment, *outcome);
   }
+  if (const std::string note = too_short(outcome->modelled); !note.empty())
+    std::cerr << "tier-sim: " << note << "; lengthen the run, or repeat what was recorded: trace*40:FILE\n";
   if (arguments.plot.empty()) return 0;
   if (auto drawn = plot_heat(heat, key_of(arguments.experiment), arguments.plot); !drawn)
     return refuse(drawn.error());

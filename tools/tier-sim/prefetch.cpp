@@ -8,6 +8,7 @@
 #include "sim/prefetch/rivals/rivals.h"
 #include "tools/cli/command_line.h"
 #include "tools/tier-sim/gnuplot.h"
+#include "tools/tier-sim/picture.h"
 #include "tools/tier-sim/progress.h"
 
 namespace tier::sim {
@@ -28,12 +29,15 @@ std::string script_of(const std::filesystem::path& picture, const std::string& t
       data += fmt::format(" {:.4f}", 100 * (run.progress[i] / usual.progress[i] - 1));
     data += "\n";
   }
+  const auto colours = distinct_colours(policies.size());
   for (std::size_t p = 0; p < policies.size(); ++p)
-    lines += fmt::format("{}$progress using 1:{} with steps linewidth {} title {}", p == 0 ? "" : ", ", p + 2,
-                         policies[p] == "tierd" ? 2 : 1, gnuplot_text(policies[p]));
+    lines +=
+        fmt::format("{}$progress using 1:{} with steps lc rgb '{}' linewidth {} title {}", p == 0 ? "" : ", ",
+                    p + 2, colours[p], policies[p] == "tierd" ? 3 : 1, gnuplot_text(policies[p]));
   return data + "EOD\n" + picture_header(picture, 1200, 500) +
          fmt::format(
-             "set title {}\nset xlabel 'interval'\nset ylabel 'progress against the default, %'\n"
+             "set title {}\nset xlabel 'interval (one second each)'\nset ylabel 'progress against the "
+             "default, %'\n"
              "set key outside right\nset grid\nplot {}\n",
              gnuplot_text(title), lines);
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tools/tier-sim/gnuplot.h"
+#include "tools/tier-sim/picture.h"
 #include "tools/tier-train/fit.h"
 
 namespace tier::sim {
@@ -14,11 +15,13 @@ std::string cell(double value) { return std::isfinite(value) ? fmt::format("{:.6
 Result<void> draw_lines(const std::vector<std::string>& names, const std::string& rows,
                         const std::string& title, const std::filesystem::path& picture) {
   std::string lines;
+  const auto colours = distinct_colours(names.size());
   for (std::size_t i = 0; i < names.size(); ++i)
-    lines += fmt::format("{}$loss using 1:{} with linespoints pt {} lw 2 title {}", i == 0 ? "" : ", ", i + 2,
-                         i % 13 + 1, gnuplot_text(names[i]));
+    lines += fmt::format("{}$loss using 1:{} with linespoints lc rgb '{}' pt {} lw 2 title {}",
+                         i == 0 ? "" : ", ", i + 2, colours[i], i % 13 + 1, gnuplot_text(names[i]));
   return draw_picture("$loss << EOD\n" + rows + "EOD\n" + picture_header(picture, 900, 600) +
-                          "set xlabel 'steps'\nset ylabel 'loss'\nset logscale y\nset key outside right\n" +
+                          "set xlabel 'steps'\nset ylabel 'loss (logarithmic; less is better)'\nset logscale "
+                          "y\nset key outside right\n" +
                           fmt::format("set title {}\nplot {}\n", gnuplot_text(title), lines),
                       picture);
 }
