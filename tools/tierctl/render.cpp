@@ -137,7 +137,7 @@ std::string sources_table(const std::vector<SourceView>& sources, const Style& s
                {"TAKEN", kRight},
                {"DELIVERED", kRight},
                {"UNDECODED", kRight},
-               {"DEFERRED", kRight},
+               {"DEFERRED", kRight, Table::Fit::kWhole, 3},
                {"FOREIGN", kRight},
                {"LOST", kRight},
                {"FIDELITY", kLeft, kWrap}});

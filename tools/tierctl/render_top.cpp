@@ -1,6 +1,5 @@
 // Watched processes: one line each, in as many columns as the terminal has room for.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "tools/tierctl/render.h"
 #include "tools/tierctl/table.h"
@@ -48,8 +47,7 @@ std::string render(const TopView& v, const Style& style) {
                r.fast_bytes ? bytes_text(*r.fast_bytes) : "-", std::to_string(r.regions),
                std::to_string(r.samples), bytes_text(r.promoted_bytes), bytes_text(r.demoted_bytes),
                r.cgroup});
-  std::vector<std::string> left_out;
-  std::string out = table.text(style.legend, style.width, &left_out);
+  const std::string out = table.text(style.legend, style.width);
   if (!style.legend) return out;
   std::string notes;
   if (v.rows.empty() && v.hidden == 0 && v.omitted == 0)
@@ -57,9 +55,6 @@ std::string render(const TopView& v, const Style& style) {
         "no process is watched now: none that [targets] of the configuration names, or, where it names none, "
         "none of 64 MiB or more\n";
   if (v.omitted > 0) notes += plural(v.omitted, "row", "rows") + " left out: --rows has more\n";
-  if (!left_out.empty())
-    notes += fmt::format("{} left out at this width: {}\n",
-                         plural(left_out.size(), "column is", "columns are"), fmt::join(left_out, ", "));
   return out + wrapped(notes + hidden_text(v.hidden), style.width, 2);
 }
 

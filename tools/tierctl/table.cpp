@@ -1,8 +1,12 @@
 #include "tools/tierctl/table.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <numeric>
 
+#include "tierd/words/words.h"
 #include "tools/tierctl/text.h"
 #include "tools/tierctl/wrap.h"
 
@@ -56,7 +60,7 @@ void Table::widen(Layout& layout, const std::vector<std::size_t>& natural, std::
 }
 
 // First texts get narrower, then columns are left out, then texts go below their rows.
-Table::Layout Table::fit(bool with_titles, std::size_t width, std::vector<std::string>* left_out) const {
+Table::Layout Table::fit(bool with_titles, std::size_t width) const {
   const auto natural = natural_widths(with_titles);
   Layout layout;
   layout.shown.resize(columns_.size());
@@ -77,7 +81,7 @@ Table::Layout Table::fit(bool with_titles, std::size_t width, std::vector<std::s
     const auto first = std::max_element(layout.shown.begin(), layout.shown.end(),
                                         [&](auto a, auto b) { return columns_[a].drop < columns_[b].drop; });
     if (columns_[*first].drop == 0) break;
-    if (left_out != nullptr) left_out->push_back(columns_[*first].title);
+    layout.left_out.push_back(columns_[*first].title);
     layout.shown.erase(first);
   }
   widen(layout, natural, width);
@@ -113,8 +117,8 @@ void Table::add_row(const std::vector<std::string>& cells, const Layout& layout,
     if (cells[c] != "-") out += indented(columns_[c].below + cells[c], kBelowIndent, width);
 }
 
-std::string Table::text(bool with_titles, std::size_t width, std::vector<std::string>* left_out) const {
-  const Layout layout = fit(with_titles, width, left_out);
+std::string Table::text(bool with_titles, std::size_t width) const {
+  const Layout layout = fit(with_titles, width);
   std::string out;
   if (with_titles) {
     std::vector<std::string> titles;
@@ -123,6 +127,11 @@ std::string Table::text(bool with_titles, std::size_t width, std::vector<std::st
     add_row(titles, layout, width, out);
   }
   for (const auto& row : rows_) add_row(row, layout, width, out);
+  if (with_titles && !layout.left_out.empty())
+    out += wrapped(fmt::format("{} left out at this width: {}\n",
+                               plural(layout.left_out.size(), "column is", "columns are"),
+                               fmt::join(layout.left_out, ", ")),
+                   width, 2);
   return out;
 }
 

@@ -29,19 +29,19 @@ class Table {
   // One cell per column; made printable here.
   void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
-  // `width` columns of a terminal are to be enough; 0: as wide as it gets. `left_out` gets the titles of the
+  // `width` columns of a terminal are to be enough; 0: as wide as it gets. With titles, a last line names the
   // columns for which there is no room.
-  std::string text(bool with_titles, std::size_t width = 0,
-                   std::vector<std::string>* left_out = nullptr) const;
+  std::string text(bool with_titles, std::size_t width = 0) const;
 
  private:
   struct Layout {
     std::vector<std::size_t> shown, widths,
-        below;  // columns beside each other with their widths; below a row
+        below;                          // columns beside each other with their widths; below a row
+    std::vector<std::string> left_out;  // titles
   };
   std::vector<std::size_t> natural_widths(bool with_titles) const;
   std::size_t least_width(std::size_t column, std::size_t natural) const;
-  Layout fit(bool with_titles, std::size_t width, std::vector<std::string>* left_out) const;
+  Layout fit(bool with_titles, std::size_t width) const;
   void widen(Layout& layout, const std::vector<std::size_t>& natural, std::size_t width) const;
   void add_row(const std::vector<std::string>& cells, const Layout& layout, std::size_t width,
                std::string& out) const;

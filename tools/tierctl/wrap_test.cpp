@@ -61,9 +61,9 @@ TEST(FittedTable, TextsWrapThenColumnsGoThenTextsGoBelow) {
             "    longer than a narrow\n"
             "    terminal\n"
             "two   22\n");
-  std::vector<std::string> left_out;
-  EXPECT_EQ(table.text(false, 5, &left_out).substr(0, 4), "one\n");
-  EXPECT_EQ(left_out, (std::vector<std::string>{"N"}));
+  EXPECT_EQ(table.text(false, 5).substr(0, 4), "one\n");
+  EXPECT_EQ(table.text(false, 5).find("left out"), std::string::npos);
+  EXPECT_NE(table.text(true, 7).find("left"), std::string::npos) << "what there is no room for is named";
 }
 
 }  // namespace
