@@ -1,4 +1,5 @@
-// Memory topologies in real kernels: sixteen nodes with and without HMAT, and the probe on a full node.
+// Memory topologies in real kernels: sixteen nodes with and without HMAT, machines with distances alone, and
+// the probe on a full node.
 #include "tests/lab/lab_rig.h"
 
 namespace tier::lab {
@@ -21,6 +22,12 @@ TEST(Topology, SixteenNodesWithoutHmat) {
                                  "workload.commands=[[\"sh\",\"-c\",\"TIER_NO_HMAT=1 topology_guest_test "
                                  "--gtest_filter=SixteenNodes.*\"]]"}));
 }
+
+TEST(Topology, KnightsLandingWithDistancesAlone) { expect_passed(run_scenario("topo-knl", {})); }
+
+TEST(Topology, TwoSocketsWithDistancesAlone) { expect_passed(run_scenario("topo-distances", {})); }
+
+TEST(Topology, GraceHopperWithDistancesAlone) { expect_passed(run_scenario("topo-gh200", {})); }
 
 class FullNode : public ::testing::TestWithParam<const char*> {};
 

@@ -1,4 +1,5 @@
-// What the reader and the probe find in a guest: sixteen nodes, and a fast node that is full.
+// What the reader and the probe find in a guest: sixteen nodes, machines whose firmware tells distances
+// alone, and a fast node that is full.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/mempolicy.h>
@@ -10,7 +11,10 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "platform/linux/file.h"
 #include "platform/linux/latency_probe.h"
@@ -121,6 +125,38 @@ TEST(SixteenNodes, EveryPathIsMeasured) {
   for (const MemoryPath& path : topology->paths)
     EXPECT_EQ(path.source, FactSource::kProbe) << path.cpus.value << " to " << path.memory.value;
   std::printf("%s\n", tracker.story().c_str());
+}
+
+// A list of numbers from the environment.
+std::vector<int> numbers(const char* variable) {
+  const char* const text = std::getenv(variable);
+  std::istringstream in(text != nullptr ? text : "");
+  return {std::istream_iterator<int>(in), {}};
+}
+
+// Distances order nothing: they tell how far memory is from a CPU, not how fast it is.
+TEST(DistancesAlone, OrderNothingAndBandwidthsDo) {
+  const auto nodes = LinuxTopologyReader().nodes();
+  ASSERT_TRUE(nodes) << nodes.error().text();
+  const std::vector<int> tiers = numbers("TIER_TIERS"), bandwidths = numbers("TIER_BANDWIDTHS");  // GB/s
+  ASSERT_EQ(nodes->size(), tiers.size());
+  ASSERT_EQ(nodes->size(), bandwidths.size());
+  NoProbe none;
+  LatencyTracker undecided(none, {});
+  const auto flat = undecided.calibrate(*nodes);
+  ASSERT_TRUE(flat) << flat.error().text();
+  EXPECT_FALSE(flat->tiered()) << undecided.story();
+  EXPECT_EQ(flat->undecided,
+            std::count_if(nodes->begin(), nodes->end(), [](const NumaNode& node) { return !node.has_cpus; }))
+      << undecided.story();
+  LatencySettings told;
+  for (std::size_t i = 0; i < bandwidths.size(); ++i)
+    told.bandwidths[static_cast<int>(i)] = Bytes{static_cast<std::uint64_t>(bandwidths[i]) * 1'000'000'000};
+  LatencyTracker tracker(none, told);
+  const auto topology = tracker.calibrate(*nodes);
+  ASSERT_TRUE(topology) << topology.error().text();
+  for (std::size_t i = 0; i < tiers.size(); ++i)
+    EXPECT_EQ(topology->tier_of(NodeId{static_cast<int>(i)}), tiers[i]) << tracker.story();
 }
 
 }  // namespace
