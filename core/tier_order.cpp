@@ -125,8 +125,7 @@ std::string undecided(const NumaNode& x, const NumaNode& reference) {
   };
   return fmt::format(
       "nothing tells which is faster, node {} or node {} ({}; {}): they share a tier, so nothing moves "
-      "between "
-      "them; say it in tiers.order, or give tiers.bandwidths",
+      "between them; say it in tiers.order, or give tiers.bandwidths",
       x.id.value, reference.id.value, facts(x), facts(reference));
 }
 

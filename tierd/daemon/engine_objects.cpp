@@ -32,8 +32,7 @@ void Engine::tell_refused_sharing(const MigrationReport& report) {
   if (!is_object(report.key.target) || !report.pages.failed.contains(EACCES)) return;
   error(
       "memory that several processes share stays where it is: moving it takes CAP_SYS_NICE; run tierd as "
-      "root, "
-      "or add CAP_SYS_NICE to AmbientCapabilities and CapabilityBoundingSet of its unit");
+      "root, or add CAP_SYS_NICE to AmbientCapabilities and CapabilityBoundingSet of its unit");
 }
 
 }  // namespace tier

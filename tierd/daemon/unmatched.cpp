@@ -38,16 +38,14 @@ std::string unmatched_executable(const std::string& name, const std::set<std::st
   const std::string nearest = nearest_name(name, {seen.begin(), seen.end()});
   return fmt::format(
       "targets.executables: no process is called {}; it was compared with the base name of the file that "
-      "each "
-      "process runs and with the name that it was started by{}",
+      "each process runs and with the name that it was started by{}",
       quoted, nearest.empty() ? "" : fmt::format("; the nearest is \"{}\"", escaped_short(nearest)));
 }
 
 std::string unmatched_cgroup(const std::string& cgroup) {
   return fmt::format(
       "targets.cgroups: no process is in the control group \"{}\" or below it; it was looked up from the "
-      "root "
-      "of the hierarchy, /sys/fs/cgroup",
+      "root of the hierarchy",
       escaped_short(cgroup, 200));
 }
 

@@ -137,8 +137,7 @@ std::string cost_bars(const Summary& summary, const std::vector<std::string>& po
     script += fmt::format("$kind{} << EOD\n{}EOD\n", k, rows);
     plots += fmt::format(
         "{}$kind{} using ($1/2):2:(0):1:($2-0.38):($2+0.38) with boxxyerror fs solid noborder lc rgb '{}' "
-        "title "
-        "{}, $kind{} using 1:2:(sprintf('%.2f', $1)) with labels left offset 0.5,0 notitle",
+        "title {}, $kind{} using 1:2:(sprintf('%.2f', $1)) with labels left offset 0.5,0 notitle",
         plots.empty() ? "" : ", ", k, kKinds[k].colour, gnuplot_text(kKinds[k].title), k);
   }
   for (std::size_t i = 0; i < costs.size(); ++i)
@@ -291,9 +290,8 @@ Result<std::string> gaps_script(const Summary& summary, const fs::path& picture)
   // A loss beyond the whole gap has the darkest red; the number says how much.
   script +=
       "plot $gap matrix using 1:2:($3 > -1e8 && $3 < -1 ? -1 : $3) with image pixels notitle, $gap matrix "
-      "using "
-      "1:2:($3 > -1e8 ? sprintf('%d', int(floor(100*$3 + 0.5))) : ''):(abs($3) > 0.7 ? 0xffffff : 0) with "
-      "labels font 'sans,9' textcolor rgb variable notitle\n";
+      "using 1:2:($3 > -1e8 ? sprintf('%d', int(floor(100*$3 + 0.5))) : ''):(abs($3) > 0.7 ? 0xffffff : 0) "
+      "with labels font 'sans,9' textcolor rgb variable notitle\n";
   return script;
 }
 

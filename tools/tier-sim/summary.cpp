@@ -168,8 +168,7 @@ std::string summary_table(const Summary& summary) {
                        percent(p.to_tuned), percent(p.tierd_to_tuned));
   out +=
       "* knows the future. gap: closed of (none - best oracle) in thread-seconds lost; gm: geometric mean, "
-      "values "
-      "below 1 % count as 1 %\n";
+      "values below 1 % count as 1 %\n";
   for (const PolicySummary& p : summary.policies)
     if (!p.oracle && p.policy != "none")
       out += fmt::format("  {}: least gap closed on {}; slowest against none on {}\n", p.policy,

@@ -37,8 +37,7 @@ tl::unexpected<Error> cannot(const char* verb, int error_number, bool tracepoint
   if (!tracepoints)
     error.fix += fmt::format(
         "{}or a kernel with tracepoints of the page cache (Linux 6.12), or one that lets programs attach to "
-        "functions "
-        "(CONFIG_FUNCTION_TRACER with direct calls)",
+        "functions (CONFIG_FUNCTION_TRACER with direct calls)",
         error.fix.empty() ? "" : "; ");
   return tl::make_unexpected(std::move(error));
 }
