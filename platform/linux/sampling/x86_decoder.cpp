@@ -116,7 +116,7 @@ X86Code::X86Code(std::span<const std::uint8_t> before, std::span<const std::uint
   const std::size_t skipped = before.size() > kWindow ? before.size() - kWindow : 0;
   const std::span<const std::uint8_t> window = before.subspan(skipped);
   skipped_ = static_cast<int>(skipped);
-  end_ = window_ = static_cast<int>(window.size());
+  end_ = static_cast<int>(window.size());
   for (std::size_t offset = 0; offset < window.size(); ++offset)
     lengths_[offset] = x86_instruction_length(window.subspan(offset));
 }

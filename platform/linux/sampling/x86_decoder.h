@@ -73,7 +73,7 @@ class X86Code {
 
   std::span<const std::uint8_t> before_, after_;
   std::array<std::uint8_t, kWindow> lengths_{};  // of the instruction at each offset of the window, 0: none
-  int window_ = 0, skipped_ = 0;                 // bytes of before() in the window, and in front of it
+  int skipped_ = 0;                              // bytes of before() in front of the window
   int end_ = 0;  // of the window that is not taken apart yet; -1: no chain lands
   std::vector<int> starts_;
 };

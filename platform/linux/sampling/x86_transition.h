@@ -17,10 +17,10 @@ struct X86Transition {
   bool into_reading() const { return !behind_reads && at_reads; }
 };
 
-// The instruction executed last
-// is the one before ip in memory, except where that is a return or an unconditional jump, or where a jump in
-// `after` leads back to ip (a loop's head): then it was a jump. Behind a call it was the return of the
-// function called. Nothing when one of the two cannot be decoded. Thread-safe.
+// The instruction executed last is the one before ip in memory, except where that is a return or an
+// unconditional jump, or where a jump in the code from ip on leads back to it (a loop's head): then it was a
+// jump. Behind a call it was the return of the function called. Nothing when one of the two cannot be
+// decoded.
 std::optional<X86Transition> transition_x86(X86Code& code);
 
 }  // namespace tier
