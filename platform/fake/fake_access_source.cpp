@@ -36,10 +36,7 @@ Result<SampleBatch> FakeAccessSource::collect() {
   batch.counters.delivered = batch.samples.size();
   batch.counters.undecoded = std::exchange(undecoded_, 0);
   batch.counters.lost = std::exchange(lost_, 0);
-  batch.deferred = std::exchange(deferred_, {});
-  batch.counters.deferred = batch.deferred.size();
-  batch.counters.taken =
-      batch.counters.delivered + batch.counters.undecoded + batch.counters.deferred + batch.counters.foreign;
+  batch.counters.taken = batch.counters.delivered + batch.counters.undecoded + batch.counters.foreign;
   status_.totals += batch.counters;
   return batch;
 }

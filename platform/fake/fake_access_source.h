@@ -18,7 +18,6 @@ class FakeAccessSource final : public AccessSource {
   void add(const AccessSample& sample) { waiting_.push_back(sample); }
   void lose(std::uint64_t events) { lost_ += events; }  // dropped in the kernel
   void fail_to_decode(std::uint64_t events) { undecoded_ += events; }
-  void defer(TargetId target) { deferred_.push_back(target); }  // one event whose code is looked at later
   void refuse_to_start(Error error) { start_error_ = std::move(error); }
   void fail_next_collect(Error error) { collect_error_ = std::move(error); }
 
@@ -41,7 +40,6 @@ class FakeAccessSource final : public AccessSource {
 
   std::vector<AccessSample> waiting_;
   std::uint64_t lost_ = 0, undecoded_ = 0;
-  std::vector<TargetId> deferred_;
   std::optional<Error> start_error_, collect_error_;
   bool running_ = false;
   std::vector<Target> targets_;

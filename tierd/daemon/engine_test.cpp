@@ -339,6 +339,30 @@ TEST_F(EngineTest, WhatWaitsIsCalledOffWhenSightIsLost) {
   EXPECT_TRUE(migrator_.totals().requests.contains(MoveFate::kStale));
 }
 
+TEST_F(EngineTest, SamplesWhoseCodeIsLookedAtLaterHideNoProgram) {
+  start(acting());
+  const TargetId job{1};
+  const auto ticks = [&](const SampleBatch& batch) {
+    for (int i = 0; i < 5; ++i) {
+      machine_.use_cpu(Pid{42}, std::chrono::seconds(1));
+      script_.push_back(batch);
+      clock_.advance(std::chrono::seconds(1));
+      engine_->tick();
+    }
+  };
+  SampleBatch deferred;
+  deferred.samples = {sample(3)};
+  deferred.deferred.assign(499, job);
+  ticks(deferred);
+  EXPECT_EQ(engine_->sight().state(), SightState::kSees);
+  EXPECT_TRUE(engine_->sight().unseen().empty());
+  SampleBatch undecoded;
+  undecoded.samples = {sample(3)};
+  undecoded.undecoded.assign(499, job);
+  ticks(undecoded);
+  EXPECT_EQ(engine_->sight().unseen(), std::set<TargetId>{job}) << "these were looked at and show nothing";
+}
+
 // A virtual machine beside a program: its CPU time yields no samples.
 TEST_F(EngineTest, PagesOfAProgramThatIsNotSeenStayWhereTheyAre) {
   constexpr Address kElsewhere = 0x7e0000000000;
