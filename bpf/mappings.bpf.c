@@ -16,52 +16,53 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 unsigned char path[TIER_PATH_BYTES];
 unsigned long long last_file = 0;
 
+/* A page in a search for the policy that shared memory has for it. */
+struct policy_search {
+  unsigned long page;
+  struct rb_node *node;
+  __u16 mode; /* 0 until one is found */
+};
+
+static long policy_step(__u32 depth, struct policy_search *search) {
+  struct rb_node *node = search->node;
+  struct sp_node *entry = (struct sp_node *)((unsigned long)node - bpf_core_field_offset(struct sp_node, nd));
+  unsigned long start = 0, end = 0;
+  if (bpf_core_read(&start, sizeof(start), &entry->start) || bpf_core_read(&end, sizeof(end), &entry->end)) return 1;
+  if (search->page >= start && search->page < end) {
+    search->mode = BPF_CORE_READ(entry, policy, mode);
+    return 1;
+  }
+  search->node = search->page < start ? BPF_CORE_READ(node, rb_left) : BPF_CORE_READ(node, rb_right);
+  return search->node == 0;
+}
+
 /* The policy that shared memory itself has for a page, as shmem_get_policy() finds it. 0 without one. */
 static __always_inline __u16 shared_policy_mode(struct inode *inode, unsigned long page) {
   if (!bpf_core_type_exists(struct shmem_inode_info) || !bpf_core_field_exists(struct shmem_inode_info, policy.root))
     return 0;
   unsigned long info = (unsigned long)inode - bpf_core_field_offset(struct shmem_inode_info, vfs_inode);
-  struct rb_node *node = 0;
-  bpf_core_read(&node, sizeof(node), &((struct shmem_inode_info *)info)->policy.root.rb_node);
-  for (int depth = 0; depth < TIER_POLICY_DEPTH && node; ++depth) {
-    struct sp_node *entry = (struct sp_node *)((unsigned long)node - bpf_core_field_offset(struct sp_node, nd));
-    unsigned long start = 0, end = 0;
-    if (bpf_core_read(&start, sizeof(start), &entry->start) || bpf_core_read(&end, sizeof(end), &entry->end)) return 0;
-    if (page >= start && page < end) {
-      struct mempolicy *policy = 0;
-      __u16 mode = 0;
-      bpf_core_read(&policy, sizeof(policy), &entry->policy);
-      if (policy) bpf_core_read(&mode, sizeof(mode), &policy->mode);
-      return mode;
-    }
-    if (page < start) {
-      if (bpf_core_read(&node, sizeof(node), &node->rb_left)) return 0;
-    } else if (bpf_core_read(&node, sizeof(node), &node->rb_right)) {
-      return 0;
-    }
-  }
-  return 0;
+  struct policy_search search = {.page = page};
+  search.node = BPF_CORE_READ((struct shmem_inode_info *)info, policy.root.rb_node);
+  if (search.node) bpf_loop(TIER_POLICY_DEPTH, policy_step, &search, 0);
+  return search.mode;
 }
 
 /* As numa_maps has it: the mapping's own, else the shared memory's, else the task's. */
 static __always_inline __u16 policy_mode(struct task_struct *task, struct vm_area_struct *vma, struct inode *inode,
                                          unsigned long magic) {
   if (!bpf_core_field_exists(vma->vm_policy)) return 0; /* a kernel without NUMA */
-  if (vma->vm_policy) return vma->vm_policy->mode;
-  if (inode && magic == TIER_SHMEM_MAGIC) {
-    __u16 mode = shared_policy_mode(inode, vma->vm_pgoff);
-    if (mode) return mode;
-  }
-  return task->mempolicy ? task->mempolicy->mode : 0;
+  __u16 mode = BPF_CORE_READ(vma, vm_policy, mode);
+  if (!mode && inode && magic == TIER_SHMEM_MAGIC) mode = shared_policy_mode(inode, vma->vm_pgoff);
+  return mode ? mode : BPF_CORE_READ(task, mempolicy, mode);
 }
 
-static __always_inline __u16 kind_of(struct vm_area_struct *vma) {
-  if (vma->vm_file) return TIER_VMA_PLAIN;
+static __always_inline __u16 kind_of(struct vm_area_struct *vma, const struct file *file) {
+  if (file) return TIER_VMA_PLAIN;
   if (vma->vm_ops) return TIER_VMA_SPECIAL;
-  struct mm_struct *mm = vma->vm_mm;
-  if (vma->vm_start < mm->brk && vma->vm_end > mm->start_brk) return TIER_VMA_HEAP;
-  if (vma->vm_start <= mm->start_stack && vma->vm_end >= mm->start_stack) return TIER_VMA_STACK;
-  return TIER_VMA_PLAIN;
+  struct mm_struct *mm = BPF_CORE_READ(vma, vm_mm);
+  if (vma->vm_start < BPF_CORE_READ(mm, brk) && vma->vm_end > BPF_CORE_READ(mm, start_brk)) return TIER_VMA_HEAP;
+  unsigned long stack = BPF_CORE_READ(mm, start_stack);
+  return vma->vm_start <= stack && vma->vm_end >= stack ? TIER_VMA_STACK : TIER_VMA_PLAIN;
 }
 
 SEC("iter/task_vma")
@@ -75,26 +76,27 @@ int on_vma(struct bpf_iter__task_vma *context) {
     bpf_seq_write(seq, &end, sizeof(end));
     return 0;
   }
+  struct file *file = vma->vm_file;
   struct tier_vma record = {
       .version = TIER_MAPPINGS_VERSION,
-      .kind = kind_of(vma),
+      .kind = kind_of(vma, file),
       .thread = task->pid,
-      .start_ticks = tier_start_ticks(task->group_leader),
+      .start_ticks = tier_start_ticks(BPF_CORE_READ(task, group_leader, start_boottime)),
       .start = vma->vm_start,
       .end = vma->vm_end,
       .flags = vma->vm_flags,
   };
-  struct file *file = vma->vm_file;
   struct inode *inode = 0;
   unsigned long magic = 0;
   long length = 0;
   if (file) {
-    inode = file->f_inode;
+    inode = BPF_CORE_READ(file, f_inode);
+    struct super_block *device = BPF_CORE_READ(inode, i_sb);
     record.has_file = 1;
-    record.inode = inode->i_ino;
-    record.device = inode->i_sb->s_dev;
+    record.inode = BPF_CORE_READ(inode, i_ino);
+    record.device = BPF_CORE_READ(device, s_dev);
     record.page_offset = vma->vm_pgoff;
-    magic = inode->i_sb->s_magic;
+    magic = BPF_CORE_READ(device, s_magic);
     record.same_file = (unsigned long long)file == last_file;
     if (!record.same_file) length = bpf_d_path(&file->f_path, (char *)path, sizeof(path));
     if (length < 0 || length > TIER_PATH_BYTES - 8) length = 0;
@@ -135,20 +137,20 @@ static __always_inline unsigned long long lock_writes(struct mm_struct *mm) {
 SEC("iter/task")
 int on_task(struct bpf_iter__task *context) {
   struct task_struct *task = context->task;
-  if (!task || !task->mm) return 0;
-  struct mm_struct *mm = task->mm;
+  struct mm_struct *mm = task ? BPF_CORE_READ(task, mm) : 0;
+  if (!mm) return 0;
   struct tier_mm_version record = {
-      .start_ticks = tier_start_ticks(task->group_leader),
+      .start_ticks = tier_start_ticks(BPF_CORE_READ(task, group_leader, start_boottime)),
       .writes = lock_writes(mm),
-      .pages = mm->total_vm,
-      .locked = mm->locked_vm,
-      .data = mm->data_vm,
-      .stack = mm->stack_vm,
-      .executable = mm->exec_vm,
-      .mappings = mm->map_count,
+      .pages = BPF_CORE_READ(mm, total_vm),
+      .locked = BPF_CORE_READ(mm, locked_vm),
+      .data = BPF_CORE_READ(mm, data_vm),
+      .stack = BPF_CORE_READ(mm, stack_vm),
+      .executable = BPF_CORE_READ(mm, exec_vm),
+      .mappings = BPF_CORE_READ(mm, map_count),
+      .pinned = BPF_CORE_READ(mm, pinned_vm.counter),
   };
-  bpf_core_read(&record.pinned, sizeof(record.pinned), &mm->pinned_vm.counter);
-  if (bpf_core_field_exists(task->mempolicy) && task->mempolicy) record.policy = task->mempolicy->mode;
+  if (bpf_core_field_exists(task->mempolicy)) record.policy = BPF_CORE_READ(task, mempolicy, mode);
   bpf_seq_write(context->meta->seq, &record, sizeof(record));
   return 0;
 }

@@ -30,9 +30,10 @@ struct {
   __type(value, struct tier_known_process);
 } known SEC(".maps");
 
-static __always_inline __u32 number_of(struct task_struct *leader) {
-  if (reader_pid_namespace == TIER_INITIAL_PID_NAMESPACE) return (__u32)leader->pid;
-  return tier_number_of(leader);
+/* The number of the process that `task` is a thread of. */
+static __always_inline __u32 number_of(struct task_struct *task) {
+  if (reader_pid_namespace == TIER_INITIAL_PID_NAMESPACE) return (__u32)task->tgid;
+  return tier_number_of(BPF_CORE_READ(task, group_leader));
 }
 
 /* One more word into a hash: multiplication by an odd number and a shift spread every bit. */
@@ -49,15 +50,16 @@ static __always_inline __u64 resident_pages(struct mm_struct *mm) {
            BPF_CORE_READ(old, rss_stat.count[MM_ANONPAGES].counter) +
            BPF_CORE_READ(old, rss_stat.count[MM_SHMEMPAGES].counter);
   }
-  __s64 file = mm->rss_stat[MM_FILEPAGES].count, anonymous = mm->rss_stat[MM_ANONPAGES].count;
-  __s64 shared = mm->rss_stat[MM_SHMEMPAGES].count;
+  __s64 file = BPF_CORE_READ(mm, rss_stat[MM_FILEPAGES].count);
+  __s64 anonymous = BPF_CORE_READ(mm, rss_stat[MM_ANONPAGES].count);
+  __s64 shared = BPF_CORE_READ(mm, rss_stat[MM_SHMEMPAGES].count);
   return (file > 0 ? file : 0) + (anonymous > 0 ? anonymous : 0) + (shared > 0 ? shared : 0);
 }
 
 /* The cgroup of the second version's hierarchy and that of the memory controller, which may be of the first version. */
 static __always_inline __u64 group_of(struct task_struct *task) {
-  struct css_set *set = task->cgroups;
-  __u64 hash = mixed(1, set->dfl_cgrp->kn->id);
+  struct css_set *set = BPF_CORE_READ(task, cgroups);
+  __u64 hash = mixed(1, BPF_CORE_READ(set, dfl_cgrp, kn, id));
   if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
     struct cgroup_subsys_state *memory = 0;
     unsigned long at = (unsigned long)set + bpf_core_field_offset(set->subsys) +
@@ -69,7 +71,7 @@ static __always_inline __u64 group_of(struct task_struct *task) {
 }
 
 static __always_inline __u64 properties_of(struct task_struct *task, __u64 group, int led) {
-  __u64 hash = mixed(mixed(group, task->cred->uid.val), led);
+  __u64 hash = mixed(mixed(group, BPF_CORE_READ(task, cred, uid.val)), led);
   if (!bpf_core_field_exists(task->mems_allowed)) return hash;
   unsigned long words[TIER_NODE_WORDS] = {};
   __u32 size = bpf_core_field_size(task->mems_allowed);
@@ -83,14 +85,14 @@ static __always_inline __u64 properties_of(struct task_struct *task, __u64 group
 
 static __always_inline void add_times(struct tier_process_record *record, struct task_struct *task,
                                       struct task_struct *leader, int led) {
-  struct signal_struct *signal = task->signal;
-  record->ended_user = signal->utime;
-  record->ended_system = signal->stime;
-  record->ended_run = signal->sum_sched_runtime;
+  struct signal_struct *signal = BPF_CORE_READ(task, signal);
+  record->ended_user = BPF_CORE_READ(signal, utime);
+  record->ended_system = BPF_CORE_READ(signal, stime);
+  record->ended_run = BPF_CORE_READ(signal, sum_sched_runtime);
   if (!led) { /* the kernel adds the first thread's to these when the whole process has ended */
-    record->ended_user += leader->utime;
-    record->ended_system += leader->stime;
-    record->ended_run += leader->se.sum_exec_runtime;
+    record->ended_user += BPF_CORE_READ(leader, utime);
+    record->ended_system += BPF_CORE_READ(leader, stime);
+    record->ended_run += BPF_CORE_READ(leader, se.sum_exec_runtime);
   }
   record->user = task->utime;
   record->system = task->stime;
@@ -98,12 +100,12 @@ static __always_inline void add_times(struct tier_process_record *record, struct
 }
 
 /* Whether the look is to tell of this thread of process `pid`. Its memory is looked at last: it is seldom in a cache. */
-static __always_inline int wanted(struct task_struct *leader, struct task_struct *task, int leads, __u32 pid) {
+static __always_inline int wanted(struct task_struct *task, struct mm_struct *mm, __u64 began, int leads, __u32 pid) {
   struct tier_known_process *before = bpf_map_lookup_elem(&known, &pid);
   if (before && before->asked) return 1;
   if (!leads || look.only_asked) return 0;
-  if (look.minimum_pages) return resident_pages(task->mm) >= look.minimum_pages;
-  struct tier_known_process now = {leader->start_boottime, task->self_exec_id, look.generation, 0};
+  if (look.minimum_pages) return resident_pages(mm) >= look.minimum_pages;
+  struct tier_known_process now = {began, task->self_exec_id, look.generation, 0};
   if (before && before->start == now.start && before->exec_id == now.exec_id && before->generation == now.generation)
     return 0;
   bpf_map_update_elem(&known, &pid, &now, BPF_ANY); /* where it does not fit, it is told again */
@@ -114,18 +116,19 @@ SEC("iter/task")
 int on_look(struct bpf_iter__task *context) {
   struct task_struct *task = context->task;
   if (!task || task->flags & TIER_KERNEL_THREAD) return 0;
-  struct mm_struct *mm = task->mm;
+  struct mm_struct *mm = BPF_CORE_READ(task, mm);
   if (!mm) return 0; /* it has ended */
-  struct task_struct *leader = task->group_leader;
-  int led = leader->mm != 0, leads = task->pid == task->tgid || !led;
-  __u32 pid = number_of(leader);
-  if (!pid || !wanted(leader, task, leads, pid)) return 0;
+  struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+  int first = task->pid == task->tgid, led = first || BPF_CORE_READ(leader, mm), leads = first || !led;
+  __u32 pid = number_of(task);
+  __u64 began = BPF_CORE_READ(leader, start_boottime);
+  if (!pid || !wanted(task, mm, began, leads, pid)) return 0;
   struct tier_process_record record;
   __builtin_memset(&record, 0, sizeof(record));
   record.version = TIER_PROCESS_RECORD_VERSION;
   record.pid = pid;
   record.leads = leads;
-  record.start_ticks = tier_start_ticks(leader);
+  record.start_ticks = tier_start_ticks(began);
   record.exec_id = task->self_exec_id;
   add_times(&record, task, leader, led);
   if (!leads) {
@@ -135,9 +138,10 @@ int on_look(struct bpf_iter__task *context) {
   record.pages = resident_pages(mm);
   record.group = group_of(task);
   record.properties = properties_of(task, record.group, led);
-  bpf_probe_read_kernel(record.comm, sizeof(record.comm), leader->comm);
+  bpf_core_read(record.comm, sizeof(record.comm), &leader->comm);
   if (!look.minimum_pages && !look.only_asked)
-    bpf_probe_read_kernel_str(record.file, sizeof(record.file), mm->exe_file->f_path.dentry->d_name.name);
+    bpf_probe_read_kernel_str(record.file, sizeof(record.file),
+                              BPF_CORE_READ(mm, exe_file, f_path.dentry, d_name.name));
   if (bpf_seq_write(context->meta->seq, &record, sizeof(record))) {
     /* No room: the kernel hands out what there is and runs this once more for the same task. */
     struct tier_known_process *entry = bpf_map_lookup_elem(&known, &pid);
@@ -147,8 +151,8 @@ int on_look(struct bpf_iter__task *context) {
 }
 
 /* Tells of it again, unless that is done at every look anyway. Returns whether it is asked for. */
-static __always_inline int forget(struct task_struct *leader) {
-  __u32 pid = number_of(leader);
+static __always_inline int forget(struct task_struct *task) {
+  __u32 pid = number_of(task);
   struct tier_known_process *before = pid ? bpf_map_lookup_elem(&known, &pid) : 0;
   if (!before) return 0;
   if (before->asked) return 1;
@@ -165,7 +169,7 @@ int BPF_PROG(on_begin, struct task_struct *parent, struct task_struct *child) {
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_execute, struct task_struct *task) {
   /* Even if a look in the middle of it saw the new program: it did not see its arguments. */
-  if (forget(task->group_leader)) __sync_fetch_and_add(&news.asked, 1);
+  if (forget(task)) __sync_fetch_and_add(&news.asked, 1);
   __sync_fetch_and_add(&news.others, 1);
   return 0;
 }
@@ -180,14 +184,14 @@ int BPF_PROG(on_rename, struct task_struct *task) {
 
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(on_regroup, struct cgroup *to, const char *path, struct task_struct *task) {
-  forget(task->group_leader);
+  forget(task);
   __sync_fetch_and_add(&news.others, 1);
   return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_end, struct task_struct *task) {
-  if (task->signal->live.counter != 0) return 0; /* other threads go on */
-  if (forget(task->group_leader)) __sync_fetch_and_add(&news.asked, 1);
+  if (BPF_CORE_READ(task, signal, live.counter) != 0) return 0; /* other threads go on */
+  if (forget(task)) __sync_fetch_and_add(&news.asked, 1);
   return 0;
 }

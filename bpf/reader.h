@@ -27,9 +27,9 @@ __u32 reader_level = TIER_UNKNOWN_LEVEL;
 /* The reader's CLOCK_MONOTONIC. */
 static __always_inline __u64 tier_clock(void) { return bpf_ktime_get_ns() + reader_monotonic_offset_ns; }
 
-/* Field 22 of /proc/PID/stat as the reader sees it. */
-static __always_inline __u64 tier_start_ticks(struct task_struct *process) {
-  return (process->start_boottime + reader_boottime_offset_ns) / TIER_CLOCK_TICK_NS;
+/* Field 22 of /proc/PID/stat as the reader sees it, of a process that began at `boottime_ns`. */
+static __always_inline __u64 tier_start_ticks(__u64 boottime_ns) {
+  return (boottime_ns + reader_boottime_offset_ns) / TIER_CLOCK_TICK_NS;
 }
 
 /* The number of `pid` at `level`, 0 when that is not the reader's namespace. */

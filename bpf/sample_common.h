@@ -41,7 +41,7 @@ static __always_inline int tier_fill_header(struct tier_event_header *header, __
   struct tier_watch *watch = bpf_map_lookup_elem(&watched, &tgid);
   if (!watch) return 0;
   struct task_struct *task = bpf_get_current_task_btf();
-  __u64 start_ticks = tier_start_ticks(task->group_leader);
+  __u64 start_ticks = tier_start_ticks(task->group_leader->start_boottime);
   if (watch->start_ticks && watch->start_ticks != start_ticks) {
     count->foreign++;
     return 0;

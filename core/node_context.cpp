@@ -8,9 +8,9 @@ namespace {
 
 int distance_of(const TierTopology& topology, std::size_t node) {
   int nearest = 0;
-  for (std::size_t other = 0; other < topology.nodes.size(); ++other) {
-    const auto& row = topology.nodes[other].distances;
-    if (!topology.nodes[other].has_cpus || node >= row.size()) continue;
+  for (const NumaNode& other : topology.nodes) {
+    const auto& row = other.distances;
+    if (!other.has_cpus || node >= row.size()) continue;
     if (nearest == 0 || row[node] < nearest) nearest = row[node];
   }
   return nearest;

@@ -45,9 +45,8 @@ Result<std::pair<double, std::string_view>> split(std::string_view text) {
 
 template <std::size_t N>
 Result<double> scale(std::string_view text, const std::array<Unit, N>& units, std::string_view example) {
-  auto parts = split(text);
-  if (!parts) return tl::make_unexpected(parts.error());
-  const auto [number, name] = *parts;
+  auto parts = TIER_TRY(split(text));
+  const auto [number, name] = parts;
   if (name.empty())
     return fail(ErrorKind::kUsage, fmt::format("\"{}\" has no unit", text),
                 fmt::format("write it like \"{}\"", example));
@@ -81,10 +80,9 @@ Result<Bytes> parse_rate(std::string_view text) {
 }
 
 Result<double> parse_share(std::string_view text) {
-  auto parts = split(text);
-  if (!parts) return tl::make_unexpected(parts.error());
-  if (parts->second == "%") return parts->first / 100;
-  if (parts->second.empty()) return parts->first;
+  auto parts = TIER_TRY(split(text));
+  if (parts.second == "%") return parts.first / 100;
+  if (parts.second.empty()) return parts.first;
   return fail(ErrorKind::kUsage, fmt::format("\"{}\" is not a share", text), "write it like \"1%\" or 0.01");
 }
 

@@ -28,12 +28,13 @@ TEST(Quantity, ReadsSizesAndRates) {
 TEST(Quantity, RefusesMissingUnitJunkSignAndExcess) {
   for (const char* text :
        {"", "1", "s", "1 second", "1sx", "-1s", "nans", "infs", "1e30s", "0x10s", "1,5s", " 1s", "1s "})
-    EXPECT_FALSE(parse_duration(text)) << text;
+    EXPECT_FALSE(parse_duration(text).has_value()) << text;
   for (const char* text : {"", "2", "MiB", "2mib", "2MiB/s", "-2MiB", "2 MiB junk", "1e30B"})
-    EXPECT_FALSE(parse_size(text)) << text;
+    EXPECT_FALSE(parse_size(text).has_value()) << text;
   for (const char* text : {"200MiB", "200/s", "MiB/s", "200MiB/sec", "/s"})
-    EXPECT_FALSE(parse_rate(text)) << text;
-  for (const char* text : {"", "%", "1%%", "1 percent", "-1%"}) EXPECT_FALSE(parse_share(text)) << text;
+    EXPECT_FALSE(parse_rate(text).has_value()) << text;
+  for (const char* text : {"", "%", "1%%", "1 percent", "-1%"})
+    EXPECT_FALSE(parse_share(text).has_value()) << text;
 }
 
 TEST(Quantity, SaysHowToWriteIt) {

@@ -24,20 +24,6 @@ double best_demand(std::span<const PlacedDemand> regions, Bytes capacity) {
   return demand;
 }
 
-double hit_share(std::span<const double> forecast, std::span<const double> outcome, std::size_t count) {
-  const std::size_t taken = std::min(count, outcome.size());
-  std::vector<std::size_t> order(outcome.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return forecast[a] > forecast[b]; });
-  double got = 0, best = 0;
-  for (std::size_t i = 0; i < taken; ++i) got += outcome[order[i]];
-  std::vector<double> sorted(outcome.begin(), outcome.end());
-  std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  for (std::size_t i = 0; i < taken; ++i) best += sorted[i];
-  return best > 0 ? got / best : 1;
-}
-
 namespace {
 
 // The lowest forecast among the `count` highest (1 to all of them).

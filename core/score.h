@@ -24,11 +24,6 @@ struct PlacedDemand {
 // may fit in part.
 double best_demand(std::span<const PlacedDemand> regions, Bytes capacity);
 
-// Outcome of the `count` regions forecast highest, divided by that of the `count` regions that were highest:
-// 1 is as good as knowing the future. Ties in the forecast go to the earlier region. 1 when there was no
-// demand at all. Both spans are of the same regions.
-double hit_share(std::span<const double> forecast, std::span<const double> outcome, std::size_t count);
-
 // Outcome of the `count` regions forecast highest. Of those forecast alike at the edge as many as are needed
 // count with the mean of all of them: a forecaster that cannot tell regions apart gets what chance gets.
 // Both spans are of the same regions; `scratch` is any buffer.

@@ -38,14 +38,6 @@ TEST(BestDemand, TakesTheDensestFirstAndTheLastInPart) {
   EXPECT_DOUBLE_EQ(best_demand(regions, {}), 0);
 }
 
-TEST(HitShare, ComparesWithKnowingTheFuture) {
-  const std::vector<double> outcome = {5, 0, 3, 2};
-  EXPECT_DOUBLE_EQ(hit_share(outcome, outcome, 2), 1);
-  EXPECT_DOUBLE_EQ(hit_share(std::vector<double>{1, 9, 0, 8}, outcome, 2), 0.25);
-  EXPECT_DOUBLE_EQ(hit_share(outcome, outcome, 99), 1);
-  EXPECT_DOUBLE_EQ(hit_share(std::vector<double>{1, 2}, std::vector<double>{0, 0}, 1), 1);
-}
-
 TEST(CapturedDemand, SharesTheEdgeAmongThoseForecastAlike) {
   std::vector<float> scratch;
   const std::vector<float> forecast = {5, 1, 1, 1, 0}, outcome = {2, 9, 0, 3, 50};

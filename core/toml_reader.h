@@ -56,7 +56,7 @@ class TomlReader {
     const toml::node* node = get(key);
     if (node == nullptr) return;
     const auto value = node->is_number() ? node->value<double>() : std::nullopt;
-    if (!value || *value < low || *value > high)
+    if (!value || !(*value >= low && *value <= high))  // "nan" is a number of TOML, and in no range
       return refuse(key, fmt::format("must be a number from {:g} to {:g}", low, high));
     into = *value;
   }

@@ -107,7 +107,7 @@ const NodeState* SystemState::find(NodeId id) const {
 }
 
 Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, const TierRules& rules,
-                                 std::vector<MemoryPath> measured) {
+                                 const std::vector<MemoryPath>& measured) {
   if (std::none_of(nodes.begin(), nodes.end(), has_usable_memory)) {
     return fail(ErrorKind::kUnsupported, "no online NUMA node has memory",
                 "check /sys/devices/system/node and the kernel's NUMA support");

@@ -75,7 +75,7 @@ struct TierRules {
 // that nothing is moved on a guess, and a doubt names the setting that decides. `measured` holds what the
 // probe measured, by CPU node. Fails when no node has memory.
 Result<TierTopology> build_tiers(std::vector<NumaNode> nodes, const TierRules& rules = {},
-                                 std::vector<MemoryPath> measured = {});
+                                 const std::vector<MemoryPath>& measured = {});
 
 // TierTopology::tier_of for many regions: one look into a list by node number.
 class NodeRanks {

@@ -106,7 +106,7 @@ TEST(BuildTiers, TheAdministratorsOrderWins) {
   EXPECT_EQ(t->tier_of(NodeId{0}), 1);
   EXPECT_FALSE(t->tier_of(NodeId{2})) << "not named: in no tier";
   EXPECT_EQ(t->doubts.size(), 2u) << "node 7 does not exist, node 2 is not named";
-  EXPECT_FALSE(build_tiers(nodes, {1.15, {{{7}}}}));
+  EXPECT_FALSE(build_tiers(nodes, {1.15, {{{7}}}}).has_value());
 }
 
 TEST(BuildTiers, PathsToTheNearestCpusHaveTheNodesLatencyAndOthersScaleByDistance) {

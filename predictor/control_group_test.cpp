@@ -60,12 +60,12 @@ TEST_F(ControlledTest, TheControlGroupFollowsTheReactiveForecastAndTheRestTheCho
 
 TEST_F(ControlledTest, TheSecondForecasterSeesAFewThousandRegionsHoweverManyThereAre) {
   ControlledForecaster forecaster = make(1);
-  for (const std::size_t regions : {100, 3'000, 100'000, 400'000, 5'000})
+  for (const std::size_t regions : {100U, 3'000U, 100'000U, 400'000U, 5'000U})
     forecaster.forecast(snapshot(regions));
   EXPECT_EQ(chosen_, (std::vector<std::size_t>{100, 3'000, 100'000, 400'000, 5'000}));
   EXPECT_EQ(reactive_[0], 100u);
   EXPECT_EQ(reactive_[1], 3'000u);
-  for (const std::size_t i : {2, 3, 4}) {
+  for (const std::size_t i : {2U, 3U, 4U}) {
     EXPECT_GT(reactive_[i], 1'900u) << i;
     EXPECT_LT(reactive_[i], 8'500u) << i;
   }
@@ -101,7 +101,7 @@ TEST(ControlGroup, SharesAreRoundedTo64ths) {
 
 // Neighbours, every n-th region and the same addresses of many programs all spread evenly.
 TEST(ControlGroup, RegularAddressesSpreadEvenly) {
-  for (const std::uint64_t step : {1, 8, 512, 4096}) {
+  for (const std::uint64_t step : {1U, 8U, 512U, 4096U}) {
     std::array<int, kRegionBuckets> count{};
     for (std::uint32_t target = 1; target <= 4; ++target)
       for (std::uint64_t i = 0; i < 16'000; ++i)

@@ -142,10 +142,6 @@ inline DemandQuantiles ErrorSpread::quantiles(float forecast, double samples, do
   return {low, mean, std::max({mean, mean * kind.high_ratio, static_cast<float>(least_high)})};
 }
 
-DemandQuantiles ErrorSpread::about(float forecast, double weight, const ErrorSpread& sooner) const {
-  return quantiles(forecast, weight > 0 ? 1 / weight : 0, weight, sooner);
-}
-
 void ErrorSpread::about(std::span<const float> means, double weight, const ErrorSpread& sooner,
                         std::size_t horizon, std::span<DemandForecast> set) const {
   const double samples = weight > 0 ? 1 / weight : 0;

@@ -26,12 +26,9 @@ class ErrorSpread {
  public:
   // Learns from what came due of one candidate. `weight`: accesses one sample stands for.
   void add(const Outcomes& outcomes, std::size_t candidate, std::size_t horizon, double weight);
-  // Mean and quantiles for a forecast (accesses per tick): 0 <= low <= mean <= high.
-  DemandQuantiles about(float forecast, double weight) const { return about(forecast, weight, *this); }
-  // `sooner`: of a shorter horizon, whose slope is taken while this one's is not known: how far forecasts of
-  // regions that are alike lie apart does not depend on the horizon.
-  DemandQuantiles about(float forecast, double weight, const ErrorSpread& sooner) const;
-  // The same for many: means[i] is what is forecast for set[i], whose `horizon` is written.
+  // Writes mean and quantiles to `horizon` of set[i], for which means[i] (accesses per tick) is forecast:
+  // 0 <= low <= mean <= high. `sooner`: of a shorter horizon, whose slope is taken while this one's is not
+  // known: how far forecasts of regions that are alike lie apart does not depend on the horizon.
   void about(std::span<const float> means, double weight, const ErrorSpread& sooner, std::size_t horizon,
              std::span<DemandForecast> set) const;
   void forget();

@@ -18,6 +18,15 @@ struct Share {
   double below = 0, above = 0;
 };
 
+DemandQuantiles about(const ErrorSpread& spread, float forecast, double weight, const ErrorSpread& sooner) {
+  std::vector<DemandForecast> set(1);
+  spread.about({&forecast, 1}, weight, sooner, 0, set);
+  return set[0].horizons[0];
+}
+DemandQuantiles about(const ErrorSpread& spread, float forecast, double weight) {
+  return about(spread, forecast, weight, spread);
+}
+
 // Forecasts of a horizon of one tick about which the truth scatters as `truth` says; counts are Poisson about
 // the truth. Returns how much of the truth lies outside the quantiles, over the second half of the ticks.
 Share outside(ErrorSpread& spread, double samples, const std::function<double(std::mt19937&)>& truth,
@@ -32,7 +41,7 @@ Share outside(ErrorSpread& spread, double samples, const std::function<double(st
       const double rate = samples * truth(random);
       came[i] = static_cast<float>(kWeight * std::poisson_distribution<int>(rate)(random));
       if (t < ticks / 2) continue;
-      const DemandQuantiles quantiles = spread.about(forecast[i], kWeight);
+      const DemandQuantiles quantiles = about(spread, forecast[i], kWeight);
       rows += 1;
       share.below += rate * kWeight<quantiles.low, share.above += rate * kWeight> quantiles.high;
     }
@@ -62,7 +71,7 @@ TEST(ErrorSpread, TakesTheSamplingsOwnScatterOff) {
   ErrorSpread spread;
   outside(
       spread, 2, [](std::mt19937&) { return 1.0; }, 5);
-  const DemandQuantiles quantiles = spread.about(2000, kWeight);
+  const DemandQuantiles quantiles = about(spread, 2000, kWeight);
   EXPECT_GT(quantiles.low, 0.75 * 2000);
   EXPECT_LT(quantiles.high, 1.25 * 2000);
   // And with a Gamma truth behind counts as few it still covers.
@@ -78,7 +87,7 @@ TEST(ErrorSpread, AdaptsWhenErrorsGrow) {
   ErrorSpread spread;
   outside(
       spread, 400, [](std::mt19937&) { return 1.0; }, 7);
-  EXPECT_LT(spread.about(400'000, kWeight).high, 1.1 * 400'000);
+  EXPECT_LT(about(spread, 400'000, kWeight).high, 1.1 * 400'000);
   std::gamma_distribution<double> gamma(1, 1);
   const Share share = outside(
       spread, 400, [&](std::mt19937& random) { return gamma(random); }, 8);
@@ -94,7 +103,7 @@ TEST(ErrorSpread, QuantilesAreOrderedWhateverHappens) {
     for (float& each : came) each = random() % 3 == 0 ? 0 : std::exp2(static_cast<float>(random() % 30));
     spread.add(outcomes_of({forecast}, came, 1), 0, random() % 3, kWeight);
     for (const float mean : {0.0F, 1.0F, 1e3F, 1e6F, 1e9F}) {
-      const DemandQuantiles quantiles = spread.about(mean, kWeight);
+      const DemandQuantiles quantiles = about(spread, mean, kWeight);
       EXPECT_GE(quantiles.low, 0);
       EXPECT_LE(quantiles.low, quantiles.mean);
       EXPECT_GE(quantiles.mean, mean / 4) << "it stays in its class";
@@ -103,7 +112,7 @@ TEST(ErrorSpread, QuantilesAreOrderedWhateverHappens) {
       EXPECT_TRUE(std::isfinite(quantiles.high));
     }
   }
-  EXPECT_EQ(ErrorSpread().about(0, 0).high, 0) << "before anything is known";
+  EXPECT_EQ(about(ErrorSpread(), 0, 0).high, 0) << "before anything is known";
 }
 
 // What forecasts of 2 and of 3 samples a tick come to, when `slope` of such a difference is real.
@@ -123,7 +132,7 @@ float difference_believed(double slope, bool in_time) {
   }
   const ErrorSpread& spread = in_time ? soon : late;
   const auto mean = [&](double samples) {
-    return spread.about(static_cast<float>(samples * kWeight), kWeight, soon).mean;
+    return about(spread, static_cast<float>(samples * kWeight), kWeight, soon).mean;
   };
   return (mean(3) - mean(2)) / static_cast<float>(kWeight);
 }
@@ -136,7 +145,7 @@ TEST(ErrorSpread, BelievesOfADifferenceWhatHasBeenRealOfOthers) {
 
 TEST(ErrorSpread, ALongHorizonTakesTheSlopeOfAShorterOneUntilItKnows) {
   EXPECT_NEAR(difference_believed(0, false), 0, 0.1);
-  EXPECT_EQ(ErrorSpread().about(3000, kWeight).mean, 3000);
+  EXPECT_EQ(about(ErrorSpread(), 3000, kWeight).mean, 3000);
 }
 
 TEST(ErrorSpread, RegionsNeverSeenMayWakeAsOthersDid) {
@@ -144,7 +153,7 @@ TEST(ErrorSpread, RegionsNeverSeenMayWakeAsOthersDid) {
   std::vector<float> forecast(100), came(100);
   came[3] = 4000;
   for (int t = 0; t < 100; ++t) spread.add(outcomes_of({forecast}, came, 1), 0, 0, kWeight);
-  EXPECT_NEAR(spread.about(0, kWeight).high, 2.3026 * 40, 1);
+  EXPECT_NEAR(about(spread, 0, kWeight).high, 2.3026 * 40, 1);
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ TEST(EventPath, LazyAccumulatorsEqualTheDirectSum) {
   for (int i = 0; i < 3000; ++i) {
     now += gap(random);
     const std::uint64_t region = random() % 20;
-    const double weight = 1e-3 * (1 + random() % 5);
+    const double weight = 1e-3 * static_cast<double>(1 + random() % 5);
     path.add(key(region), sample(Nanoseconds{static_cast<std::int64_t>(now * 1e9)}, weight));
     samples[region].push_back({now, weight});
   }

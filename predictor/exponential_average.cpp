@@ -94,7 +94,7 @@ class ExponentialAverage final : public Forecaster {
   Likelihoods likelihoods(const Belief& belief, Outlooks& outlooks, std::uint32_t count) const;
   template <typename Likelihood>
   Finding fold(Belief& belief, Outlooks& outlooks, std::uint32_t count, Likelihood likelihood) const;
-  Finding observe(Belief& belief, Outlooks& outlooks, std::uint32_t count) const;
+  Finding examine(Belief& belief, Outlooks& outlooks, std::uint32_t count) const;
   std::uint32_t group_of(const Belief& belief) const;
   ChangedShares::Shares observe_all(const RegionSnapshot& snapshot);
   void learn_dispersion(const Finding& finding, double change, std::uint32_t count);
@@ -248,7 +248,7 @@ Finding ExponentialAverage::fold(Belief& belief, Outlooks& outlooks, std::uint32
   return finding;
 }
 
-Finding ExponentialAverage::observe(Belief& belief, Outlooks& outlooks, std::uint32_t count) const {
+Finding ExponentialAverage::examine(Belief& belief, Outlooks& outlooks, std::uint32_t count) const {
   const auto weights = belief.weights;
   Finding finding;
   if (count == 0)
@@ -280,12 +280,12 @@ ChangedShares::Shares ExponentialAverage::observe_all(const RegionSnapshot& snap
   for (std::size_t i = 0; i < beliefs_.size(); ++i) {
     const Region& region = snapshot.regions[i];
     const Finding& finding = findings_.emplace_back(
-        observe(beliefs_[i], outlooks(beliefs_[i].place, seen_ticks(region)), region.samples));
+        examine(beliefs_[i], outlooks(beliefs_[i].place, seen_ticks(region)), region.samples));
     if (i < next_looked_at) continue;
     shares.add(finding.group, finding.fresh / (finding.fresh + finding.others));
     next_looked_at += stride;
   }
-  quiet_finding_ = observe(quiet_, *views_[quiet_.place].old, 0);
+  quiet_finding_ = examine(quiet_, *views_[quiet_.place].old, 0);
   shares.add_alike(0, quiet_finding_.fresh / (quiet_finding_.fresh + quiet_finding_.others),
                    static_cast<double>(snapshot.quiet) / static_cast<double>(stride));
   return shares.estimate();

@@ -26,7 +26,7 @@ TEST(Population, RegionsThatAreAlikeGiveAStrongPrior) {
 
 TEST(Population, AHotSetGivesAWeakPrior) {
   std::vector<double> rates(600, 0.037);
-  for (int i = 0; i < 64; ++i) rates[i * 9] = 2.8;
+  for (std::size_t i = 0; i < 64; ++i) rates[i * 9] = 2.8;
   const RatePrior prior = fit(rates, 14, 2);
   EXPECT_LT(prior.shape, 0.3);
 }

@@ -66,7 +66,7 @@ TEST(RateMixture, TheTableAgreesWithTheDirectAnswer) {
   const auto logs = mixture.log_exposures(kTicks), logs_after = mixture.log_exposures(after);
   for (const double samples : {0.0, 1.0, 2.5, 40.0, 63.875, 200.0}) {
     for (int twice = 0; twice < 2; ++twice) {
-      const Outlook outlook = table->at(samples);
+      const Outlook outlook = table->at(static_cast<float>(samples));
       const auto was = mixture.posterior(samples, kTicks, logs);
       const auto is = mixture.posterior(samples, after, logs_after);
       EXPECT_DOUBLE_EQ(outlook.mean_before, was.mean) << samples;

@@ -56,7 +56,7 @@ struct LinuxRig final : Rig {
   LinuxRig() {
     page = table.base_page_size();
     path = std::filesystem::current_path() / ("advice-contract-" + std::to_string(getpid()));
-    file = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    file = FileDescriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     const std::string bytes(kSize.value, 'x');
     EXPECT_EQ(::write(file.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
     EXPECT_EQ(::fsync(file.get()), 0);
@@ -105,7 +105,7 @@ struct LinuxRig final : Rig {
   LinuxPageAdvisor real;
   LinuxPages pages;
   std::filesystem::path path;
-  UniqueFd file;
+  FileDescriptor file;
   void* map = nullptr;
   pid_t child = 0;
   std::uint64_t started = 0;

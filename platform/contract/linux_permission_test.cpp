@@ -31,7 +31,7 @@ TEST(LinuxPermission, AnotherUsersProcessIsRefusedWithAFix) {
     if (handle || handle.error().kind != ErrorKind::kPermission || handle.error().fix.empty()) ::_exit(3);
     const auto mappings = rig->processes().mappings(program->pid());
     if (mappings || mappings.error().kind != ErrorKind::kPermission) ::_exit(4);
-    if (!rig->processes().describe(program->pid())) ::_exit(5);  // what everybody may see
+    if (!rig->processes().describe(program->pid()).has_value()) ::_exit(5);  // what everybody may see
     ::_exit(0);
   }
   int status = 0;

@@ -1,5 +1,5 @@
 #include <fcntl.h>
-#include <linux/mempolicy.h>
+#include <numaif.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -42,12 +42,12 @@ void must(bool ok, const char* what) {
 }
 
 struct Pipe {
-  UniqueFd out, in;
+  FileDescriptor out, in;
   Pipe() {
     int ends[2];
     must(::pipe(ends) == 0, "pipe");
-    out = UniqueFd(ends[0]);
-    in = UniqueFd(ends[1]);
+    out.reset(ends[0]);
+    in.reset(ends[1]);
   }
 };
 
@@ -93,7 +93,7 @@ void use_cpu() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::madvise(start, options.size.value, options.huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   const unsigned long first_node = 1;
-  if (options.own_policy) ::syscall(SYS_mbind, start, options.size.value, MPOL_BIND, &first_node, 64, 0);
+  if (options.own_policy) ::mbind(start, options.size.value, MPOL_BIND, &first_node, 64, 0);
   touch(at_end ? start + options.size.value - options.touched.value : start, options.touched.value);
   // Past the sanitizers' own mlock, which does nothing.
   if (options.mlocked) ::syscall(SYS_mlock, start, options.size.value);
@@ -152,7 +152,7 @@ class LinuxProgram final : public Program {
     if (child == 0)
       run_child(reinterpret_cast<char*>(start), options, at_end, commands_.out.get(), answers_.in.get());
     pid_ = child;
-    answers_.in = UniqueFd();  // so that a dead child reads as end of file, not as silence
+    answers_.in.reset();  // so that a dead child reads as end of file, not as silence
     wait_for_answer();
   }
   ~LinuxProgram() override { end(); }

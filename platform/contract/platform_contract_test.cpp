@@ -97,8 +97,8 @@ TEST_P(Contract, AProcessThatDoesNotExistIsAnError) {
   const auto target = rig->processes().describe(nobody);
   ASSERT_FALSE(target);
   EXPECT_EQ(target.error().kind, ErrorKind::kFailed) << target.error().text();
-  EXPECT_FALSE(rig->processes().mappings(nobody));
-  EXPECT_FALSE(rig->processes().open(nobody, 1));
+  EXPECT_FALSE(rig->processes().mappings(nobody).has_value());
+  EXPECT_FALSE(rig->processes().open(nobody, 1).has_value());
   EXPECT_EQ(rig->processes().mappings_version(nobody), 0u);
   const Address address = 0x10000;
   const PageCall call = rig->locator().locate(nobody, {&address, 1});
@@ -152,7 +152,7 @@ TEST_P(Contract, ACgroupListsItsProcesses) {
     GTEST_SKIP() << "no cgroup filesystem is mounted here: " << members.error().text();
   ASSERT_TRUE(members) << members.error().text();
   EXPECT_TRUE(std::find(members->begin(), members->end(), program->pid()) != members->end());
-  EXPECT_FALSE(rig->processes().in_cgroup("/no/such/cgroup"));
+  EXPECT_FALSE(rig->processes().in_cgroup("/no/such/cgroup").has_value());
 }
 
 TEST_P(Contract, AHandleEndsWithTheProcess) {
@@ -180,7 +180,7 @@ TEST_P(Contract, AHandleEndsWithExec) {
 
 TEST_P(Contract, AReusedNumberCannotBeOpened) {
   const auto program = rig->start();
-  EXPECT_FALSE(rig->processes().open(program->pid(), start_time(program->pid()) + 1));
+  EXPECT_FALSE(rig->processes().open(program->pid(), start_time(program->pid()) + 1).has_value());
 }
 
 TEST_P(Contract, ThePageSizeIsAPowerOfTwo) {

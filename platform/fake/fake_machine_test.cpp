@@ -70,7 +70,7 @@ TEST(FakeMachine, HandlesEndWithExitExecAndReuse) {
   EXPECT_TRUE((*next)->alive());
   fake.spawn({.pid = 5, .start_time = 2});
   EXPECT_FALSE((*next)->alive());
-  EXPECT_FALSE(fake.open(kPid, 1));
+  EXPECT_FALSE(fake.open(kPid, 1).has_value());
 }
 
 TEST(FakeMachine, AHoleSplitsTheMapping) {
@@ -89,7 +89,7 @@ TEST(FakeMachine, CgroupsHoldTheirDescendants) {
       {.processes = {{.pid = 1, .cgroup = "/a"}, {.pid = 2, .cgroup = "/a/b"}, {.pid = 3, .cgroup = "/ab"}}});
   EXPECT_EQ(fake.in_cgroup("/a"), (std::vector<Pid>{{1}, {2}}));
   EXPECT_EQ(fake.in_cgroup("/")->size(), 3u);
-  EXPECT_FALSE(fake.in_cgroup("/c"));
+  EXPECT_FALSE(fake.in_cgroup("/c").has_value());
 }
 
 TEST(TemporaryTree, GoesWithTheObject) {

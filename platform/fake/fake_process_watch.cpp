@@ -11,9 +11,8 @@ Result<ProcessLook> FakeProcessWatch::look(const ProcessQuestion& question, bool
   if (!due_) return look;
   look.looked = true;
   ++looks_;
-  const auto all = table_.list();
-  if (!all) return tl::make_unexpected(all.error());
-  for (const Pid pid : *all) {
+  const auto all = TIER_TRY(table_.list());
+  for (const Pid pid : all) {
     const auto target = table_.describe(pid);
     if (!target) continue;
     const bool asked = std::find(question.asked.begin(), question.asked.end(), pid) != question.asked.end();

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "platform/linux/affinity.h"
+#include "platform/linux/clock_time.h"
 #include "platform/linux/machine.h"
 #include "platform/linux/probe_memory.h"
 
@@ -22,12 +23,6 @@ constexpr int kPasses = 8;
 constexpr std::size_t kLine = 64;
 // For all threads to come to run; beyond it the CPUs are busy with others, and the pass shows nothing.
 constexpr Nanoseconds kPatience = std::chrono::milliseconds(5);
-
-Nanoseconds thread_cpu() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
-}
 
 struct Pass {
   std::atomic<std::size_t> ready{0}, done{0};
@@ -79,7 +74,7 @@ void run(Reader& reader, std::vector<Pass>& passes, std::size_t readers, std::si
     reader.end[i] = clock.now();
     if (!meet(passes[i].done, readers, passes[i].late)) break;
   }
-  reader.cpu_time = thread_cpu();
+  reader.cpu_time = clock_time(CLOCK_THREAD_CPUTIME_ID);
 }
 
 // From when the first began until the last had ended.
@@ -119,6 +114,7 @@ Result<Bytes> read_bandwidth(const std::vector<Address>& pages, std::span<const 
   std::vector<Reader> readers = share_out(pages, allowed);
   std::vector<Pass> passes(kPasses);
   std::vector<std::thread> threads;
+  threads.reserve(readers.size());
   for (Reader& reader : readers)
     threads.emplace_back(run, std::ref(reader), std::ref(passes), readers.size(), page_size);
   for (std::thread& thread : threads) thread.join();

@@ -47,7 +47,7 @@ Result<void> write_all(int fd, std::string_view bytes, const std::string& name) 
 
 // Written and on disk before it gets its name: a rename may reach the disk ahead of what it names.
 Result<void> fill(int fd, std::string_view bytes, mode_t mode, const std::string& name) {
-  if (auto done = write_all(fd, bytes, name); !done) return done;
+  TIER_TRY(write_all(fd, bytes, name));
   if (::fchmod(fd, mode) != 0) return fail_errno("cannot set the permissions of " + name, errno, kFix);
   if (::fsync(fd) != 0) return fail_errno("cannot bring " + name + " to disk", errno, kFix);
   return {};
@@ -63,7 +63,7 @@ Result<void> keep_previous(const std::string& path, const std::string& unique) {
 
 Result<void> sync_folder(const std::filesystem::path& path) {
   const std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid() || ::fsync(fd.get()) != 0)
     return fail_errno("cannot bring the names in " + folder + " to disk", errno,
                       "check the disk; the new file is in its place, but a power cut may undo that");
@@ -80,14 +80,13 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view by
     return fail(ErrorKind::kFailed, "cannot replace " + name + ": it is not a regular file",
                 "name a file, not a folder or a device");
   std::string unique = name + ".new.XXXXXX";
-  const UniqueFd fd(::mkostemp(unique.data(), O_CLOEXEC));
+  const FileDescriptor fd(::mkostemp(unique.data(), O_CLOEXEC));
   if (!fd.valid()) return fail_errno("cannot create a file beside " + name, errno, kFix);
   Temporary fresh(unique);
   const mode_t mode = exists ? old.st_mode & 0777U : 0644U;
-  if (auto done = fill(fd.get(), bytes, mode, unique); !done) return done;
-  if (exists)
-    if (auto done = keep_previous(name, unique); !done) return done;
-  if (auto done = fresh.move_to(name); !done) return done;
+  TIER_TRY(fill(fd.get(), bytes, mode, unique));
+  if (exists) TIER_TRY(keep_previous(name, unique));
+  TIER_TRY(fresh.move_to(name));
   return sync_folder(path);
 }
 

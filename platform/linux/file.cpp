@@ -7,11 +7,9 @@
 #include <cerrno>
 #include <system_error>
 
-namespace tier {
+#include "platform/linux/proc_text.h"
 
-UniqueFd::~UniqueFd() {
-  if (fd_ >= 0) ::close(fd_);
-}
+namespace tier {
 
 std::string under(const std::string& root, const std::string& path) {
   const std::string absolute = path.starts_with('/') ? path : "/" + path;
@@ -29,7 +27,7 @@ tl::unexpected<Error> fail_errno(const std::string& what, int error_number, std:
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return fail_errno(path, errno);
   std::string text;
   std::array<char, 16384> chunk;
@@ -42,6 +40,11 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
     if (text.size() > limit)
       return fail(ErrorKind::kFailed, path + ": larger than " + std::to_string(limit) + " bytes");
   }
+}
+
+std::optional<std::uint64_t> read_number(const std::string& path) {
+  const auto text = read_file(path, 4096);
+  return text ? parse_number(trimmed(*text)) : std::nullopt;
 }
 
 }  // namespace tier

@@ -1,33 +1,14 @@
-// Descriptors and small kernel files.
+// Small kernel files.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
-#include <utility>
 
 #include "core/result.h"
+#include "platform/api/file_descriptor.h"
 
 namespace tier {
-
-// Owns a file descriptor.
-class UniqueFd {
- public:
-  UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  UniqueFd(const UniqueFd&) = delete;
-  UniqueFd& operator=(const UniqueFd&) = delete;
-  ~UniqueFd();
-
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 // The root directory joined with a path below it: ("/tmp/t", "/proc/1/stat") →
 // "/tmp/t/proc/1/stat".
@@ -36,6 +17,9 @@ std::string under(const std::string& root, const std::string& path);
 // The whole file. Kernel files report no size, so it reads to the end; more than `limit` bytes is an error
 // rather than an ever-growing buffer. kPermission for EACCES and EPERM, else kFailed.
 Result<std::string> read_file(const std::string& path, std::size_t limit = 64U << 20);
+
+// The decimal number that is all of a file, as in sysfs; nothing where it cannot be read or is none.
+std::optional<std::uint64_t> read_number(const std::string& path);
 
 // "No such file or directory" and so on, without the locale's or threads' surprises.
 std::string errno_text(int error_number);

@@ -9,6 +9,7 @@
 
 #include "platform/linux/affinity.h"
 #include "platform/linux/bandwidth_probe.h"
+#include "platform/linux/clock_time.h"
 #include "platform/linux/machine.h"
 #include "platform/linux/probe_memory.h"
 
@@ -25,12 +26,6 @@ constexpr std::uint32_t kParts = 8;
 // Steps of one measurement of all nodes together, so that a tick on a machine of many nodes costs no more
 // than on one of four; and the fewest of one node that a median of parts is worth anything of.
 constexpr std::uint32_t kStepsOfAll = 16384, kFewestSteps = 512;
-
-Nanoseconds thread_cpu() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
-}
 
 // xorshift64: any fixed shuffle serves, as long as no prefetcher knows it.
 std::uint64_t next_random(std::uint64_t& state) {
@@ -123,9 +118,9 @@ std::uint32_t LinuxLatencyProbe::steps() const {
 }
 
 Result<Nanoseconds> LinuxLatencyProbe::measure(NodeId node) {
-  const Nanoseconds before = thread_cpu();
+  const Nanoseconds before = clock_time(CLOCK_THREAD_CPUTIME_ID);
   auto latency = chase_on(node).map([&](Chase* chase) { return chase->walk(steps()); });
-  cost_ += thread_cpu() - before;
+  cost_ += clock_time(CLOCK_THREAD_CPUTIME_ID) - before;
   return latency;
 }
 
@@ -138,10 +133,9 @@ Result<Nanoseconds> LinuxLatencyProbe::measure_from(std::span<const int> cpus, N
 }
 
 Result<Bytes> LinuxLatencyProbe::bandwidth(std::span<const int> cpus, NodeId node) {
-  const auto chase = chase_on(node);
-  if (!chase) return tl::make_unexpected(chase.error());
+  const auto chase = TIER_TRY(chase_on(node));
   BandwidthReading reading;
-  auto measured = read_bandwidth((*chase)->pages(), cpus, reading);
+  auto measured = read_bandwidth(chase->pages(), cpus, reading);
   cost_ += reading.cpu;
   return measured;
 }
@@ -150,7 +144,7 @@ Result<Bytes> LinuxLatencyProbe::bandwidth(std::span<const int> cpus, NodeId nod
 Result<LinuxLatencyProbe::Chase*> LinuxLatencyProbe::chase_on(NodeId node) {
   std::unique_ptr<Chase>& slot = chases_[node];
   if (!slot) slot = std::make_unique<Chase>(node, settings_.buffer);
-  if (const auto ready = slot->prepare(); !ready) return tl::make_unexpected(ready.error());
+  TIER_TRY(slot->prepare());
   return slot.get();
 }
 

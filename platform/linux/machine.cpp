@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/linux/clock_time.h"
 #include "platform/linux/file.h"
 #include "platform/linux/proc_text.h"
 
@@ -18,11 +19,7 @@ Nanoseconds from(const timeval& t) {
 
 }  // namespace
 
-Nanoseconds MonotonicClock::now() const {
-  timespec t{};
-  ::clock_gettime(CLOCK_MONOTONIC, &t);
-  return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
-}
+Nanoseconds MonotonicClock::now() const { return clock_time(CLOCK_MONOTONIC); }
 
 LinuxPressureReader::LinuxPressureReader(std::string root) : root_(std::move(root)) {}
 

@@ -1,7 +1,11 @@
 #include "platform/linux/mapping_files.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <iterator>
 
 #include "platform/linux/file.h"
 #include "platform/linux/machine.h"
@@ -31,7 +35,7 @@ std::string living_thread(const std::string& process) {
   std::error_code error;
   for (std::filesystem::directory_iterator it(process + "/task", error), end; !error && it != end;
        it.increment(error)) {
-    const std::string thread = it->path().string();
+    std::string thread = it->path().string();
     const auto maps = read_file(thread + "/maps");
     if (maps && !maps->empty()) return thread;
   }
@@ -146,13 +150,13 @@ std::uint64_t MappingFiles::version(Pid pid) const {
   if (!status) return 0;
   constexpr const char* kFields[] = {"VmSize", "VmLck", "VmPin", "VmData",
                                      "VmStk",  "VmExe", "VmLib", "VmPTE"};
-  std::uint64_t version = 0xcbf29ce484222325;  // FNV-1a over the fields
-  for (const char* field : kFields) {
-    const auto bytes = status_bytes(*status, field);
+  std::array<std::uint64_t, std::size(kFields)> values{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto bytes = status_bytes(*status, kFields[i]);
     if (!bytes) return 0;  // a kernel thread or a zombie has no memory
-    version = (version ^ bytes->value) * 0x100000001b3;
+    values[i] = bytes->value;
   }
-  return version == 0 ? 1 : version;
+  return std::max<std::uint64_t>(XXH3_64bits(values.data(), sizeof(values)), 1);
 }
 
 MappingsAccount MappingFiles::account() const {

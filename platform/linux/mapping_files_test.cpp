@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "platform/fake/tree.h"
 
 namespace tier {
@@ -54,6 +56,24 @@ TEST(MappingFiles, AWalkThatWouldTakeTooLongIsLeftOutAndThePagesStay) {
   EXPECT_NE(files.version(Pid{41}), 0U);  // nothing will change by reading again
 }
 
+TEST(MappingFiles, TheVersionChangesWithEachFieldAndWithWhichFieldItIs) {
+  const char* const names[] = {"VmSize", "VmLck", "VmPin", "VmData", "VmStk", "VmExe", "VmLib", "VmPTE"};
+  TreeDirectory processes;
+  for (int pid = 0; pid <= 8; ++pid) {  // 8: nothing of it is changed
+    std::string status;
+    for (int i = 0; i < 8; ++i)
+      status += std::string(names[i]) + ":\t " + (i == pid ? "104" : "100") + " kB\n";
+    processes.push_back({std::to_string(pid + 41), TreeDirectory{{"status", status}}});
+  }
+  const TemporaryTree tree({{"proc", processes}});
+  const MappingFiles files(tree.root());
+  std::set<std::uint64_t> versions;
+  for (int pid = 41; pid <= 49; ++pid) versions.insert(files.version(Pid{pid}));
+  EXPECT_EQ(versions.size(), 9U);
+  EXPECT_FALSE(versions.contains(0));
+  EXPECT_EQ(MappingFiles(tree.root()).version(Pid{45}), files.version(Pid{45}));
+}
+
 TEST(MappingFiles, WalksOfAllProcessesShareOneBudgetAndEachGetsItsTurn) {
   TreeDirectory processes;
   for (int pid = 41; pid < 51; ++pid) processes.push_back({std::to_string(pid), process(1 << 10)});
@@ -85,7 +105,7 @@ TEST(MappingFiles, ANumberThatWasReusedIsNotTheProcess) {
   const TemporaryTree tree({{"proc", TreeDirectory{{"41", process(100)}}}});
   const MappingFiles files(tree.root());
   EXPECT_TRUE(files.read(Pid{41}, 77));
-  EXPECT_FALSE(files.read(Pid{41}, 78));
+  EXPECT_FALSE(files.read(Pid{41}, 78).has_value());
 }
 
 }  // namespace

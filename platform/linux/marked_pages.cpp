@@ -1,9 +1,8 @@
 #include "platform/linux/marked_pages.h"
 
 #include <fcntl.h>
-#include <linux/mempolicy.h>
+#include <numaif.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -47,13 +46,13 @@ Address page_size() { return static_cast<Address>(::sysconf(_SC_PAGESIZE)); }
 class StillPolicy {
  public:
   StillPolicy() {
-    if (::syscall(SYS_get_mempolicy, &mode_, nodes_.data(), kBits, nullptr, 0) != 0) return;
-    changed_ = ::syscall(SYS_set_mempolicy, MPOL_LOCAL, nullptr, 0) == 0;
+    if (::get_mempolicy(&mode_, nodes_.data(), kBits, nullptr, 0) != 0) return;
+    changed_ = ::set_mempolicy(MPOL_LOCAL, nullptr, 0) == 0;
   }
   ~StillPolicy() {
     if (!changed_) return;
     const bool any = std::any_of(nodes_.begin(), nodes_.end(), [](unsigned long word) { return word != 0; });
-    ::syscall(SYS_set_mempolicy, mode_, any ? nodes_.data() : nullptr, any ? kBits : 0);
+    ::set_mempolicy(mode_, any ? nodes_.data() : nullptr, any ? kBits : 0);
   }
   StillPolicy(const StillPolicy&) = delete;
   StillPolicy& operator=(const StillPolicy&) = delete;
@@ -75,8 +74,8 @@ bool kernel_hides_marked_pages() {
   if (page == MAP_FAILED) return false;
   *static_cast<volatile char*>(page) = 1;
   int status = 0;
-  const bool asked = ::mprotect(page, size, PROT_NONE) == 0 &&
-                     ::syscall(SYS_move_pages, 0, 1UL, &page, nullptr, &status, 0) == 0;
+  const bool asked =
+      ::mprotect(page, size, PROT_NONE) == 0 && ::move_pages(0, 1, &page, nullptr, &status, 0) == 0;
   ::munmap(page, size);
   return asked && status == -ENOENT;
 }
@@ -108,7 +107,7 @@ bool LinuxMarkedPages::possible() const {
 
 Result<std::vector<bool>> LinuxMarkedPages::find(Pid pid, std::span<const Address> pages) const {
   const std::string path = under(root_, "/proc/" + std::to_string(pid.value) + "/pagemap");
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return fail_errno(path, errno, "give tierd CAP_SYS_PTRACE");
   std::vector<bool> marked(pages.size(), false);
   std::array<std::uint64_t, kEntriesAtOnce> entries;

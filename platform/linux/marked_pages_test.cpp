@@ -60,7 +60,7 @@ TEST_F(OwnMemory, AnUnmappedPageIsPassedOver) {
 TEST(MarkedPagesOfOthers, AProcessThatIsGoneIsAnError) {
   LinuxMarkedPages marked;
   const std::vector<Address> one{0x10000};
-  EXPECT_FALSE(marked.find(Pid{0x3fffff}, one));
+  EXPECT_FALSE(marked.find(Pid{0x3fffff}, one).has_value());
   EXPECT_EQ(marked.unmark(Pid{0x3fffff}, one).error_number, ESRCH);
 }
 

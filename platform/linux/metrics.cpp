@@ -17,11 +17,6 @@ std::optional<std::string> text_of(const std::string& path) {
   return std::string(trimmed(*text));
 }
 
-std::optional<std::uint64_t> number_in(const std::string& path) {
-  const auto text = text_of(path);
-  return text ? parse_number(*text) : std::nullopt;
-}
-
 // Names in a folder, in order; empty when it cannot be read.
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
@@ -63,7 +58,7 @@ void LinuxMetrics::find_power() {
     if (!name.starts_with("intel-rapl:") || std::count(name.begin(), name.end(), ':') != 1) continue;
     const std::string zone = folder + "/" + name;
     if (const auto label = text_of(zone + "/name"); !label || !label->starts_with("package")) continue;
-    packages_.push_back({zone + "/energy_uj", number_in(zone + "/max_energy_range_uj").value_or(0), {}});
+    packages_.push_back({zone + "/energy_uj", read_number(zone + "/max_energy_range_uj").value_or(0), {}});
   }
 }
 
@@ -90,7 +85,7 @@ std::optional<double> LinuxMetrics::power(Nanoseconds now) {
   double watts = 0;
   bool all = !packages_.empty();
   for (Package& package : packages_) {
-    const auto microwatts = package.rate.next(number_in(package.energy), now, package.wraps_at);
+    const auto microwatts = package.rate.next(read_number(package.energy), now, package.wraps_at);
     if (!microwatts) all = false;
     watts += microwatts.value_or(0) * 1e-6;
   }
@@ -100,7 +95,7 @@ std::optional<double> LinuxMetrics::power(Nanoseconds now) {
 std::optional<double> LinuxMetrics::temperature() const {
   std::optional<double> hottest;
   for (const std::string& file : thermometers_) {
-    const auto thousandths = number_in(file);
+    const auto thousandths = read_number(file);
     // Beyond 150 degrees it is a sensor that is not connected.
     if (!thousandths || *thousandths > 150'000) continue;
     hottest = std::max(hottest.value_or(-1e9), static_cast<double>(*thousandths) / 1000);

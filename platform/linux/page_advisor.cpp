@@ -30,10 +30,10 @@ std::vector<iovec> pieces_of(std::span<const AddressRange> ranges) {
   return pieces;
 }
 
-Result<UniqueFd> open_process(Pid pid, std::uint64_t start_time) {
+Result<FileDescriptor> open_process(Pid pid, std::uint64_t start_time) {
   const std::string name = "process " + std::to_string(pid.value);
   // First the descriptor, then the identity: it is of whom it was opened for, whoever has the number later.
-  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
+  FileDescriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
   if (!pidfd.valid()) return fail_errno(name, errno, errno == ENOSYS ? "Linux 5.15 or later" : "");
   const auto text = read_file("/proc/" + std::to_string(pid.value) + "/stat");
   const auto stat = text ? parse_stat(*text) : std::nullopt;
@@ -63,15 +63,14 @@ tl::unexpected<Error> refused(Pid pid, int error_number) {
 
 Result<Bytes> LinuxPageAdvisor::will_need(Pid pid, std::uint64_t start_time,
                                           std::span<const AddressRange> ranges) {
-  const Result<UniqueFd> pidfd = open_process(pid, start_time);
-  if (!pidfd) return tl::make_unexpected(pidfd.error());
+  const auto pidfd = TIER_TRY(open_process(pid, start_time));
   const std::vector<iovec> pieces = pieces_of(ranges);
   Bytes taken;
   int first_error = 0;
   // The call ends at the first piece that has a part not mapped, and says how far it came.
   for (std::size_t at = 0; at < pieces.size();) {
     const std::size_t count = std::min<std::size_t>(pieces.size() - at, IOV_MAX);
-    const long done = ::syscall(SYS_process_madvise, pidfd->get(), &pieces[at], count, MADV_WILLNEED, 0);
+    const long done = ::syscall(SYS_process_madvise, pidfd.get(), &pieces[at], count, MADV_WILLNEED, 0);
     if (done < 0 && errno == EINTR) continue;
     if (done < 0 && errno != ENOMEM && errno != EBADF) return refused(pid, errno);
     if (done < 0 && first_error == 0) first_error = errno;

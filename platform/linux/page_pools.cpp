@@ -43,7 +43,8 @@ std::optional<Bytes> size_of_folder(std::string_view name) {
 std::optional<std::uint64_t> own_device(Bytes size) {
   if (!std::has_single_bit(size.value)) return std::nullopt;
   const auto log2 = static_cast<unsigned>(std::countr_zero(size.value));
-  const UniqueFd file(::memfd_create("tierd-page-size", MFD_CLOEXEC | MFD_HUGETLB | log2 << MFD_HUGE_SHIFT));
+  const FileDescriptor file(
+      ::memfd_create("tierd-page-size", MFD_CLOEXEC | MFD_HUGETLB | log2 << MFD_HUGE_SHIFT));
   struct stat facts {};
   if (!file.valid() || ::fstat(file.get(), &facts) != 0) return std::nullopt;
   return device_number(major(facts.st_dev), minor(facts.st_dev));
@@ -155,9 +156,8 @@ std::optional<PooledPages> LinuxPagePools::at(Pid pid, Address address, NodeId n
   if (answer.size.value == 0) return std::nullopt;
   const std::string pool = fmt::format("/sys/devices/system/node/node{}/hugepages/hugepages-{}kB", node.value,
                                        answer.size.value >> 10);
-  const auto text = read_file(under(root_, pool + "/free_hugepages"));
-  const auto free = text ? parse_number(trimmed(*text)) : std::nullopt;
-  return PooledPages{answer.size, free.value_or(0), "write a larger number to " + pool + "/nr_hugepages"};
+  const std::uint64_t free = read_number(under(root_, pool + "/free_hugepages")).value_or(0);
+  return PooledPages{answer.size, free, "write a larger number to " + pool + "/nr_hugepages"};
 }
 
 }  // namespace tier

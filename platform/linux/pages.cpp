@@ -1,8 +1,6 @@
 #include "platform/linux/pages.h"
 
-#include <linux/mempolicy.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <numaif.h>
 
 #include <cerrno>
 
@@ -15,8 +13,9 @@ PageCall call_move_pages(Pid pid, std::span<const Address> pages, const int* nod
   PageCall call;
   call.status.assign(pages.size(), kStatusUnknown);
   static_assert(sizeof(Address) == sizeof(void*), "user addresses are passed as pointers");
-  call.value =
-      ::syscall(SYS_move_pages, pid.value, pages.size(), pages.data(), nodes, call.status.data(), flags);
+  // The kernel only reads the addresses (move_pages(2)); the declaration predates that promise.
+  auto* const addresses = reinterpret_cast<void**>(const_cast<Address*>(pages.data()));
+  call.value = ::move_pages(pid.value, pages.size(), addresses, nodes, call.status.data(), flags);
   if (call.value < 0) call.error_number = errno;
   return call;
 }

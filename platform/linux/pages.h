@@ -7,6 +7,9 @@
 
 namespace tier {
 
+// MAX_NUMNODES with the largest NODES_SHIFT that Kconfig allows (include/linux/numa.h).
+inline constexpr std::size_t kMostNodes = 1024;
+
 // The raw system call, so that its value, errno and statuses arrive together.
 class LinuxPages final : public PageLocator, public PageMover {
  public:

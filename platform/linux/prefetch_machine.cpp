@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 
+#include "platform/linux/clock_time.h"
 #include "platform/linux/file.h"
 #include "platform/linux/proc_text.h"
 
@@ -74,8 +75,8 @@ std::vector<CpuGroup> read_groups(const std::string& root, const std::set<int>& 
     members.insert(cpu);
     CpuGroup group{static_cast<std::uint32_t>(cpu), {}, {}};
     for (const int member : members)
-      if (online.contains(member))
-        group.cpus.push_back(static_cast<std::uint32_t>(member)), done.insert(member);
+      if (online.contains(member) && done.insert(member).second)
+        group.cpus.push_back(static_cast<std::uint32_t>(member));
     if (const auto it = identities.find(cpu); it != identities.end()) group.identity = it->second;
     groups.push_back(std::move(group));
   }
@@ -83,17 +84,12 @@ std::vector<CpuGroup> read_groups(const std::string& root, const std::set<int>& 
 }
 
 Result<std::set<int>> read_online(const std::string& root) {
-  const std::string path = under(root, std::string(kCpus) + "/online");
+  std::string file = kCpus;  // GCC 12 warns of an overflow in std::string(kCpus) + "/online"
+  const std::string path = under(root, file += "/online");
   auto online = read_list(path);
   if (!online || online->empty())
     return fail(ErrorKind::kFailed, path + " names no CPUs", "sysfs must be mounted");
   return *std::move(online);
-}
-
-Nanoseconds read_clock(clockid_t clock) {
-  timespec t{};
-  ::clock_gettime(clock, &t);
-  return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
 }
 
 }  // namespace
@@ -103,8 +99,7 @@ namespace {
 // A device of size 0 has nothing that could be read ahead: a loop or network block device that is not
 // attached, a drive without a medium.
 bool holds_nothing(const std::filesystem::path& device) {
-  const auto text = read_file(device / "size");  // 512-byte sectors: Documentation/ABI/stable/sysfs-block
-  return text && parse_number(trimmed(*text)) == 0U;
+  return read_number(device / "size") == 0U;  // 512-byte sectors: Documentation/ABI/stable/sysfs-block
 }
 
 }  // namespace
@@ -131,10 +126,9 @@ std::vector<BlockDevice> read_block_devices(const std::string& root) {
 }
 
 Result<MachineState> read_machine_state(const std::string& root) {
-  const auto online = read_online(root);
-  if (!online) return tl::make_unexpected(online.error());
-  return MachineState{{online->begin(), online->end()},
-                      read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC)};
+  const auto online = TIER_TRY(read_online(root));
+  return MachineState{{online.begin(), online.end()},
+                      clock_time(CLOCK_BOOTTIME) - clock_time(CLOCK_MONOTONIC)};
 }
 
 Result<std::string> read_boot_id(const std::string& root) {
@@ -144,11 +138,9 @@ Result<std::string> read_boot_id(const std::string& root) {
 }
 
 Result<PrefetchMachine> read_prefetch_machine(const std::string& root) {
-  const auto online = read_online(root);
-  if (!online) return tl::make_unexpected(online.error());
-  const auto cpuinfo = read_file(under(root, "/proc/cpuinfo"));
-  if (!cpuinfo) return tl::make_unexpected(cpuinfo.error());
-  auto identities = read_identities(*cpuinfo);
+  const auto online = TIER_TRY(read_online(root));
+  const auto cpuinfo = TIER_TRY(read_file(under(root, "/proc/cpuinfo")));
+  auto identities = read_identities(cpuinfo);
   // Hybrid CPUs have a PMU for each kind of core.
   const auto fast = read_list(under(root, "/sys/devices/cpu_core/cpus")),
              small = read_list(under(root, "/sys/devices/cpu_atom/cpus"));
@@ -157,8 +149,8 @@ Result<PrefetchMachine> read_prefetch_machine(const std::string& root) {
     if (small && small->contains(cpu)) identity.core = CoreKind::kEfficient;
   }
   PrefetchMachine machine;
-  machine.cores = read_groups(root, *online, "core_cpus_list", identities);
-  machine.modules = read_groups(root, *online, "cluster_cpus_list", identities);
+  machine.cores = read_groups(root, online, "core_cpus_list", identities);
+  machine.modules = read_groups(root, online, "cluster_cpus_list", identities);
   machine.devices = read_block_devices(root);
   const auto swaps = read_file(under(root, "/proc/swaps"));  // a line of headings, one for each area
   machine.swap = swaps && std::count(swaps->begin(), swaps->end(), '\n') > 1;

@@ -43,6 +43,17 @@ class PrefetchMachineTest : public ::testing::Test {
   const std::string root_ = fs::temp_directory_path() / ("prefetch-machine-" + std::to_string(getpid()));
 };
 
+// As lists that were read while a CPU came or went.
+TEST_F(PrefetchMachineTest, ACpuIsInOneGroupWhereListsDisagree) {
+  write("/sys/devices/system/cpu/cpu2/topology/core_cpus_list", "1-3\n");
+  const auto machine = read_prefetch_machine(root_);
+  ASSERT_TRUE(machine) << machine.error().text();
+  ASSERT_EQ(machine->cores.size(), 3U);
+  EXPECT_THAT(machine->cores[0].cpus, ElementsAre(0, 1));
+  EXPECT_EQ(machine->cores[1].id, 2U);
+  EXPECT_THAT(machine->cores[1].cpus, ElementsAre(2, 3));
+}
+
 TEST_F(PrefetchMachineTest, ReadsCoresModulesAndTheirKind) {
   const auto machine = read_prefetch_machine(root_);
   ASSERT_TRUE(machine) << machine.error().text();
@@ -112,7 +123,7 @@ TEST_F(PrefetchMachineTest, TellsWhichCpusAreOnlineNow) {
   EXPECT_THAT(state->cpus, ElementsAre(0, 1, 2, 3, 5));
   EXPECT_GE(state->slept, std::chrono::milliseconds(-1));
   write("/sys/devices/system/cpu/online", "none\n");
-  EXPECT_FALSE(read_machine_state(root_));
+  EXPECT_FALSE(read_machine_state(root_).has_value());
 }
 
 }  // namespace

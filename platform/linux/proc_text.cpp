@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/cgroup_path.h"
+#include "core/printable.h"
 
 namespace tier {
 namespace {
@@ -150,17 +151,17 @@ std::optional<ProcStat> parse_stat(std::string_view text) {
   if (state.size() != 1) return std::nullopt;
   stat.state = state[0];
   // Numbered as in proc(5), which counts from 1. The later ones are 0 where the reader may not see them.
-  constexpr int kUserTime = 14, kThreads = 20, kStartTime = 22, kResident = 24, kStartCode = 26,
-                kEndCode = 27, kStartStack = 28;
+  constexpr std::size_t kUserTime = 14, kThreads = 20, kStartTime = 22, kResident = 24, kStartCode = 26,
+                        kEndCode = 27, kStartStack = 28;
   std::array<std::optional<std::uint64_t>, kStartStack + 1> fields;
-  for (int field = 4; field <= kStartStack; ++field) fields[field] = parse_number(next_word(rest));
+  for (std::size_t field = 4; field <= kStartStack; ++field) fields[field] = parse_number(next_word(rest));
   if (!fields[kUserTime] || !fields[kStartTime]) return std::nullopt;
   stat.user_time = *fields[kUserTime];
   stat.start_time = *fields[kStartTime];
   stat.threads = fields[kThreads].value_or(0);
   stat.resident_pages = fields[kResident].value_or(0);
   // Not where the arguments lie: programs that set their own title move them (PR_SET_MM_ARG_START).
-  for (const int field : {kStartCode, kEndCode, kStartStack}) {
+  for (const std::size_t field : {kStartCode, kEndCode, kStartStack}) {
     const std::uint64_t place = fields[field].value_or(0);
     if (place > 1) stat.program = (stat.program ^ place) * 0x9E3779B97F4A7C15ULL;  // 1: not permitted
   }
@@ -259,8 +260,7 @@ Result<std::vector<Mapping>> parse_maps(std::string_view text) {
     if (line.empty()) continue;
     auto mapping = parse_map_line(line);
     if (!mapping)
-      return fail(ErrorKind::kFailed,
-                  "maps: cannot read the line \"" + std::string(line.substr(0, 80)) + "\"");
+      return fail(ErrorKind::kFailed, "maps: cannot read the line \"" + escaped_short(line) + "\"");
     if (!kernel_only(mapping->name)) mappings.push_back(std::move(*mapping));
   }
   std::sort(mappings.begin(), mappings.end(),
@@ -329,7 +329,7 @@ std::optional<double> parse_pressure(std::string_view text, std::string_view wan
     const std::size_t dot = field.find('.');
     if (dot == std::string_view::npos || field.size() - dot != 3) return std::nullopt;
     const auto whole = parse_number(field.substr(0, dot)), hundredths = parse_number(field.substr(dot + 1));
-    if (!whole || !hundredths || *whole > 100) return std::nullopt;
+    if (!whole || !hundredths || *whole > 100 || (*whole == 100 && *hundredths > 0)) return std::nullopt;
     return static_cast<double>(*whole) + static_cast<double>(*hundredths) / 100;
   }
   return std::nullopt;

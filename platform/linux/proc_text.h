@@ -21,7 +21,9 @@ std::optional<std::uint64_t> parse_number(std::string_view text);
 std::string_view trimmed(std::string_view text);
 
 // "0-1,3" → 0, 1, 3. Empty text is an empty list (an offline set). None on junk, on a range that runs
-// backwards, or on numbers above 65535, which no kernel has nodes or CPUs for.
+// backwards, or on numbers above 65535, which no kernel has nodes or CPUs for. libnuma's parser of node
+// strings does not serve: it takes "0x0", "!0" and "+0", and looks up files and addresses for "file:" and
+// "ip:".
 std::optional<std::vector<int>> parse_id_list(std::string_view text);
 
 // /proc/PID/stat.

@@ -7,6 +7,8 @@
 namespace tier {
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr const char* kStat =
     "6886 (cat) R 6728 6728 4933 0 -1 4194304 100 0 0 0 0 0 0 0 20 0 1 0 113945 3133440 407 "
     "18446744073709551615 94576774545408\n";
@@ -163,6 +165,7 @@ TEST(ParseMaps, ALineCutShortIsAnErrorThatShowsIt) {
     EXPECT_NE(maps.error().message.find(bad), std::string::npos);
   }
   EXPECT_TRUE(parse_maps("")->empty());
+  EXPECT_EQ(parse_maps("\x1b[31mred").error().message, "maps: cannot read the line \"\\x1b[31mred\"");
 }
 
 TEST(ParseNumaMaps, OwnPoliciesAreWhatTheProgramAskedFor) {
@@ -188,8 +191,10 @@ TEST(ParseMeminfo, KilobytesOfTheNode) {
 TEST(ParsePressure, SomeOfTenSeconds) {
   EXPECT_EQ(parse_pressure(kPressure, "some"), 12.34);
   EXPECT_FALSE(parse_pressure("full avg10=1.00\n", "some"));
-  for (const char* bad : {"some avg10=inf avg60=0", "some avg10=1e9", "some avg10=101.00", "some avg10=-1.00",
-                          "some avg10=1.2345", "some avg10=", "some", "some avg60=1.00"})
+  EXPECT_EQ(parse_pressure("some avg10=100.00\n", "some"), 100);
+  for (const char* bad :
+       {"some avg10=inf avg60=0", "some avg10=1e9", "some avg10=101.00", "some avg10=100.01",
+        "some avg10=-1.00", "some avg10=1.2345", "some avg10=", "some", "some avg60=1.00"})
     EXPECT_FALSE(parse_pressure(bad, "some")) << bad;
 }
 
@@ -239,12 +244,11 @@ TEST(ProcText, NamesOfPrograms) {
   EXPECT_EQ(file_base_name("/usr/bin/redis-server (deleted)"), "redis-server");
   EXPECT_EQ(file_base_name("/memfd:x (deleted)"), "memfd:x");
   EXPECT_EQ(file_base_name(""), "");
-  const auto text = [](const char* bytes, std::size_t size) { return started_as({bytes, size}); };
-  EXPECT_EQ(text("/usr/bin/redis-server\0*:6379\0", 29), "redis-server");
+  EXPECT_EQ(started_as("/usr/bin/redis-server\0*:6379\0"sv), "redis-server");
   EXPECT_EQ(started_as("/usr/bin/redis-server 127.0.0.1:6379/0"), "redis-server");
   EXPECT_EQ(started_as("postgres: 15/main: checkpointer"), "postgres");
   EXPECT_EQ(started_as("-bash"), "bash");
-  EXPECT_EQ(text("\0\0", 2), "");
+  EXPECT_EQ(started_as("\0\0"sv), "");
   EXPECT_EQ(started_as("/"), "");
   EXPECT_EQ(started_as(std::string(4096, 'x')).size(), 255U);
 }

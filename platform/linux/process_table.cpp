@@ -30,7 +30,8 @@ constexpr std::size_t kMostLeaderless = 4096;
 
 class PidfdProcessHandle final : public ProcessHandle {
  public:
-  PidfdProcessHandle(UniqueFd pidfd, UniqueFd maps) : pidfd_(std::move(pidfd)), maps_(std::move(maps)) {}
+  PidfdProcessHandle(FileDescriptor pidfd, FileDescriptor maps)
+      : pidfd_(std::move(pidfd)), maps_(std::move(maps)) {}
 
   // The pidfd turns readable when the process ends. The maps file belongs to the address space it was opened
   // on: once exec has replaced that, it reads as empty, whatever the new program has mapped.
@@ -45,14 +46,15 @@ class PidfdProcessHandle final : public ProcessHandle {
   }
 
  private:
-  UniqueFd pidfd_, maps_;
+  FileDescriptor pidfd_, maps_;
 };
 
 // Of a process whose first thread has ended. An exec by another thread makes that the first one, alive again,
 // so as long as the first one is a zombie the address space is the same.
 class LeaderlessProcessHandle final : public ProcessHandle {
  public:
-  LeaderlessProcessHandle(UniqueFd pidfd, UniqueFd stat) : pidfd_(std::move(pidfd)), stat_(std::move(stat)) {}
+  LeaderlessProcessHandle(FileDescriptor pidfd, FileDescriptor stat)
+      : pidfd_(std::move(pidfd)), stat_(std::move(stat)) {}
 
   bool alive() const override {
     pollfd entry{pidfd_.get(), POLLIN, 0};
@@ -67,7 +69,7 @@ class LeaderlessProcessHandle final : public ProcessHandle {
   }
 
  private:
-  UniqueFd pidfd_, stat_;
+  FileDescriptor pidfd_, stat_;
 };
 
 std::string pid_text(Pid pid) { return "process " + std::to_string(pid.value); }
@@ -81,7 +83,7 @@ std::string linked_file(const std::string& link) {
 
 // Only its beginning: a program may make its command line as long as it likes.
 std::string started_name(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, 4096> buffer;
   const ssize_t n = file.valid() ? ::read(file.get(), buffer.data(), buffer.size()) : 0;
   return n <= 0 ? std::string() : started_as({buffer.data(), static_cast<std::size_t>(n)});
@@ -155,25 +157,23 @@ Result<std::vector<Pid>> LinuxProcessTable::list() const {
 }
 
 Result<Target> LinuxProcessTable::describe(Pid pid) const {
-  const auto seen = glance(pid);
-  if (!seen) return tl::make_unexpected(seen.error());
-  const auto status = read_file(proc(pid, "status"));
-  if (!status) return tl::make_unexpected(status.error());
+  const auto seen = TIER_TRY(glance(pid));
+  const auto status = TIER_TRY(read_file(proc(pid, "status")));
   Target target;
   target.pid = pid;
-  target.start_time = seen->start_time;
-  target.program = seen->program;
-  target.user_time = seen->user_time;
+  target.start_time = seen.start_time;
+  target.program = seen.program;
+  target.user_time = seen.user_time;
   const ProcessNames called = names(pid);
-  target.name = called.file.empty() ? seen->comm : called.file;
+  target.name = called.file.empty() ? seen.comm : called.file;
   target.started_as = called.started_as;
-  const auto uids = status_field(*status, "Uid").value_or("");
+  const auto uids = status_field(status, "Uid").value_or("");
   const auto uid = parse_number(uids.substr(0, uids.find_first_of(" \t")));
-  const auto allowed = parse_id_list(status_field(*status, "Mems_allowed_list").value_or(""));
+  const auto allowed = parse_id_list(status_field(status, "Mems_allowed_list").value_or(""));
   if (!uid || !allowed)
     return fail(ErrorKind::kFailed, proc(pid, "status") + " lacks Uid or Mems_allowed_list");
   target.uid = static_cast<std::uint32_t>(*uid);
-  target.resident = status_bytes(*status, "VmRSS").value_or(Bytes{});  // none for kernel threads
+  target.resident = status_bytes(status, "VmRSS").value_or(Bytes{});  // none for kernel threads
   const std::vector<NodeId> own = own_nodes();
   for (const int node : *allowed)
     if (own.empty() || std::find(own.begin(), own.end(), NodeId{node}) != own.end())
@@ -231,21 +231,20 @@ std::vector<NodeId> LinuxProcessTable::own_nodes() const {
 }
 
 Result<std::vector<Pid>> LinuxProcessTable::in_cgroup(const std::string& path) const {
-  const auto below = cgroup_path(path);
-  if (!below) return tl::make_unexpected(below.error());
+  const auto below = TIER_TRY(cgroup_path(path));
   bool exists = false;
   std::vector<Pid> pids;
   // The second version alone, the memory controller of the first, and the second beside the first: in a
   // hybrid set-up a group may be in either of the last two.
   for (const char* base : {"/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified"}) {
-    const fs::path directory = under(root_, base + *below);
+    const fs::path directory = under(root_, base + below);
     std::error_code error;
     if (!fs::exists(directory / "cgroup.procs", error)) continue;
     exists = true;
     collect_cgroup(directory, pids);
   }
   if (!exists)
-    return fail(ErrorKind::kFailed, "cgroup " + escaped(*below) + " does not exist",
+    return fail(ErrorKind::kFailed, "cgroup " + escaped(below) + " does not exist",
                 "look below " + under(root_, "/sys/fs/cgroup"));
   std::sort(pids.begin(), pids.end());
   pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
@@ -266,7 +265,7 @@ Result<std::vector<Mapping>> LinuxProcessTable::read_mappings(Pid pid, std::uint
 // Empty where the first thread has ended, which is then found out.
 Result<std::vector<Mapping>> LinuxProcessTable::read_files(Pid pid, std::uint64_t start_time) const {
   auto mappings = files_.read(pid, start_time);
-  if (mappings && mappings->empty() && glance(pid)) mappings = files_.read(pid, start_time);
+  if (mappings && mappings->empty() && glance(pid).has_value()) mappings = files_.read(pid, start_time);
   return mappings;
 }
 
@@ -290,12 +289,12 @@ MappingsAccount LinuxProcessTable::mappings_account() const {
 Result<std::unique_ptr<ProcessHandle>> LinuxProcessTable::open(Pid pid, std::uint64_t start_time) const {
   // First the pidfd, then the identity: if the number is reused in between, the pidfd is of the dead one and
   // alive() says so below.
-  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
+  FileDescriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
   if (!pidfd.valid()) return fail_errno(pid_text(pid), errno, errno == ENOSYS ? "Linux 5.3 or later" : "");
   const std::string folder = "/proc/" + std::to_string(pid.value);
-  UniqueFd maps(::open(under(root_, folder + "/maps").c_str(), O_RDONLY | O_CLOEXEC));
+  FileDescriptor maps(::open(under(root_, folder + "/maps").c_str(), O_RDONLY | O_CLOEXEC));
   const int maps_error = errno;
-  UniqueFd stat_file(::open(under(root_, folder + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  FileDescriptor stat_file(::open(under(root_, folder + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
   const auto text = read_file(under(root_, folder + "/stat"));
   const auto stat = text ? parse_stat(*text) : std::nullopt;
   if (!stat || !stat_file.valid())

@@ -139,7 +139,7 @@ TEST(LinuxProcessTable, CgroupsOfBothVersionsWithDescendants) {
 
 TEST(LinuxProcessTable, NoProcIsAnErrorWithAFix) {
   const LinuxProcessTable table("/no/such/root");
-  ASSERT_FALSE(table.list());
+  ASSERT_FALSE(table.list().has_value());
   EXPECT_FALSE(table.list().error().fix.empty());
 }
 

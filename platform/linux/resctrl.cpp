@@ -7,15 +7,6 @@
 #include "platform/linux/proc_text.h"
 
 namespace tier {
-namespace {
-
-std::optional<std::uint64_t> number_in(const std::string& path) {
-  const auto text = read_file(path, 4096);
-  return text ? parse_number(trimmed(*text)) : std::nullopt;
-}
-
-}  // namespace
-
 ResctrlTraffic::ResctrlTraffic(const std::string& root) {
   constexpr std::string_view kPrefix = "mon_L3_";
   std::error_code error;
@@ -33,8 +24,8 @@ std::vector<CacheTraffic> ResctrlTraffic::read() const {
   std::vector<CacheTraffic> all;
   // Local first: what passes in between is then counted in the total, which stays the larger.
   for (const Cache& cache : caches_) {
-    const auto local = number_in(cache.folder + "/mbm_local_bytes");
-    all.push_back({cache.id, number_in(cache.folder + "/mbm_total_bytes"), local});
+    const auto local = read_number(cache.folder + "/mbm_local_bytes");
+    all.push_back({cache.id, read_number(cache.folder + "/mbm_total_bytes"), local});
   }
   return all;
 }

@@ -22,9 +22,8 @@ std::string path_of(std::string name, const std::string& root) {
 }  // namespace
 
 Result<long> read_sysctl(const std::string& name, const std::string& root) {
-  const auto text = read_file(path_of(name, root));
-  if (!text) return tl::make_unexpected(text.error());
-  const auto digits = trimmed(*text);
+  const auto text = TIER_TRY(read_file(path_of(name, root)));
+  const auto digits = trimmed(text);
   long value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error == std::errc{} && end == digits.data() + digits.size()) return value;
@@ -33,7 +32,7 @@ Result<long> read_sysctl(const std::string& name, const std::string& root) {
 
 Result<void> write_sysctl(const std::string& name, long value, const std::string& root) {
   const std::string path = path_of(name, root), text = fmt::format("{}\n", value);
-  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (file.valid() && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()))
     return {};
   return fail_errno(fmt::format("cannot set {} to {}", name, value), errno, "run as root");

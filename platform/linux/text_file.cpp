@@ -74,7 +74,7 @@ Result<std::string> read_regular_file(const fs::path& path, std::size_t most) {
   if (::stat(path.c_str(), &found) != 0) return cannot_open(path, errno);
   if (!S_ISREG(found.st_mode)) return usage(name, kind_of(found.st_mode));
   // Without waiting, should it have become a pipe meanwhile.
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid() || ::fstat(fd.get(), &found) != 0) return cannot_open(path, errno);
   if (!S_ISREG(found.st_mode)) return usage(name, kind_of(found.st_mode));
   const std::string too_large = "larger than " + (most % (1U << 20) == 0 ? std::to_string(most >> 20) + " MiB"

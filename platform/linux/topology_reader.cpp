@@ -9,6 +9,7 @@
 
 #include "core/printable.h"
 #include "platform/linux/file.h"
+#include "platform/linux/pages.h"
 #include "platform/linux/proc_text.h"
 #include "platform/linux/watermarks.h"
 
@@ -19,7 +20,6 @@ namespace {
 // the file lists every CPU of every zone.
 constexpr std::uint32_t kWatermarksKept = 64;
 constexpr const char* kNodes = "/sys/devices/system/node";
-constexpr std::uint64_t kMostNodes = 1024;    // MAX_NUMNODES with the largest NODES_SHIFT
 constexpr std::uint64_t kMegabyte = 1000000;  // HMAT bandwidths are decimal MB/s
 
 // What a firmware table may say of memory that loads reach: outside these it is broken. A table that mixes up
@@ -210,7 +210,9 @@ Result<std::vector<NumaNode>> LinuxTopologyReader::nodes() const {
 }
 
 NumaNode LinuxTopologyReader::read_node(NodeId id) const {
-  const std::string path = under(root_, std::string(kNodes) + "/node" + std::to_string(id.value));
+  std::string folder = kNodes;  // GCC 12 warns of an overflow where these are added
+  folder += "/node" + std::to_string(id.value);
+  const std::string path = under(root_, folder);
   NumaNode node;
   node.id = id;
   Doubts doubts(node);

@@ -151,8 +151,9 @@ void RegionStatistics::fold() {
   for (std::size_t row = 0; row < rows; ++row)
     touched[row] +=
         std::max(kAverageRates.back(), evidence_[row]) * ((demand_[row] > 0 ? 1.0F : 0.0F) - touched[row]);
-  std::uint8_t* const now = past_.data() + tick_ % kPastTicks;
-  for (std::size_t row = 0; row < rows; ++row) now[row * kPastTicks] = pack_demand(demand_[row]);
+  std::uint8_t* const past = past_.data();  // null where there are no rows
+  const std::size_t now = tick_ % kPastTicks;
+  for (std::size_t row = 0; row < rows; ++row) past[row * kPastTicks + now] = pack_demand(demand_[row]);
 }
 
 std::size_t RegionStatistics::bytes_used() const {

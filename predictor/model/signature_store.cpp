@@ -113,11 +113,10 @@ Result<SignatureLoad> SignatureStore::load(std::span<const std::byte> bytes, con
     return fail(file.error().kind, file.error().message, "remove the file: what it held is learnt anew");
   if (text_of(*file, kContent) != kContentName)
     return refused(name, "it is a tensor file, but not one of workload signatures");
-  auto entries = read_entries(*file, name);
-  if (!entries) return tl::make_unexpected(entries.error());
+  auto entries = TIER_TRY(read_entries(*file, name));
   const bool other_model = text_of(*file, kModel) != model_hash_;
-  if (other_model) entries->clear();
-  entries_ = std::move(*entries);
+  if (other_model) entries.clear();
+  entries_ = std::move(entries);
   return SignatureLoad{entries_.size(), other_model};
 }
 

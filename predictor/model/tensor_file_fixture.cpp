@@ -124,7 +124,7 @@ std::string broken_store_promise(const std::string& bytes, std::string* refusal)
     if (!signatures.insert(entry.signature).second) return "a signature is there twice";
     if (const auto done = by_hand.put(entry); !done) return "an entry breaks a rule: " + done.error().text();
   }
-  if (!again.load(bytes_of(store.save()), kName) || again.entries() != store.entries())
+  if (!again.load(bytes_of(store.save()), kName).has_value() || again.entries() != store.entries())
     return "saved and loaded the store is another";
   return by_hand.save() == store.save() ? "" : "the bytes are not the same each time";
 }

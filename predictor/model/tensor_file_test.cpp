@@ -81,11 +81,11 @@ TEST(TensorFile, EveryDamagedByteIsFound) {
     for (const char flip : {'\x01', '\x20', '\x80', '\xFF'}) {
       std::string damaged = bytes;
       damaged[at] = static_cast<char>(damaged[at] ^ flip);
-      ASSERT_FALSE(parse(damaged)) << "byte " << at << " is " << bytes[at];
+      ASSERT_FALSE(parse(damaged).has_value()) << "byte " << at << " is " << bytes[at];
     }
   for (std::size_t length = 0; length < bytes.size(); ++length)
-    ASSERT_FALSE(parse(bytes.substr(0, length))) << length;
-  EXPECT_FALSE(parse(bytes + '\0'));
+    ASSERT_FALSE(parse(bytes.substr(0, length)).has_value()) << length;
+  EXPECT_FALSE(parse(bytes + '\0').has_value());
 }
 
 class Forged : public testing::Test {

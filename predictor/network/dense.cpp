@@ -16,12 +16,12 @@ void mask(std::span<float> gradient, const AlignedFloats& out) {
 
 Result<std::unique_ptr<DenseNetwork>> DenseNetwork::make(const NetworkShape& shape, std::size_t ticks,
                                                          std::size_t regions, Kernels kernels) {
-  if (auto checked = shape.check(); !checked) return tl::make_unexpected(checked.error());
+  TIER_TRY(shape.check());
   if (ticks == 0 || regions == 0)
     return fail(ErrorKind::kUsage, "a network cannot run over no ticks or no regions",
                 "use one or more of each");
   std::unique_ptr<DenseNetwork> network(new DenseNetwork(shape, ticks, regions));
-  if (auto made = network->make_layers(kernels); !made) return tl::make_unexpected(made.error());
+  TIER_TRY(network->make_layers(kernels));
   return network;
 }
 
@@ -42,9 +42,8 @@ Result<void> DenseNetwork::make_layers(Kernels kernels) {
     if (kernels == Kernels::kPlain) {
       layer.convolution = plain_convolution(convolution);
     } else {
-      auto made = onednn_convolution(convolution, ConvolutionUse::kTraining);
-      if (!made) return tl::make_unexpected(made.error());
-      layer.convolution = std::move(*made);
+      auto made = TIER_TRY(onednn_convolution(convolution, ConvolutionUse::kTraining));
+      layer.convolution = std::move(made);
     }
     if (i != last) layer.out.resize(size * shape_.channels);
   }
@@ -62,7 +61,7 @@ void DenseNetwork::clear_before_first(std::span<float> activations, std::size_t 
 Result<void> DenseNetwork::run_layer(std::size_t index, const float* in, const float* residual, float* out) {
   const std::size_t channels = layers_[index].weight.dimensions[0], size = ticks_ * regions_ * channels;
   if (residual) std::copy_n(residual, size, out);
-  if (auto run = layers_[index].convolution->forward(in, out); !run) return run;
+  TIER_TRY(layers_[index].convolution->forward(in, out));
   clear_before_first({out, size}, channels);
   return {};
 }
@@ -74,11 +73,10 @@ Result<void> DenseNetwork::forward(std::span<const float> weights, std::span<con
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     Layer& layer = layers_[i];
     const auto of = [&](const TensorPlace& place) { return weights.subspan(place.offset, place.size); };
-    if (auto set = layer.convolution->set_weights(of(layer.weight), of(layer.bias)); !set) return set;
+    TIER_TRY(layer.convolution->set_weights(of(layer.weight), of(layer.bias)));
     const bool head = i + 1 == layers_.size(), second = !head && i > 0 && i % 2 == 0;
     const float* residual = second ? layers_[i - 2].out.data() : nullptr;
-    if (auto run = run_layer(i, input_of(i), residual, head ? outputs.data() : layer.out.data()); !run)
-      return run;
+    TIER_TRY(run_layer(i, input_of(i), residual, head ? outputs.data() : layer.out.data()));
   }
   return {};
 }
@@ -95,12 +93,11 @@ Result<void> DenseNetwork::weights_gradient(std::size_t index, const float* d_ou
 // block's first convolution.
 Result<void> DenseNetwork::block_backward(std::size_t first, std::span<float> d_weights) {
   mask(d_out_, layers_[first + 1].out);
-  if (auto run = weights_gradient(first + 1, d_out_.data(), d_weights); !run) return run;
-  if (auto run = layers_[first + 1].convolution->backward_data(d_out_.data(), d_middle_.data()); !run)
-    return run;
+  TIER_TRY(weights_gradient(first + 1, d_out_.data(), d_weights));
+  TIER_TRY(layers_[first + 1].convolution->backward_data(d_out_.data(), d_middle_.data()));
   mask(d_middle_, layers_[first].out);
-  if (auto run = weights_gradient(first, d_middle_.data(), d_weights); !run) return run;
-  if (auto run = layers_[first].convolution->backward_data(d_middle_.data(), d_in_.data()); !run) return run;
+  TIER_TRY(weights_gradient(first, d_middle_.data(), d_weights));
+  TIER_TRY(layers_[first].convolution->backward_data(d_middle_.data(), d_in_.data()));
   for (std::size_t i = 0; i < d_out_.size(); ++i) d_out_[i] += d_in_[i];
   return {};
 }
@@ -113,10 +110,9 @@ Result<void> DenseNetwork::backward(std::span<const float> d_outputs, std::span<
     d_head = d_head_.data();
   }
   const std::size_t head = layers_.size() - 1;
-  if (auto run = weights_gradient(head, d_head, d_weights); !run) return run;
-  if (auto run = layers_[head].convolution->backward_data(d_head, d_out_.data()); !run) return run;
-  for (std::size_t first = head; first > 1; first -= 2)
-    if (auto run = block_backward(first - 2, d_weights); !run) return run;
+  TIER_TRY(weights_gradient(head, d_head, d_weights));
+  TIER_TRY(layers_[head].convolution->backward_data(d_head, d_out_.data()));
+  for (std::size_t first = head; first > 1; first -= 2) TIER_TRY(block_backward(first - 2, d_weights));
   mask(d_out_, layers_[0].out);
   return weights_gradient(0, d_out_.data(), d_weights);
 }

@@ -117,9 +117,9 @@ TEST(Dense, OutputsAreThoseOfTheDefinition) {
   const Window window({8, 8, 1});
   const Recursive recursive{window};
   const std::vector<float> outputs = forward(*make(window.shape, Kernels::kPlain), window);
-  for (const std::size_t region : {0, 3, 4, 5})
+  for (const std::size_t region : {0U, 3U, 4U, 5U})
     for (const int tick : {0, 1, 6, 7, 8, 9, 20, 39})
-      for (const std::size_t o : {0, 29}) {
+      for (const std::size_t o : {0U, 29U}) {
         double sum = recursive.weight(7, o);
         for (std::size_t i = 0; i < 8; ++i)
           sum += recursive.weight(6, o * 8 + i) * recursive.activation(2, tick, region, i);

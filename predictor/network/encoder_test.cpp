@@ -135,7 +135,7 @@ TEST(Model, ContextThatGeneratesNothingMovesTheStemOnly) {
   std::vector<float> z(8, 1.0F), weights(model.network_size());
   model.generate(z, weights);
   std::size_t moved = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) moved += weights[i] != model.base()[i] ? 1 : 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) moved += weights[i] != model.base()[i] ? 1U : 0U;
   EXPECT_EQ(moved, shape.network.channels);
 }
 

@@ -193,7 +193,7 @@ void FeatureExtractor::gather_group(const RegionSnapshot& snapshot, const Region
   for (std::uint32_t row = group.first; row < end; ++row) {
     sum_quick += quick[row], sum_middle += middle[row], sum_slow += slow[row];
     departed += std::abs(demand[row] - middle[row]);
-    touched += snapshot.regions[row].samples > 0 ? 1 : 0;
+    touched += snapshot.regions[row].samples > 0 ? 1.0F : 0.0F;
   }
   const auto count = static_cast<float>(group.count);
   const float tiny = 1e-3F * unit_;

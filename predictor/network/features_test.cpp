@@ -136,8 +136,8 @@ TEST(Tokens, WhatIsMissingIsNoToken) {
   TokenMaker maker;
   NodeContext node;
   node.tiers.resize(2);
-  node.tiers[0] = {0, Nanoseconds{100}, 100_GiB, 4_GiB, 1_GiB, 10};
-  node.tiers[1] = {1, Nanoseconds{400}, std::nullopt, 12_GiB, 6_GiB, 20};
+  node.tiers[0] = {0, Nanoseconds{100}, 100_GiB, 4_GiB, 1_GiB, 10, {}};
+  node.tiers[1] = {1, Nanoseconds{400}, std::nullopt, 12_GiB, 6_GiB, 20, {}};
   node[NodeMetric::kTemperature] = 60;
   maker.observe(node);
   const auto tokens = maker.tokens({});

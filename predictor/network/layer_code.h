@@ -32,14 +32,14 @@ struct LayerRun {
 };
 
 // R regions from `first` on, B vectors of output channels from `channel` on.
-template <VectorCode kCode, int R, int B>
+template <VectorCode kCode, std::size_t R, std::size_t B>
 TIER_INLINE void run_tile(const PackedLayer& layer, std::size_t inputs, std::size_t taps, const LayerRun& run,
                           std::size_t first, std::size_t channel) {
   constexpr std::size_t kWidth = kLanes<kCode>;
   const std::size_t outputs = layer.outputs;
   Vector<kCode> sum[R][B];
-  for (int r = 0; r < R; ++r)
-    for (int b = 0; b < B; ++b) {
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::size_t b = 0; b < B; ++b) {
       sum[r][b] = vector_at<kCode>(layer.bias.data() + channel + b * kWidth);
       if (run.residual)
         sum[r][b] += vector_at<kCode>(run.residual + (first + r) * outputs + channel + b * kWidth);
@@ -48,12 +48,13 @@ TIER_INLINE void run_tile(const PackedLayer& layer, std::size_t inputs, std::siz
   for (std::size_t tap = 0; tap < taps; ++tap) {
     const float* x = run.taps[tap] + first * inputs;
     for (std::size_t i = 0; i < inputs; ++i, weight += B * kWidth)
-      for (int r = 0; r < R; ++r)
-        for (int b = 0; b < B; ++b) sum[r][b] += vector_at<kCode>(weight + b * kWidth) * x[r * inputs + i];
+      for (std::size_t r = 0; r < R; ++r)
+        for (std::size_t b = 0; b < B; ++b)
+          sum[r][b] += vector_at<kCode>(weight + b * kWidth) * x[r * inputs + i];
   }
   const Vector<kCode> zero{};
-  for (int r = 0; r < R; ++r)
-    for (int b = 0; b < B; ++b) {
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::size_t b = 0; b < B; ++b) {
       if (run.relu) sum[r][b] = sum[r][b] > zero ? sum[r][b] : zero;
       vector_at<kCode>(run.out + (first + r) * outputs + channel + b * kWidth) = sum[r][b];
     }
@@ -64,8 +65,8 @@ TIER_INLINE void run_tile(const PackedLayer& layer, std::size_t inputs, std::siz
 template <VectorCode kCode>
 TIER_INLINE void run_layer(const PackedLayer& layer, std::size_t inputs, std::size_t taps,
                            const LayerRun& run) {
-  constexpr int kVectors = kEight / kLanes<kCode>;  // of eight channels
-  constexpr int kWide = 4 / kVectors, kNarrow = 8 / kVectors;
+  constexpr std::size_t kVectors = kEight / kLanes<kCode>;  // of eight channels
+  constexpr std::size_t kWide = 4 / kVectors, kNarrow = 8 / kVectors;
   std::size_t channel = 0;
   for (; channel + 2 * kEight <= layer.outputs; channel += 2 * kEight)
     for (std::size_t first = 0; first < kGroup; first += kWide)

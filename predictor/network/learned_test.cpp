@@ -22,8 +22,8 @@ std::shared_ptr<const NamedModel> model_of(const ModelShape& shape = {}, float h
 NodeContext two_tiers() {
   NodeContext node;
   node.tiers.resize(2);
-  node.tiers[0] = {0, Nanoseconds{100}, 100_GiB, 1_GiB, 1_GiB, 10};
-  node.tiers[1] = {1, Nanoseconds{300}, 30_GiB, 8_GiB, 1_GiB, 20};
+  node.tiers[0] = {0, Nanoseconds{100}, 100_GiB, 1_GiB, 1_GiB, 10, {}};
+  node.tiers[1] = {1, Nanoseconds{300}, 30_GiB, 8_GiB, 1_GiB, 20, {}};
   return node;
 }
 
@@ -136,13 +136,13 @@ TEST(Learned, ATierThatIsAddedIsOneMoreTokenSoonAfter) {
   const auto tiers = [&] {
     std::size_t count = 0;
     for (const TokenWeight& token : learned.describe().network.tokens)
-      count += token.token.starts_with("tier") ? 1 : 0;
+      count += token.token.starts_with("tier") ? 1U : 0U;
     return count;
   };
   EXPECT_EQ(tiers(), 2U);
   const std::vector<float> before = learned.describe().network.z;
   NodeContext node = two_tiers();
-  node.tiers.push_back({2, Nanoseconds{900}, std::nullopt, 32_GiB, 32_GiB, 40});
+  node.tiers.push_back({2, Nanoseconds{900}, std::nullopt, 32_GiB, 32_GiB, 40, {}});
   for (std::uint64_t t = 40; t < 57; ++t) learned.observe(node), learned.forecast(at_tick(t));
   EXPECT_EQ(tiers(), 3U);
   EXPECT_NE(learned.describe().network.z, before);

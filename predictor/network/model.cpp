@@ -30,7 +30,7 @@ double draw_normal(std::mt19937_64& random) {
 }  // namespace
 
 Result<void> ModelShape::check() const {
-  if (auto network_ok = network.check(); !network_ok) return network_ok;
+  TIER_TRY(network.check());
   if (encoder.rank > 32)
     return fail(ErrorKind::kUsage, fmt::format("a context cannot have {} numbers", encoder.rank),
                 "use at most 32");

@@ -24,9 +24,8 @@ Result<std::vector<float>> golden_outputs(const Model& model) {
   const std::size_t features = model.shape().network.features;
   std::vector<float> z(model.shape().encoder.rank, 0.5F), weights(model.network_size());
   model.generate(z, weights);
-  auto runner = make_runner(model.shape().network, {RunnerKind::kStreaming});
-  if (!runner) return tl::make_unexpected(runner.error());
-  if (auto set = (*runner)->set_weights(weights); !set) return tl::make_unexpected(set.error());
+  auto runner = TIER_TRY(make_runner(model.shape().network, {RunnerKind::kStreaming}));
+  TIER_TRY(runner->set_weights(weights));
   RegionSnapshot snapshot;
   snapshot.regions.resize(kGoldenRows);
   for (std::size_t row = 0; row < kGoldenRows; ++row)
@@ -37,7 +36,7 @@ Result<std::vector<float>> golden_outputs(const Model& model) {
     // Small whole numbers over a power of two: the same bits on every machine.
     for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<float>((t * 31 + i * 17) % 64) / 32;
     roster.update(snapshot);
-    (*runner)->step(roster, {input}, outputs, [] { return true; });
+    runner->step(roster, {input}, outputs, [] { return true; });
   }
   return outputs;
 }
@@ -104,10 +103,9 @@ TensorFile model_to_tensors(const Model& model, const Notes& notes) {
 }
 
 Result<NamedModel> model_from_tensors(const TensorFile& file, const std::string& name) {
-  const auto shape = shape_from_notes(file.metadata, name);
-  if (!shape) return tl::make_unexpected(shape.error());
-  NamedModel out{Model(*shape), payload_sha256(file), file.metadata};
-  const auto places = model_tensors(*shape);
+  const auto shape = TIER_TRY(shape_from_notes(file.metadata, name));
+  NamedModel out{Model(shape), payload_sha256(file), file.metadata};
+  const auto places = model_tensors(shape);
   bool fits = file.tensors.size() == places.size() + 1;
   for (std::size_t i = 0; fits && i < places.size(); ++i) {
     const Tensor& tensor = file.tensors[i];
@@ -121,11 +119,10 @@ Result<NamedModel> model_from_tensors(const TensorFile& file, const std::string&
   if (!fits)
     return fail(ErrorKind::kFailed, name + ": its tensors are not those of its shape",
                 "fetch the file again");
-  const auto outputs = golden_outputs(out.model);
-  if (!outputs) return tl::make_unexpected(outputs.error());
-  for (std::size_t i = 0; i < outputs->size(); ++i) {
+  const auto outputs = TIER_TRY(golden_outputs(out.model));
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
     const float expected = file.tensors.back().values[i];
-    if (std::abs((*outputs)[i] - expected) <= kSame * (1 + std::abs(expected))) continue;
+    if (std::abs((outputs)[i] - expected) <= kSame * (1 + std::abs(expected))) continue;
     return fail(ErrorKind::kFailed, name + ": the network says other things here than where it was trained",
                 "report it with the processor's model; until then the switch forecasts alone");
   }
@@ -135,11 +132,9 @@ Result<NamedModel> model_from_tensors(const TensorFile& file, const std::string&
 std::filesystem::path default_model_path() { return shared_file("model.safetensors", TIERD_MODEL_INSTALLED); }
 
 Result<std::shared_ptr<const NamedModel>> load_model(const std::filesystem::path& path) {
-  const auto file = read_tensor_file(path);
-  if (!file) return tl::make_unexpected(file.error());
-  auto model = model_from_tensors(*file, path.string());
-  if (!model) return tl::make_unexpected(model.error());
-  return std::make_shared<const NamedModel>(*std::move(model));
+  const auto file = TIER_TRY(read_tensor_file(path));
+  auto model = TIER_TRY(model_from_tensors(file, path.string()));
+  return std::make_shared<const NamedModel>(std::move(model));
 }
 
 }  // namespace tier

@@ -50,7 +50,7 @@ TEST(ModelFile, RefusesShapesThatAreNone) {
                                                                       {"model.inputs", "16"}}) {
     TensorFile file = some_file();
     file.metadata[name] = value;
-    EXPECT_FALSE(model_from_tensors(file, "some.file")) << name << " " << value;
+    EXPECT_FALSE(model_from_tensors(file, "some.file").has_value()) << name << " " << value;
   }
 }
 
@@ -72,7 +72,7 @@ TEST(ModelFile, RefusesWeightsThatSayOtherThingsThanWhenTheyWereWritten) {
   expect_refused(file, ErrorKind::kFailed, "says other things");
 }
 
-TEST(ModelFile, WhatIsNoFileIsSaidSo) { EXPECT_FALSE(load_model("/nonexistent/model")); }
+TEST(ModelFile, WhatIsNoFileIsSaidSo) { EXPECT_FALSE(load_model("/nonexistent/model").has_value()); }
 
 }  // namespace
 }  // namespace tier

@@ -22,7 +22,7 @@ void run(benchmark::State& bench, RunnerKind kind, VectorCode code) {
   const NetworkShape shape{32, static_cast<std::uint32_t>(bench.range(0)), 3};
   const auto regions = static_cast<std::size_t>(bench.range(1));
   auto made = make_runner(shape, {.kind = kind, .vector_code = code});
-  if (!made || !(*made)->set_weights(testing::random_weights(shape, 1)))
+  if (!made || !(*made)->set_weights(testing::random_weights(shape, 1)).has_value())
     return bench.SkipWithError("no such runner");
   RegionSnapshot snapshot;
   snapshot.regions.resize(regions);

@@ -1,7 +1,6 @@
 #include "predictor/network/onednn_plugin.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <dnnl.hpp>
 #include <string_view>
@@ -9,6 +8,9 @@
 #include <vector>
 
 #include "predictor/network/aligned.h"
+
+// OpenMP API 5.0, section 3.2.1. omp.h would be the compiler's own, and the library is that of oneDNN.
+extern "C" void omp_set_num_threads(int num_threads);
 
 namespace tier {
 namespace {

@@ -25,30 +25,29 @@ class OnednnPyramid final : public ChunkedRunner {
   Result<void> make_kernels() {
     const auto add = [&](ConvolutionShape convolution) -> Result<void> {
       convolution.regions = kRunnerChunk, convolution.causal = false;
-      auto made = onednn_convolution(convolution, ConvolutionUse::kInference);
-      if (!made) return tl::make_unexpected(made.error());
-      kernels_.push_back(std::move(*made));
+      auto made = TIER_TRY(onednn_convolution(convolution, ConvolutionUse::kInference));
+      kernels_.push_back(std::move(made));
       return {};
     };
     const std::size_t channels = shape().channels;
     ConvolutionShape stem{
         .ticks = plan_[0].ticks_in, .inputs = shape().features, .outputs = channels, .relu = true};
-    if (auto added = add(stem); !added) return added;
+    TIER_TRY(add(stem));
     for (std::size_t i = 1; i < plan_.size(); ++i) {
       ConvolutionShape layer{
           .ticks = plan_[i].ticks_in, .inputs = channels, .outputs = channels, .taps = kTaps};
       layer.stride = plan_[i].stride, layer.relu = true, layer.add = i % 2 == 0;
-      if (auto added = add(layer); !added) return added;
+      TIER_TRY(add(layer));
     }
     return add({.ticks = 1, .inputs = channels, .outputs = kHeadOutputs});
   }
 
   Result<void> set_weights(std::span<const float> weights) override {
-    if (auto checked = check_weights(weights); !checked) return checked;
+    TIER_TRY(check_weights(weights));
     const std::vector<TensorPlace> places = network_tensors(shape());
     for (std::size_t i = 0; i < kernels_.size(); ++i) {
       const auto of = [&](const TensorPlace& place) { return weights.subspan(place.offset, place.size); };
-      if (auto set = kernels_[i]->set_weights(of(places[2 * i]), of(places[2 * i + 1])); !set) return set;
+      TIER_TRY(kernels_[i]->set_weights(of(places[2 * i]), of(places[2 * i + 1])));
     }
     return {};
   }
@@ -120,7 +119,7 @@ class OnednnPyramid final : public ChunkedRunner {
 
 Result<std::unique_ptr<ChunkedRunner>> make_onednn_pyramid(const NetworkShape& shape) {
   auto runner = std::make_unique<OnednnPyramid>(shape);
-  if (auto made = runner->make_kernels(); !made) return tl::make_unexpected(made.error());
+  TIER_TRY(runner->make_kernels());
   return runner;
 }
 

@@ -21,7 +21,7 @@ class Pyramid final : public ChunkedRunner {
         above_(below_.size()) {}
 
   Result<void> set_weights(std::span<const float> weights) override {
-    if (auto checked = check_weights(weights); !checked) return checked;
+    TIER_TRY(check_weights(weights));
     layers_ = pack_layers(shape(), weights);
     return {};
   }

@@ -46,7 +46,7 @@ Result<std::unique_ptr<NetworkRunner>> choose(const NetworkShape& shape, const R
   const std::vector<float> weights(network_weights(shape), 0.01F);
   for (NetworkRunner* runner :
        {static_cast<NetworkRunner*>(streaming.get()), static_cast<NetworkRunner*>(onednn->get())})
-    if (auto set = runner->set_weights(weights); !set) return tl::make_unexpected(set.error());
+    TIER_TRY(runner->set_weights(weights));
   const double ours = measure(*streaming, shape, *settings.clock),
                theirs = measure(**onednn, shape, *settings.clock);
   const bool faster = theirs < kFasterBy * ours;
@@ -122,7 +122,7 @@ bool ChunkedRunner::step(const Roster& roster, const Tick& tick, std::span<float
 
 Result<std::unique_ptr<NetworkRunner>> make_runner(const NetworkShape& shape,
                                                    const RunnerSettings& settings) {
-  if (auto checked = shape.check(); !checked) return tl::make_unexpected(checked.error());
+  TIER_TRY(shape.check());
   switch (settings.kind) {
     case RunnerKind::kStreaming:
       return make_streaming(shape, settings.vector_code);

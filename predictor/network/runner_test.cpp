@@ -105,7 +105,7 @@ class Play {
                     &features[(tick * columns + column) * width]);
     }
     auto network = DenseNetwork::make(shape_, kTicks, columns, Kernels::kPlain);
-    ASSERT_TRUE(network && (*network)->forward(weights_, features, first, outputs));
+    ASSERT_TRUE(network && (*network)->forward(weights_, features, first, outputs).has_value());
     expected_.assign(kTicks * kRegions * kHeadOutputs, 0);
     for (std::size_t column = 0; column < columns; ++column)
       for (std::size_t tick = stretches_[column].first; tick < stretches_[column].end; ++tick)
@@ -237,7 +237,7 @@ TEST(Runner, AMissedRosterEndsAllHistories) {
   const NetworkShape shape{24, 8, 2};
   const auto runner = make(shape, RunnerKind::kStreaming), fresh = make(shape, RunnerKind::kStreaming);
   const auto weights = testing::random_weights(shape, 1);
-  ASSERT_TRUE(runner->set_weights(weights) && fresh->set_weights(weights));
+  ASSERT_TRUE(runner->set_weights(weights).has_value() && fresh->set_weights(weights).has_value());
   Steady some(20), more(30);
   for (std::uint32_t tick = 0; tick < 5; ++tick) some.step(*runner, shape, tick);
   EXPECT_EQ(more.step(*runner, shape, 5), Steady(30).step(*fresh, shape, 5));
@@ -328,7 +328,7 @@ bool deny_new_code() {
   if (!deny_new_code()) std::puts("cannot deny"), _exit(2);
   const auto by_name = make_runner(shape, {.kind = RunnerKind::kOnednnPyramid});
   if (by_name || by_name.error().kind != ErrorKind::kUnsupported) _exit(3);
-  if (DenseNetwork::make(shape, 8, 8, Kernels::kOnednn)) _exit(4);
+  if (DenseNetwork::make(shape, 8, 8, Kernels::kOnednn).has_value()) _exit(4);
   std::fprintf(stderr, "%s\n", by_name.error().text().c_str());
   Play play(shape);
   for (const RunnerKind kind : {RunnerKind::kStreaming, RunnerKind::kPyramid}) play.check(*make(shape, kind));

@@ -24,9 +24,9 @@ TEST(NetworkShape, TensorsFollowEachOtherWithoutGaps) {
 }
 
 TEST(NetworkShape, WhatItCannotBuildItRefuses) {
-  EXPECT_FALSE(NetworkShape({20, 8, 3}).check());
-  EXPECT_FALSE(NetworkShape({24, 0, 3}).check());
-  EXPECT_FALSE(NetworkShape({24, 8, 6}).check());
+  EXPECT_FALSE(NetworkShape({20, 8, 3}).check().has_value());
+  EXPECT_FALSE(NetworkShape({24, 0, 3}).check().has_value());
+  EXPECT_FALSE(NetworkShape({24, 8, 6}).check().has_value());
   EXPECT_TRUE(NetworkShape({64, 64, 5}).check());
 }
 

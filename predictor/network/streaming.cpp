@@ -19,7 +19,7 @@ class Streaming final : public ChunkedRunner {
       : ChunkedRunner(shape, RunnerKind::kStreaming, state_size(shape)), code_(code) {}
 
   Result<void> set_weights(std::span<const float> weights) override {
-    if (auto checked = check_weights(weights); !checked) return checked;
+    TIER_TRY(check_weights(weights));
     layers_ = pack_layers(shape(), weights);
     return {};
   }

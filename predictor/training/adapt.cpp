@@ -90,9 +90,8 @@ Adaptation::Adaptation(std::shared_ptr<const NamedModel> model, TrainingTask sup
 Result<double> Adaptation::loss_of(std::span<const float> z, const Window& window) {
   ++report_.passes;
   model_->model.generate(z, weights_);
-  const auto loss = pass_->forward(weights_, window);
-  if (!loss) return tl::make_unexpected(loss.error());
-  const double total = loss->total(settings_.loss);
+  const auto loss = TIER_TRY(pass_->forward(weights_, window));
+  const double total = loss.total(settings_.loss);
   if (!std::isfinite(total)) return fail(ErrorKind::kFailed, "the loss is no number", "see the model");
   return total;
 }
@@ -108,7 +107,7 @@ Result<double> Adaptation::training_loss(std::span<const float> z, std::vector<f
   *loss += settings_.decay * distance_square(z, centre);
   if (gradient == nullptr) return loss;
   d_weights_.assign(weights_.size(), 0);
-  if (auto done = pass_->backward(1, d_weights_); !done) return tl::make_unexpected(done.error());
+  TIER_TRY(pass_->backward(1, d_weights_));
   gradient->resize(z.size());
   for (std::size_t r = 0; r < z.size(); ++r) {
     const auto direction = model_->model.basis(r);
@@ -129,17 +128,15 @@ bool Adaptation::step() {
 Result<void> Adaptation::advance() {
   switch (phase_) {
     case Phase::kJudgeStarts: {
-      const auto loss = held_back_loss(candidates_[next_].z);
-      if (!loss) return tl::make_unexpected(loss.error());
-      candidates_[next_].held_back = *loss;
+      const auto loss = TIER_TRY(held_back_loss(candidates_[next_].z));
+      candidates_[next_].held_back = loss;
       if (++next_ == candidates_.size()) next_ = 0, phase_ = Phase::kChooseStart;
       return {};
     }
     case Phase::kChooseStart: {
       // By the older ticks: those held back judge, they do not choose.
-      const auto loss = training_loss(candidates_[next_].z, nullptr);
-      if (!loss) return tl::make_unexpected(loss.error());
-      candidates_[next_].training = *loss;
+      const auto loss = TIER_TRY(training_loss(candidates_[next_].z, nullptr));
+      candidates_[next_].training = loss;
       if (++next_ < candidates_.size()) return {};
       const auto best =
           std::min_element(candidates_.begin(), candidates_.end(),
@@ -152,9 +149,8 @@ Result<void> Adaptation::advance() {
     case Phase::kDescend:
       return descend();
     case Phase::kJudgeEnd: {
-      const auto loss = held_back_loss(best_);
-      if (!loss) return tl::make_unexpected(loss.error());
-      report_.adapted = *loss;
+      const auto loss = TIER_TRY(held_back_loss(best_));
+      report_.adapted = loss;
       conclude();
       return {};
     }
@@ -166,9 +162,8 @@ Result<void> Adaptation::advance() {
 
 Result<void> Adaptation::descend() {
   std::vector<float> gradient;
-  const auto loss = training_loss(z_, &gradient);
-  if (!loss) return tl::make_unexpected(loss.error());
-  if (*loss < best_loss_) best_ = z_, best_loss_ = *loss;
+  const auto loss = TIER_TRY(training_loss(z_, &gradient));
+  if (loss < best_loss_) best_ = z_, best_loss_ = loss;
   const auto t = static_cast<double>(++report_.steps);
   const double scale =
       settings_.rate * std::sqrt(1 - std::pow(kSecondDecay, t)) / (1 - std::pow(kFirstDecay, t));

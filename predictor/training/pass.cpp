@@ -11,9 +11,8 @@ constexpr std::size_t kCount = kHorizons.size();
 
 Result<std::unique_ptr<Pass>> Pass::make(const NetworkShape& shape, const PassSettings& settings,
                                          Kernels kernels) {
-  auto network = DenseNetwork::make(shape, settings.ticks, settings.regions, kernels);
-  if (!network) return tl::make_unexpected(network.error());
-  return std::unique_ptr<Pass>(new Pass(settings, std::move(*network)));
+  auto network = TIER_TRY(DenseNetwork::make(shape, settings.ticks, settings.regions, kernels));
+  return std::unique_ptr<Pass>(new Pass(settings, std::move(network)));
 }
 
 Pass::Pass(const PassSettings& settings, std::unique_ptr<DenseNetwork> network)
@@ -58,8 +57,7 @@ void Pass::load(const Window& window) {
 
 Result<Loss> Pass::forward(std::span<const float> weights, const Window& window) {
   load(window);
-  if (auto done = network_->forward(weights, features_, first_tick_, outputs_); !done)
-    return tl::make_unexpected(done.error());
+  TIER_TRY(network_->forward(weights, features_, first_tick_, outputs_));
   const std::size_t rows = settings_.regions;
   for (std::size_t t = 0; t < settings_.ticks; ++t) {
     const std::size_t at = t * rows;
@@ -87,7 +85,7 @@ Result<void> Pass::backward(float scale, std::span<float> d_weights) {
          std::span(d_outputs_).subspan(at * kHeadOutputs, rows * kHeadOutputs)});
   }
   d_weights_.assign(d_weights.size(), 0);
-  if (auto done = network_->backward(d_outputs_, d_weights_); !done) return done;
+  TIER_TRY(network_->backward(d_outputs_, d_weights_));
   for (std::size_t i = 0; i < d_weights.size(); ++i) d_weights[i] += scale * d_weights_[i];
   return {};
 }

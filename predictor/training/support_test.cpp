@@ -98,7 +98,7 @@ TEST(SupportBuffer, ARegionThatLeftIsSilentAndItsPlaceIsGivenAgainOnlyLater) {
   std::size_t silent = 0;
   for (std::size_t r = 0; r < task.regions; ++r)
     silent +=
-        task.listed[9 * task.regions + r] != 0 && task.came[(9 * task.regions + r) * kCount] == 0 ? 1 : 0;
+        task.listed[9 * task.regions + r] != 0 && task.came[(9 * task.regions + r) * kCount] == 0 ? 1U : 0U;
   EXPECT_EQ(silent, 1U);
 }
 

@@ -51,15 +51,14 @@ Trainer::Trainer(Model start, const TrainingSettings& settings, std::span<const 
 
 Result<std::unique_ptr<Trainer>> Trainer::make(Model start, const TrainingSettings& settings,
                                                std::span<const TrainingTask> tasks) {
-  if (auto checked = start.shape().check(); !checked) return tl::make_unexpected(checked.error());
+  TIER_TRY(start.shape().check());
   std::unique_ptr<Trainer> trainer(new Trainer(std::move(start), settings, tasks));
   if (trainer->families_.empty())
     return fail(ErrorKind::kUsage, "no task is long enough to learn from",
                 fmt::format("give workloads of at least {} ticks", settings.scored_after + kLeastScored));
   for (std::size_t l = 0; l < std::max<std::size_t>(settings.lanes, 1); ++l) {
-    auto pass = Pass::make(trainer->model_.shape().network, settings.pass, settings.kernels);
-    if (!pass) return tl::make_unexpected(pass.error());
-    trainer->lanes_.push_back({std::move(*pass), {}, {}, {}, Loss{}});
+    auto pass = TIER_TRY(Pass::make(trainer->model_.shape().network, settings.pass, settings.kernels));
+    trainer->lanes_.push_back({std::move(pass), {}, {}, {}, Loss{}});
   }
   return trainer;
 }
@@ -89,7 +88,7 @@ Result<Loss> Trainer::learn(Lane& lane, std::uint64_t draw) const {
   auto loss = lane.pass->forward(lane.weights, window);
   if (!loss) return loss;
   lane.gradient.assign(model_.values().size(), 0), lane.d_weights.assign(model_.network_size(), 0);
-  if (auto done = lane.pass->backward(1, lane.d_weights); !done) return tl::make_unexpected(done.error());
+  TIER_TRY(lane.pass->backward(1, lane.d_weights));
   auto d_z = model_.generate_backward(z, lane.d_weights, lane.gradient);
   if (d_z.empty()) return loss;
   for (std::size_t r = 0; r < d_z.size(); ++r)
@@ -180,8 +179,7 @@ Result<void> Trainer::restore(const TensorFile& file) {
 
 Result<Judgement> judge(const Model& model, const TrainingSettings& settings,
                         std::span<const TrainingTask> tasks, std::size_t windows_per_task) {
-  auto pass = Pass::make(model.shape().network, settings.pass, settings.kernels);
-  if (!pass) return tl::make_unexpected(pass.error());
+  auto pass = TIER_TRY(Pass::make(model.shape().network, settings.pass, settings.kernels));
   Judgement judgement;
   std::map<std::string, std::size_t> counts;
   std::vector<float> weights(model.network_size());
@@ -193,14 +191,12 @@ Result<Judgement> judge(const Model& model, const TrainingSettings& settings,
       const std::size_t begin = (task.ticks - least) * (2 * w + 1) / (2 * windows_per_task);
       const Window window{&task, begin, settings.scored_after};
       model.generate({}, weights);
-      const auto without = (*pass)->forward(weights, window);
-      if (!without) return tl::make_unexpected(without.error());
+      const auto without = TIER_TRY(pass->forward(weights, window));
       const Conditioned context = condition(model, tokens_after(task, begin + window.scored));
       model.generate(context.encoding.z, weights);
-      const auto with = (*pass)->forward(weights, window);
-      if (!with) return tl::make_unexpected(with.error());
-      add_loss(judgement.without, *without, 1), add_loss(judgement.with_context, *with, 1);
-      judgement.by_family[task.family] += with->total(settings.pass.loss);
+      const auto with = TIER_TRY(pass->forward(weights, window));
+      add_loss(judgement.without, without, 1), add_loss(judgement.with_context, with, 1);
+      judgement.by_family[task.family] += with.total(settings.pass.loss);
       ++counts[task.family], ++windows;
     }
   }

@@ -109,16 +109,16 @@ TEST(Trainer, RefusesTheCheckpointOfAnotherModel) {
   const auto trainer = make(small_settings(), tasks);
   TensorFile file = trainer->checkpoint();
   file.metadata["step"] = "-1";
-  EXPECT_FALSE(trainer->restore(file));
+  EXPECT_FALSE(trainer->restore(file).has_value());
   file = trainer->checkpoint();
   file.tensors[1].values.pop_back();
-  EXPECT_FALSE(trainer->restore(file));
+  EXPECT_FALSE(trainer->restore(file).has_value());
   file = trainer->checkpoint();
   file.metadata.erase("kind");
-  EXPECT_FALSE(trainer->restore(file));
+  EXPECT_FALSE(trainer->restore(file).has_value());
   file = trainer->checkpoint();
   file.metadata["model.attention"] = "0";  // as many values, of which some mean nothing
-  EXPECT_FALSE(trainer->restore(file));
+  EXPECT_FALSE(trainer->restore(file).has_value());
 }
 
 TEST(Trainer, SaysWhenThereIsNothingToLearnFrom) {
@@ -126,7 +126,7 @@ TEST(Trainer, SaysWhenThereIsNothingToLearnFrom) {
   const auto trainer = Trainer::make(Model::random(small_shape(), 1), small_settings(), tasks);
   ASSERT_FALSE(trainer);
   EXPECT_EQ(trainer.error().kind, ErrorKind::kUsage);
-  EXPECT_FALSE(judge(Model::random(small_shape(), 1), small_settings(), tasks, 1));
+  EXPECT_FALSE(judge(Model::random(small_shape(), 1), small_settings(), tasks, 1).has_value());
 }
 
 // The gradient of a whole pass: base, basis and context against finite differences.

@@ -36,9 +36,8 @@ Result<Advised> AdviceExecutor::advise(const Target& target, const AdviceWish& w
       out.ranges.push_back(page);
   }
   if (out.ranges.empty()) return out;
-  const Result<Bytes> taken = advisor_.will_need(target.pid, target.start_time, out.ranges);
-  if (!taken) return tl::make_unexpected(taken.error());
-  out.bytes = *taken;
+  const auto taken = TIER_TRY(advisor_.will_need(target.pid, target.start_time, out.ranges));
+  out.bytes = taken;
   return out;
 }
 

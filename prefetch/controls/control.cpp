@@ -151,11 +151,4 @@ const std::vector<ActuatorEntry>& actuator_table() {
   return table;
 }
 
-PrefetchControls find_controls(const PrefetchMachine& machine, const std::vector<CpuGeneration>& table,
-                               Knobs& knobs) {
-  PrefetchControls all;
-  for (const ActuatorEntry& actuator : actuator_table()) actuator.find(machine, table, knobs, all);
-  return all;
-}
-
 }  // namespace tier

@@ -56,7 +56,5 @@ struct ActuatorEntry {
 
 // Every actuator there is. A new one is one function and one line.
 const std::vector<ActuatorEntry>& actuator_table();
-PrefetchControls find_controls(const PrefetchMachine& machine, const std::vector<CpuGeneration>& table,
-                               Knobs& knobs);
 
 }  // namespace tier

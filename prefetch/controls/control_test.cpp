@@ -27,6 +27,13 @@ CpuGroup group(std::uint32_t id, std::vector<std::uint32_t> cpus, unsigned model
   return {id, std::move(cpus), {"GenuineIntel", 6, model, CoreKind::kOnly, {}}};
 }
 
+PrefetchControls find_controls(const PrefetchMachine& machine, const std::vector<CpuGeneration>& table,
+                               Knobs& knobs) {
+  PrefetchControls all;
+  for (const ActuatorEntry& actuator : actuator_table()) actuator.find(machine, table, knobs, all);
+  return all;
+}
+
 std::vector<std::string> names(const PrefetchControl& control) {
   std::vector<std::string> list;
   for (const PrefetchSetting& each : control.settings) list.push_back(each.name);

@@ -18,7 +18,7 @@ TierKnobAccess plain(Knobs& knobs) {
     return read ? 0 : EIO;
   };
   access.write = [](void* self, const TierKnob* knob, std::uint64_t value) {
-    return static_cast<Knobs*>(self)->write(*knob, value) ? 0 : EIO;
+    return static_cast<Knobs*>(self)->write(*knob, value).has_value() ? 0 : EIO;
   };
   return access;
 }
@@ -26,6 +26,11 @@ TierKnobAccess plain(Knobs& knobs) {
 JournalEntry entry_of(TierJournalKind kind, const ControlledKnob& which, std::uint64_t original,
                       std::uint64_t before, std::uint64_t after) {
   return {kind, which.knob, which.other_unit, which.mask, original, before, after};
+}
+
+Result<std::uint64_t> write_and_read(Knobs& knobs, const TierKnob& knob, std::uint64_t value) {
+  TIER_TRY(knobs.write(knob, value));
+  return knobs.read(knob);
 }
 
 }  // namespace
@@ -70,35 +75,31 @@ Result<void> KnobGuard::set(const ControlledKnob& which, std::uint64_t bits) {
     return fail(ErrorKind::kDiffers,
                 to_string(which.knob) + " belongs to somebody else, or what it held is not known",
                 "look who writes it; a reboot resets it");
-  const auto now = knobs_.read(which.knob);
-  if (!now) return tl::make_unexpected(now.error());
-  const auto state = snapshot(which, *now);
-  if (!state) return tl::make_unexpected(state.error());
-  if (const std::uint64_t ours = (*state)->written & which.mask; (*now & which.mask) != ours) {
+  const auto now = TIER_TRY(knobs_.read(which.knob));
+  const auto state = TIER_TRY(snapshot(which, now));
+  if (const std::uint64_t ours = state->written & which.mask; (now & which.mask) != ours) {
     refused_.insert(key), states_.erase(key);
     // Nothing of ours is in it any more.
-    (void)journal_.append(entry_of(kTierSnapshot, which, *now, *now, *now));
+    (void)journal_.append(entry_of(kTierSnapshot, which, now, now, now));
     return fail(
         ErrorKind::kDiffers,
-        fmt::format("{} holds {:#x} where tierd wrote {:#x}", to_string(which.knob), *now & which.mask, ours),
+        fmt::format("{} holds {:#x} where tierd wrote {:#x}", to_string(which.knob), now & which.mask, ours),
         "look who else writes it; it is left alone from now on");
   }
-  const std::uint64_t after = (*now & ~which.mask) | (bits & which.mask);
-  return after == *now ? Result<void>{} : write(**state, *now, after);
+  const std::uint64_t after = (now & ~which.mask) | (bits & which.mask);
+  return after == now ? Result<void>{} : write(*state, now, after);
 }
 
 Result<KnobGuard::State*> KnobGuard::snapshot(const ControlledKnob& which, std::uint64_t now) {
   const Knob& key = which.knob;
   if (const auto it = states_.find(key); it != states_.end()) return &it->second;
-  if (auto kept = journal_.append(entry_of(kTierSnapshot, which, now, now, now)); !kept)
-    return tl::make_unexpected(kept.error());
+  TIER_TRY(journal_.append(entry_of(kTierSnapshot, which, now, now, now)));
   return &states_.emplace(key, State{which, now, now}).first->second;
 }
 
 Result<void> KnobGuard::write(State& state, std::uint64_t before, std::uint64_t after) {
   const ControlledKnob which = state.which;
-  if (auto kept = journal_.append(entry_of(kTierIntent, which, state.original, before, after)); !kept)
-    return kept;
+  TIER_TRY(journal_.append(entry_of(kTierIntent, which, state.original, before, after)));
   if (log_) log_({which.knob, before, after});
   auto written = knobs_.write(which.knob, after);
   const auto back = written ? knobs_.read(which.knob) : Result<std::uint64_t>(0);
@@ -110,7 +111,7 @@ Result<void> KnobGuard::write(State& state, std::uint64_t before, std::uint64_t 
   const std::uint64_t original = (before & ~which.mask) | (state.original & which.mask);
   // The write back is announced as every other: bits that took in part are neither `before` nor `after`.
   if (written && back) (void)journal_.append(entry_of(kTierIntent, which, state.original, *back, original));
-  const auto undone = knobs_.write(which.knob, original).and_then([&] { return knobs_.read(which.knob); });
+  const auto undone = write_and_read(knobs_, which.knob, original);
   if (undone) {
     const bool held = (*undone & which.mask) == (original & which.mask);
     // What it holds instead is our doing, and still to be put back.
@@ -138,8 +139,7 @@ Result<void> KnobGuard::forget_cpu(std::uint32_t cpu) {
   std::set<Knob, KnobOrder> all = refused_;
   for (const auto& [knob, state] : states_) all.insert(knob);
   for (const Knob& knob : all)
-    if (of_cpu(knob))
-      if (auto kept = journal_.append({.kind = kTierSnapshot, .knob = knob}); !kept) return kept;
+    if (of_cpu(knob)) TIER_TRY(journal_.append({.kind = kTierSnapshot, .knob = knob}));
   std::erase_if(states_, [&](const auto& entry) { return of_cpu(entry.first); });
   std::erase_if(refused_, of_cpu);
   return {};

@@ -77,7 +77,7 @@ TEST_F(KnobGuardTest, WhatSomebodyElseWroteIsLeftToHim) {
     const auto refused = guard->set(kWhich, 0x3);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, ErrorKind::kDiffers);
-    EXPECT_FALSE(guard->set(kWhich, 0xF));
+    EXPECT_FALSE(guard->set(kWhich, 0xF).has_value());
     EXPECT_EQ(guard->controlled(), 0U);
   }
   EXPECT_EQ(knobs_.at(kKnob), kFound ^ 0x4);
@@ -91,7 +91,7 @@ TEST_F(KnobGuardTest, SomebodyElsesValueSurvivesTheRestore) {
   ASSERT_TRUE(report);
   EXPECT_EQ(report->summary.foreign, 1U);
   EXPECT_EQ(knobs_.at(kKnob), kFound ^ 0x4);
-  EXPECT_FALSE(guard->set(kWhich, 0x3));
+  EXPECT_FALSE(guard->set(kWhich, 0x3).has_value());
 }
 
 TEST_F(KnobGuardTest, AWriteThatDoesNotHoldIsTakenBackAndNotTriedAgain) {
@@ -102,15 +102,15 @@ TEST_F(KnobGuardTest, AWriteThatDoesNotHoldIsTakenBackAndNotTriedAgain) {
   EXPECT_EQ(refused.error().kind, ErrorKind::kUnsupported);
   EXPECT_EQ(knobs_.at(kKnob), kFound);
   const std::size_t writes = knobs_.writes.size();
-  EXPECT_FALSE(guard->set(kWhich, 0x1));
+  EXPECT_FALSE(guard->set(kWhich, 0x1).has_value());
   EXPECT_EQ(knobs_.writes.size(), writes);
 }
 
 TEST_F(KnobGuardTest, ARegisterThatIsNotThereIsNotWritten) {
   const auto guard = this->guard();
-  EXPECT_FALSE(guard->set({{kTierKnobRegister, 0, 0x6D}, 0x1}, 1));
+  EXPECT_FALSE(guard->set({{kTierKnobRegister, 0, 0x6D}, 0x1}, 1).has_value());
   knobs_.faulty.insert(kKnob.index);
-  EXPECT_FALSE(guard->set(kWhich, 0xF));
+  EXPECT_FALSE(guard->set(kWhich, 0xF).has_value());
   EXPECT_EQ(knobs_.at(kKnob), kFound);
 }
 
@@ -122,7 +122,7 @@ TEST_F(KnobGuardTest, ALeaseThatIsNotRenewedPutsEverythingBack) {
   ASSERT_TRUE(report && *report);
   EXPECT_EQ((*report)->summary.restored, 1U);
   EXPECT_EQ(knobs_.at(kKnob), kFound);
-  EXPECT_FALSE(guard->set(kWhich, 0xF));
+  EXPECT_FALSE(guard->set(kWhich, 0xF).has_value());
   EXPECT_FALSE(guard->expire(12s)) << "it is told once";
   guard->renew(12s);
   EXPECT_TRUE(guard->set(kWhich, 0xF));
@@ -166,7 +166,7 @@ TEST_F(KnobGuardTest, WhatCannotBePutBackIsRefusedUntilTheCpuComesBack) {
   ASSERT_TRUE(report);
   EXPECT_EQ(report->summary.failed, 1U);
   knobs_.offline.clear();
-  EXPECT_FALSE(guard->set(kWhich, 0x3)) << "what it held is known to the journal alone";
+  EXPECT_FALSE(guard->set(kWhich, 0x3).has_value()) << "what it held is known to the journal alone";
   knobs_.at(kKnob) = 0x800;  // as reset leaves it
   ASSERT_TRUE(guard->forget_cpu(0));
   ASSERT_TRUE(guard->set(kWhich, 0x3));
@@ -192,7 +192,7 @@ TEST_F(KnobGuardTest, AnUndoneWriteIsNotedAsSuchOnlyWhereItHeld) {
   const auto guard = this->guard();
   ASSERT_TRUE(guard->set(kWhich, 0x1));
   knobs_.stuck = 0x1;  // from now on what was written stays
-  EXPECT_FALSE(guard->set(kWhich, 0xE));
+  EXPECT_FALSE(guard->set(kWhich, 0xE).has_value());
   knobs_.stuck = 0;
   ASSERT_TRUE(guard->restore());
   EXPECT_EQ(knobs_.at(kKnob), kFound);
@@ -204,7 +204,7 @@ TEST_F(KnobGuardTest, AWriteThatTookInPartIsPutBackByTheNextProcess) {
   const auto guard = this->guard();
   knobs_.stuck = 0x2;
   knobs_.writes_left = 1;
-  EXPECT_FALSE(guard->set(kWhich, 0xF));
+  EXPECT_FALSE(guard->set(kWhich, 0xF).has_value());
   EXPECT_EQ(knobs_.at(kKnob), kPart);
   knobs_.writes_left.reset();
   KnobGuard next(knobs_, journal(), 10s);

@@ -62,6 +62,7 @@ static int load(FILE* file, const char* boot_id, struct List* list, struct TierJ
     damaged = !sound;
     // A record that was cut leaves the next one anywhere behind it.
     begin += sound ? (long)sizeof record : 1;
+    if (sound) counts->end = (size_t)begin;
     if (!sound && fseek(file, begin, SEEK_SET) != 0) return errno;
     if (!sound) continue;
     if (memcmp(record.boot_id, boot_id, kTierBootIdSize) != 0) {

@@ -14,6 +14,7 @@ struct TierJournalLatest {
   size_t count;
   size_t damaged;     // places in the file where bytes are no record
   size_t other_boot;  // records
+  size_t end;         // of the last sound record of any boot: bytes from the file's beginning
 };
 
 // Opens a journal to read, or to append and then made where it is missing; never waits for a pipe. NULL with

@@ -143,6 +143,21 @@ TEST_F(JournalTest, GoesOnAfterACutRecord) {
   EXPECT_EQ(summary.restored, 1U);
 }
 
+// The way back appends behind a record that was cut: what it noted is not taken for the cut one.
+TEST_F(JournalTest, OpeningItKeepsARecordBehindACutOne) {
+  append({kTierIntent, {kTierKnobRegister, 3, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51});
+  std::ofstream(path_, std::ios::binary | std::ios::app) << "part of a record";
+  values_[3] = 0x51;
+  EXPECT_EQ(restore().restored, 1U);
+  ASSERT_TRUE(KnobJournal::open(path_, kBoot).has_value());
+  values_[3] = 0x51;  // an administrator's choice now
+  EXPECT_EQ(restore().restored, 0U);
+  EXPECT_EQ(values_[3], 0x51U);
+  append({kTierIntent, {kTierKnobRegister, 4, 1}, kTierNoUnit, 0xF, 0x50, 0x50, 0x51});
+  values_[4] = 0x51;
+  EXPECT_EQ(restore().restored, 1U);
+}
+
 // Forty knobs, thousands of writes: what is put back is the same whether the journal was rewritten or not.
 TEST_F(JournalTest, StaysBoundedAndForgetsNothing) {
   constexpr std::uint32_t kKnobs = 40;
@@ -156,11 +171,11 @@ TEST_F(JournalTest, StaysBoundedAndForgetsNothing) {
   now = first;
   std::size_t rewritten = 0, before = 0;
   for (int i = 0; i < 3000; ++i) {
-    const std::uint32_t unit = random() % kKnobs;
+    const auto unit = static_cast<std::uint32_t>(random() % kKnobs);
     const std::uint64_t after = random();
     const JournalEntry entry{
         kTierIntent, {kTierKnobRegister, unit, 1}, kTierNoUnit, ~0ULL, first[unit], now[unit], after};
-    ASSERT_TRUE(journal->append(entry) && all->append(entry));
+    ASSERT_TRUE(journal->append(entry).has_value() && all->append(entry).has_value());
     now[unit] = after;
     const std::size_t records = fs::file_size(path_) / sizeof(TierJournalRecord);
     ASSERT_LE(records, 4 * kKnobs);

@@ -67,9 +67,14 @@ Result<KnobJournal> KnobJournal::open(const fs::path& path, const std::string& b
   };
   File file = open_file(path);
   if (!file) return cannot(errno);
+  TierJournalLatest latest{};
+  const int unread = tier_journal_latest(path.c_str(), boot_id.c_str(), &latest);
+  std::free(latest.records);
+  if (unread != 0) return cannot(unread);
   std::error_code error;
-  if (const auto size = fs::file_size(path, error); !error && size % sizeof(TierJournalRecord) != 0) {
-    fs::resize_file(path, size - size % sizeof(TierJournalRecord), error);
+  if (const auto size = fs::file_size(path, error);
+      !error && size > latest.end && size - latest.end < sizeof(TierJournalRecord)) {
+    fs::resize_file(path, latest.end, error);
     if (error) return cannot(error.value());
   }
   fs::remove(beside(path), error);

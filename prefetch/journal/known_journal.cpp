@@ -67,8 +67,7 @@ Result<std::vector<JournalEntry>> unfinished(const fs::path& known, const fs::pa
 }
 
 Result<void> append_all(KnobJournal& journal, const std::vector<JournalEntry>& entries) {
-  for (const JournalEntry& entry : entries)
-    if (auto done = journal.append(entry); !done) return done;
+  for (const JournalEntry& entry : entries) TIER_TRY(journal.append(entry));
   return {};
 }
 
@@ -92,9 +91,8 @@ Result<void> replace_by_journal(const fs::path& known, const std::vector<Journal
   const fs::path fresh = known.string() + ".fresh";
   std::error_code error;
   fs::remove(fresh, error);
-  auto journal = KnobJournal::open(fresh, boot_id);
-  if (!journal) return tl::make_unexpected(journal.error());
-  if (auto copied = append_all(*journal, entries); !copied) return copied;
+  auto journal = TIER_TRY(KnobJournal::open(fresh, boot_id));
+  TIER_TRY(append_all(journal, entries));
   fs::rename(fresh, known, error);
   return error ? cannot_replace(known, error) : Result<void>{};
 }
@@ -103,13 +101,12 @@ Result<void> replace_by_journal(const fs::path& known, const std::vector<Journal
 Result<void> mark_finished(const fs::path& former, std::vector<JournalEntry> entries,
                            const std::string& boot_id) {
   if (entries.empty()) return {};
-  auto journal = KnobJournal::open(former, boot_id);
-  if (!journal) return tl::make_unexpected(journal.error());
+  auto journal = TIER_TRY(KnobJournal::open(former, boot_id));
   for (JournalEntry& entry : entries) {
     entry.kind = kTierRestored;
     entry.before = entry.after = entry.original;
   }
-  return append_all(*journal, entries);
+  return append_all(journal, entries);
 }
 
 }  // namespace
@@ -124,31 +121,26 @@ Result<KnobJournal> open_known_journal(const JournalPlace& place, const std::str
                                        const std::function<void(const std::string&)>& say,
                                        JournalLimit limit) {
   if (place.known.empty()) return KnobJournal::open(place.journal, boot_id, limit);
-  const auto standing = look_at(place);
-  if (!standing) return tl::make_unexpected(standing.error());
+  const auto standing = TIER_TRY(look_at(place));
   std::vector<JournalEntry> entries;
-  if (standing->former) {
-    auto left = unfinished(place.known, *standing->former, boot_id);
-    if (!left) return tl::make_unexpected(left.error());
-    entries = *std::move(left);
+  if (standing.former) {
+    auto left = TIER_TRY(unfinished(place.known, *standing.former, boot_id));
+    entries = std::move(left);
   }
   const bool is_known = same_place(place.known, place.journal);
-  if (is_known && !standing->leads_here)
-    if (auto done = replace_by_journal(place.known, entries, boot_id); !done)
-      return tl::make_unexpected(done.error());
+  if (is_known && !standing.leads_here) TIER_TRY(replace_by_journal(place.known, entries, boot_id));
   auto journal = KnobJournal::open(place.journal, boot_id, limit);
-  if (!journal || standing->leads_here) return journal;
+  if (!journal || standing.leads_here) return journal;
   if (!is_known) {
-    if (auto copied = append_all(*journal, entries); !copied) return tl::make_unexpected(copied.error());
-    if (auto linked = replace_by_link(place.known, place.journal); !linked)
-      return tl::make_unexpected(linked.error());
+    TIER_TRY(append_all(*journal, entries));
+    TIER_TRY(replace_by_link(place.known, place.journal));
   }
-  if (!standing->former) return journal;
+  if (!standing.former) return journal;
   if (say)
     say(fmt::format("the journal is {} now; {} settings are taken over from {}", place.journal.string(),
-                    entries.size(), standing->former->string()));
-  if (*standing->former != place.known)
-    if (auto marked = mark_finished(*standing->former, std::move(entries), boot_id); !marked)
+                    entries.size(), standing.former->string()));
+  if (*standing.former != place.known)
+    if (auto marked = mark_finished(*standing.former, std::move(entries), boot_id); !marked)
       if (say) say("the former journal keeps records that are done with: " + marked.error().text());
   return journal;
 }

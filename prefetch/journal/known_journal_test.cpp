@@ -156,7 +156,7 @@ TEST_F(KnownJournalTest, WhatIsNeitherFileNorLinkStays) {
   EXPECT_THAT(refused.error().message, HasSubstr("neither a file nor a link"));
   fs::remove(known());
   fs::create_symlink(known(), known());
-  EXPECT_FALSE(open(a())) << "a link to itself";
+  EXPECT_FALSE(open(a()).has_value()) << "a link to itself";
 }
 
 // Registers are written by what the journal says.
@@ -168,13 +168,13 @@ TEST_F(KnownJournalTest, AJournalThatOthersMayWriteIsNotFollowed) {
     const auto refused = open(a());
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().message, HasSubstr("others may write it"));
-    EXPECT_FALSE(open(b())) << "nor is it taken over";
+    EXPECT_FALSE(open(b()).has_value()) << "nor is it taken over";
   }
   ASSERT_EQ(::chmod(a().c_str(), 0600), 0);
   if (::geteuid() == 0) {
     ASSERT_EQ(::chown(a().c_str(), 65534, 65534), 0);  // nobody
     restore(EPERM);
-    EXPECT_FALSE(open(a()));
+    EXPECT_FALSE(open(a()).has_value());
     ASSERT_EQ(::chown(a().c_str(), 0, 0), 0);
   }
   EXPECT_EQ(values_[3], 0x51U);

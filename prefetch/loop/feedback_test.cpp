@@ -23,7 +23,7 @@ class FeedbackTest : public ::testing::Test {
     SignalRates rates{{}};
     for (const Nanoseconds now : {Nanoseconds(1s), Nanoseconds(2s)}) {
       MeterReadings read{"test", rises_};
-      for (CounterReading& each : read.readings) each.at = now, each.value *= now == 2s ? 1 : 0;
+      for (CounterReading& each : read.readings) each.at = now, each.value *= now == 2s ? 1U : 0U;
       rates.take({&read, 1}, now, 1s);
     }
     std::vector<const PrefetchControl*> all;

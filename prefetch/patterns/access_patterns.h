@@ -38,7 +38,6 @@ class AccessPatterns {
   void add(const AccessSample& sample);
   // The interval is over: what it brought is judged.
   void close();
-  void forget(TargetId target);
 
   // The pattern with the most waiting among those known, of these CPUs; of none named: of the node, samples
   // of unknown CPUs included. kUnknown where it has not half of what is known, or too little is known.

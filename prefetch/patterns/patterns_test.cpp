@@ -222,13 +222,6 @@ TEST_F(PatternScopes, WhatIsOverFades) {
   EXPECT_EQ(patterns_.pattern(), AccessPattern::kUnknown);
 }
 
-TEST_F(PatternScopes, AForgottenProgramLeavesItsInstructions) {
-  run(1);
-  patterns_.forget({1});
-  EXPECT_TRUE(patterns_.instructions().empty());
-  patterns_.forget({1});
-}
-
 TEST(Patterns, SamplesThatTellOfNoLoadAreLeftOut) {
   AccessPatterns patterns;
   AccessSample fault = sample(1ms, kBase);

@@ -113,11 +113,10 @@ Result<std::vector<CpuGeneration>> read_register_table(std::string_view text, co
     return fail(ErrorKind::kUsage, fmt::format("{}: {}", escaped(name), why),
                 "install the file that came with tierd");
   };
-  const auto root = parse_toml(text, name);
-  if (!root) return tl::make_unexpected(root.error());
+  const auto root = TIER_TRY(parse_toml(text, name));
   std::vector<CpuGeneration> table;
   std::string error;
-  TomlReader reader(*root, "", error);
+  TomlReader reader(root, "", error);
   reader.each("generation", [&](const toml::node& item) {
     if (!item.is_table()) return reader.refuse("generation", "must be tables, [[generation]]");
     table.push_back(read_generation(*item.as_table(), table.size(), error));

@@ -36,7 +36,7 @@ void BusyTier::see(std::optional<double> use, bool all_default) {
   if (use && all_default) busy_ = *use > (busy_ ? kBusyUntil : kBusyFrom);
 }
 
-ContextTracker::ContextTracker(std::vector<std::size_t> kinds, unsigned sustain) : sustain_(sustain) {
+ContextTracker::ContextTracker(const std::vector<std::size_t>& kinds, unsigned sustain) : sustain_(sustain) {
   for (const std::size_t kind : kinds) scopes_.push_back({{kind}, {kind}});
 }
 

@@ -34,7 +34,7 @@ class BusyTier {
 class ContextTracker {
  public:
   // `kinds`: of each control.
-  ContextTracker(std::vector<std::size_t> kinds, unsigned sustain);
+  ContextTracker(const std::vector<std::size_t>& kinds, unsigned sustain);
   // The share of the activity whose context has changed.
   double see(const PrefetchFeedback& feedback, bool all_default);
   const TuningContext& of(std::size_t control) const { return scopes_[control].now; }

@@ -25,6 +25,7 @@ constexpr Nanoseconds kMinute = std::chrono::minutes(1);
 
 std::vector<std::size_t> kinds_of(const std::vector<TunedControl>& controls) {
   std::vector<std::size_t> kinds;
+  kinds.reserve(controls.size());
   for (const TunedControl& each : controls) kinds.push_back(each.kind);
   return kinds;
 }

@@ -31,7 +31,7 @@ class Node {
       feedback_.node.progress.reset();
       if (!blind) feedback_.node.progress = 1e9 * std::exp(level + noise_(random_));
       const auto next = tuner_.decide(feedback_);
-      for (std::size_t c = 0; c < next.size(); ++c) transitions += next[c] != settings_[c] ? 1 : 0;
+      for (std::size_t c = 0; c < next.size(); ++c) transitions += next[c] != settings_[c] ? 1U : 0U;
       settings_ = next;
     }
     return intervals > 0 ? sum / intervals : 0;
@@ -270,7 +270,7 @@ TEST(PrefetchTuner, BreaksOffAtOnceWhatLeavesNoHope) {
   Node node(1, 2, by_share({0, -1.5}), rules);
   unsigned bad = 0;
   for (unsigned i = 0; i < 100; ++i) {
-    bad += node.settings()[0] == 1 ? 1 : 0;
+    bad += node.settings()[0] == 1 ? 1U : 0U;
     node.run(1);
   }
   EXPECT_GE(bad, 2U) << "it must have been tried";

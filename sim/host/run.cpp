@@ -8,7 +8,7 @@ namespace tier::sim {
 
 Result<void> run(Machine& machine, TieringPolicy& policy, const RunOptions& options) {
   policy.start(machine);
-  if (auto started = machine.start(); !started) return started;
+  TIER_TRY(machine.start());
   Nanoseconds next{0}, watch = options.every;
   while (!machine.done() && machine.now() < options.most) {
     if (machine.now() >= next) next = std::max(policy.step(machine), machine.now() + Nanoseconds{1});

@@ -49,7 +49,7 @@ Result<TierdSettings> tierd_with(const PolicySettingsMap& overrides) {
   TierdSettings settings = default_tierd();
   for (const auto& [name, value] : overrides) {
     const auto* known = std::find_if(std::begin(kOverrides), std::end(kOverrides),
-                                     [&](const Override& o) { return name == o.name; });
+                                     [&name = name](const Override& o) { return name == o.name; });
     if (known == std::end(kOverrides)) {
       std::string names;
       for (const Override& o : kOverrides) names += (names.empty() ? "" : ", ") + std::string(o.name);
@@ -124,15 +124,13 @@ PolicyEntry entry_of(const char* name, const char* description, const char* fore
   entry.name = name;
   entry.description = description;
   entry.make = [forecaster](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
-    auto settings = tierd_with(context.settings);
-    if (!settings) return tl::make_unexpected(settings.error());
-    if (forecaster != nullptr) settings->engine.forecaster = forecaster;
-    if (settings->engine.forecaster == kLearnedForecaster) {
-      auto model = load_model(default_model_path());
-      if (!model) return tl::make_unexpected(model.error());
-      settings->model = std::move(*model);
+    auto settings = TIER_TRY(tierd_with(context.settings));
+    if (forecaster != nullptr) settings.engine.forecaster = forecaster;
+    if (settings.engine.forecaster == kLearnedForecaster) {
+      auto model = TIER_TRY(load_model(default_model_path()));
+      settings.model = std::move(model);
     }
-    return std::make_unique<TierdPolicy>(std::move(*settings), context.seed);
+    return std::make_unique<TierdPolicy>(std::move(settings), context.seed);
   };
   entry.sweep = {{}};
   return entry;
@@ -157,9 +155,8 @@ std::vector<PolicyEntry> tierd_entries() {
                nullptr));
   foresight.oracle = true;
   foresight.make = [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
-    auto settings = tierd_with(context.settings);
-    if (!settings) return tl::make_unexpected(settings.error());
-    return std::make_unique<TierdPolicy>(std::move(*settings), context.seed, context.workloads);
+    auto settings = TIER_TRY(tierd_with(context.settings));
+    return std::make_unique<TierdPolicy>(std::move(settings), context.seed, context.workloads);
   };
   return entries;
 }

@@ -34,7 +34,7 @@ TEST(TierdPolicy, BringsTheHotRegionsUpAndGains) {
     if (now.done()) fast = -1;
   };
   options.most = std::chrono::seconds(30);
-  EXPECT_FALSE(run(machine, tierd, options)) << "the limit comes first";
+  EXPECT_FALSE(run(machine, tierd, options).has_value()) << "the limit comes first";
   EXPECT_GE(fast, 15);
   EXPECT_LT(machine.totals().stall, 0.8 * untouched.totals().stall);
   EXPECT_GT(tierd.engine().ledger().totals().useful, 10U);
@@ -53,7 +53,7 @@ TEST(TierdPolicy, TheSameSeedGivesTheSameBytes) {
 
 TEST(TierdPolicy, UnknownSettingsAreRefused) {
   EXPECT_TRUE(tierd_with({{"horizon", 4}}));
-  EXPECT_FALSE(tierd_with({{"aggressiveness", 11}}));
+  EXPECT_FALSE(tierd_with({{"aggressiveness", 11}}).has_value());
 }
 
 TEST(TierdPolicy, ForesightTellsWhatComes) {
@@ -95,7 +95,7 @@ TEST(TierdPolicy, EveryEntryNamesAForecasterThatExists) {
     EXPECT_GT(dynamic_cast<TierdPolicy&>(**policy).engine().state().ticks, 0U) << entry.name;
     PolicyContext wrong;
     wrong.settings = {{"aggressiveness", 11}};
-    EXPECT_FALSE(entry.make(wrong)) << entry.name;
+    EXPECT_FALSE(entry.make(wrong).has_value()) << entry.name;
   }
 }
 
@@ -118,7 +118,7 @@ TEST(SimulatedPlatform, MappingsFollowAllocationsAndReleases) {
   FirstTouch placer;
   Machine machine(plain_machine(20), workloads(hot_last(5)), placer);
   SimulatedPlatform platform(machine);
-  EXPECT_FALSE(platform.describe(SimulatedPlatform::pid_of(0)));
+  EXPECT_FALSE(platform.describe(SimulatedPlatform::pid_of(0)).has_value());
   ASSERT_TRUE(machine.start());
   const Pid pid = SimulatedPlatform::pid_of(0);
   auto mappings = platform.mappings(pid);
@@ -135,7 +135,7 @@ TEST(SimulatedPlatform, MappingsFollowAllocationsAndReleases) {
   platform.on_allocate(machine, 10, 4);
   EXPECT_EQ(platform.mappings(pid)->size(), 1U);
   run(machine);
-  EXPECT_FALSE(platform.describe(pid)) << "it has ended";
+  EXPECT_FALSE(platform.describe(pid).has_value()) << "it has ended";
 }
 
 }  // namespace

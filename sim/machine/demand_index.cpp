@@ -37,9 +37,9 @@ void DemandIndex::set(std::shared_ptr<const Demand> demand, const Placement& pla
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const double waited = waits(entries[i]);
       running[i] = total += waited;
-      const int tier = placement[entries[i].region];
+      const std::int8_t tier = placement[entries[i].region];
       if (tier < 0) continue;
-      const auto t = static_cast<std::size_t>(tier);
+      const std::size_t t = static_cast<std::uint8_t>(tier);
       sums.waits[t] += waited;
       sums.misses[t] += entries[i].loads + entries[i].stores;
       sums.stores[t] += entries[i].stores;

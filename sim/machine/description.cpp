@@ -22,8 +22,8 @@ Result<void> check_curve(const MachineDescription& machine, const TierDescriptio
   for (const LoadPoint& point : tier.load_curve) {
     const bool ascends =
         before == nullptr || (point.utilisation > before->utilisation && point.factor >= before->factor);
-    if (!std::isfinite(point.factor) || point.factor < 1 || point.utilisation < 0 || point.utilisation > 1 ||
-        !ascends)
+    const bool within = point.utilisation >= 0 && point.utilisation <= 1;  // false for what is no number
+    if (!std::isfinite(point.factor) || point.factor < 1 || !within || !ascends)
       return wrong(machine, fmt::format("the load curve of tier {} is no curve", tier.name),
                    "give ascending points [utilisation 0..1, factor from 1 up]");
     before = &point;
@@ -44,7 +44,7 @@ Result<void> check(const MachineDescription& machine) {
     if (!std::isfinite(tier.background) || tier.background < 0)
       return wrong(machine, fmt::format("tier {}: background traffic {}", tier.name, tier.background),
                    "bytes per second, zero or more");
-    if (auto curve = check_curve(machine, tier); !curve) return curve;
+    TIER_TRY(check_curve(machine, tier));
   }
   if (!positive(machine.cpus)) return wrong(machine, "no CPUs", "set cpus above zero");
   if (!(machine.store_wait > 0 && machine.store_wait <= 1))

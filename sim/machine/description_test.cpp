@@ -25,7 +25,7 @@ TEST(MachineDescription, EveryPresetIsSoundAndNamesItsSource) {
     EXPECT_FALSE(machine.source.empty());
     EXPECT_TRUE(machine_preset(machine.name));
   }
-  EXPECT_FALSE(machine_preset("pdp-11"));
+  EXPECT_FALSE(machine_preset("pdp-11").has_value());
 }
 
 TEST(MachineDescription, TheRatioCountsSlowPartsPerFastPart) {
@@ -96,7 +96,27 @@ on = false
   const auto curve = load_machine(written("[[tier]]\nload_curve = [1, 2]\n"));
   ASSERT_FALSE(curve);
   EXPECT_THAT(curve.error().message, testing::HasSubstr("load_curve"));
-  EXPECT_FALSE(load_machine("/nonexistent.toml"));
+  EXPECT_FALSE(load_machine("/nonexistent.toml").has_value());
+}
+
+// "nan" is a number of TOML.
+TEST(MachineDescription, WhatIsNoNumberIsRefused) {
+  const std::string rest = R"(
+[[tier]]
+name = "near"
+capacity_mib = 1024
+latency_ns = 90
+bandwidth_gb_s = 100
+)";
+  ASSERT_TRUE(load_machine(written("[migration]\nfixed_us = 1" + rest)));
+  for (const char* key : {"fixed_us", "per_page_us", "interruption_us", "copy_gb_s"}) {
+    const auto machine = load_machine(written(std::string("[migration]\n") + key + " = nan" + rest));
+    ASSERT_FALSE(machine) << key;
+    EXPECT_THAT(machine.error().message, testing::HasSubstr(std::string(key) + " must be a number from 0"));
+  }
+  const auto curve = load_machine(written(rest + "load_curve = [[nan, 1]]\n"));
+  ASSERT_FALSE(curve);
+  EXPECT_THAT(curve.error().message, testing::HasSubstr("no curve"));
 }
 
 TEST(LoadFactor, FollowsTheCurveAndRisesBeyondIt) {

@@ -15,13 +15,12 @@ Job::Job(std::unique_ptr<Workload> workload, const MachineDescription& machine, 
 }
 
 Result<void> Job::read_next() {
-  auto next = workload_->next();
-  if (!next) return tl::make_unexpected(next.error());
-  if (!*next) {
+  auto next = TIER_TRY(workload_->next());
+  if (!next) {
     done_ = true;
     return {};
   }
-  interval_ = std::move(**next);
+  interval_ = std::move(*next);
   left_ = 1;
   return {};
 }

@@ -51,7 +51,7 @@ void Machine::attach(Observer& observer) { state_->observers.push_back(&observer
 
 Result<void> Machine::start() {
   State& s = *state_;
-  if (auto checked = check(s.description); !checked) return checked;
+  TIER_TRY(check(s.description));
   for (const auto& job : s.jobs) {
     if (job->info().region_size != s.region_size)
       return fail(ErrorKind::kUsage, "workloads with different region sizes cannot share a machine",
@@ -114,7 +114,6 @@ void Machine::allocate(Job& job, const RegionEvent& event) {
     }
     place = static_cast<std::int8_t>(tier);
     ++s.used[static_cast<std::size_t>(tier)];
-    ++s.allocated;
   }
   tell(end);
 }
@@ -134,7 +133,6 @@ void Machine::release(Job& job, std::uint32_t first, std::uint32_t count) {
     std::int8_t& place = job.placement()[local];
     if (place == kNowhere) continue;
     --s.used[static_cast<std::size_t>(place)];
-    --s.allocated;
     place = static_cast<std::int8_t>(kNowhere);
   }
   for (Observer* observer : s.observers) observer->on_release(*this, job.offset() + first, count);

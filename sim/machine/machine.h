@@ -124,7 +124,6 @@ class Machine {
   Address address_of(Region region) const;  // unique among all targets
   std::optional<Region> region_at(Address address) const;
   PageKind pages_of(Region region) const;
-  Region allocated() const;  // how many
 
   // Misses per second that the region gets now, prefetched ones included / not; both as if nothing waited
   // longer than it does now.

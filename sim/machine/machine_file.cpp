@@ -84,12 +84,14 @@ void read_machine(const toml::table& root, MachineDescription& machine, std::str
   table.finish();
 }
 
+Result<toml::table> read_toml(const std::string& path) {
+  return parse_toml(TIER_TRY(read_regular_file(path, TomlLimits{}.bytes)), path);
+}
+
 }  // namespace
 
 Result<MachineDescription> load_machine(const std::string& path) {
-  const auto root = read_regular_file(path, TomlLimits{}.bytes).and_then([&](const std::string& text) {
-    return parse_toml(text, path);
-  });
+  const auto root = read_toml(path);
   if (!root)
     return fail(root.error().kind, root.error().message, "mend the file; docs/simulator.md has an example");
   MachineDescription machine;
@@ -97,7 +99,7 @@ Result<MachineDescription> load_machine(const std::string& path) {
   read_machine(*root, machine, error);
   if (!error.empty()) return fail(ErrorKind::kUsage, path + ": " + error, "docs/simulator.md has an example");
   if (machine.name.empty()) machine.name = path;
-  if (auto checked = check(machine); !checked) return tl::make_unexpected(checked.error());
+  TIER_TRY(check(machine));
   return machine;
 }
 

@@ -24,7 +24,7 @@ struct Machine::State {
   std::vector<std::size_t> first_target;  // by job
   std::vector<Observer*> observers;
   Bytes region_size;
-  Region regions = 0, allocated = 0;
+  Region regions = 0;
   std::vector<std::uint8_t> kind;       // PageKind, by region
   std::vector<std::uint16_t> owner;     // global target, by region
   std::vector<std::uint64_t> capacity;  // regions, by tier

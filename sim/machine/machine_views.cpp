@@ -53,7 +53,6 @@ double Machine::busy_threads() const {
 
 Bytes Machine::region_size() const { return state_->region_size; }
 Region Machine::regions() const { return state_->regions; }
-Region Machine::allocated() const { return state_->allocated; }
 int Machine::tier_of(Region region) const { return state_->tier_of(region); }
 std::uint32_t Machine::target_of(Region region) const { return state_->owner[region]; }
 PageKind Machine::pages_of(Region region) const { return static_cast<PageKind>(state_->kind[region]); }

@@ -24,22 +24,20 @@ Result<std::vector<Need>> all_needs(const MachineDescription& machine,
                                     const std::vector<WorkloadFactory>& workloads) {
   std::vector<Need> needs;
   for (const WorkloadFactory& open : workloads) {
-    auto workload = open();
-    if (!workload) return tl::make_unexpected(workload.error());
+    auto workload = TIER_TRY(open());
     const auto offset = static_cast<Region>(needs.size());
     std::shared_ptr<const Demand> same;
     double times = 0;
     while (true) {
-      auto interval = (*workload)->next();
-      if (!interval) return tl::make_unexpected(interval.error());
-      needs.resize(offset + (*workload)->info().regions);
-      if (*interval && (*interval)->demand == same) {
+      auto interval = TIER_TRY(workload->next());
+      needs.resize(offset + workload->info().regions);
+      if (interval && interval->demand == same) {
         ++times;
         continue;
       }
-      if (same) add_needs(machine, (*workload)->info(), *same, times, offset, needs);
-      if (!*interval) break;
-      same = (*interval)->demand;
+      if (same) add_needs(machine, workload->info(), *same, times, offset, needs);
+      if (!interval) break;
+      same = interval->demand;
       times = 1;
     }
   }

@@ -42,6 +42,5 @@ struct PolicyEntry {
 
 // Every policy there is. A new one is one file and one line here.
 std::span<const PolicyEntry> policy_table();
-const PolicyEntry* find_policy(const std::string& name);
 
 }  // namespace tier::sim

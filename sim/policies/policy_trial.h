@@ -47,6 +47,13 @@ inline Trial trial(const std::string& spec, double slow_parts = 8, const std::st
   return trial;
 }
 
+inline const PolicyEntry* find_policy(const std::string& name) {
+  const auto table = policy_table();
+  const auto found =
+      std::find_if(table.begin(), table.end(), [&](const PolicyEntry& entry) { return name == entry.name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
 inline Outcome run(const std::string& name, const Trial& trial) {
   Outcome outcome;
   const PolicyEntry* entry = find_policy(name);

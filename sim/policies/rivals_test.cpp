@@ -71,7 +71,7 @@ TEST(NumaBalancing, LeavesWhatFaultsLateBelow) {
   // Regions 0 to 15 fill the fast tier; of the others 16 and 17 are touched all the time, the rest every
   // minute.
   std::vector<float> loads(48, 0.02F);
-  for (const std::size_t hot : {0, 1, 2, 3, 16, 17}) loads[hot] = 1e6F;
+  for (const std::size_t hot : {0U, 1U, 2U, 3U, 16U, 17U}) loads[hot] = 1e6F;
   const PlainWorkload program{loads, 0.5, 1, 1, 0, 200};
   Trial late;
   late.workloads = {[&]() -> Result<std::unique_ptr<Workload>> { return program.make(); }};

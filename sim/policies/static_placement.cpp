@@ -33,13 +33,12 @@ class Search {
   Result<bool> attempt(const FixedPlacement& placement) {
     std::vector<std::unique_ptr<Workload>> opened;
     for (const WorkloadFactory& open : workloads_) {
-      auto workload = open();
-      if (!workload) return tl::make_unexpected(workload.error());
-      opened.push_back(*std::move(workload));
+      auto workload = TIER_TRY(open());
+      opened.push_back(std::move(workload));
     }
     Fixed placer(placement);
     Machine machine(machine_, std::move(opened), placer, seed_);
-    if (auto started = machine.start(); !started) return tl::make_unexpected(started.error());
+    TIER_TRY(machine.start());
     while (!machine.done() && machine.totals().stall < least_) machine.advance(kSlice);
     if (machine.error()) return tl::make_unexpected(*machine.error());
     if (!machine.done() || machine.totals().stall >= least_) return false;
@@ -84,9 +83,8 @@ std::vector<std::vector<Region>> orders(const std::vector<Need>& needs) {
 
 Result<Bytes> region_size_of(const std::vector<WorkloadFactory>& workloads) {
   if (workloads.empty()) return fail(ErrorKind::kUsage, "an oracle needs the workloads", "give it them");
-  auto first = workloads.front()();
-  if (!first) return tl::make_unexpected(first.error());
-  return (*first)->info().region_size;
+  auto first = TIER_TRY(workloads.front()());
+  return first->info().region_size;
 }
 
 }  // namespace
@@ -114,33 +112,27 @@ std::vector<Region> by_waiting(const std::vector<Need>& needs) {
 Result<FixedPlacement> best_fixed_placement(const MachineDescription& machine,
                                             const std::vector<WorkloadFactory>& workloads,
                                             std::uint64_t seed) {
-  const auto region_size = region_size_of(workloads);
-  if (!region_size) return tl::make_unexpected(region_size.error());
-  const auto needs = all_needs(machine, workloads);
-  if (!needs) return tl::make_unexpected(needs.error());
+  const auto region_size = TIER_TRY(region_size_of(workloads));
+  const auto needs = TIER_TRY(all_needs(machine, workloads));
   Search search(machine, workloads, seed);
   // First touch: everything wants the fastest tier, and what comes first gets it.
-  if (auto tried = search.attempt(FixedPlacement(needs->size(), 0)); !tried)
-    return tl::make_unexpected(tried.error());
+  TIER_TRY(search.attempt(FixedPlacement(needs.size(), 0)));
   std::vector<Region> best_order;
   double best_share = 1;
   const auto attempt = [&](const std::vector<Region>& order, double share) -> Result<void> {
-    auto better = search.attempt(fill_tiers(machine, *region_size, order, share));
-    if (!better) return tl::make_unexpected(better.error());
-    if (!*better) return {};
+    auto better = TIER_TRY(search.attempt(fill_tiers(machine, region_size, order, share)));
+    if (!better) return {};
     best_share = share;
     if (&order != &best_order) best_order = order;
     return {};
   };
-  for (const auto& order : orders(*needs))
-    for (const double share : {1.0, 0.5, 0.0})
-      if (auto done = attempt(order, share); !done) return tl::make_unexpected(done.error());
+  for (const auto& order : orders(needs))
+    for (const double share : {1.0, 0.5, 0.0}) TIER_TRY(attempt(order, share));
   double step = 0.25;
   for (int i = 0; i < kRefinements && !best_order.empty(); ++i, step /= 2) {
     const double centre = best_share;
     for (const double share : {centre + step, centre - step})
-      if (share > 0)
-        if (auto done = attempt(best_order, share); !done) return tl::make_unexpected(done.error());
+      if (share > 0) TIER_TRY(attempt(best_order, share));
   }
   return search.best();
 }

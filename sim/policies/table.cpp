@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "sim/policies/entries.h"
 
 namespace tier::sim {
@@ -10,13 +8,6 @@ std::span<const PolicyEntry> policy_table() {
       damos(),      hemem(),      memtis(),        arms(),         colloid(),
   };
   return table;
-}
-
-const PolicyEntry* find_policy(const std::string& name) {
-  const auto table = policy_table();
-  const auto found =
-      std::find_if(table.begin(), table.end(), [&](const PolicyEntry& entry) { return name == entry.name; });
-  return found == table.end() ? nullptr : &*found;
 }
 
 }  // namespace tier::sim

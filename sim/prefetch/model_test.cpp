@@ -80,7 +80,7 @@ TEST(HardwareModel, MoreCoresMoreUseAndLessEach) {
 }
 
 TEST(HardwareModel, OffAsksLessOfMemory) {
-  for (const std::size_t count : {1, 16, 64}) {
+  for (const std::size_t count : {1U, 16U, 64U}) {
     const auto model = cores(count, stream());
     EXPECT_LT(*under(model, 2).slow_use, *under(model, 0).slow_use);
     EXPECT_LT(*under(model, 2).fast_use, *under(model, 0).fast_use);
@@ -93,7 +93,7 @@ TEST(HardwareModel, UselessPrefetchesHurtMoreTheFullerMemoryIs) {
   of.l1 = {};
   of.l2 = {0.05, 0.6, 0.02};
   double before = 0;
-  for (const std::size_t count : {1, 16, 64}) {
+  for (const std::size_t count : {1U, 16U, 64U}) {
     const auto model = cores(count, of);
     const double worth = under(model, 2).progress / under(model, 0).progress;
     EXPECT_GT(worth, before);

@@ -166,7 +166,7 @@ class Wrong final : public PrefetchPolicy {
 TEST(RunPolicy, RefusesSettingsThatThereAreNot) {
   const PrefetchCourse course = drawn("rich", 1);
   Wrong few({0});
-  EXPECT_FALSE(run_policy(course, few, 1));
+  EXPECT_FALSE(run_policy(course, few, 1).has_value());
   Wrong unknown(std::vector<std::size_t>(course.scopes, 3));
   EXPECT_THAT(run_policy(course, unknown, 1).error().message, testing::HasSubstr("setting 3 of 3"));
 }

@@ -1,6 +1,7 @@
 #include "sim/trace/bytes.h"
 
-#include <array>
+#include <zlib.h>
+
 #include <bit>
 
 namespace tier::sim {
@@ -8,16 +9,6 @@ namespace {
 
 void put_fixed(std::string& out, std::uint64_t value, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i) & 0xFF));
-}
-
-constexpr std::array<std::uint32_t, 256> crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < table.size(); ++i) {
-    std::uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0xEDB88320U : 0U);
-    table[i] = value;
-  }
-  return table;
 }
 
 }  // namespace
@@ -62,10 +53,7 @@ std::uint64_t ByteReader::varint() {
 }
 
 std::uint32_t crc32(std::string_view bytes) {
-  static constexpr std::array<std::uint32_t, 256> kTable = crc_table();
-  std::uint32_t crc = 0xFFFFFFFF;
-  for (const char byte : bytes) crc = (crc >> 8) ^ kTable[(crc ^ static_cast<std::uint8_t>(byte)) & 0xFF];
-  return ~crc;
+  return static_cast<std::uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 }  // namespace tier::sim

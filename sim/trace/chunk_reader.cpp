@@ -25,7 +25,7 @@ Result<std::unique_ptr<ChunkReader>> ChunkReader::open(const std::filesystem::pa
   reader->file_.open(path, std::ios::binary);
   reader->size_ = std::filesystem::file_size(path, error);
   if (!reader->file_ || error) return unusable(path, "cannot be opened", "check that you may read it");
-  if (auto checked = reader->check_preamble(); !checked) return tl::make_unexpected(checked.error());
+  TIER_TRY(reader->check_preamble());
   return reader;
 }
 
@@ -70,14 +70,13 @@ Result<ChunkFrame> ChunkReader::frame() {
   frame.number = number_;
   frame.offset = offset_;
   if (bytes_left() < kFrameBytes) return damaged(frame, "is cut short: the file ends there");
-  const auto read = bytes(kFrameBytes);
-  if (!read) return tl::make_unexpected(read.error());
-  ByteReader fields(*read);
+  const auto read = TIER_TRY(bytes(kFrameBytes));
+  ByteReader fields(read);
   const std::uint32_t type = fields.u32(), number = fields.u32();
   frame.stored = fields.u32();
   frame.raw = fields.u32();
   frame.checksum = fields.u32();
-  if (fields.u32() != crc32(std::string_view(*read).substr(0, kFrameBytes - 4)))
+  if (fields.u32() != crc32(std::string_view(read).substr(0, kFrameBytes - 4)))
     return damaged(frame, "is damaged: its frame does not match its checksum");
   if (number != number_)
     return damaged(frame, fmt::format("is misplaced: it says that it is chunk {}", number));
@@ -92,11 +91,10 @@ Result<ChunkFrame> ChunkReader::frame() {
 }
 
 Result<std::string> ChunkReader::payload(const ChunkFrame& frame) {
-  auto stored = bytes(frame.stored);
-  if (!stored) return stored;
-  if (crc32(*stored) != frame.checksum) return damaged(frame, "is damaged: it does not match its checksum");
+  auto stored = TIER_TRY(bytes(frame.stored));
+  if (crc32(stored) != frame.checksum) return damaged(frame, "is damaged: it does not match its checksum");
   std::string raw(frame.raw, '\0');
-  const std::size_t size = ZSTD_decompress(raw.data(), raw.size(), stored->data(), stored->size());
+  const std::size_t size = ZSTD_decompress(raw.data(), raw.size(), stored.data(), stored.size());
   if (ZSTD_isError(size) != 0 || size != raw.size())
     return damaged(frame, "does not decompress to its length");
   return raw;

@@ -40,7 +40,7 @@ Result<std::unique_ptr<ChunkWriter>> ChunkWriter::create(const std::filesystem::
     return fail(ErrorKind::kFailed, fmt::format("cannot create {}: {}", part.string(), errno_text()),
                 "choose a folder that exists and may be written to");
   auto writer = std::make_unique<ChunkWriter>(path, part, file);
-  if (auto done = writer->put(preamble()); !done) return tl::make_unexpected(done.error());
+  TIER_TRY(writer->put(preamble()));
   return writer;
 }
 
@@ -67,29 +67,28 @@ Result<void> ChunkWriter::usable() const {
 }
 
 Result<void> ChunkWriter::put(std::string_view bytes) {
-  if (auto done = usable(); !done) return done;
+  TIER_TRY(usable());
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) return failed("write");
   return {};
 }
 
 Result<void> ChunkWriter::write(ChunkType type, std::string_view payload) {
-  auto stored = compress(payload);
-  if (!stored) return tl::make_unexpected(stored.error());
+  auto stored = TIER_TRY(compress(payload));
   ChunkFrame frame;
   frame.type = type;
   frame.number = number_++;
-  frame.stored = static_cast<std::uint32_t>(stored->size());
+  frame.stored = static_cast<std::uint32_t>(stored.size());
   frame.raw = static_cast<std::uint32_t>(payload.size());
-  frame.checksum = crc32(*stored);
-  if (auto done = put(encode_frame(frame)); !done) return done;
-  if (auto done = put(*stored); !done) return done;
+  frame.checksum = crc32(stored);
+  TIER_TRY(put(encode_frame(frame)));
+  TIER_TRY(put(stored));
   // A chunk is written when it is worth a chunk: from here on a killed writer does not lose it.
   if (std::fflush(file_) != 0) return failed("write");
   return {};
 }
 
 Result<void> ChunkWriter::finish() {
-  if (auto done = usable(); !done) return done;
+  TIER_TRY(usable());
   const bool closed = std::fclose(file_) == 0;
   file_ = nullptr;
   if (!closed) return failed("write");

@@ -73,8 +73,7 @@ Result<void> check(const WorkloadInfo& info) {
     if (!std::isfinite(target.threads) || target.threads <= 0)
       return wrong("target {} has {} threads", target.name, target.threads);
   }
-  for (std::size_t i = 0; i < info.streams.size(); ++i)
-    if (auto checked = check_stream(info, i); !checked) return checked;
+  for (std::size_t i = 0; i < info.streams.size(); ++i) TIER_TRY(check_stream(info, i));
   return {};
 }
 
@@ -104,8 +103,7 @@ Result<void> check_work(const WorkloadInfo& info, const Interval& interval) {
                  info.targets.size());
   for (const double compute : interval.compute)
     if (!amount(compute)) return wrong("a target's computation is negative or not finite");
-  for (const RegionEvent& event : interval.events)
-    if (auto checked = check_event(info, event); !checked) return checked;
+  for (const RegionEvent& event : interval.events) TIER_TRY(check_event(info, event));
   return {};
 }
 
@@ -115,7 +113,7 @@ Result<void> check_demand(const WorkloadInfo& info, bool has_stall, const Demand
   for (std::size_t stream = 0; stream < demand.streams.size(); ++stream) {
     std::int64_t before = -1;
     for (const RegionDemand& region : demand.streams[stream]) {
-      if (auto checked = check_region(info, has_stall, stream, region); !checked) return checked;
+      TIER_TRY(check_region(info, has_stall, stream, region));
       if (region.region <= before) return wrong("the regions of stream {} are not in order", stream);
       before = region.region;
     }

@@ -333,7 +333,11 @@ TEST(TraceBytes, VarintsOfAnySizeComeBack) {
 }
 
 // The published check value, so that readers in other languages can rely on the name.
-TEST(TraceBytes, Crc32IsTheOneOfZlib) { EXPECT_EQ(crc32("123456789"), 0xCBF43926U); }
+TEST(TraceBytes, Crc32IsTheOneOfIeee) {
+  EXPECT_EQ(crc32("123456789"), 0xCBF43926U);
+  EXPECT_EQ(crc32(std::string_view()), 0U);
+  EXPECT_EQ(crc32(std::string(32, '\0')), 0x190A55ADU);
+}
 
 }  // namespace
 }  // namespace tier::sim

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/printable.h"
 #include "sim/trace/trace_check.h"
 
 namespace tier::sim {
@@ -93,8 +94,10 @@ TraceHeader read_header(const json& object) {
   header.machine = field(object, "machine");
   const json& provenance = field(object, "provenance");
   if (!provenance.is_object()) throw Wrong{"\"provenance\" is not an object"};
-  for (const auto& [key, value] : provenance.items())
-    header.provenance[key] = string(provenance, key.c_str());
+  for (const auto& [key, value] : provenance.items()) {
+    if (!value.is_string()) throw Wrong{fmt::format("\"{}\" is not a text", escaped_short(key))};
+    header.provenance[key] = value.get<std::string>();
+  }
   header.exact = read<bool>(object, "exact", &json::is_boolean, "true or false");
   header.has_stall = read<bool>(object, "has_stall", &json::is_boolean, "true or false");
   return header;

@@ -39,13 +39,11 @@ class Reader : public TraceReader {
 
 Result<void> Reader::open() {
   file_->rewind();
-  const auto frame = file_->frame();
-  if (!frame) return tl::make_unexpected(frame.error());
-  if (frame->type != ChunkType::kHeader) return file_->damaged(*frame, "is not a header");
-  const auto text = file_->payload(*frame);
-  if (!text) return tl::make_unexpected(text.error());
-  auto header = parse_header(*text);
-  if (!header) return file_->damaged(*frame, "is no header: " + header.error().message);
+  const auto frame = TIER_TRY(file_->frame());
+  if (frame.type != ChunkType::kHeader) return file_->damaged(frame, "is not a header");
+  const auto text = TIER_TRY(file_->payload(frame));
+  auto header = parse_header(text);
+  if (!header) return file_->damaged(frame, "is no header: " + header.error().message);
   header_ = std::move(*header);
   find_last_workload();
   file_->rewind();
@@ -59,7 +57,7 @@ void Reader::find_last_workload() {
     const auto frame = file_->frame();
     if (!frame) return;
     if (frame->type != ChunkType::kWorkload) {
-      if (!file_->skip(*frame)) return;
+      if (!file_->skip(*frame).has_value()) return;
       continue;
     }
     const auto text = file_->payload(*frame);
@@ -78,37 +76,33 @@ Result<std::optional<Interval>> Reader::next() {
 }
 
 Result<std::optional<Interval>> Reader::advance() {
-  while (!ended_ && rest_.left() == 0)
-    if (auto done = next_chunk(); !done) return tl::make_unexpected(done.error());
+  while (!ended_ && rest_.left() == 0) TIER_TRY(next_chunk());
   if (ended_) return std::nullopt;
-  auto interval = decode();
-  if (!interval) return tl::make_unexpected(interval.error());
+  auto interval = TIER_TRY(decode());
   ++intervals_;
-  last_ = interval->demand;
-  return std::optional<Interval>(std::move(*interval));
+  last_ = interval.demand;
+  return std::optional<Interval>(std::move(interval));
 }
 
 Result<void> Reader::next_chunk() {
-  const auto frame = file_->frame();
-  if (!frame) return tl::make_unexpected(frame.error());
-  frame_ = *frame;
+  const auto frame = TIER_TRY(file_->frame());
+  frame_ = frame;
   rest_ = ByteReader({});
   chunk_ = {};  // before the next is loaded: never two in memory
-  auto payload = file_->payload(frame_);
-  if (!payload) return tl::make_unexpected(payload.error());
+  auto payload = TIER_TRY(file_->payload(frame_));
   if (frame_.type == ChunkType::kHeader) return file_->damaged(frame_, "is a second header");
   if (frame_.type == ChunkType::kEnd) {
-    chunk_ = std::move(*payload);
+    chunk_ = std::move(payload);
     return check_end(frame_);
   }
   if (frame_.type == ChunkType::kWorkload) {
     // open() read it; if it is not sound, the workload in hand does not cover what follows.
-    auto workload = parse_workload(*payload);
+    auto workload = parse_workload(payload);
     if (!workload) return file_->damaged(frame_, "is no workload: " + workload.error().message);
     return {};
   }
-  if (payload->empty()) return file_->damaged(frame_, "is empty");
-  chunk_ = std::move(*payload);
+  if (payload.empty()) return file_->damaged(frame_, "is empty");
+  chunk_ = std::move(payload);
   rest_ = ByteReader(chunk_);
   return {};
 }
@@ -139,10 +133,9 @@ Result<Interval> Reader::decode() {
 }  // namespace
 
 Result<std::unique_ptr<TraceReader>> open_trace(const std::filesystem::path& path) {
-  auto file = ChunkReader::open(path);
-  if (!file) return tl::make_unexpected(file.error());
-  auto reader = std::make_unique<Reader>(std::move(*file));
-  if (auto opened = reader->open(); !opened) return tl::make_unexpected(opened.error());
+  auto file = TIER_TRY(ChunkReader::open(path));
+  auto reader = std::make_unique<Reader>(std::move(file));
+  TIER_TRY(reader->open());
   return reader;
 }
 

@@ -32,6 +32,15 @@ TEST_F(TraceTest, EmptyTraceHasItsHeaderAndNoInterval) {
   EXPECT_TRUE(content.intervals.empty());
 }
 
+TEST_F(TraceTest, NotesOfProvenanceKeepTheirKeysWhole) {
+  TraceHeader header = sample_header();
+  header.provenance = {{"a", "1"}, {std::string("a\0b", 3), "2"}};
+  ASSERT_TRUE(create_trace(file(), header).map([](auto writer) { return writer->finish().has_value(); }));
+  const Content content = read_trace(file());
+  ASSERT_TRUE(content.header);
+  EXPECT_EQ(content.header->provenance, header.provenance);
+}
+
 TEST_F(TraceTest, ExtremeValuesComeBackAsTheyWere) {
   TraceHeader header = sample_header();
   header.workload.regions = 1U << 28;
@@ -131,7 +140,8 @@ TEST_F(TraceTest, TheFinalNameAppearsAtFinishOnly) {
     ASSERT_TRUE((*writer)->finish());
     EXPECT_FALSE(std::filesystem::exists(file("a.trace.part")));
     EXPECT_TRUE(std::filesystem::exists(file()));
-    EXPECT_FALSE((*writer)->append({Nanoseconds(1), {0, 0}, {}, sample_demand(1)}) && (*writer)->finish());
+    EXPECT_FALSE((*writer)->append({Nanoseconds(1), {0, 0}, {}, sample_demand(1)}).has_value() &&
+                 (*writer)->finish().has_value());
   }
   { ASSERT_TRUE(create_trace(file("given-up"), sample_header())); }
   EXPECT_FALSE(std::filesystem::exists(file("given-up.part")));
@@ -232,7 +242,7 @@ TEST_F(TraceTest, AnIntervalThatContradictsTheHeaderIsRefused) {
     EXPECT_EQ(done.error().kind, ErrorKind::kUsage);
     EXPECT_THAT(done.error().message, HasSubstr(refusal.because));
   }
-  EXPECT_FALSE((*writer)->append({Nanoseconds(1), {0, 0}, {}, nullptr}));
+  EXPECT_FALSE((*writer)->append({Nanoseconds(1), {0, 0}, {}, nullptr}).has_value());
   ASSERT_TRUE((*writer)->append({Nanoseconds(1), {0, 0}, {}, sample_demand(1)}))
       << "a refusal changes nothing";
   ASSERT_TRUE((*writer)->finish());

@@ -53,16 +53,14 @@ Result<bool> Writer::repeats(const Interval& interval) const {
 
 Result<void> Writer::append(const Interval& interval) {
   if (auto sound = check_work(info_, interval); !sound) return refused(sound.error().message);
-  const auto same = repeats(interval);
-  if (!same) return tl::make_unexpected(same.error());
+  const auto same = TIER_TRY(repeats(interval));
   std::string bytes;
-  encode_interval(interval, *same, bytes);
+  encode_interval(interval, same, bytes);
   if (bytes.size() > kMostChunkBytes)
     return refused(fmt::format("it takes {} bytes, at most {} fit", bytes.size(), kMostChunkBytes));
-  if (!pending_.empty() && pending_.size() + bytes.size() > kChunkBytes)
-    if (auto done = flush(); !done) return done;
+  if (!pending_.empty() && pending_.size() + bytes.size() > kChunkBytes) TIER_TRY(flush());
   pending_ += bytes;
-  if (!*same) last_ = interval.demand;
+  if (!same) last_ = interval.demand;
   ++intervals_;
   return ++pending_intervals_ < kChunkIntervals ? Result<void>{} : flush();
 }
@@ -81,21 +79,21 @@ Result<void> Writer::update(const WorkloadInfo& workload) {
 // The workload goes first: whatever a file cut short still has, it has what its intervals refer to.
 Result<void> Writer::flush() {
   if (!info_text_.empty()) {
-    if (auto done = file_->write(ChunkType::kWorkload, info_text_); !done) return done;
+    TIER_TRY(file_->write(ChunkType::kWorkload, info_text_));
     info_text_.clear();
   }
   if (pending_.empty()) return {};
-  if (auto done = file_->write(ChunkType::kIntervals, pending_); !done) return done;
+  TIER_TRY(file_->write(ChunkType::kIntervals, pending_));
   pending_.clear();
   pending_intervals_ = 0;
   return {};
 }
 
 Result<void> Writer::finish() {
-  if (auto done = flush(); !done) return done;
+  TIER_TRY(flush());
   std::string totals;
   put_u64(totals, intervals_);
-  if (auto done = file_->write(ChunkType::kEnd, totals); !done) return done;
+  TIER_TRY(file_->write(ChunkType::kEnd, totals));
   return file_->finish();
 }
 
@@ -107,10 +105,9 @@ Result<std::unique_ptr<TraceWriter>> create_trace(const std::filesystem::path& p
   if (auto sound = parse_header(text); !sound)
     return fail(ErrorKind::kUsage,
                 fmt::format("the header of {} is not sound: {}", path.string(), sound.error().message));
-  auto file = ChunkWriter::create(path);
-  if (!file) return tl::make_unexpected(file.error());
-  if (auto done = (*file)->write(ChunkType::kHeader, text); !done) return tl::make_unexpected(done.error());
-  return std::make_unique<Writer>(std::move(*file), header);
+  auto file = TIER_TRY(ChunkWriter::create(path));
+  TIER_TRY(file->write(ChunkType::kHeader, text));
+  return std::make_unique<Writer>(std::move(file), header);
 }
 
 }  // namespace tier::sim

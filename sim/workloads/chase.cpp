@@ -50,7 +50,7 @@ GeneratorEntry chase() {
        1099511627776.0}};
   return {"chase", "Dependent loads through a chain, beside a stream that misses more and waits less.",
           with_common(own), [](const Common& common, const Values& v) -> Result<std::unique_ptr<Pattern>> {
-            if (auto fits = check_traffic(common, v["rate"]); !fits) return tl::make_unexpected(fits.error());
+            TIER_TRY(check_traffic(common, v["rate"]));
             return std::make_unique<Chase>(common, v);
           }};
 }

@@ -44,12 +44,11 @@ Result<WorkloadFactory> recorded(const std::filesystem::path& path, const std::s
     return fail(ErrorKind::kUsage, "trace*" + times_text + " does not say how many times",
                 "give a number from 1 to 1000000, as in trace*40:PATH");
   // Opened once now, so that a wrong path is told before anything runs.
-  if (auto trial = open_trace(path); !trial) return tl::make_unexpected(trial.error());
+  TIER_TRY(open_trace(path));
   return [path, times]() -> Result<std::unique_ptr<Workload>> {
-    auto reader = open_trace(path);
-    if (!reader) return tl::make_unexpected(reader.error());
-    if (times == 1) return std::move(*reader);
-    return stretch(std::move(*reader), times);
+    auto reader = TIER_TRY(open_trace(path));
+    if (times == 1) return reader;
+    return stretch(std::move(reader), times);
   };
 }
 
@@ -113,9 +112,8 @@ Result<std::vector<WorkloadFactory>> parse_workloads(const std::string& spec) {
   std::vector<WorkloadFactory> factories;
   for (std::size_t begin = 0; begin <= spec.size();) {
     const std::size_t end = std::min(spec.find(kBeside, begin), spec.size());
-    auto factory = parse_workload(spec.substr(begin, end - begin));
-    if (!factory) return tl::make_unexpected(factory.error());
-    factories.push_back(*std::move(factory));
+    auto factory = TIER_TRY(parse_workload(spec.substr(begin, end - begin)));
+    factories.push_back(std::move(factory));
     begin = end + kBeside.size();
   }
   return factories;

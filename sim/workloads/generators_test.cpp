@@ -277,11 +277,11 @@ TEST(ParseWorkload, OpensARecordedTraceEachTimeFromItsStart) {
                 once.demand == generated.intervals[i - 1].demand);
     }
   }
-  EXPECT_FALSE(parse_workload("trace*:" + path));
-  EXPECT_FALSE(parse_workload("trace*none:" + path));
-  EXPECT_FALSE(parse_workload("trace*0.5:" + path));
+  EXPECT_FALSE(parse_workload("trace*:" + path).has_value());
+  EXPECT_FALSE(parse_workload("trace*none:" + path).has_value());
+  EXPECT_FALSE(parse_workload("trace*0.5:" + path).has_value());
   std::remove(path.c_str());
-  EXPECT_FALSE(parse_workload("trace:" + path));
+  EXPECT_FALSE(parse_workload("trace:" + path).has_value());
 }
 
 TEST(GeneratorTable, HasNoNameTwice) {

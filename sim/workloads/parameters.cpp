@@ -87,8 +87,7 @@ Result<Values> parse_values(std::string_view text, const std::vector<Parameter>&
   std::map<std::string, double, std::less<>> values;
   while (!text.empty()) {
     const std::size_t comma = text.find(',');
-    if (auto done = set(text.substr(0, comma), parameters, values); !done)
-      return tl::make_unexpected(done.error());
+    TIER_TRY(set(text.substr(0, comma), parameters, values));
     if (comma + 1 == text.size())
       return fail(ErrorKind::kUsage, "the list of parameters ends with a comma", "leave it out");
     text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);

@@ -29,8 +29,7 @@ class GeneratedWorkload final : public Workload {
     Interval interval;
     interval.duration = common_.interval;
     const bool changed = pattern_->advance(index_, interval.events);
-    if (changed || !demand_)
-      if (auto painted = paint(); !painted) return tl::make_unexpected(painted.error());
+    if (changed || !demand_) TIER_TRY(paint());
     interval.compute = {compute_};
     interval.demand = demand_;
     ++index_;

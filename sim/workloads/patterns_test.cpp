@@ -69,7 +69,7 @@ TEST(GupsScattered, HasItsHotRegionsAllOver) {
   const auto hot = hot_regions(workload, 0);
   ASSERT_EQ(hot.size(), 64U);
   std::size_t pieces = 0;
-  for (const std::uint32_t r : hot) pieces += hot.contains(r + 1) ? 0 : 1;
+  for (const std::uint32_t r : hot) pieces += hot.contains(r + 1) ? 0U : 1U;
   EXPECT_GT(pieces, 40U);  // of 56 expected
   const auto demand = misses(workload, workload.intervals.front());
   double heat = 0;
@@ -109,7 +109,7 @@ TEST(Zipf, DriftsABitAtATime) {
     const auto before = misses(workload, workload.intervals[i - 1], 1);
     const auto now = misses(workload, workload.intervals[i], 1);
     std::size_t changed = 0;
-    for (std::size_t r = 0; r < now.size(); ++r) changed += now[r] == before[r] ? 0 : 1;
+    for (std::size_t r = 0; r < now.size(); ++r) changed += now[r] == before[r] ? 0U : 1U;
     EXPECT_GT(changed, 25U);
     EXPECT_LE(changed, 52U);
   }
@@ -179,7 +179,7 @@ TEST(Scan, ReadsEverythingColdOnceAndLeavesTheHotSetAlone) {
   for (const Interval& interval : workload.intervals) {
     const auto lines = misses(workload, interval, 1);
     for (std::size_t r = 0; r < lines.size(); ++r) scanned[r] += lines[r];
-    busy += sum(lines) > 0 ? 1 : 0;
+    busy += sum(lines) > 0 ? 1U : 0U;
     EXPECT_NEAR(sum(misses(workload, interval, 0), 1536) / sum(misses(workload, interval, 0)), 0.95, 1e-4);
   }
   EXPECT_EQ(busy, 12U);  // 3 GiB at 256 MiB/s
@@ -280,7 +280,7 @@ TEST(Training, GoesForwardsThenBackwardsThroughTheLayers) {
     for (std::size_t r = 0; r < demand.size(); ++r) weighted += static_cast<double>(r) * demand[r];
     return (weighted / sum(demand) - 282) / 153;  // as a share of the layers
   };
-  for (const std::size_t step : {0, 100, 200}) {
+  for (const std::size_t step : {0U, 100U, 200U}) {
     EXPECT_NEAR(place(step), 0, 0.05);
     EXPECT_NEAR(place(step + 15), 0.5, 0.05);
     EXPECT_NEAR(place(step + 29), 1, 0.05);

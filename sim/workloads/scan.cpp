@@ -80,7 +80,7 @@ GeneratorEntry scan() {
   return {"scan",
           "Look-ups in a hot set, and now and then one sequential scan of all the rest, which pollutes.",
           with_common(own), [](const Common& common, const Values& v) -> Result<std::unique_ptr<Pattern>> {
-            if (auto fits = check_traffic(common, v["rate"]); !fits) return tl::make_unexpected(fits.error());
+            TIER_TRY(check_traffic(common, v["rate"]));
             return std::make_unique<Scan>(common, v);
           }};
 }

@@ -113,8 +113,7 @@ GeneratorEntry training() {
       "training",
       "Training epochs: embedding look-ups, layers forwards and backwards, a data set read once an epoch.",
       with_common(own, 0.5), [](const Common& common, const Values& v) -> Result<std::unique_ptr<Pattern>> {
-        if (auto fits = check_traffic(common, Training::traffic(common, v)); !fits)
-          return tl::make_unexpected(fits.error());
+        TIER_TRY(check_traffic(common, Training::traffic(common, v)));
         return std::make_unique<Training>(common, v);
       }};
 }

@@ -35,7 +35,7 @@ constexpr std::uint64_t kRegion = 2 << 20, kSize = kRegions * kRegion;
 class ColdFile {
  public:
   ColdFile() : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))) {
-    file_ = UniqueFd(::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    file_ = FileDescriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     const std::string bytes(kRegion, 'x');
     for (std::size_t i = 0; i < kRegions; ++i)
       EXPECT_EQ(::write(file_.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
@@ -67,7 +67,7 @@ class ColdFile {
  private:
   std::size_t page_;
   std::filesystem::path path_ = std::filesystem::current_path() / ("advice-" + std::to_string(getpid()));
-  UniqueFd file_;
+  FileDescriptor file_;
   void* map_ = nullptr;
 };
 

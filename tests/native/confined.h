@@ -18,6 +18,8 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "platform/api/file_descriptor.h"
+
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
@@ -64,12 +66,9 @@ inline bool refuse_perf_events() {
 
 // Clocks of children in a time namespace just unshared run ahead by 1,000 s (time_namespaces(7)).
 inline bool move_clocks_of_children() {
-  const int file = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+  const FileDescriptor file(open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC));
   const char text[] = "monotonic 1000 0\nboottime 1000 0\n";
-  const bool written =
-      file >= 0 && write(file, text, sizeof(text) - 1) == static_cast<ssize_t>(sizeof(text) - 1);
-  if (file >= 0) close(file);
-  return written;
+  return file.valid() && write(file.get(), text, sizeof(text) - 1) == static_cast<ssize_t>(sizeof(text) - 1);
 }
 
 // Runs `body` as process 1 of a PID namespace of its own with a /proc of its own, as in a container

@@ -2,6 +2,7 @@
 // the lab (TIER_DAMON_ALLOWED=1). Checks that hot spans get more than cold ones and that DAMON is given back.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -89,8 +90,12 @@ void leave_damon_behind(const Target& target, const std::vector<Mapping>& mappin
   if (pid == 0) {
     const SteadyClock clock;
     DamonSource source({}, clock);
-    if (!source.start() || !source.set_targets({&target, 1}) || !source.set_ranges(target.id, mappings))
-      _exit(1);
+    const Result<void> started = [&]() -> Result<void> {
+      TIER_TRY(source.start());
+      TIER_TRY(source.set_targets({&target, 1}));
+      return source.set_ranges(target.id, mappings);
+    }();
+    if (!started) std::fprintf(stderr, "%s\n", started.error().text().c_str()), _exit(1);
     pause();
   }
   for (int turn = 0; turn < 3000 && !kdamond_runs(); ++turn) usleep(10000);

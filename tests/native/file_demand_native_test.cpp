@@ -108,7 +108,7 @@ TEST_F(FileDemandNativeTest, CountsTheSameUnderEverySetting) {
 }
 
 TEST_F(FileDemandNativeTest, CountsTheDeviceItselfToo) {
-  const UniqueFd device(open(rig->device().path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor device(open(rig->device().path.c_str(), O_RDONLY | O_CLOEXEC));
   ASSERT_TRUE(device.valid());
   std::vector<char> buffer(1U << 20);
   const Demand before = total();
@@ -129,10 +129,10 @@ TEST_F(FileDemandNativeTest, ASettingCountsForFilesOpenedAfterwards) {
   const auto requests_of_reading = [&](bool open_before) {
     EXPECT_TRUE(knobs_.write(knob, 512));
     const std::string& path = rig->device().files.front();
-    UniqueFd file;
-    if (open_before) file = UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    FileDescriptor file;
+    if (open_before) file = FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     EXPECT_TRUE(knobs_.write(knob, 4));
-    if (!open_before) file = UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!open_before) file = FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     EXPECT_EQ(posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
     const std::uint64_t before = requests();
     std::vector<char> buffer(4096);

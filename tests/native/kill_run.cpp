@@ -77,7 +77,7 @@ class Run {
     std::vector<Knob> changed;
     for (const auto& [knob, value] : expected)
       if (rig_.get(knob) != value) changed.push_back(knob);
-    counts_.left_written += changed.empty() ? 0 : 1;
+    counts_.left_written += changed.empty() ? 0U : 1U;
     // At every third point somebody else has written one of them since.
     const Knob* taken = point % 3 == 0 && !changed.empty() ? &changed[random() % changed.size()] : nullptr;
     const auto other = taken != nullptr ? somebody_elses(*taken, random) : std::nullopt;
@@ -133,8 +133,8 @@ class Run {
     ++(way == Way::kAtAccess  ? counts_.at_access
        : way == Way::kInWrite ? counts_.in_write
                               : counts_.any_time);
-    counts_.rewritten += fs::equivalent(journal(), first()) ? 0 : 1;
-    counts_.in_rewriting += fs::exists(beside()) ? 1 : 0;
+    counts_.rewritten += fs::equivalent(journal(), first()) ? 0U : 1U;
+    counts_.in_rewriting += fs::exists(beside()) ? 1U : 0U;
     return true;
   }
 

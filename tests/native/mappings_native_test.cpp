@@ -1,6 +1,6 @@
 // Mappings by BPF iterators on the running kernel: what they show without smaps and numa_maps, for whom, and
 // while the process changes them. Skips itself where the kernel has no such iterators (before Linux 6.1).
-#include <linux/mempolicy.h>
+#include <numaif.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -89,8 +89,8 @@ TEST_F(Mappings, LockedAndBoundMappingsAreFoundWithoutSmapsAndNumaMaps) {
   Child child([&](char) {
     ::mprotect(plain, kPage, PROT_READ);
     ::syscall(SYS_mlock, locked + kPage, kPage);
-    ::syscall(SYS_mbind, bound, kSize, MPOL_BIND, &kFirstNode, 64, 0);
-    ::syscall(SYS_mbind, shared, kSize, MPOL_BIND, &kFirstNode, 64, 0);
+    ::mbind(bound, kSize, MPOL_BIND, &kFirstNode, 64, 0);
+    ::mbind(shared, kSize, MPOL_BIND, &kFirstNode, 64, 0);
   });
   child.command('x');
   const TemporaryTree tree({{"proc", TreeDirectory{}}});
@@ -121,10 +121,10 @@ TEST_F(Mappings, LockedAndBoundMappingsAreFoundWithoutSmapsAndNumaMaps) {
 TEST_F(Mappings, AreThoseOfTheTextFiles) {
   char* mixed = map(64 * kPage);
   Child child([&](char) {
-    for (int page = 0; page < 64; page += 3) ::mprotect(mixed + page * kPage, kPage, PROT_READ);
+    for (std::size_t page = 0; page < 64; page += 3) ::mprotect(mixed + page * kPage, kPage, PROT_READ);
     ::syscall(SYS_mlock, mixed + 8 * kPage, 2 * kPage);
-    ::syscall(SYS_mbind, mixed + 32 * kPage, 8 * kPage, MPOL_INTERLEAVE, &kFirstNode, 64, 0);
-    ::syscall(SYS_set_mempolicy, MPOL_PREFERRED, &kFirstNode, 64);
+    ::mbind(mixed + 32 * kPage, 8 * kPage, MPOL_INTERLEAVE, &kFirstNode, 64, 0);
+    ::set_mempolicy(MPOL_PREFERRED, &kFirstNode, 64);
   });
   child.command('x');
   WalkSettings walks;
@@ -155,9 +155,10 @@ TEST_F(Mappings, AreWholeAndInOrderWhileTheyChange) {
   Child child([&](char command) {
     if (command == 'm')
       for (std::size_t page = 0; page < kMany; page += 2) ::mprotect(many + page * kPage, kPage, PROT_READ);
-    for (; command == 'c';) {
+    if (command != 'c') return;
+    for (;;) {  // until it is ended
       char* more = map(64 * kPage);
-      for (int page = 0; page < 64; page += 2) ::mprotect(more + page * kPage, kPage, PROT_READ);
+      for (std::size_t page = 0; page < 64; page += 2) ::mprotect(more + page * kPage, kPage, PROT_READ);
       ::munmap(more, 64 * kPage);
     }
   });
@@ -232,9 +233,9 @@ TEST_F(Mappings, OtherProcessesKernelThreadsAndTheGoneAreErrors) {
   const auto other = vmas_->read(child.pid(), start_time_of(child.pid().value) + 1);
   ASSERT_FALSE(other);
   EXPECT_NE(other.error().message.find("reused"), std::string::npos) << other.error().text();
-  EXPECT_FALSE(vmas_->read(Pid{2}, 0));  // kthreadd
+  EXPECT_FALSE(vmas_->read(Pid{2}, 0).has_value());  // kthreadd
   EXPECT_EQ(vmas_->version(Pid{2}), 0U);
-  EXPECT_FALSE(vmas_->read(Pid{0x3fffff}, 0));
+  EXPECT_FALSE(vmas_->read(Pid{0x3fffff}, 0).has_value());
   EXPECT_EQ(vmas_->version(Pid{0x3fffff}), 0U);
 }
 
@@ -264,7 +265,7 @@ TEST_F(Mappings, TheUnitsCapabilitiesAreEnough) {
   EXPECT_EQ(exit_code_of([] {
               constexpr unsigned kBpf = 39, kPerfmon = 38;  // linux/capability.h since 5.8
               if (!keep_capabilities({kBpf, kPerfmon, CAP_SYS_PTRACE, CAP_SYS_NICE})) return 9;
-              return VmaIterator::load() ? 0 : 1;
+              return VmaIterator::load().has_value() ? 0 : 1;
             }),
             0);
 }

@@ -136,12 +136,12 @@ Result<std::unique_ptr<RegisterDevice>> RegisterDevice::mount(RegisterModel& mod
   if (access("/dev/fuse", R_OK | W_OK) != 0)
     return fail(errno == ENOENT ? ErrorKind::kUnsupported : ErrorKind::kPermission,
                 std::string("cannot use /dev/fuse: ") + std::strerror(errno), "modprobe fuse; run as root");
-  if (auto own = own_mounts(); !own) return tl::make_unexpected(own.error());
+  TIER_TRY(own_mounts());
   std::string path = (fs::temp_directory_path() / "registers-XXXXXX").string();
   if (mkdtemp(path.data()) == nullptr)
     return fail(ErrorKind::kFailed, "cannot make a folder " + path + ": " + std::strerror(errno), "");
   auto device = std::make_unique<FuseDevice>(path);
-  if (auto served = device->serve(model); !served) return tl::make_unexpected(served.error());
+  TIER_TRY(device->serve(model));
   return device;
 }
 

@@ -87,7 +87,7 @@ TEST_F(RegisterDeviceTest, HasTheMannersOfTheKernels) {
   EXPECT_EQ(value[0], kFound);
   EXPECT_EQ(pread(file, value, 8, kNext), 8);
   EXPECT_EQ(value[0], kNextFound);
-  for (const std::size_t bytes : {1, 4, 7, 9, 16}) {
+  for (const std::size_t bytes : {1U, 4U, 7U, 9U, 16U}) {
     EXPECT_EQ(pread(file, value, bytes, kAddress), -1) << bytes;
     EXPECT_EQ(errno, EINVAL) << bytes;
     EXPECT_EQ(pwrite(file, value, bytes, kAddress), -1) << bytes;
@@ -150,7 +150,7 @@ TEST_F(RegisterDeviceTest, BitsThatDoNotTakeAreTakenBack) {
   EXPECT_EQ(refused.error().kind, ErrorKind::kUnsupported);
   EXPECT_EQ(model_.peek(0, kAddress), kFound);
   EXPECT_EQ(model_.counts(kAddress).writes, 2U);
-  EXPECT_FALSE(guard->set(core_of(0), 0x1));
+  EXPECT_FALSE(guard->set(core_of(0), 0x1).has_value());
   EXPECT_EQ(model_.counts(kAddress).writes, 2U);
 }
 

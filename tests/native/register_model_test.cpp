@@ -55,7 +55,7 @@ TEST_F(RegisterModelTest, HardwaresBitsMoveAndStuckOnesStay) {
 
 TEST_F(RegisterModelTest, RefusesAsTheKernelDoes) {
   std::uint64_t value = 0;
-  for (const std::size_t bytes : {0, 1, 4, 7, 9, 16}) {
+  for (const std::size_t bytes : {0U, 1U, 4U, 7U, 9U, 16U}) {
     EXPECT_EQ(model_.read(0, 0x1A4, bytes, &value), EINVAL);
     EXPECT_EQ(model_.write(0, 0x1A4, bytes, 1, kNobody), EINVAL);
   }

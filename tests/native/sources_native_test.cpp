@@ -143,7 +143,7 @@ TEST(BadWeather, NoBtfNamesTheFix) {
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().kind, ErrorKind::kUnsupported);
   EXPECT_NE(started.error().fix.find("CONFIG_DEBUG_INFO_BTF"), std::string::npos);
-  EXPECT_FALSE(source.collect());
+  EXPECT_FALSE(source.collect().has_value());
 }
 
 // A child that has given up root: everything BPF must be refused with the capabilities named.

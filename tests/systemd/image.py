@@ -135,6 +135,19 @@ def install(build, tree, out):
     return [f"{CHECKS}/hotshare", f"{CHECKS}/knob-left"] + [str(prefix / each) for each in PROGRAMS if (tree / prefix / each).exists()]
 
 
+def install_packages(packages, tree):
+    """The first package by dpkg, whose services are not started in a chroot; both for the checks. Returns the guest paths of what is linked."""
+    for name, folder in zip(("first", "higher"), packages):
+        found = sorted(folder.glob("tierd_*.deb"))
+        if len(found) != 1:
+            raise Failed(f"{folder} holds {len(found)} packages tierd, not one (fix: sudo tools/package --check)")
+        target = tree / CHECKS / "packages" / name
+        target.mkdir(parents=True)
+        shutil.copy2(found[0], target)
+    command("chroot", tree, "sh", "-c", f"dpkg -i /{CHECKS}/packages/first/tierd_*.deb")
+    return [f"usr/{each}" for each in PROGRAMS if (tree / "usr" / each).exists()]
+
+
 def prove_loadable(tree, programs):
     for program in programs:
         done = subprocess.run(["chroot", str(tree), "ldd", "/" + program], capture_output=True, text=True)
@@ -189,18 +202,18 @@ def make_initrd(modules, path, scratch):
     shutil.rmtree(scratch)
 
 
-def make(build, release, kernel_name, plan, disk, out):
-    """Returns the kernel's folder."""
+def make(build, release, kernel_name, plan, disk, out, packages=None):
+    """`packages`: two folders, whose packages are put into the guest instead of the build. Returns the kernel's folder."""
     for name in ("hotshare", "knob-left"):
-        if not (build / "tests/systemd" / name).exists():
+        if not packages and not (build / "tests/systemd" / name).exists():
             raise Failed(f"{build}/tests/systemd/{name} is missing (fix: cmake --build {build})")
     command(ROOT / "tools/lib/ensure-qemu")
     kernel = last_word(ROOT / "tools/lib/fetch-kernel", kernel_name)
     root = last_word(HERE / "make-root", release)
     tree = out / "tree"
     copy_tree(root, tree)
-    programs = install(build, tree, out)
-    added = add_libraries(tree, [tree / each for each in programs])
+    programs = install_packages(packages, tree) if packages else install(build, tree, out)
+    added = [] if packages else add_libraries(tree, [tree / each for each in programs])  # what a package needs, it names itself
     (out / "libraries.txt").write_text("".join(name + "\n" for name in added))
     prove_loadable(tree, programs)
     add_checks(tree, plan)

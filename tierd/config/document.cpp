@@ -9,8 +9,8 @@
 namespace tier {
 namespace {
 
-tl::unexpected<Error> refuse(const std::string& file, const toml::node& node, const std::string& key,
-                             const std::string& problem, const std::string& fix) {
+tl::unexpected<Error> refuse_at(const std::string& file, const toml::node& node, const std::string& key,
+                                const std::string& problem, const std::string& fix) {
   return fail(
       ErrorKind::kUsage,
       fmt::format("{}:{}: {}: {}", escaped(file), node.source().begin.line, escaped_short(key), problem),
@@ -46,13 +46,13 @@ Result<void> flatten(const toml::table& table, const std::string& prefix, const 
     const Origin origin{file, node.source().begin.line};
     if (const auto* child = node.as_table()) {
       out.sections.push_back({key, {}, origin});
-      if (auto done = flatten(*child, key + ".", file, out); !done) return done;
+      TIER_TRY(flatten(*child, key + ".", file, out));
       continue;
     }
     auto value = to_value(node);
     if (!value)
-      return refuse(file, node, key, "holds a kind of value that no key takes",
-                    "use text, a number, true/false, or an array of only text or only whole numbers");
+      return refuse_at(file, node, key, "holds a kind of value that no key takes",
+                       "use text, a number, true/false, or an array of only text or only whole numbers");
     out.settings.push_back({key, std::move(*value), origin});
   }
   return {};
@@ -66,7 +66,7 @@ Result<ConfigDocument> parse_config_text(std::string_view text, const std::strin
     return fail(root.error().kind, with_short_words(root.error().message),
                 with_short_words(root.error().fix));
   ConfigDocument document;
-  if (auto done = flatten(*root, "", file, document); !done) return tl::make_unexpected(done.error());
+  TIER_TRY(flatten(*root, "", file, document));
   return document;
 }
 

@@ -23,24 +23,22 @@ Result<void> check_executable(const std::string& name) {
 }
 
 Result<void> check_cgroup(const std::string& path) {
-  return cgroup_path(path).and_then([&](const std::string& below) -> Result<void> {
-    if (!within_cgroup(below, "/sys/fs/cgroup")) return {};
-    return refuse(fmt::format("\"{}\" is where cgroups are mounted, not a path below their root", path),
-                  "leave /sys/fs/cgroup away, like \"system.slice/redis.service\"");
-  });
+  const auto below = TIER_TRY(cgroup_path(path));
+  if (!within_cgroup(below, "/sys/fs/cgroup")) return {};
+  return refuse(fmt::format("\"{}\" is where cgroups are mounted, not a path below their root", path),
+                "leave /sys/fs/cgroup away, like \"system.slice/redis.service\"");
 }
 
 // One of a fixed set of words, in the order of the enum.
 template <typename Enum, std::size_t N>
 Result<Enum> choice_of(const Setting& setting, const std::array<Enum, N>& all) {
-  auto text = text_of(setting, to_string(all[0]));
-  if (!text) return tl::make_unexpected(text.error());
+  auto text = TIER_TRY(text_of(setting, to_string(all[0])));
   std::vector<std::string> names;
   for (const Enum candidate : all) {
-    if (*text == to_string(candidate)) return candidate;
+    if (text == to_string(candidate)) return candidate;
     names.emplace_back(to_string(candidate));
   }
-  return check_word(*text, names).map([&] { return all[0]; });
+  return check_word(text, names).map([&] { return all[0]; });
 }
 
 // Applies and shows one enum member.
@@ -65,9 +63,9 @@ Result<void> apply_region_size(const Setting& setting, Config& config) {
 
 // By its path below the hierarchy's root, with or without the leading slash, as under targets.cgroups.
 Result<void> apply_fast_limit(const Setting& setting, Config& config) {
-  const auto cgroup = cgroup_path(setting.key.substr(std::string_view("policy.fast_limits.").size()));
-  if (!cgroup) return tl::make_unexpected(cgroup.error());
-  return share([&](Config& c) -> double& { return c.policy.fast_limits[*cgroup]; }, 0, 1)(setting, config);
+  const auto cgroup =
+      TIER_TRY(cgroup_path(setting.key.substr(std::string_view("policy.fast_limits.").size())));
+  return share([&](Config& c) -> double& { return c.policy.fast_limits[cgroup]; }, 0, 1)(setting, config);
 }
 std::string show_fast_limits(const Config& config) {
   std::vector<std::string> parts;
@@ -90,40 +88,36 @@ constexpr std::array<const char*, 5> kForecasters = {"last-value", "exponential-
                                                      "switch", "learned"};
 
 Result<void> apply_forecaster(const Setting& setting, Config& config) {
-  auto text = text_of(setting, kForecasters[0]);
-  if (!text) return tl::make_unexpected(text.error());
-  if (auto known = check_word(*text, {kForecasters.begin(), kForecasters.end()}); !known) return known;
-  config.policy.forecaster = *text;
+  auto text = TIER_TRY(text_of(setting, kForecasters[0]));
+  TIER_TRY(check_word(text, {kForecasters.begin(), kForecasters.end()}));
+  config.policy.forecaster = text;
   return {};
 }
 
 Result<void> apply_event_path(const Setting& setting, Config& config) {
-  return text_of(setting, "off").and_then([&](const std::string& text) -> Result<void> {
-    if (text != "on" && text != "off")
-      return refuse(fmt::format("\"{}\" is not one of off, on", text), "choose one of them");
-    config.policy.event_path = text == "on";
-    return {};
-  });
+  const auto text = TIER_TRY(text_of(setting, "off"));
+  if (text != "on" && text != "off")
+    return refuse(fmt::format("\"{}\" is not one of off, on", text), "choose one of them");
+  config.policy.event_path = text == "on";
+  return {};
 }
 
 Result<void> apply_socket(const Setting& setting, Config& config) {
-  return text_of(setting, config.control.socket).and_then([&](const std::string& path) -> Result<void> {
-    // sun_path holds 108 bytes with the terminating NUL (unix(7)).
-    if (path.empty() || path.front() != '/' || path.size() > 107 || path.find('\0') != std::string::npos)
-      return refuse(fmt::format("\"{}\" is not an absolute path of at most 107 bytes", path),
-                    "write it like \"/run/tierd/io.tierd.Control\"");
-    config.control.socket = path;
-    return {};
-  });
+  const auto path = TIER_TRY(text_of(setting, config.control.socket));
+  // sun_path holds 108 bytes with the terminating NUL (unix(7)).
+  if (path.empty() || path.front() != '/' || path.size() > 107 || path.find('\0') != std::string::npos)
+    return refuse(fmt::format("\"{}\" is not an absolute path of at most 107 bytes", path),
+                  "write it like \"/run/tierd/io.tierd.Control\"");
+  config.control.socket = path;
+  return {};
 }
 
 Result<void> apply_group(const Setting& setting, Config& config) {
-  return text_of(setting, "tierd").and_then([&](const std::string& name) -> Result<void> {
-    if (name.empty() || name.find_first_of(" :\t\n/") != std::string::npos)
-      return refuse(fmt::format("\"{}\" is not a group name", name), "write it like \"tierd\"");
-    config.control.group = name;
-    return {};
-  });
+  const auto name = TIER_TRY(text_of(setting, "tierd"));
+  if (name.empty() || name.find_first_of(" :\t\n/") != std::string::npos)
+    return refuse(fmt::format("\"{}\" is not a group name", name), "write it like \"tierd\"");
+  config.control.group = name;
+  return {};
 }
 
 void add_first_keys(std::vector<ConfigKey>& keys) {

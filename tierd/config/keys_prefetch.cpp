@@ -38,13 +38,12 @@ bool is_server(const std::string& text) {
 
 Result<void> apply_pcm(const Setting& setting, Config& config) {
   constexpr const char* kExample = "localhost:9738";
-  return text_of(setting, kExample).and_then([&](const std::string& text) -> Result<void> {
-    if (!text.empty() && !is_server(text))
-      return refuse(fmt::format("\"{}\" is not HOST:PORT", text),
-                    fmt::format("write it like \"{}\", or leave it empty", kExample));
-    config.prefetch.pcm = text;
-    return {};
-  });
+  const auto text = TIER_TRY(text_of(setting, kExample));
+  if (!text.empty() && !is_server(text))
+    return refuse(fmt::format("\"{}\" is not HOST:PORT", text),
+                  fmt::format("write it like \"{}\", or leave it empty", kExample));
+  config.prefetch.pcm = text;
+  return {};
 }
 
 }  // namespace

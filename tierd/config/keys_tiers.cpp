@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::int64_t kMaxNode = 1023;  // MAX_NUMNODES with the largest NODES_SHIFT
 
-// The node number at the end of a key like tiers.latencies.2.
+// The node number of a key like tiers.latencies.2: all that follows the second dot.
 Result<int> node_of(const std::string& key, const std::string& example) {
-  const std::string text = key.substr(key.rfind('.') + 1);
+  const std::string text = key.substr(key.find('.', key.find('.') + 1) + 1);
   const bool digits =
       !text.empty() && text.size() <= 4 && text.find_first_not_of("0123456789") == std::string::npos;
   if (digits && std::stoi(text) <= kMaxNode) return std::stoi(text);
@@ -22,20 +22,15 @@ Result<int> node_of(const std::string& key, const std::string& example) {
 }
 
 Result<void> apply_node_latency(const Setting& setting, Config& config) {
-  const auto node = node_of(setting.key, "90ns");
-  if (!node) return tl::make_unexpected(node.error());
-  return text_of(setting, "90ns")
-      .and_then([](const std::string& text) { return parse_duration(text); })
-      .and_then([&](Nanoseconds value) -> Result<void> {
-        config.tiers.latencies[*node] = value;
-        return within(value, Nanoseconds{1}, Nanoseconds{1'000'000}, show_duration(value), "1ns", "1ms");
-      });
+  const auto node = TIER_TRY(node_of(setting.key, "90ns"));
+  const auto value = TIER_TRY(parse_duration(TIER_TRY(text_of(setting, "90ns"))));
+  config.tiers.latencies[node] = value;
+  return within(value, Nanoseconds{1}, Nanoseconds{1'000'000}, show_duration(value), "1ns", "1ms");
 }
 
 Result<void> apply_node_bandwidth(const Setting& setting, Config& config) {
-  const auto node = node_of(setting.key, "60GB/s");
-  if (!node) return tl::make_unexpected(node.error());
-  return size([&](Config& c) -> Bytes& { return c.tiers.bandwidths[*node]; }, 100_MiB, Bytes{1ULL << 44},
+  const auto node = TIER_TRY(node_of(setting.key, "60GB/s"));
+  return size([&](Config& c) -> Bytes& { return c.tiers.bandwidths[node]; }, 100_MiB, Bytes{1ULL << 44},
               true)(setting, config);
 }
 

@@ -89,7 +89,7 @@ Result<std::vector<fs::path>> files_to_read(const ConfigDirectories& directories
   }
   std::map<std::string, fs::path> drop_ins;
   for (const fs::path* directory : {&directories.vendor, &directories.run, &directories.admin})
-    if (auto done = collect_drop_ins(*directory, drop_ins); !done) return tl::make_unexpected(done.error());
+    TIER_TRY(collect_drop_ins(*directory, drop_ins));
   for (const auto& [name, path] : drop_ins)
     if (!path.empty()) files.push_back(path);
   return files;
@@ -98,11 +98,8 @@ Result<std::vector<fs::path>> files_to_read(const ConfigDirectories& directories
 Result<LoadedConfig> load_files(const std::vector<fs::path>& files) {
   std::vector<ConfigDocument> documents;
   for (const fs::path& file : files) {
-    auto document = read_regular_file(file, TomlLimits{}.bytes).and_then([&](const std::string& text) {
-      return parse_config_text(text, file.string());
-    });
-    if (!document) return tl::make_unexpected(document.error());
-    documents.push_back(std::move(*document));
+    const auto text = TIER_TRY(read_regular_file(file, TomlLimits{}.bytes));
+    documents.push_back(TIER_TRY(parse_config_text(text, file.string())));
   }
   auto loaded = check_config(documents);
   if (!loaded) return loaded;
@@ -214,7 +211,7 @@ Result<LoadedConfig> check_config(const std::vector<ConfigDocument>& documents) 
 }
 
 Result<LoadedConfig> load_config(const ConfigDirectories& directories) {
-  return files_to_read(directories).and_then(load_files);
+  return load_files(TIER_TRY(files_to_read(directories)));
 }
 
 Result<LoadedConfig> load_config_file(const fs::path& file) { return load_files({file}); }

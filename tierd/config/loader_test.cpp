@@ -12,9 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Result<LoadedConfig> check_text(const std::string& text) {
-  return parse_config_text(text, "t.toml").and_then([](const ConfigDocument& d) {
-    return check_config({d});
-  });
+  return check_config({TIER_TRY(parse_config_text(text, "t.toml"))});
 }
 
 std::string error_of(const std::string& text) {
@@ -192,6 +190,14 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
        }) {
     EXPECT_EQ(error_of(c.text), c.expected);
   }
+}
+
+TEST(ConfigCheck, ANodeNumberIsAllThatFollowsItsTable) {
+  EXPECT_EQ(error_of("[tiers.latencies.other]\n2 = \"90ns\""),
+            "t.toml:2: tiers.latencies.other.2: \"other.2\" is not a node number (fix: write it like `0 = "
+            "\"90ns\"`, nodes as `tierctl nodes` prints them)");
+  EXPECT_NE(error_of("[tiers.bandwidths]\n\"0.2\" = \"60GB/s\"").find("\"0.2\" is not a node number"),
+            std::string::npos);
 }
 
 TEST(ConfigCheck, RefusesBadPrefetchValuesWithTheFix) {

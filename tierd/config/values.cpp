@@ -66,20 +66,18 @@ Result<double> real_of(const Setting& setting) {
 
 Apply real(double& (*member)(Config&), double low, double high) {
   return [=](const Setting& setting, Config& config) -> Result<void> {
-    return real_of(setting).and_then([&](double value) -> Result<void> {
-      member(config) = value;
-      return within(value, low, high, show_real(value), show_real(low), show_real(high));
-    });
+    const auto value = TIER_TRY(real_of(setting));
+    member(config) = value;
+    return within(value, low, high, show_real(value), show_real(low), show_real(high));
   };
 }
 
 Apply share(std::function<double&(Config&)> member, double low, double high) {
   return [=](const Setting& setting, Config& config) -> Result<void> {
     const auto* text = std::get_if<std::string>(&setting.value);
-    return (text ? parse_share(*text) : real_of(setting)).and_then([&](double value) -> Result<void> {
-      member(config) = value;
-      return within(value, low, high, show_real(value), show_real(low), show_real(high));
-    });
+    const auto value = TIER_TRY(text ? parse_share(*text) : real_of(setting));
+    member(config) = value;
+    return within(value, low, high, show_real(value), show_real(low), show_real(high));
   };
 }
 
@@ -94,25 +92,19 @@ Apply whole(std::int64_t& (*member)(Config&), std::int64_t low, std::int64_t hig
 
 Apply duration(Nanoseconds& (*member)(Config&), Nanoseconds low, Nanoseconds high) {
   return [=](const Setting& setting, Config& config) -> Result<void> {
-    return text_of(setting, show_duration(member(config)))
-        .and_then([](const std::string& text) { return parse_duration(text); })
-        .and_then([&](Nanoseconds value) -> Result<void> {
-          member(config) = value;
-          return within(value, low, high, show_duration(value), show_duration(low), show_duration(high));
-        });
+    const auto text = TIER_TRY(text_of(setting, show_duration(member(config))));
+    const Nanoseconds value = member(config) = TIER_TRY(parse_duration(text));
+    return within(value, low, high, show_duration(value), show_duration(low), show_duration(high));
   };
 }
 
 Apply size(std::function<Bytes&(Config&)> member, Bytes low, Bytes high, bool rate) {
   return [=](const Setting& setting, Config& config) -> Result<void> {
     const std::string suffix = rate ? "/s" : "";
-    return text_of(setting, show_size(member(config)) + suffix)
-        .and_then([&](const std::string& text) { return rate ? parse_rate(text) : parse_size(text); })
-        .and_then([&](Bytes value) -> Result<void> {
-          member(config) = value;
-          return within(value, low, high, show_size(value) + suffix, show_size(low) + suffix,
-                        show_size(high) + suffix);
-        });
+    const auto text = TIER_TRY(text_of(setting, show_size(member(config)) + suffix));
+    const Bytes value = member(config) = TIER_TRY(rate ? parse_rate(text) : parse_size(text));
+    return within(value, low, high, show_size(value) + suffix, show_size(low) + suffix,
+                  show_size(high) + suffix);
   };
 }
 
@@ -124,9 +116,7 @@ Apply numbers(std::vector<std::int64_t>& (*member)(Config&), std::int64_t low, s
     const auto* list = std::get_if<std::vector<std::int64_t>>(&setting.value);
     if (!list) return refuse("must be a list of whole numbers", "write it like [1, 2]");
     for (const std::int64_t value : *list) {
-      auto checked =
-          within(value, low, high, std::to_string(value), std::to_string(low), std::to_string(high));
-      if (!checked) return checked;
+      TIER_TRY(within(value, low, high, std::to_string(value), std::to_string(low), std::to_string(high)));
     }
     member(config) = *list;
     return {};
@@ -137,8 +127,7 @@ Apply texts(std::vector<std::string>& (*member)(Config&), TextCheck check, const
   return [=](const Setting& setting, Config& config) -> Result<void> {
     const auto* list = std::get_if<std::vector<std::string>>(&setting.value);
     if (!list) return refuse("must be a list of texts", fmt::format("write it like [\"{}\"]", example));
-    for (const std::string& text : *list)
-      if (auto checked = check(text); !checked) return checked;
+    for (const std::string& text : *list) TIER_TRY(check(text));
     member(config) = *list;
     return {};
   };
@@ -146,14 +135,13 @@ Apply texts(std::vector<std::string>& (*member)(Config&), TextCheck check, const
 
 Apply path(std::string& (*member)(Config&), Emptiness empty) {
   return [=](const Setting& setting, Config& config) -> Result<void> {
-    return text_of(setting, member(config)).and_then([&](const std::string& text) -> Result<void> {
-      const bool may = empty == Emptiness::kAllowed;
-      if (text.empty() ? !may : text.front() != '/' || text.find('\0') != std::string::npos)
-        return refuse(fmt::format("\"{}\" is not an absolute path", text),
-                      may ? "start it with a slash, or leave it empty" : "start it with a slash");
-      member(config) = text;
-      return {};
-    });
+    const auto text = TIER_TRY(text_of(setting, member(config)));
+    const bool may = empty == Emptiness::kAllowed;
+    if (text.empty() ? !may : text.front() != '/' || text.find('\0') != std::string::npos)
+      return refuse(fmt::format("\"{}\" is not an absolute path", text),
+                    may ? "start it with a slash, or leave it empty" : "start it with a slash");
+    member(config) = text;
+    return {};
   };
 }
 

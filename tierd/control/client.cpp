@@ -35,8 +35,8 @@ Result<ControlClient> ControlClient::connect(const std::string& path, std::chron
     return fail(ErrorKind::kUsage, fmt::format("\"{}\" cannot be a socket's path", path),
                 "use at most 107 bytes");
   std::memcpy(address.sun_path, path.data(), path.size());
-  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail(ErrorKind::kFailed, std::string("socket: ") + std::strerror(errno));
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return fail(ErrorKind::kFailed, std::string("socket: ") + std::strerror(errno));
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
     return ControlClient(std::move(socket), timeout);
   if (errno == EACCES || errno == EPERM)
@@ -87,27 +87,23 @@ Result<std::optional<json>> ControlClient::receive(std::chrono::milliseconds tim
 }
 
 Result<json> ControlClient::call(const std::string& method, const json& parameters) {
-  if (auto sent = send({{"method", qualified(method)}, {"parameters", parameters}}); !sent)
-    return tl::make_unexpected(sent.error());
-  auto reply = receive(timeout_, {});
-  if (!reply) return tl::make_unexpected(reply.error());
-  if ((*reply)->contains("error")) return tl::make_unexpected(from_error_reply(**reply));
-  return (*reply)->value("parameters", json::object());
+  TIER_TRY(send({{"method", qualified(method)}, {"parameters", parameters}}));
+  auto reply = TIER_TRY(receive(timeout_, {}));
+  if (reply->contains("error")) return tl::make_unexpected(from_error_reply(*reply));
+  return reply->value("parameters", json::object());
 }
 
 Result<void> ControlClient::follow(const std::string& method, const json& parameters,
                                    const std::function<bool(const json&)>& on_reply,
                                    const std::function<bool()>& stop) {
-  if (auto sent = send({{"method", qualified(method)}, {"parameters", parameters}, {"more", true}}); !sent)
-    return sent;
+  TIER_TRY(send({{"method", qualified(method)}, {"parameters", parameters}, {"more", true}}));
   for (;;) {
-    auto reply = receive(std::chrono::milliseconds(-1), stop);
-    if (!reply) return tl::make_unexpected(reply.error());
-    if (!*reply) return {};
-    if ((*reply)->contains("error")) return tl::make_unexpected(from_error_reply(**reply));
-    if (!on_reply((*reply)->value("parameters", json::object()))) return {};
-    const auto continues = (*reply)->find("continues");
-    if (continues == (*reply)->end() || *continues != true) return {};
+    auto reply = TIER_TRY(receive(std::chrono::milliseconds(-1), stop));
+    if (!reply) return {};
+    if (reply->contains("error")) return tl::make_unexpected(from_error_reply(*reply));
+    if (!on_reply(reply->value("parameters", json::object()))) return {};
+    const auto continues = reply->find("continues");
+    if (continues == reply->end() || *continues != true) return {};
   }
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/result.h"
-#include "tierd/control/descriptor.h"
+#include "platform/api/file_descriptor.h"
 #include "tierd/control/framing.h"
 
 namespace tier {
@@ -31,14 +31,14 @@ class ControlClient {
                       const std::function<bool()>& stop);
 
  private:
-  ControlClient(Descriptor socket, std::chrono::milliseconds timeout)
+  ControlClient(FileDescriptor socket, std::chrono::milliseconds timeout)
       : socket_(std::move(socket)), timeout_(timeout) {}
   Result<void> send(const nlohmann::json& request);
   // The next message; nothing when interrupted and `stop` says true. Negative timeout waits for ever.
   Result<std::optional<nlohmann::json>> receive(std::chrono::milliseconds timeout,
                                                 const std::function<bool()>& stop);
 
-  Descriptor socket_;
+  FileDescriptor socket_;
   std::chrono::milliseconds timeout_;
   MessageSplitter input_{64 << 20};  // a heat map with every option at its maximum has a few MiB
 };

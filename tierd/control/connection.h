@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "platform/api/file_descriptor.h"
 #include "tierd/control/backend.h"
-#include "tierd/control/descriptor.h"
 #include "tierd/control/dispatch.h"
 #include "tierd/control/framing.h"
 
@@ -22,7 +22,7 @@ using EventSource = std::unique_ptr<sd_event_source, EventSourceDeleter>;
 
 // `source` is declared after `socket`, so it goes first.
 struct Connection {
-  Connection(Descriptor connected, const Caller& peer, std::size_t max_message, std::uint64_t now_usec)
+  Connection(FileDescriptor connected, const Caller& peer, std::size_t max_message, std::uint64_t now_usec)
       : socket(std::move(connected)), caller(peer), input(max_message), progress_usec(now_usec) {}
 
   enum class Sent : std::uint8_t { kAll, kSome, kBroken };
@@ -32,7 +32,7 @@ struct Connection {
   void queue(std::string_view message) { output.append(message).push_back('\0'); }
   bool drained() const { return written == output.size(); }
 
-  Descriptor socket;
+  FileDescriptor socket;
   EventSource source;
   Caller caller;
   MessageSplitter input;

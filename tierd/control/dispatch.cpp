@@ -24,24 +24,21 @@ constexpr std::uint64_t kHeldEveryTicks = 10;
 // let any client overflow the daemon's stack.
 constexpr int kMaxDepth = 16;
 
-// Brackets inside text do not count; what is not JSON may be judged either way, the parser refuses it.
-bool too_deep(std::string_view message) {
-  int depth = 0;
-  bool in_text = false;
-  for (std::size_t i = 0; i < message.size(); ++i) {
-    const char c = message[i];
-    if (in_text) {
-      if (c == '\\') ++i;
-      if (c == '"') in_text = false;
-    } else if (c == '"') {
-      in_text = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kMaxDepth) return true;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
+// Discarded where the message is no JSON or is nested more deeply than that. The parser itself does not
+// recurse; thrown and caught here, so that what is too deep is not read to its end.
+json parse_request(const std::string& message) {
+  struct TooDeep {};
+  const auto watch = [](int depth, json::parse_event_t event, const json&) {
+    const bool opens =
+        event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
+    if (opens && depth >= kMaxDepth) throw TooDeep();
+    return true;
+  };
+  try {
+    return json::parse(message, watch, /*allow_exceptions=*/false);
+  } catch (const TooDeep&) {
+    return json(json::value_t::discarded);
   }
-  return false;
 }
 
 struct Call {
@@ -331,8 +328,7 @@ std::optional<std::string> next_snapshot(ControlBackend& backend, const Caller& 
 Outcome dispatch(ControlBackend& backend, const Caller& caller, const ServiceInfo& service,
                  const std::string& message) {
   try {
-    if (too_deep(message)) return {.hang_up = true, .reply = {}, .follow = {}};
-    const json request = json::parse(message, nullptr, /*allow_exceptions=*/false);
+    const json request = parse_request(message);
     if (!request.is_object()) return {.hang_up = true, .reply = {}, .follow = {}};
     return dispatch_request(backend, caller, service, request);
   } catch (const std::exception& error) {

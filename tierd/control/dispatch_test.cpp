@@ -158,6 +158,12 @@ TEST_F(Dispatch, AnErrorOfTheDaemonKeepsKindAndFix) {
   EXPECT_EQ(error.text(), "tierd.toml:3: unknown key \"x\" (fix: remove it)");
 }
 
+TEST_F(Dispatch, EveryErrorReplyHasAText) {
+  for (const char* reply : {"{}", R"({"error": ""})", R"({"error": 1, "parameters": null})",
+                            R"({"error": "", "parameters": 7})", R"({"error": "x.y", "parameters": []})"})
+    EXPECT_NE(from_error_reply(json::parse(reply)).message, "") << reply;
+}
+
 TEST_F(Dispatch, WhatIsNoCallEndsTheConnection) {
   for (const char* message :
        {"", "null", "[]", "42", "{}", "{\"method\": 3}", "not json", "{\"method\":\"x\"",
@@ -179,6 +185,30 @@ TEST_F(Dispatch, DeepNestingEndsTheConnection) {
       EXPECT_TRUE(dispatch(backend_, kRoot, {"0.1.0"}, deep + "}}").hang_up) << depth;
     }
   }
+}
+
+// Two levels are those of the request itself.
+TEST_F(Dispatch, SixteenLevelsAreTheMost) {
+  const auto hangs_up = [&](std::size_t arrays, const std::string& innermost) {
+    const std::string value = std::string(arrays, '[') + innermost + std::string(arrays, ']');
+    const std::string head = R"({"method": "io.tierd.Control.Status", "parameters": {"a": )";
+    return dispatch(backend_, kRoot, {"0.1.0"}, head + value + "}}").hang_up;
+  };
+  for (const char* innermost : {"", "1", R"("]")"}) {
+    EXPECT_FALSE(hangs_up(14, innermost)) << innermost;
+    EXPECT_TRUE(hangs_up(15, innermost)) << innermost;
+  }
+  EXPECT_FALSE(hangs_up(13, "[],[],{}")) << "side by side is not nested";
+  EXPECT_TRUE(hangs_up(13, R"([],{"b":[]})"));
+}
+
+TEST_F(Dispatch, WhatIsNotJsonEndsTheConnection) {
+  const std::string call = R"({"method": "io.tierd.Control.Status", "parameters": {"a": [1]}})";
+  ASSERT_FALSE(dispatch(backend_, kRoot, {"0.1.0"}, call).hang_up);
+  for (std::size_t length = 0; length < call.size(); ++length)
+    EXPECT_TRUE(dispatch(backend_, kRoot, {"0.1.0"}, call.substr(0, length)).hang_up) << length;
+  EXPECT_TRUE(dispatch(backend_, kRoot, {"0.1.0"}, call + "]").hang_up);
+  EXPECT_TRUE(dispatch(backend_, kRoot, {"0.1.0"}, std::string(64 << 10, '[')).hang_up) << "never closed";
 }
 
 TEST_F(Dispatch, BracketsInTextAreNotNesting) {
@@ -256,7 +286,7 @@ TEST_F(Dispatch, SurvivesNoise) {
       R"({"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"io.tierd.Control"}})"};
   for (int round = 0; round < 20'000; ++round) {
     std::string message = seeds[random() % seeds.size()];
-    for (unsigned edits = random() % 6; edits > 0; --edits) {
+    for (auto edits = random() % 6; edits > 0; --edits) {
       const std::size_t at = random() % message.size();
       switch (random() % 4) {
         case 0:

@@ -107,8 +107,8 @@ Result<DoctorView> FakeBackend::doctor(const Caller&) {
   view.features = {{"BTF", true, "5.4", "", "CONFIG_DEBUG_INFO_BTF=y"},
                    {"hardware sampling", false, "4.1", "no PMU: perf_event_open says ENOENT",
                     "on a virtual machine, ask for a vPMU; stall sampling is used instead"}};
-  view.sources = {{"stall-tick", true, "samples carry addresses; 2.4 us each"},
-                  {"hardware", false, "no PMU on this machine"}};
+  view.sources = {{"stall-tick", true, "samples carry addresses; 2.4 us each", {}},
+                  {"hardware", false, "no PMU on this machine", {}}};
   view.latencies = {{0, 90, "probe"}, {1, 250, "firmware"}, {2, std::nullopt, "unknown"}};
   view.sight = {"sees", "samples arrive", true, 1};
   view.limits = {{"memory nodes", true, "this process may not use node 2", "AllowedMemoryNodes= of the unit"},
@@ -260,7 +260,7 @@ Result<ExplainView> FakeBackend::explain(const Caller&, const ExplainQuery& quer
   view.attention = {{"workload -16", 0.5}, {"tier 1", 0.375}, {"fast-free", 0.125}};
   view.tracked = true;
   view.age_ticks = 600, view.idle_ticks = 0;
-  view.why = "promoted at tick 3100, since when it has kept earning its place";
+  view.why = "It is in the fastest tier.";
   view.benefit_of_moving_seconds = -0.128, view.cost_of_moving_seconds = 0.0012;
   DecisionView decision{.id = 77,
                         .tick = 3100,

@@ -4,8 +4,6 @@
 namespace tier {
 namespace {
 
-constexpr std::uint64_t kMiB = 1ULL << 20;
-
 PrefetchControlView fake_core() {
   return {.name = "core 3",
           .actuator = "hardware",
@@ -67,7 +65,7 @@ Result<PrefetchView> FakeBackend::prefetch(const Caller&) {
   view.meters = {{"papi", true, "instructions and cycles of 8 CPUs"},
                  {"pcm", false, "prefetch.pcm names no server"}};
   view.signals = {{"instructions", 3.25e9, 0}, {"memory-read", std::nullopt, 7}};
-  view.advice = {true, 4096, 1536 * kMiB, 1024 * kMiB, 1280 * kMiB, 0.8, "asks for what will be wanted next"};
+  view.advice = {true, 4096, 1536U << 20, 1024U << 20, 1280U << 20, 0.8, "asks for what will be wanted next"};
   return view;
 }
 

@@ -54,10 +54,11 @@ void FakeServer::loop() {
   };
   sd_event_add_io(event, nullptr, wake_.get(), EPOLLIN, on_wake, this);
   ControlOptions options;
-  options.socket_path = socket();
   options.version = "0.1.0";
   if (adjust_) adjust_(options);
-  auto server = ControlServer::create(event, backend_, options);
+  auto listener = Listener::open(socket());
+  if (!listener) std::abort();
+  auto server = ControlServer::create(event, backend_, options, std::move(*listener));
   if (!server) std::abort();
   server_ = std::move(*server);
   ready_ = true;

@@ -31,7 +31,7 @@ class FakeServer {
   std::filesystem::path folder_;
   FakeBackend backend_;
   std::function<void(ControlOptions&)> adjust_;
-  Descriptor wake_;  // eventfd
+  FileDescriptor wake_;  // eventfd
   std::atomic<const std::function<void(FakeBackend&, ControlServer&)>*> work_{nullptr};
   std::atomic<bool> ready_{false}, stop_{false};
   std::unique_ptr<ControlServer> server_;

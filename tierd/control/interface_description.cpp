@@ -190,10 +190,11 @@ method Snapshot(held: ?bool) -> (
 # Why a page is where it is, what it cost, what it saved.
 method Explain(pid: int, address: int) -> (
   schema: string, pid: int, uid: int, name: string, address: int, region_start: int, region_end: int, mapping: string,
-  shared_by: int, sharers: []string, backing: string, pages: string, pinned: string, node: int, tier: int,
+  mapped: bool, shared_by: int, sharers: []string, backing: string, pages: string, pinned: string, node: int, tier: int,
   resident_bytes: int, demand: float,
   waited_seconds: float, forecast_low: float, forecast_mean: float, forecast_high: float,
-  leaders: []Leader, attention: []Attention, age_ticks: int, idle_ticks: int, tracked: bool, why: string, benefit_of_moving_seconds: ?float, cost_of_moving_seconds: ?float,
+  leaders: []Leader, attention: []Attention, age_ticks: int, idle_ticks: int, tracked: bool, why: string,
+  benefit_of_moving_seconds: ?float, cost_of_moving_seconds: ?float,
   decisions: []Decision, mappings_age_seconds: ?float
 )
 

@@ -40,9 +40,9 @@ std::string read_holder(int lock) {
 
 // Its owner's alone: flock(2) asks for no right to write, so whoever may read it could keep tierd from
 // starting.
-Result<Descriptor> take_lock(const std::string& path) {
-  Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock) return refuse(path, errno);
+Result<FileDescriptor> take_lock(const std::string& path) {
+  FileDescriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock.valid()) return refuse(path, errno);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return refuse(path, errno);
     return fail(ErrorKind::kFailed,
@@ -55,13 +55,13 @@ Result<Descriptor> take_lock(const std::string& path) {
   return lock;
 }
 
-Result<Descriptor> bind_and_listen(const std::string& path) {
+Result<FileDescriptor> bind_and_listen(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) return refuse(path, ENAMETOOLONG);
   std::memcpy(address.sun_path, path.data(), path.size());
-  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return refuse(path, errno);
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return refuse(path, errno);
   struct stat existing {};
   if (::lstat(path.c_str(), &existing) == 0) {
     // A link is one that a tierd which listened elsewhere left here (tierd/daemon/runtime_directory.h).
@@ -85,15 +85,13 @@ Result<Listener> Listener::open(const std::string& path) {
   if (std::filesystem::create_directories(folder, error))
     std::filesystem::permissions(folder, std::filesystem::perms(0755), error);
   if (error) return refuse(folder.string(), error.value());
-  auto lock = take_lock(path + ".lock");
-  if (!lock) return tl::make_unexpected(lock.error());
-  auto socket = bind_and_listen(path);
-  if (!socket) return tl::make_unexpected(socket.error());
-  return Listener(path, std::move(*lock), std::move(*socket));
+  auto lock = TIER_TRY(take_lock(path + ".lock"));
+  auto socket = TIER_TRY(bind_and_listen(path));
+  return Listener(path, std::move(lock), std::move(socket));
 }
 
 Listener::~Listener() {
-  if (socket_) ::unlink(path_.c_str());
+  if (socket_.valid()) ::unlink(path_.c_str());
 }
 
 }  // namespace tier

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/result.h"
-#include "tierd/control/descriptor.h"
+#include "platform/api/file_descriptor.h"
 
 namespace tier {
 
@@ -23,12 +23,12 @@ class Listener {
   const std::string& path() const { return path_; }
 
  private:
-  Listener(std::string path, Descriptor lock, Descriptor socket)
+  Listener(std::string path, FileDescriptor lock, FileDescriptor socket)
       : path_(std::move(path)), lock_(std::move(lock)), socket_(std::move(socket)) {}
 
   std::string path_;
-  Descriptor lock_;
-  Descriptor socket_;
+  FileDescriptor lock_;
+  FileDescriptor socket_;
 };
 
 }  // namespace tier

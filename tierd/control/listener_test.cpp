@@ -58,7 +58,7 @@ TEST_F(ListenerTest, ALinkAtItsPathIsReplaced) {
   fs::create_symlink(folder_ / "gone", path());
   ASSERT_TRUE(Listener::open(path()));
   fs::create_directory(path());
-  EXPECT_FALSE(Listener::open(path())) << "anything else is not ours to remove";
+  EXPECT_FALSE(Listener::open(path()).has_value()) << "anything else is not ours to remove";
 }
 
 TEST_F(ListenerTest, ASecondDaemonIsToldOfTheFirst) {

@@ -35,7 +35,7 @@ nlohmann::json to_error_reply(const Error& error) {
 Error from_error_reply(const nlohmann::json& reply) {
   const std::string name = text_field(reply, "error");
   const auto parameters = reply.value("parameters", nlohmann::json::object());
-  if (!parameters.is_object()) return {ErrorKind::kFailed, name, ""};
+  if (!parameters.is_object()) return {ErrorKind::kFailed, "the daemon answered " + name, ""};
   Error error{ErrorKind::kFailed, text_field(parameters, "message"), text_field(parameters, "fix")};
   for (const auto& [value, kind] : kKinds)
     if (text_field(parameters, "kind") == kind) error.kind = value;

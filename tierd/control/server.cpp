@@ -27,17 +27,10 @@ std::uint64_t now_usec(sd_event* event) {
 }  // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::create(sd_event* event, ControlBackend& backend,
-                                                             ControlOptions options) {
-  auto listener = Listener::open(options.socket_path);
-  if (!listener) return tl::make_unexpected(listener.error());
-  return create(event, backend, std::move(options), std::move(*listener));
-}
-
-Result<std::unique_ptr<ControlServer>> ControlServer::create(sd_event* event, ControlBackend& backend,
                                                              ControlOptions options, Listener listener) {
   std::unique_ptr<ControlServer> server(
       new ControlServer(event, backend, std::move(options), std::move(listener)));
-  if (auto started = server->start(); !started) return tl::make_unexpected(started.error());
+  TIER_TRY(server->start());
   return server;
 }
 
@@ -105,8 +98,8 @@ bool ControlServer::admit(const Caller& caller) const {
 
 void ControlServer::accept_waiting() {
   for (int i = 0; i < kAcceptsPerWake; ++i) {
-    Descriptor socket(::accept4(listener_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!socket) {
+    FileDescriptor socket(::accept4(listener_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket.valid()) {
       // Out of descriptors or memory: the backlog stays readable, so stop looking until the next
       // housekeeping.
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

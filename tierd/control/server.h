@@ -23,7 +23,6 @@
 namespace tier {
 
 struct ControlOptions {
-  std::string socket_path;
   std::string version;
   std::optional<gid_t> group;                // its members are privileged; see find_group()
   std::size_t max_message = 64 << 10;        // bytes; our largest request has under 200
@@ -44,12 +43,9 @@ struct ControlCounters {
 class ControlServer {
  public:
   // `event` and `backend` must outlive the server. The caller opens the listener before it starts anything
-  // else, so that a second daemon is refused before it does any work; options.socket_path is not used then.
+  // else, so that a second daemon is refused before it does any work.
   static Result<std::unique_ptr<ControlServer>> create(sd_event* event, ControlBackend& backend,
                                                        ControlOptions options, Listener listener);
-  // Opens options.socket_path itself. Fails as Listener::open does.
-  static Result<std::unique_ptr<ControlServer>> create(sd_event* event, ControlBackend& backend,
-                                                       ControlOptions options);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <random>
 
+#include "platform/api/file_descriptor.h"
 #include "tierd/control/client.h"
 #include "tierd/control/fake_server.h"
 #include "tierd/control/peer.h"
@@ -59,13 +60,13 @@ class RawClient {
   }
 
  private:
-  Descriptor socket_;
+  FileDescriptor socket_;
   bool connected_ = false;
 };
 
 bool answers(const FakeServer& server) {
   auto client = ControlClient::connect(server.socket(), 3s);
-  return client && client->call("Status");
+  return client && client->call("Status").has_value();
 }
 
 TEST(ControlServer, AnswersSeveralCallsOnOneConnection) {
@@ -258,7 +259,7 @@ TEST(ControlServer, SurvivesManyHostileClients) {
   for (int round = 0; round < 400; ++round) {
     RawClient client(server.socket());
     std::string bytes;
-    for (unsigned parts = random() % 5; parts > 0; --parts) {
+    for (auto parts = random() % 5; parts > 0; --parts) {
       switch (random() % 4) {
         case 0:
           bytes += kStatusCall + "\0"s;
@@ -315,7 +316,7 @@ TEST_F(ControlServerUsers, SeeTheirOwnAndMayNotControl) {
                       if (!top || top->at("rows").size() != 1 || top->at("hidden") != 1) return 2;
                       const auto other = client->call("Explain", {{"pid", 4200}, {"address", 4096}});
                       if (other || other.error().kind != ErrorKind::kPermission) return 3;
-                      if (!client->call("Explain", {{"pid", 4100}, {"address", 4096}})) return 4;
+                      if (!client->call("Explain", {{"pid", 4100}, {"address", 4096}}).has_value()) return 4;
                       const auto pause = client->call("Pause");
                       if (pause || pause.error().kind != ErrorKind::kPermission) return 5;
                       return 0;
@@ -329,7 +330,7 @@ TEST_F(ControlServerUsers, OfTheGroupMayControlAndSeeAll) {
   EXPECT_EQ(as_user(kUser, {11, kGroup, 12},
                     [&] {
                       auto client = ControlClient::connect(server.socket());
-                      if (!client || !client->call("Pause")) return 1;
+                      if (!client || !client->call("Pause").has_value()) return 1;
                       const auto top = client->call("Top");
                       return top && top->at("rows").size() == 2 ? 0 : 2;
                     }),
@@ -345,7 +346,7 @@ TEST_F(ControlServerUsers, OfAGroupThatIsMadeLaterMayControlToo) {
   FakeServer server;
   const auto pause = [&] {
     auto client = ControlClient::connect(server.socket());
-    return client && client->call("Pause") ? 0 : 1;
+    return client && client->call("Pause").has_value() ? 0 : 1;
   };
   EXPECT_EQ(as_user(kUser, {kGroup}, pause), 1);
   server.run_inside([](FakeBackend&, ControlServer& inside) {
@@ -364,27 +365,27 @@ TEST_F(ControlServerUsers, CannotKeepRootOut) {
   int held[2], asked[2];
   ASSERT_EQ(::pipe(held), 0);
   ASSERT_EQ(::pipe(asked), 0);
+  const FileDescriptor told(held[0]), awaited(asked[0]);
+  FileDescriptor tell(held[1]), end(asked[1]);
   const pid_t child = ::fork();
   if (child == 0) {
-    ::close(asked[1]);
+    end.reset();
     if (::setgid(kUser) != 0 || ::setuid(kUser) != 0) ::_exit(1);
     std::vector<std::unique_ptr<RawClient>> clients;
     for (int i = 0; i < 40; ++i) clients.push_back(std::make_unique<RawClient>(server.socket()));
     if (!clients.back()->receive()) ::_exit(2);  // the refusal: all that get in are in
     char byte = 'h';
-    if (::write(held[1], &byte, 1) != 1) ::_exit(3);
-    ::_exit(::read(asked[0], &byte, 1) == 0 ? 0 : 4);  // until the parent closes
+    if (::write(tell.get(), &byte, 1) != 1) ::_exit(3);
+    ::_exit(::read(awaited.get(), &byte, 1) == 0 ? 0 : 4);  // until the parent closes
   }
-  ::close(held[1]);
+  tell.reset();
   char byte = 0;
-  EXPECT_EQ(::read(held[0], &byte, 1), 1);
+  EXPECT_EQ(::read(told.get(), &byte, 1), 1);
   EXPECT_TRUE(answers(server));
   server.run_inside([](FakeBackend&, ControlServer& inside) {
     EXPECT_EQ(inside.counters().refused, 26u);  // 40 less the 14 that are not kept for root
   });
-  ::close(asked[0]);
-  ::close(asked[1]);
-  ::close(held[0]);
+  end.reset();
   int status = 0;
   ::waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);

@@ -43,7 +43,7 @@ Result<std::unique_ptr<ServiceLoop>> ServiceLoop::create() {
   if (const int done = sd_event_new(&event); done < 0)
     return fail(ErrorKind::kFailed, fmt::format("event loop: {}", std::strerror(-done)));
   std::unique_ptr<ServiceLoop> loop(new ServiceLoop(event));
-  if (auto started = loop->start(); !started) return tl::make_unexpected(started.error());
+  TIER_TRY(loop->start());
   return loop;
 }
 
@@ -95,7 +95,7 @@ int ServiceLoop::on_timer(sd_event_source* source, std::uint64_t due, void* data
   return 0;
 }
 
-std::size_t ServiceLoop::add_timer(Nanoseconds interval, std::function<void()> callback) {
+void ServiceLoop::add_timer(Nanoseconds interval, std::function<void()> callback) {
   auto timer = std::make_unique<Timer>(Timer{to_usec(interval), std::move(callback), nullptr});
   sd_event_source* source = nullptr;
   if (sd_event_add_time_relative(event_, &source, CLOCK_MONOTONIC, timer->interval_usec, kAccuracyUsec,
@@ -104,12 +104,6 @@ std::size_t ServiceLoop::add_timer(Nanoseconds interval, std::function<void()> c
     sd_event_source_set_enabled(source, SD_EVENT_ON);
   }
   timers_.push_back(std::move(timer));
-  return timers_.size() - 1;
-}
-
-void ServiceLoop::set_interval(std::size_t timer, Nanoseconds interval) {
-  timers_.at(timer)->interval_usec = to_usec(interval);
-  sd_event_source_set_time_relative(timers_[timer]->source.get(), to_usec(interval));
 }
 
 void ServiceLoop::on_idle(std::function<bool()> step) {
@@ -137,12 +131,6 @@ Result<void> ServiceLoop::run() {
 }
 
 void ServiceLoop::quit() { sd_event_exit(event_, 0); }
-
-bool ServiceLoop::termination_pending() {
-  sigset_t pending;
-  return sigpending(&pending) == 0 &&
-         (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
-}
 
 void ServiceLoop::notify_ready(const std::string& status) {
   sd_notify(0, fmt::format("READY=1\nSTATUS={}", one_line(status)).c_str());

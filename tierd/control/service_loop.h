@@ -23,9 +23,8 @@ class ServiceLoop {
   ServiceLoop& operator=(const ServiceLoop&) = delete;
 
   // Calls back every `interval`, first after one of them, on the loop's thread. Intervals missed while work
-  // ran long are skipped, not caught up. Returns a handle for set_interval.
-  std::size_t add_timer(Nanoseconds interval, std::function<void()> callback);
-  void set_interval(std::size_t timer, Nanoseconds interval);
+  // ran long are skipped, not caught up.
+  void add_timer(Nanoseconds interval, std::function<void()> callback);
 
   // Work for when no event waits, on the loop's thread: called again and again as long as it returns true. It
   // begins with wake_idle(), a step should be short, and events come between two steps.
@@ -38,10 +37,6 @@ class ServiceLoop {
   // Returns after quit(); a termination signal calls on_terminate's callback and quits.
   Result<void> run();
   void quit();
-
-  // True when SIGTERM or SIGINT waits to be handled: lets long work on the loop's thread stop early. Any
-  // thread.
-  static bool termination_pending();
 
   // To systemd; without it, nothing happens. `status` is one line for `systemctl status`.
   void notify_ready(const std::string& status);

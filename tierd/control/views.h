@@ -344,6 +344,7 @@ struct ExplainView {
   std::uint64_t address = 0;
   std::uint64_t region_start = 0, region_end = 0, shared_by = 0;  // shared_by: as TopRow's
   std::string mapping;                                            // file path, [heap], …
+  bool mapped = true;                // false: not at the address itself; `mapping` is its region's first
   std::vector<std::string> sharers;  // "PID NAME" of those of the same owner, at most eight
   std::string backing;               // "anonymous", "file", "shared"
   std::string pages;                 // "small", "huge", "unknown"

@@ -121,8 +121,7 @@ Result<void> DaemonBackend::resume(const Caller& caller) {
 // Both or none. Prefetch control first: it may refuse for what the machine lacks, and the engine, which would
 // begin its accounts anew, has not been touched then.
 Result<void> DaemonBackend::apply(const LoadedConfig& loaded) {
-  if (prefetch_ != nullptr)
-    if (auto configured = prefetch_->configure(loaded.config.prefetch); !configured) return configured;
+  if (prefetch_ != nullptr) TIER_TRY(prefetch_->configure(loaded.config.prefetch));
   auto applied = engine_.apply(engine_settings(loaded.config));
   if (applied || prefetch_ == nullptr) return applied;
   if (auto back = prefetch_->configure(config_.config.prefetch); !back)
@@ -132,18 +131,17 @@ Result<void> DaemonBackend::apply(const LoadedConfig& loaded) {
 
 // All or nothing. Returns the keys whose new values wait for a restart.
 Result<std::vector<std::string>> DaemonBackend::read_again() {
-  auto loaded = load_();
-  if (!loaded) return tl::make_unexpected(loaded.error());
-  LoadedConfig next = *loaded;
-  next.config = in_force(start_.config, loaded->config, prefetch_ != nullptr);
-  if (auto applied = apply(next); !applied) return tl::make_unexpected(applied.error());
+  auto loaded = TIER_TRY(load_());
+  LoadedConfig next = loaded;
+  next.config = in_force(start_.config, loaded.config, prefetch_ != nullptr);
+  TIER_TRY(apply(next));
   std::vector<std::string> waiting;
   for (const ConfigKey& key : config_keys()) {
-    if (key.show(next.config) == key.show(loaded->config)) continue;
+    if (key.show(next.config) == key.show(loaded.config)) continue;
     const std::string name = name_of(key);
     waiting.push_back(name);
     std::erase_if(next.origins, [&](const auto& each) { return each.first.starts_with(name + "."); });
-    next.origins[name] = waiting_origin(key, start_, *loaded);
+    next.origins[name] = waiting_origin(key, start_, loaded);
   }
   config_ = std::move(next);
   return waiting;
@@ -171,7 +169,7 @@ Result<void> DaemonBackend::reload_as(const std::string& actor) {
 }
 
 Result<ConfigView> DaemonBackend::reload(const Caller& caller) {
-  if (const auto done = reload_as(actor_of(caller)); !done) return tl::make_unexpected(done.error());
+  TIER_TRY(reload_as(actor_of(caller)));
   return config_show(caller);
 }
 

@@ -193,12 +193,12 @@ TEST_F(Backend, AReloadNamesWhatItDoesNotPutInForce) {
 TEST_F(Backend, ARefusedReloadIsAnEventWithTheReason) {
   DaemonBackend on = backend(&desk_);
   next_ = fail(ErrorKind::kUsage, "/etc/tierd/tierd.toml:1: mode: bad\n/etc/tierd/tierd.toml:2: x: bad");
-  EXPECT_FALSE(on.reload(kRoot));
+  EXPECT_FALSE(on.reload(kRoot).has_value());
   EXPECT_EQ(last_event(),
             "error: the configuration is refused, the old one stays in force: /etc/tierd/tierd.toml:1: mode: "
             "bad; /etc/tierd/tierd.toml:2: x: bad");
   next_ = fail(ErrorKind::kUsage, std::string(1 << 20, 'x'));
-  EXPECT_FALSE(on.reload(kRoot));
+  EXPECT_FALSE(on.reload(kRoot).has_value());
   EXPECT_LT(last_event().size(), 3000U);
 }
 
@@ -233,7 +233,7 @@ TEST_F(Backend, AReloadThatTheEngineRefusesLeavesPrefetchAsItWas) {
   DaemonBackend on = backend(&desk_);
   next_->config.policy.forecaster = "none of that name";  // the loader would have refused it
   next_->config.prefetch.arm = {"hardware"};
-  EXPECT_FALSE(on.reload(kRoot));
+  EXPECT_FALSE(on.reload(kRoot).has_value());
   EXPECT_TRUE(desk_.arm.empty());
 }
 

@@ -122,7 +122,7 @@ void fill(DoctorView& view, const std::vector<FeatureState>& features,
 void add_process_watch(DoctorView& view, const ProcessWatchState& state) {
   const bool by_events = state.way == "events";
   view.features.push_back(
-      {"process-events", by_events, "5.15",
+      {"process events (a BPF iterator and hooks)", by_events, "5.15",
        by_events ? fmt::format("a look at the processes takes {:.1f} ms of CPU", seconds(state.cost) * 1e3)
                  : "processes are watched by reading files, some at a time: " + state.reason,
        by_events ? "" : state.fix});

@@ -49,12 +49,10 @@ Result<std::unique_ptr<Engine>> Engine::create(EngineParts parts, EngineSettings
     return fail(ErrorKind::kUsage, "no forecaster is called \"" + settings.forecaster + "\"",
                 "set policy.forecaster to one of: " + known);
   }
-  auto nodes = parts.topology.nodes();
-  if (!nodes) return tl::make_unexpected(nodes.error());
+  auto nodes = TIER_TRY(parts.topology.nodes());
   std::unique_ptr<Engine> engine(new Engine(std::move(parts), std::move(settings), std::move(forecaster)));
-  auto topology = engine->latency_.calibrate(std::move(*nodes));
-  if (!topology) return tl::make_unexpected(topology.error());
-  engine->topology_ = std::move(*topology);
+  auto topology = TIER_TRY(engine->latency_.calibrate(std::move(nodes)));
+  engine->topology_ = std::move(topology);
   engine->tracker_.set_topology(engine->topology_);
   engine->state_.rivals = engine->parts_.rivals.find();
   for (const auto& rival : engine->state_.rivals) {

@@ -57,8 +57,8 @@ inline FakeSpec two_tier_machine() {
 class EngineTest : public testing::Test {
  protected:
   EngineTest() : EngineTest(two_tier_machine()) {}
-  explicit EngineTest(FakeSpec spec)
-      : machine_(std::move(spec)),
+  explicit EngineTest(const FakeSpec& spec)
+      : machine_(spec),
         executor_(std::make_shared<ManualExecutor>()),
         migrator_(machine_, machine_, machine_, clock_, {}, executor_) {}
 

@@ -185,8 +185,8 @@ TEST_F(EngineTest, ViewsShowWhatHappened) {
   const auto heat = heatmap_view(*engine_, {});
   EXPECT_EQ(heat.rows.size(), 2u);
   EXPECT_EQ(heat.rows[0].tier.back(), 0);
-  EXPECT_FALSE(explain_view(*engine_, {.pid = 42, .address = 0x10}));
-  EXPECT_FALSE(explain_view(*engine_, {.pid = 4, .address = kBase}));
+  EXPECT_FALSE(explain_view(*engine_, {.pid = 42, .address = 0x10}).has_value());
+  EXPECT_FALSE(explain_view(*engine_, {.pid = 4, .address = kBase}).has_value());
 }
 
 constexpr Caller kRoot{.privileged = true};
@@ -385,6 +385,23 @@ TEST_F(EngineTest, PagesOfAProgramThatIsNotSeenStayWhereTheyAre) {
   const auto view = explain_view(*engine_, {.pid = 43, .address = kElsewhere});
   ASSERT_TRUE(view);
   EXPECT_NE(view->pinned.find("no access source sees"), std::string::npos) << view->pinned;
+}
+
+// The heat map prints where regions begin, which need not be mapped.
+TEST_F(EngineTest, AnAddressBesideAMappingIsExplainedByItsRegion) {
+  constexpr Address kElsewhere = 0x7f8000000000;
+  machine_.spawn(
+      {.pid = 43, .name = "other", .mappings = {{.start = kElsewhere + kRegion / 2, .size = 64_KiB}}});
+  EngineSettings settings = acting();
+  settings.targets.pids = {Pid{42}, Pid{43}};
+  start(settings);
+  tick({3});
+  const auto beside = explain_view(*engine_, {.pid = 43, .address = kElsewhere});
+  const auto within = explain_view(*engine_, {.pid = 43, .address = kElsewhere + kRegion / 2});
+  ASSERT_TRUE(beside && within);
+  EXPECT_FALSE(beside->mapped);
+  EXPECT_TRUE(within->mapped);
+  EXPECT_EQ(beside->region_start, within->region_start);
 }
 
 TEST_F(EngineTest, RepeatedTroubleIsToldOnceWithItsCount) {

@@ -44,11 +44,6 @@ const HeatRecord::Owner* HeatRecord::ended_owner(TargetId target) const {
   return found == ended_.end() ? nullptr : &found->second.owner;
 }
 
-HeatRecord::Map HeatRecord::map(TargetId target, std::size_t max_rows, std::size_t max_ticks) const {
-  const auto one = target.value == 0 ? std::set<TargetId>{} : std::set<TargetId>{target};
-  return map(one, max_rows, max_ticks);
-}
-
 HeatRecord::Map HeatRecord::map(const std::set<TargetId>& targets, std::size_t max_rows,
                                 std::size_t max_ticks) const {
   const std::size_t count = std::min(columns_.size(), max_ticks);

@@ -47,9 +47,8 @@ class HeatRecord {
     std::uint64_t omitted = 0;         // regions with demand beyond max_rows
     std::uint64_t unrecorded = 0;      // most regions with demand that one of the ticks had and did not keep
   };
-  // The last `max_ticks` ticks of the `max_rows` most demanded regions, of one target or (id 0) of all.
-  Map map(TargetId target, std::size_t max_rows, std::size_t max_ticks) const;
-  // Of several targets; of all where none is named.
+  // The last `max_ticks` ticks of the `max_rows` most demanded regions of these targets; of all where none is
+  // named.
   Map map(const std::set<TargetId>& targets, std::size_t max_rows, std::size_t max_ticks) const;
 
  private:

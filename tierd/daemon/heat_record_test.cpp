@@ -43,7 +43,7 @@ TEST(HeatRecord, KeepsTheHottestAndCountsTheRest) {
   HeatRecord record(4, 16);
   record.add(snapshot(1, {{0x200000, 5}, {0x400000, 50}, {0x600000, 0}}, 1), two_tiers());
   record.add(snapshot(2, {{0x400000, 10}}, 0), two_tiers());
-  const auto map = record.map(TargetId{0}, 1, 10);
+  const auto map = record.map({}, 1, 10);
   ASSERT_EQ(map.ticks, (std::vector<std::uint64_t>{1, 2}));
   ASSERT_EQ(map.rows.size(), 1u);
   EXPECT_EQ(map.omitted, 1u);
@@ -58,7 +58,7 @@ TEST(HeatRecord, TellsHowLongATickWasAndWhatItDidNotKeep) {
   first.interval = Nanoseconds{9'000'000'000};
   record.add(first, two_tiers());
   record.add(snapshot(2, {{0x400000, 10}}, 0), two_tiers());
-  const auto map = record.map(TargetId{0}, 10, 10);
+  const auto map = record.map({}, 10, 10);
   EXPECT_EQ(map.seconds, (std::vector<double>{9, 0}));
   EXPECT_EQ(map.unrecorded, 1U);
 }
@@ -67,7 +67,7 @@ TEST(HeatRecord, ATickWithoutDemandStillTellsWhereTheRegionIs) {
   HeatRecord record(4, 16);
   record.add(snapshot(1, {{0x200000, 5}, {0x400000, 0}}, 1), two_tiers());
   record.add(snapshot(2, {{0x200000, 0}, {0x400000, 0}}, 0), two_tiers());
-  const auto map = record.map(TargetId{0}, 10, 10);
+  const auto map = record.map({}, 10, 10);
   ASSERT_EQ(map.rows.size(), 1u) << "a region without any demand is no row";
   EXPECT_EQ(map.omitted, 0u);
   EXPECT_EQ(map.rows[0].cells[1].tier, 0);
@@ -78,11 +78,11 @@ TEST(HeatRecord, ForgetsOldTicksAndColdRegionsFirst) {
   HeatRecord record(2, 1);
   for (std::uint64_t tick = 1; tick <= 3; ++tick)
     record.add(snapshot(tick, {{0x200000, 1}, {0x400000, 2}}, 0), two_tiers());
-  const auto map = record.map(TargetId{1}, 10, 10);
+  const auto map = record.map({TargetId{1}}, 10, 10);
   EXPECT_EQ(map.ticks, (std::vector<std::uint64_t>{2, 3}));
   ASSERT_EQ(map.rows.size(), 1u);
   EXPECT_EQ(map.rows[0].key.start, 0x400000u);
-  EXPECT_TRUE(record.map(TargetId{9}, 10, 10).rows.empty());
+  EXPECT_TRUE(record.map({TargetId{9}}, 10, 10).rows.empty());
 }
 
 TEST(EventLog, NumbersWithoutGapsAndForgetsTheOldest) {

@@ -150,6 +150,7 @@ TEST_F(Daemon, AWrongCommandLineIsWrongUsage) {
   const Ran ran = run_tierd("--chekc", true);
   EXPECT_EQ(ran.code, 2);
   EXPECT_TRUE(ran.errors.starts_with("<3>error: ")) << ran.errors;
+  EXPECT_NE(ran.errors.find("did you mean \"--check\"?"), std::string::npos) << ran.errors;
   EXPECT_EQ(run_tierd("--help", true).code, 0);
   EXPECT_EQ(run_tierd("--version", true).code, 0);
 }

@@ -21,11 +21,12 @@ class SettableProbe final : public LatencyProbe {
 std::vector<NumaNode> two_nodes() {
   std::vector<NumaNode> nodes(2);
   for (int i = 0; i < 2; ++i) {
-    nodes[i].id = NodeId{i};
-    nodes[i].total = 1_GiB;
-    nodes[i].distances = {i == 0 ? 10 : 20, i == 0 ? 20 : 10};
-    nodes[i].read_latency = nanoseconds(i == 0 ? 100 : 300);
-    nodes[i].latency_source = FactSource::kFirmware;
+    NumaNode& node = nodes[static_cast<std::size_t>(i)];
+    node.id = NodeId{i};
+    node.total = 1_GiB;
+    node.distances = {i == 0 ? 10 : 20, i == 0 ? 20 : 10};
+    node.read_latency = nanoseconds(i == 0 ? 100 : 300);
+    node.latency_source = FactSource::kFirmware;
   }
   nodes[0].has_cpus = true;
   return nodes;

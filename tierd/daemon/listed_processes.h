@@ -38,15 +38,14 @@ class ListedProcesses final : public ProcessTable {
   }
   Result<SeenProcess> glance(Pid pid) const override {
     ++glances;
-    const auto target = find(pid);
-    if (!target) return tl::make_unexpected(target.error());
+    const auto target = TIER_TRY(find(pid));
     SeenProcess seen;
     seen.pid = pid;
-    seen.start_time = target->start_time;
-    seen.program = target->program;
-    seen.resident = target->resident;
-    seen.user_time = target->user_time;
-    seen.comm = target->name;
+    seen.start_time = target.start_time;
+    seen.program = target.program;
+    seen.resident = target.resident;
+    seen.user_time = target.user_time;
+    seen.comm = target.name;
     return seen;
   }
   ProcessNames names(Pid pid) const override {

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <set>
 #include <thread>
 
-#include "core/printable.h"
 #include "platform/linux/confinement.h"
 #include "platform/linux/latency_probe.h"
 #include "platform/linux/linux_knobs.h"
@@ -27,7 +27,8 @@
 #include "platform/linux/topology_reader.h"
 #include "platform/linux/watching/bpf_process_watch.h"
 #include "predictor/network/learned.h"
-#include "tierd/config/command_description.h"
+#include "tierd/cli/command_description.h"
+#include "tierd/cli/command_line.h"
 #include "tierd/config/keys.h"
 #include "tierd/config/short_words.h"
 #include "tierd/control/listener.h"
@@ -198,8 +199,7 @@ std::unique_ptr<PrefetchService> make_prefetch(Machine& machine, Engine& engine,
   const auto place = journal_place(config.journal, runtime_directory(std::getenv("RUNTIME_DIRECTORY")));
   parts.open_journal = [place, say = parts.log]() -> Result<KnobJournal> {
     if (!place) return tl::make_unexpected(place.error());
-    return read_boot_id().and_then(
-        [&](const std::string& boot) { return open_known_journal(*place, boot, say); });
+    return open_known_journal(*place, TIER_TRY(read_boot_id()), say);
   };
   AdviceSettings advice;
   advice.rate = config.advice_rate_per_second;
@@ -313,7 +313,6 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
       prefetch.get(), [](const Config& now) { set_log_level(now.log.level); },
       model ? "" : model.error().text());
   ControlOptions control;
-  control.socket_path = config.control.socket;
   control.version = kVersion;
   control.group = find_group(config.control.group);
   auto server = ControlServer::create(loop.event(), backend, control, std::move(*listener));
@@ -350,7 +349,8 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
     migrator.stop();
   });
   loop.notify_ready(status_line(**engine));
-  spdlog::info("tierd {} runs in {} mode, socket {}", kVersion, to_string(config.mode), control.socket_path);
+  spdlog::info("tierd {} runs in {} mode, socket {}", kVersion, to_string(config.mode),
+               config.control.socket);
   tick();  // at once: the programs are watched, and sampled, an interval sooner
   const auto ended = loop.run();
   log_events(**engine, logged);  // those since the last tick
@@ -390,12 +390,12 @@ nlohmann::json key_descriptions() {
 
 int main(int argc, char** argv) {
   tier::start_log();
-  CLI::App app{"tierd: keeps what programs wait for in the fast memory tier"};
+  CLI::App app{"tierd: keeps what programs wait for in the fast memory tier", "tierd"};
   tier::Options options;
   app.add_option("--config", options.config_file,
                  "Read this file alone instead of the system's configuration");
   app.add_flag("--check", options.check, "Check the configuration and exit");
-  app.set_version_flag("--version", std::string("tierd ") + tier::kVersion);
+  tier::add_common_commands(app);
   if (tier::asks_for_description(argc, argv)) return tier::print_description(app, tier::key_descriptions());
   try {
     app.parse(argc, argv);
@@ -403,8 +403,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);  // --help, --version
   } catch (const CLI::ParseError& error) {
-    spdlog::error("{} (fix: see `tierd --help`)",
-                  tier::with_short_words(tier::escaped_short(error.what(), 400)));
+    const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+    spdlog::error("{} (fix: see `tierd --help`)", tier::command_line_problem(app, arguments, error));
     return static_cast<int>(tier::ErrorKind::kUsage);
   } catch (const std::exception& error) {
     // Caught, so that destructors run: they put prefetch settings back.

@@ -27,7 +27,7 @@ Result<void> check_named_files(const Config& config) {
   if (learned || !config.policy.model.empty()) {
     const auto path =
         config.policy.model.empty() ? default_model_path() : std::filesystem::path(config.policy.model);
-    if (auto model = told("policy.model", load_model(path)); !model) return model;
+    TIER_TRY(told("policy.model", load_model(path)));
   }
   const auto& arm = config.prefetch.arm;
   const bool hardware = std::find(arm.begin(), arm.end(), "hardware") != arm.end();

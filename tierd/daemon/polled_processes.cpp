@@ -26,9 +26,8 @@ Result<ProcessLook> PolledProcesses::look(const ProcessQuestion& question, bool 
     if (auto seen = table_.glance(pid)) look.processes.push_back(std::move(*seen));
   if (!question.others) return look;
   if (renew && rest_.empty()) {
-    auto all = table_.list();
-    if (!all) return tl::make_unexpected(all.error());
-    rest_.assign(all->rbegin(), all->rend());
+    auto all = TIER_TRY(table_.list());
+    rest_.assign(all.rbegin(), all.rend());
     ++pass_;
     std::erase_if(known_, [&](const auto& entry) { return entry.second.again <= pass_; });
   }

@@ -97,7 +97,7 @@ PrefetchService::PrefetchService(PrefetchServiceParts parts, const PrefetchConfi
 Result<void> PrefetchService::start() {
   // Arming does it by itself.
   if (parts_.loop->settings().actuators.empty() && journal_left({config_.journal, parts_.known_journal}))
-    if (const auto back = parts_.loop->recover(); !back) return tl::make_unexpected(back.error());
+    TIER_TRY(parts_.loop->recover());
   if (config_.arm.empty()) return {};
   return arm_all().map([](const auto&) {});
 }
@@ -157,9 +157,8 @@ Result<PrefetchWritesView> PrefetchService::rehearse() const {
   // One looks before one allows.
   if (config_.arm.empty())
     for (const ActuatorEntry& each : actuator_table()) actuators.insert(each.name);
-  const auto rehearsed = parts_.loop->rehearse(actuators);
-  if (!rehearsed) return tl::make_unexpected(rehearsed.error());
-  PrefetchWritesView view = told(rehearsed->writes, rehearsed->refused);
+  const auto rehearsed = TIER_TRY(parts_.loop->rehearse(actuators));
+  PrefetchWritesView view = told(rehearsed.writes, rehearsed.refused);
   view.dry_run = true;
   return view;
 }
@@ -168,36 +167,32 @@ Result<PrefetchWritesView> PrefetchService::prefetch_arm(bool dry_run, const std
   if (dry_run) return rehearse();
   if (config_.arm.empty()) return tl::make_unexpected(prefetch_not_allowed());
   const std::string_view before = state();
-  const auto writes = arm_all();
-  if (!writes) return tl::make_unexpected(writes.error());
+  const auto writes = TIER_TRY(arm_all());
   disarmed_ = false;
   if (before != state()) note(fmt::format("armed: {}", fmt::join(config_.arm, ", ")), actor);
-  return told(*writes, parts_.loop->refused());
+  return told(writes, parts_.loop->refused());
 }
 
 Result<PrefetchWritesView> PrefetchService::prefetch_disarm(const std::string& actor) {
-  const auto writes = disarm_all();
-  if (!writes) return tl::make_unexpected(writes.error());
+  const auto writes = TIER_TRY(disarm_all());
   const std::string_view before = state();
   disarmed_ = true;
   if (before != state()) note("disarmed, everything is put back", actor);
-  return told(*writes, {});
+  return told(writes, {});
 }
 
 Result<PrefetchWritesView> PrefetchService::prefetch_restore(const std::string& actor) {
   const bool armed = state() == kArmed;
-  const auto writes = disarm_all();
-  if (!writes) return tl::make_unexpected(writes.error());
-  if (armed || !writes->empty()) note("everything is put back", actor);
-  if (armed)
-    if (const auto again = arm_all(); !again) return tl::make_unexpected(again.error());
-  return told(*writes, parts_.loop->refused());
+  const auto writes = TIER_TRY(disarm_all());
+  if (armed || !writes.empty()) note("everything is put back", actor);
+  if (armed) TIER_TRY(arm_all());
+  return told(writes, parts_.loop->refused());
 }
 
 Result<void> PrefetchService::configure(const PrefetchConfig& config) {
   if (same(config.arm, config_.arm)) return {};
   const bool armed = state() == kArmed;
-  if (auto back = disarm_all(); !back) return tl::make_unexpected(back.error());
+  TIER_TRY(disarm_all());
   const auto old_arm = std::exchange(config_.arm, config.arm);
   const auto old_failure = failed_;
   parts_.loop->configure(prefetch_loop_settings(config_).actuators);

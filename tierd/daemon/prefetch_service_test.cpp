@@ -76,7 +76,7 @@ class PrefetchServiceTest : public EngineTest {
   unsigned cores_off() {
     unsigned count = 0;
     for (std::uint32_t core = 0; core < kCores; ++core)
-      count += knobs_.at(register_of(core)) == (kFound | 5) ? 1 : 0;
+      count += knobs_.at(register_of(core)) == (kFound | 5) ? 1U : 0U;
     return count;
   }
   bool as_found() {
@@ -254,7 +254,7 @@ TEST_F(PrefetchServiceTest, AMachineThatRefusesIsToldAndCanBeArmedLater) {
   EXPECT_THAT(view->note, HasSubstr("no journal can be opened"));
   EXPECT_FALSE(view->advice.armed) << "all of it or nothing";
   EXPECT_TRUE(knobs_.writes.empty());
-  EXPECT_FALSE(made->prefetch_arm(false, kActor));
+  EXPECT_FALSE(made->prefetch_arm(false, kActor).has_value());
   EXPECT_EQ(made->prefetch_arm(false, kActor)->state, "armed");
   run(*made, 60);
   EXPECT_EQ(cores_off(), kCores);
@@ -309,7 +309,7 @@ TEST_F(PrefetchServiceTest, AReloadThatFailsHalfWayLeavesTheOldOneInForce) {
 TEST_F(PrefetchServiceTest, AReloadThatFailsTakesUpTheOldListAgain) {
   const auto made = tuned({"advice", "hardware"});
   unopened_ = 1;
-  ASSERT_FALSE(made->configure(arming({"readahead"})));
+  ASSERT_FALSE(made->configure(arming({"readahead"})).has_value());
   EXPECT_EQ(made->prefetch()->state, "armed");
   EXPECT_TRUE(made->prefetch()->advice.armed);
   run(*made, 60);
@@ -320,7 +320,7 @@ TEST_F(PrefetchServiceTest, AReloadThatFailsDoesNotArmWhatWasDisarmed) {
   const auto made = tuned({"advice", "hardware"});
   ASSERT_TRUE(made->prefetch_disarm(kActor));
   unopened_ = 1;  // the old list could be armed
-  ASSERT_FALSE(made->configure(arming({"hardware", "readahead"})));
+  ASSERT_FALSE(made->configure(arming({"hardware", "readahead"})).has_value());
   EXPECT_EQ(made->prefetch()->state, "disarmed");
   EXPECT_FALSE(made->prefetch()->advice.armed);
   run(*made, 30);
@@ -331,8 +331,8 @@ TEST_F(PrefetchServiceTest, AJournalThatCannotBeReadChangesNothing) {
   const auto made = tuned({"hardware", "advice"});
   const fs::path aside = journal_.string() + ".aside";
   fs::rename(journal_, aside), fs::create_directory(journal_);
-  EXPECT_FALSE(made->prefetch_disarm(kActor));
-  EXPECT_FALSE(made->configure(arming({})));
+  EXPECT_FALSE(made->prefetch_disarm(kActor).has_value());
+  EXPECT_FALSE(made->configure(arming({})).has_value());
   EXPECT_EQ(made->prefetch()->state, "armed");
   EXPECT_THAT(made->prefetch()->armed, ElementsAre("hardware", "advice"));
   EXPECT_TRUE(made->prefetch()->advice.armed);

@@ -38,9 +38,9 @@ class SlowTable final : public ProcessTable {
 };
 
 // Asking for one page's place takes as long as the test says.
-class SlowLocator final : public PageLocator {
+class PricedLocator final : public PageLocator {
  public:
-  SlowLocator(const FakeMachine& machine, ManualClock& clock) : machine_(machine), clock_(clock) {}
+  PricedLocator(const FakeMachine& machine, ManualClock& clock) : machine_(machine), clock_(clock) {}
   PageCall locate(Pid pid, std::span<const Address> pages) const override {
     clock_.advance(price * static_cast<int>(pages.size()));
     asked += pages.size();
@@ -80,7 +80,7 @@ class Reading : public EngineTest {
   }
 
   SlowTable table_{machine_, clock_};
-  SlowLocator locator_{machine_, clock_};
+  PricedLocator locator_{machine_, clock_};
 };
 
 TEST_F(Reading, ManyProcessesThatAppearAtOnceAreReadOneAfterTheOther) {

@@ -48,8 +48,7 @@ Result<void> link_socket(const fs::path& socket, const fs::path& runtime) {
   if (fs::weakly_canonical(socket, error) == fs::weakly_canonical(runtime, error) / known.filename())
     return {};
   // Refused where another tierd listens there. The socket of one that was killed goes with this listener.
-  if (fs::is_socket(fs::symlink_status(known, error)))
-    if (const auto free = Listener::open(known.string()); !free) return tl::make_unexpected(free.error());
+  if (fs::is_socket(fs::symlink_status(known, error))) TIER_TRY(Listener::open(known.string()));
   fs::remove(fresh, error);
   fs::create_symlink(socket, fresh, error);
   if (!error) fs::rename(fresh, known, error);

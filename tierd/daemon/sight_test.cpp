@@ -5,13 +5,13 @@
 namespace tier {
 namespace {
 
-constexpr TargetId kJob{1}, kGuest{2};
+constexpr TargetId kWatched{1}, kGuest{2};
 
 // Ticks of one second.
 class SightTest : public testing::Test {
  protected:
   bool tick(double user_seconds, std::uint64_t samples) {
-    const TargetTick job{kJob, user_seconds, samples, samples};
+    const TargetTick job{kWatched, user_seconds, samples, samples};
     return sight_.tick(1, {&job, 1}, rate_);
   }
   bool ticks(int count, double user_seconds, std::uint64_t samples) {
@@ -124,7 +124,7 @@ TEST_F(SightTest, WhenNobodyIsLeftItIsNotBlind) {
 TEST_F(SightTest, LongTicksOfAProgramThatUsesLittleCpuAreSeen) {
   // 0.3 % of a CPU at 250 Hz: 45 samples in a minute.
   rate_.per_cpu_second = 250;
-  const TargetTick job{kJob, 0.18, 45, 45};
+  const TargetTick job{kWatched, 0.18, 45, 45};
   for (int i = 0; i < 100; ++i) sight_.tick(60, {&job, 1}, rate_);
   EXPECT_EQ(sight_.state(), SightState::kSees);
   EXPECT_TRUE(sight_.may_move());
@@ -165,14 +165,14 @@ TEST_F(SightTest, ASourceMayBeSilentForAsLongAsItSays) {
 
 TEST_F(SightTest, SamplesOfAProgramThatShowNoAddressDoNotShowItsPages) {
   rate_.per_cpu_second = 250;
-  const TargetTick both[] = {{kJob, 1, 250, 200}, {kGuest, 1, 250, 0}};
+  const TargetTick both[] = {{kWatched, 1, 250, 200}, {kGuest, 1, 250, 0}};
   for (int i = 0; i < 3; ++i) sight_.tick(1, both, rate_);
   EXPECT_EQ(sight_.unseen(), std::set<TargetId>{kGuest});
 }
 
 TEST_F(SightTest, AFewSamplesOfAProgramWithManyThreadsDoNotShowIt) {
   rate_.per_cpu_second = 250;
-  const TargetTick both[] = {{kJob, 1, 250, 200}, {kGuest, 60, 250, 200}};
+  const TargetTick both[] = {{kWatched, 1, 250, 200}, {kGuest, 60, 250, 200}};
   for (int i = 0; i < 10; ++i) sight_.tick(1, both, rate_);
   EXPECT_EQ(sight_.unseen(), std::set<TargetId>{kGuest});
 }
@@ -188,28 +188,28 @@ TEST_F(SightTest, WithoutAnySourceItIsBlindAtOnce) {
 TEST_F(SightTest, OneProgramThatNobodySeesIsToldFromOthers) {
   bool changed = false;
   for (int i = 0; i < 10; ++i) {
-    const TargetTick both[] = {{kJob, 1, 100, 100}, {kGuest, 1, 0}};
+    const TargetTick both[] = {{kWatched, 1, 100, 100}, {kGuest, 1, 0}};
     changed |= sight_.tick(1, both);
   }
   EXPECT_TRUE(changed);
   EXPECT_EQ(sight_.unseen(), std::set<TargetId>{kGuest});
   EXPECT_TRUE(sight_.may_move()) << "the others are seen";
-  const TargetTick seen[] = {{kJob, 1, 100, 100}, {kGuest, 1, 1, 1}};
+  const TargetTick seen[] = {{kWatched, 1, 100, 100}, {kGuest, 1, 1, 1}};
   EXPECT_TRUE(sight_.tick(1, seen));
   EXPECT_TRUE(sight_.unseen().empty());
 }
 
 TEST_F(SightTest, ANewProgramIsHeldUntilItsFirstSampleOrUntilItIsKnownToRest) {
-  const TargetTick both[] = {{kJob, 0, 10, 10}, {kGuest, 0, 0}};
+  const TargetTick both[] = {{kWatched, 0, 10, 10}, {kGuest, 0, 0}};
   sight_.tick(1, both);
   EXPECT_EQ(sight_.held(), std::set<TargetId>{kGuest}) << "its CPU time is not known yet";
   sight_.tick(1, both);
   EXPECT_TRUE(sight_.held().empty()) << "it rests";
-  const TargetTick runs[] = {{kJob, 0, 10, 10}, {kGuest, 1, 0}};
+  const TargetTick runs[] = {{kWatched, 0, 10, 10}, {kGuest, 1, 0}};
   EXPECT_TRUE(sight_.tick(1, runs));
   EXPECT_EQ(sight_.held(), std::set<TargetId>{kGuest});
   EXPECT_TRUE(sight_.unseen().empty()) << "which is no verdict yet";
-  const TargetTick sampled[] = {{kJob, 0, 10, 10}, {kGuest, 1, 1, 1}};
+  const TargetTick sampled[] = {{kWatched, 0, 10, 10}, {kGuest, 1, 1, 1}};
   sight_.tick(1, sampled);
   sight_.tick(1, runs);
   EXPECT_TRUE(sight_.held().empty()) << "what was sampled once may be sampled seldom";
@@ -223,12 +223,12 @@ TEST_F(SightTest, SamplesCountAsProofAsTheyArrive) {
 }
 
 TEST_F(SightTest, SamplesWhoseCodeIsLookedAtLaterSpeakAgainstNoProgram) {
-  const TargetTick busy{kJob, 1, 500, 1, 499}, opaque{kJob, 1, 500, 1, 0};
+  const TargetTick busy{kWatched, 1, 500, 1, 499}, opaque{kWatched, 1, 500, 1, 0};
   for (int i = 0; i < 5; ++i) sight_.tick(1, {&busy, 1});
   EXPECT_EQ(sight_.state(), SightState::kSees);
   EXPECT_TRUE(sight_.unseen().empty());
   for (int i = 0; i < 5; ++i) sight_.tick(1, {&opaque, 1});
-  EXPECT_EQ(sight_.unseen(), std::set<TargetId>{kJob}) << "these were looked at and show nothing";
+  EXPECT_EQ(sight_.unseen(), std::set<TargetId>{kWatched}) << "these were looked at and show nothing";
 }
 
 TEST_F(SightTest, FewSamplesProveNothingAgainstOneProgram) {

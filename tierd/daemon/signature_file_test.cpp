@@ -25,9 +25,9 @@ TEST_F(SignatureFile, GivesBackWhatWasSaved) {
 
 TEST_F(SignatureFile, RefusesWhatIsTooLargeOrNoFile) {
   std::ofstream(folder_ / "large") << std::string((1U << 20) + 1, 'x');
-  EXPECT_FALSE(signature_file(folder_ / "large").load());
-  EXPECT_FALSE(signature_file(folder_).load());
-  EXPECT_FALSE(signature_file(folder_ / "nowhere" / "signatures").save("x"));
+  EXPECT_FALSE(signature_file(folder_ / "large").load().has_value());
+  EXPECT_FALSE(signature_file(folder_).load().has_value());
+  EXPECT_FALSE(signature_file(folder_ / "nowhere" / "signatures").save("x").has_value());
 }
 
 }  // namespace

@@ -178,7 +178,8 @@ TEST_P(TargetSetTest, SaysOnceWhatItMayNotWatchAndWatchesItWhenItComes) {
 }
 
 TEST_P(TargetSetTest, TheLimitKeepsTheBiggestAndDoesNotSwapThem) {
-  for (int i = 0; i < 5; ++i) table.add(10 + i, "job", Bytes{(1ULL << 30) * (i + 1)});
+  for (int i = 0; i < 5; ++i)
+    table.add(10 + i, "job", Bytes{(std::uint64_t{1} << 30) * static_cast<std::uint64_t>(i + 1)});
   TargetSettings settings;
   settings.limit = 2;
   TargetSet set = make(settings);
@@ -197,7 +198,8 @@ TEST_P(TargetSetTest, TheLimitKeepsTheBiggestAndDoesNotSwapThem) {
 }
 
 TEST_P(TargetSetTest, MoreThanOneRefreshCanAdmitComeInTheNextOnes) {
-  for (int i = 0; i < 1000; ++i) table.add(100 + i, "job", Bytes{(65ULL << 20) + i});
+  for (int i = 0; i < 1000; ++i)
+    table.add(100 + i, "job", Bytes{(std::uint64_t{65} << 20) + static_cast<std::uint64_t>(i)});
   TargetSettings settings;
   settings.executables = {"job"};
   settings.limit = 2000;

@@ -75,7 +75,7 @@ TEST(TickGovernor, ALoadBetweenTwoLevelsSwingsEverMoreRarely) {
     for (int i = 0; i < ticks; ++i) {
       const unsigned before = governor.level();
       (void)governor.tick(milliseconds(150) / governor.allowance().mapping_ticks, kSecond);
-      count += governor.level() != before ? 1 : 0;
+      count += governor.level() != before ? 1U : 0U;
     }
     return count;
   };

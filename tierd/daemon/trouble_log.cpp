@@ -17,7 +17,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 std::size_t number_at(const std::string& text, std::size_t at) {
   const std::size_t prefix = text.compare(at, 2, "0x") == 0 ? 2 : 0;
   std::size_t hex = prefix, decimal = 0;
-  while (at + hex < text.size() && is_hex(text[at + hex])) decimal += is_digit(text[at + hex++]) ? 1 : 0;
+  while (at + hex < text.size() && is_hex(text[at + hex])) decimal += is_digit(text[at + hex++]) ? 1U : 0U;
   if (prefix > 0 || (hex >= 6 && decimal > 0)) return hex;
   std::size_t length = 0;
   while (at + length < text.size() && is_digit(text[at + length])) ++length;

@@ -65,7 +65,7 @@ std::vector<std::string> unmatched_targets(const TargetSettings& settings, const
     if (!inside || inside->empty()) out.push_back(unmatched_cgroup(cgroup));
   }
   for (const Pid pid : settings.pids)
-    if (!table.describe(pid)) out.push_back(unmatched_pid(pid));
+    if (!table.describe(pid).has_value()) out.push_back(unmatched_pid(pid));
   return out;
 }
 

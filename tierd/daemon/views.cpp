@@ -446,6 +446,7 @@ Result<ExplainView> explain_view(const Engine& engine, const ExplainQuery& query
   view.region_end = key->start + engine.settings().tracker.region_size.value;
   if (const Mapping* mapping = engine.tracker().mapping_of(target->id, query.address)) {
     view.mapping = mapping->name;
+    view.mapped = mapping->range.contains(query.address);
     view.backing = backing_name(mapping->backing);
   }
   if (const auto age = engine.mapping_turns().age(target->id)) view.mappings_age_seconds = seconds(*age);

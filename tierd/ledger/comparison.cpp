@@ -1,6 +1,9 @@
 #include "tierd/ledger/comparison.h"
 
+#include <algorithm>
 #include <cmath>
+
+#include "core/quantiles.h"
 
 namespace tier {
 namespace {
@@ -101,13 +104,8 @@ GroupSums& GroupSums::operator+=(const GroupSums& other) {
   return *this;
 }
 
-// Abramowitz and Stegun, 26.7.5: Student's quantile by the normal one's; to 0.2 % from three degrees on.
-double Estimate::half(double z) const {
-  const double z2 = z * z, n = std::max(degrees, kLeastDegrees);
-  const double first = z * (z2 + 1) / 4, second = z * ((5 * z2 + 16) * z2 + 3) / 96;
-  const double third = z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384;
-  const double fourth = z * ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) / 92160;
-  return error * (z + first / n + second / (n * n) + third / std::pow(n, 3) + fourth / std::pow(n, 4));
+double Estimate::half(double normal_quantile) const {
+  return error * student_quantile(normal_quantile, std::max(degrees, kLeastDegrees));
 }
 
 std::optional<Estimate> estimate(std::span<const ComparisonBlock> blocks, ControlGroup group, bool trial) {

@@ -188,10 +188,11 @@ TEST(Estimate, StudentsQuantiles) {
     return estimate.half(normal);
   };
   // Tables of Student's t.
-  EXPECT_NEAR(half(4, kNormal95), 2.776, 0.006);
-  EXPECT_NEAR(half(10, kNormal95), 2.228, 0.002);
+  EXPECT_NEAR(half(3, kNormal99), 5.841, 0.001);
+  EXPECT_NEAR(half(4, kNormal95), 2.776, 0.001);
+  EXPECT_NEAR(half(10, kNormal95), 2.228, 0.001);
   EXPECT_NEAR(half(60, kNormal95), 2.000, 0.001);
-  EXPECT_NEAR(half(10, kNormal99), 3.169, 0.003);
+  EXPECT_NEAR(half(10, kNormal99), 3.169, 0.001);
 }
 
 }  // namespace

@@ -365,13 +365,6 @@ const Decision* Ledger::find(std::uint64_t request_id) const {
   return it == decisions_.end() ? nullptr : &it->second;
 }
 
-std::vector<Decision> Ledger::recent(std::size_t limit) const {
-  std::vector<Decision> out;
-  for (auto it = decisions_.rbegin(); it != decisions_.rend() && out.size() < limit; ++it)
-    out.push_back(it->second);
-  return out;
-}
-
 RegionStory Ledger::explain(const RegionKey& key) const {
   RegionStory story;
   story.key = key;

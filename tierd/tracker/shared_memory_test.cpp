@@ -69,7 +69,9 @@ class SharedMemory : public testing::Test {
     ++tick_;
     return tracker_.close_tick({tick_}, std::chrono::seconds(tick_), 1s, system_);
   }
-  FoldResult fold(std::vector<AccessSample> samples) { return tracker_.fold({std::move(samples), {}}); }
+  FoldResult fold(std::vector<AccessSample> samples) {
+    return tracker_.fold({std::move(samples), {}, {}, {}});
+  }
   TargetId object_of(std::uint32_t process, Address address) {
     return tracker_.key_of({process}, address).value_or(RegionKey{}).target;
   }

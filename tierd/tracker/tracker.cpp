@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "tierd/tracker/quantizer.h"
 #include "tierd/tracker/tracker_state.h"
 
 namespace tier {
@@ -103,8 +102,6 @@ void Tracker::State::describe(Region& region, const RegionShape& shape, const Re
 
 void Tracker::State::measure(Region& region, Active& counters, const SystemState& system,
                              Nanoseconds slowest) const {
-  std::uint8_t& history = counters.ring[now % kHistoryTicks];
-  history = 0;
   if (counters.samples == 0) return;
   const NodeState* node = system.find(region.node);
   const Nanoseconds known = node != nullptr ? node->loaded_latency : Nanoseconds{0};
@@ -114,7 +111,6 @@ void Tracker::State::measure(Region& region, Active& counters, const SystemState
   region.waited = StallSeconds{counters.stall} + stall(Accesses{counters.accesses}, latency);
   region.samples = counters.samples;
   region.write_share = static_cast<double>(counters.writes) / counters.samples;
-  history = quantize_demand(region.demand);
   counters.stall = counters.accesses = 0;
   counters.samples = counters.writes = 0;
 }
@@ -252,20 +248,6 @@ RegionSnapshot Tracker::close_tick(Tick tick, Nanoseconds now, Nanoseconds inter
   state_->asked.clear();
   ++state_->now;
   return snapshot;
-}
-
-std::optional<RegionHistory> Tracker::history(const RegionKey& key) const {
-  const auto it = state_->targets.find(key.target);
-  const RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
-  if (record == nullptr || record->slot == kNoSlot) return std::nullopt;
-  const Active& counters = state_->active[record->slot];
-  RegionHistory history;
-  // The running tick's place in the ring holds the oldest entry.
-  for (std::size_t i = 0; i < kHistoryTicks; ++i) {
-    const std::uint8_t code = counters.ring[(state_->now + i) % kHistoryTicks];
-    history.demand[i] = static_cast<float>(dequantize_demand(code).value);
-  }
-  return history;
 }
 
 const Mapping* Tracker::mapping_of(TargetId target, Address address) const {

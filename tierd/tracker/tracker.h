@@ -75,10 +75,6 @@ struct RegionRun {
   bool operator==(const RegionRun&) const = default;
 };
 
-struct RegionHistory {
-  std::array<float, kHistoryTicks> demand{};  // accesses per tick, oldest first, last = last closed tick
-};
-
 // Not thread-safe.
 class Tracker {
  public:
@@ -127,8 +123,6 @@ class Tracker {
 
   // Where a region is and what it is now, without counters; none when nothing was ever known of it.
   std::optional<Region> region(const RegionKey& key) const;
-  // Empty for a region without samples in the last kHistoryTicks.
-  std::optional<RegionHistory> history(const RegionKey& key) const;
   // How the pages of a region are reached now; none when it is not mapped. A region of an object that no
   // process maps as a whole is reached in its largest mapped part.
   std::optional<LocateRequest> reach(const RegionKey& key) const;

@@ -72,7 +72,7 @@ class TrackerModel : public ::testing::Test {
     sample.address = key.start;
     sample.weight = 1;
     sample.meaning = WeightMeaning::kAccesses;
-    tracker_.fold({{sample}, {}});
+    tracker_.fold({{sample}, {}, {}, {}});
     if (mapped(key)) model_[key].sampled = tick_;
   }
 

@@ -16,12 +16,11 @@ struct SampleKinds {
   double stalls = 0, counts = 0;
 };
 
-// Counters of the running tick and the history, for regions sampled lately only.
+// Counters of the running tick, for regions sampled lately only.
 struct Active {
   double stall = 0;     // seconds, this tick
   double accesses = 0;  // of samples that count accesses, this tick
   std::uint32_t samples = 0, writes = 0;
-  std::array<std::uint8_t, kHistoryTicks> ring{};
 };
 
 struct Tracker::State {

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <set>
 
-#include "tierd/tracker/quantizer.h"
-
 namespace tier {
 namespace {
 
@@ -56,7 +54,9 @@ class TrackerTest : public ::testing::Test {
     const std::vector<Mapping> mappings = {mapping(kBase, kBase + regions * kRegion)};
     tracker_.set_target(target(id), mappings);
   }
-  void fold(std::vector<AccessSample> samples) { last_fold_ = tracker_.fold({std::move(samples), {}}); }
+  void fold(std::vector<AccessSample> samples) {
+    last_fold_ = tracker_.fold({std::move(samples), {}, {}, {}});
+  }
   RegionSnapshot close() {
     ++tick_;
     return tracker_.close_tick({tick_}, std::chrono::seconds(tick_), 1s, system_);
@@ -176,33 +176,6 @@ TEST_F(TrackerTest, ARegionLeavesTheSnapshotWhenQuietUnlessItHoldsFastMemory) {
   EXPECT_EQ(later.quiet, 2u);
 }
 
-TEST_F(TrackerTest, HistoryIsARingOf32QuantisedTicksOldestFirst) {
-  map(1, 1);
-  for (int i = 1; i <= 40; ++i) {
-    fold({sample(1, kBase, 100.0 * i)});
-    close();
-  }
-  const auto history = tracker_.history(key(1, 0));
-  ASSERT_TRUE(history.has_value());
-  for (std::size_t i = 0; i < kHistoryTicks; ++i) {
-    const double expected = 100.0 * (9 + static_cast<double>(i));
-    EXPECT_NEAR(history->demand[i], expected, expected * 0.045) << i;
-  }
-  EXPECT_FALSE(tracker_.history(key(1, 1)).has_value());
-}
-
-TEST_F(TrackerTest, AReusedHistorySlotIsEmpty) {
-  map(1, 4);
-  fold({sample(1, kBase, 1000)});
-  for (std::size_t i = 0; i <= kHistoryTicks; ++i) close();
-  fold({sample(1, kBase + kRegion, 50)});
-  close();
-  const auto history = tracker_.history(key(1, 1));
-  ASSERT_TRUE(history.has_value());
-  for (std::size_t i = 0; i + 1 < kHistoryTicks; ++i) EXPECT_EQ(history->demand[i], 0) << i;
-  EXPECT_GT(history->demand[kHistoryTicks - 1], 0);
-}
-
 TEST_F(TrackerTest, RegionsAreClippedToWhatIsMapped) {
   const std::vector<Mapping> mappings = {mapping(kBase + 0x3000, kBase + 0x9000),
                                          mapping(kBase + kRegion - 0x1000, kBase + kRegion + 0x5000)};
@@ -269,14 +242,13 @@ TEST_F(TrackerTest, NewMappingsForgetWhatIsGoneAndKeepTheRest) {
   const RegionSnapshot snapshot = close();
   ASSERT_EQ(snapshot.regions.size(), 1u);
   EXPECT_EQ(snapshot.regions[0].key, key(1, 0));
-  EXPECT_FALSE(tracker_.history(key(1, 3)).has_value());
   tracker_.set_residency(key(1, 3), {kFast, 2_MiB, PageKind::kSmall});
   EXPECT_EQ(close().regions.size(), 1u) << "residency of what is not mapped is ignored";
 }
 
 TEST_F(TrackerTest, HeldRegionsAreTheResidentAndTheSampledInRuns) {
   map(1, 20);
-  for (const int region : {5, 4, 3, 10}) place(1, region, kSlow);
+  for (const std::uint64_t region : {5U, 4U, 3U, 10U}) place(1, region, kSlow);
   tracker_.set_residency(key(1, 11), {kSlow, 2_MiB, PageKind::kHuge});
   fold({sample(1, kBase + 6 * kRegion), sample(1, kBase)});
   close();
@@ -381,7 +353,7 @@ TEST_F(TrackerTest, PlacesOfWhoeverDoesNotRunAreAskedForLessOften) {
     for (int i = 0; i < ticks; ++i) {
       if (second_runs) tracker_.note_ran(TargetId{2});
       for (const auto& request : tracker_.regions_to_locate(8)) {
-        count += request.key.target == TargetId{2} ? 1 : 0;
+        count += request.key.target == TargetId{2} ? 1U : 0U;
         tracker_.set_residency(request.key, {kSlow, 2_MiB, PageKind::kSmall});
       }
       close();

@@ -46,7 +46,7 @@ def run(root, revision, label, scratch):
     # What stands after the table costs milliseconds: a heat map from a file.
     cpu = cpu_of_children() - cpu
     objects = [int(n) for each in (folder / "build/log").glob("*.log") for n in re.findall(r"\[\d+/(\d+)\] ", each.read_text(errors="replace"))[-1:]]
-    sys.stdout.write("".join(lines[:16]))
+    sys.stdout.write("".join(lines[:24]))
     return {"revision": revision, "cpu_s": round(cpu, 1), "wall_s": round(first, 1), "build_steps": sum(objects)}
 
 

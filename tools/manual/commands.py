@@ -1,4 +1,4 @@
-"""What a program says of its own command line (tierd/config/command_description.h), in the form that pages and completion need."""
+"""What a program says of its own command line (tierd/cli/command_description.h), in the form that pages and completion need."""
 
 import json
 import pathlib

@@ -81,13 +81,13 @@ std::vector<Kind> kinds() {
       {"fault on other memory", [](int) { return touch(-1, MAP_PRIVATE | MAP_ANONYMOUS, kRead); }, {}, {}}};
 }
 
-Result<UniqueFd> cached_file(const std::string& folder) {
+Result<FileDescriptor> cached_file(const std::string& folder) {
   std::error_code failed;
   std::string path =
       ((folder.empty() ? std::filesystem::temp_directory_path(failed) : std::filesystem::path(folder)) /
        "readahead-cost-XXXXXX")
           .string();
-  UniqueFd file(mkostemp(path.data(), O_CLOEXEC));
+  FileDescriptor file(mkostemp(path.data(), O_CLOEXEC));
   if (!file.valid()) return fail_errno(path, errno);
   unlink(path.c_str());
   const std::array<char, kRead> bytes{};
@@ -106,14 +106,12 @@ double median(std::vector<double> values) {
 }  // namespace
 
 Result<void> print_cost(const std::string& folder, const Clock& clock) {
-  const auto file = cached_file(folder);
-  if (!file) return tl::make_unexpected(file.error());
+  const auto file = TIER_TRY(cached_file(folder));
   std::vector<Kind> all = kinds();
   for (int round = 0; round < kRounds; ++round) {
-    for (Kind& kind : all) kind.without.push_back(kind.once(file->get()));
-    const auto meter = FileDemandMeter::start(clock);
-    if (!meter) return tl::make_unexpected(meter.error());
-    for (Kind& kind : all) kind.with.push_back(kind.once(file->get()));
+    for (Kind& kind : all) kind.without.push_back(kind.once(file.get()));
+    TIER_TRY(FileDemandMeter::start(clock));
+    for (Kind& kind : all) kind.with.push_back(kind.once(file.get()));
   }
   fmt::print("{:<34}{:>12}{:>12}{:>12}\n", "ns of CPU time", "without", "with", "difference");
   for (const Kind& kind : all)

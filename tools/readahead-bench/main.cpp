@@ -51,9 +51,8 @@ Result<std::vector<ReadPattern>> patterns_of(const Options& options) {
   if (options.patterns.empty()) return all_patterns();
   std::vector<ReadPattern> patterns;
   for (const std::string& text : options.patterns) {
-    const auto pattern = parse_pattern(text);
-    if (!pattern) return tl::make_unexpected(pattern.error());
-    patterns.push_back(*pattern);
+    const auto pattern = TIER_TRY(parse_pattern(text));
+    patterns.push_back(pattern);
     patterns.back().pass_bytes = static_cast<std::size_t>(options.pass_mib * (1 << 20));
   }
   return patterns;
@@ -79,11 +78,9 @@ Result<Sums> sweep(const Options& options, const std::vector<ReadPattern>& patte
   Sums sums(patterns.size());
   for (unsigned round = 0; round < options.rounds; ++round)
     for (const std::uint64_t setting : options.settings) {
-      auto written = knobs.write({kTierKnobReadahead, device.number, 0}, setting);
-      if (!written) return tl::make_unexpected(written.error());
-      const auto intervals = run_plan(device, plan, clock);
-      if (!intervals) return tl::make_unexpected(intervals.error());
-      for (const IntervalResult& each : *intervals) add(sums[each.phase][setting], each);
+      TIER_TRY(knobs.write({kTierKnobReadahead, device.number, 0}, setting));
+      const auto intervals = TIER_TRY(run_plan(device, plan, clock));
+      for (const IntervalResult& each : intervals) add(sums[each.phase][setting], each);
       fmt::print(stderr, "round {} of {}: {} KiB done\n", round + 1, options.rounds, setting);
     }
   return sums;
@@ -128,19 +125,17 @@ void print_json(const Options& options, const std::vector<ReadPattern>& patterns
 Result<void> run(const Options& options) {
   const SteadyClock clock;
   if (options.cost) return print_cost(options.where, clock);
-  const auto patterns = patterns_of(options);
-  if (!patterns) return tl::make_unexpected(patterns.error());
+  const auto patterns = TIER_TRY(patterns_of(options));
   RigSettings settings;
   settings.disk.latency = Nanoseconds(static_cast<std::int64_t>(options.latency_us * 1e3));
   settings.disk.bytes_per_second = options.mib_per_s * (1 << 20);
   settings.where = options.where;
   settings.files = options.files;
   settings.file_bytes = static_cast<std::size_t>(options.file_mib * (1 << 20));
-  const auto rig = Rig::make(settings);
-  if (!rig) return tl::make_unexpected(rig.error());
+  const auto rig = TIER_TRY(Rig::make(settings));
   if (options.tuned > 0)
-    return compare_tuned((*rig)->device(),
-                         {options.settings, *patterns, options.phase_s, options.tuned, options.rounds,
+    return compare_tuned(rig->device(),
+                         {options.settings, patterns, options.phase_s, options.tuned, options.rounds,
                           options.interval_s, options.json},
                          clock);
   std::unique_ptr<FileDemandMeter> meter;
@@ -151,12 +146,11 @@ Result<void> run(const Options& options) {
     else
       fmt::print(stderr, "without a meter: {}\n", started.error().text());
   }
-  const auto sums = sweep(options, *patterns, (*rig)->device(), meter.get());
-  if (!sums) return tl::make_unexpected(sums.error());
+  const auto sums = TIER_TRY(sweep(options, patterns, rig->device(), meter.get()));
   if (options.json)
-    print_json(options, *patterns, *sums);
+    print_json(options, patterns, sums);
   else
-    print_table(*patterns, *sums);
+    print_table(patterns, sums);
   return {};
 }
 

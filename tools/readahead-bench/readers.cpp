@@ -87,7 +87,7 @@ Result<ReadPattern> parse_pattern(const std::string& text) {
 
 Result<std::uint64_t> read_pass(const std::string& file, const ReadPattern& pattern, std::uint64_t seed,
                                 const std::function<bool(std::size_t bytes)>& asked) {
-  const UniqueFd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (!fd.valid() || fstat(fd.get(), &status) != 0) return fail_errno(file, errno);
   if (const int error = posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED); error != 0)

@@ -53,20 +53,18 @@ Result<std::unique_ptr<Rig>> Rig::make(const RigSettings& settings) {
   std::unique_ptr<Rig> rig(new Rig);
   if (unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return fail_errno("mounts of its own", errno, "run as root");
-  if (auto made = rig->make_folders(settings.where); !made) return tl::make_unexpected(made.error());
-  auto image = rig->make_image(settings);
-  if (!image) return tl::make_unexpected(image.error());
-  auto disk = SlowDisk::mount(std::move(*image), rig->folder_ + "/slow", settings.disk);
-  if (!disk) return tl::make_unexpected(disk.error());
-  rig->disk_ = std::make_unique<SlowDisk>(std::move(*disk));
-  if (auto done = rig->attach_loop(rig->disk_->path()); !done) return tl::make_unexpected(done.error());
-  if (auto done = rig->mount_files(settings.files); !done) return tl::make_unexpected(done.error());
+  TIER_TRY(rig->make_folders(settings.where));
+  auto image = TIER_TRY(rig->make_image(settings));
+  auto disk = TIER_TRY(SlowDisk::mount(std::move(image), rig->folder_ + "/slow", settings.disk));
+  rig->disk_ = std::make_unique<SlowDisk>(std::move(disk));
+  TIER_TRY(rig->attach_loop(rig->disk_->path()));
+  TIER_TRY(rig->mount_files(settings.files));
   return rig;
 }
 
 Rig::~Rig() {
   if (mounted_) umount2((folder_ + "/files").c_str(), MNT_DETACH);
-  loop_ = UniqueFd();  // with its last user the loop device lets go of its file (LO_FLAGS_AUTOCLEAR)
+  loop_.reset();  // with its last user the loop device lets go of its file (LO_FLAGS_AUTOCLEAR)
   disk_.reset();
   std::error_code ignored;
   if (folder_.empty()) return;
@@ -85,18 +83,18 @@ Result<void> Rig::make_folders(const std::string& where) {
 }
 
 // The image's name is gone at once, so that it goes with whoever serves it.
-Result<UniqueFd> Rig::make_image(const RigSettings& settings) {
+Result<FileDescriptor> Rig::make_image(const RigSettings& settings) {
   std::mt19937_64 random(1);
   const std::string content = folder_ + "/content", path = folder_ + "/image";
   for (unsigned file = 0; file < settings.files; ++file)
     if (!write_file(content + "/" + name_of(file), settings.file_bytes, random))
       return fail(ErrorKind::kFailed, "writing the rig's files below " + folder_, "see that there is room");
-  UniqueFd image(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  FileDescriptor image(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   const std::size_t bytes = settings.files * settings.file_bytes;
   // An eighth and 16 MiB for what the file system keeps of its own.
   if (!image.valid() || ftruncate(image.get(), static_cast<off_t>(bytes + bytes / 8 + (16U << 20))) != 0)
     return fail_errno(path, errno);
-  if (auto made = make_file_system(path, content); !made) return tl::make_unexpected(made.error());
+  TIER_TRY(make_file_system(path, content));
   std::error_code ignored;
   fs::remove_all(content, ignored);
   fs::remove(path, ignored);
@@ -104,9 +102,9 @@ Result<UniqueFd> Rig::make_image(const RigSettings& settings) {
 }
 
 Result<void> Rig::attach_loop(const std::string& file) {
-  const UniqueFd control(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+  const FileDescriptor control(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
   if (!control.valid()) return fail_errno("/dev/loop-control", errno, "modprobe loop; run as root");
-  const UniqueFd backing(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor backing(open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!backing.valid()) return fail_errno(file, errno);
   loop_config config{};
   config.fd = static_cast<std::uint32_t>(backing.get());
@@ -115,11 +113,11 @@ Result<void> Rig::attach_loop(const std::string& file) {
     const int number = ioctl(control.get(), LOOP_CTL_GET_FREE);
     if (number < 0) return fail_errno("a free loop device", errno);
     device_.path = fmt::format("/dev/loop{}", number);
-    loop_ = UniqueFd(open(device_.path.c_str(), O_RDONLY | O_CLOEXEC));
+    loop_ = FileDescriptor(open(device_.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!loop_.valid()) return fail_errno(device_.path, errno);
     if (ioctl(loop_.get(), LOOP_CONFIGURE, &config) == 0) break;
     if (errno != EBUSY) return fail_errno(device_.path + " over " + file, errno, "Linux 5.8 or later");
-    loop_ = UniqueFd();
+    loop_.reset();
   }
   if (!loop_.valid()) return fail(ErrorKind::kFailed, "others take every free loop device", "try again");
   struct stat status {};

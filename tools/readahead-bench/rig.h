@@ -39,13 +39,13 @@ class Rig {
  private:
   Rig() = default;
   Result<void> make_folders(const std::string& where);
-  Result<UniqueFd> make_image(const RigSettings& settings);
+  Result<FileDescriptor> make_image(const RigSettings& settings);
   Result<void> attach_loop(const std::string& file);
   Result<void> mount_files(unsigned files);
 
   std::string folder_;
   std::unique_ptr<SlowDisk> disk_;
-  UniqueFd loop_;
+  FileDescriptor loop_;
   bool mounted_ = false;
   RigDevice device_;
 };

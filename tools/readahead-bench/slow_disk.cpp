@@ -105,15 +105,15 @@ Nanoseconds request_end(const DiskModel& model, Nanoseconds now, Nanoseconds& bu
   return busy;
 }
 
-Result<SlowDisk> SlowDisk::mount(UniqueFd image, const std::string& folder, const DiskModel& model) {
+Result<SlowDisk> SlowDisk::mount(FileDescriptor image, const std::string& folder, const DiskModel& model) {
   if (access("/dev/fuse", R_OK | W_OK) != 0)
     return fail_errno("/dev/fuse cannot be used", errno, "modprobe fuse; run as root");
   struct stat status {};
   if (fstat(image.get(), &status) != 0) return fail_errno("the disk's image", errno);
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno("a pipe", errno);
-  const UniqueFd said(ends[0]);
-  UniqueFd say(ends[1]);
+  const FileDescriptor said(ends[0]);
+  FileDescriptor say(ends[1]);
   const pid_t child = fork();
   if (child < 0) return fail_errno("the process of the slow disk", errno);
   if (child == 0) {
@@ -124,7 +124,7 @@ Result<SlowDisk> SlowDisk::mount(UniqueFd image, const std::string& folder, cons
     run_server(disk, folder, say.get());
   }
   SlowDisk disk(folder, child);
-  say = UniqueFd();
+  say.reset();
   char word = 0;
   if (read(said.get(), &word, 1) != 1)
     return fail(ErrorKind::kFailed, "the slow disk cannot be mounted on " + folder, "run as root, with FUSE");

@@ -26,7 +26,7 @@ class SlowDisk {
  public:
   // Mounts on `folder`, which must exist, and takes it off in the end. kUnsupported: no /dev/fuse.
   // kPermission.
-  static Result<SlowDisk> mount(UniqueFd image, const std::string& folder, const DiskModel& model);
+  static Result<SlowDisk> mount(FileDescriptor image, const std::string& folder, const DiskModel& model);
   SlowDisk(SlowDisk&& other) noexcept
       : folder_(std::move(other.folder_)), server_(std::exchange(other.server_, -1)) {}
   SlowDisk& operator=(SlowDisk&&) = delete;

@@ -55,12 +55,10 @@ Result<std::unique_ptr<PrefetchLoop>> make_loop(const RigDevice& device, const T
                                                 Knobs& knobs, const Clock& clock,
                                                 const std::filesystem::path& journal) {
   PrefetchLoopParts parts{knobs, clock};
-  auto demand = FileDemandMeter::start(clock);
-  if (!demand) return tl::make_unexpected(demand.error());
-  auto block = make_block_meter(clock);
-  if (!block) return tl::make_unexpected(block.error());
+  auto demand = TIER_TRY(FileDemandMeter::start(clock));
+  auto block = TIER_TRY(make_block_meter(clock));
   auto meters = std::make_shared<std::vector<std::unique_ptr<Meter>>>();
-  meters->push_back(*std::move(demand)), meters->push_back(*std::move(block));
+  meters->push_back(std::move(demand)), meters->push_back(std::move(block));
   parts.read_meters = [meters] { return read_all(*meters); };
   parts.read_machine = [&device]() -> Result<PrefetchMachine> {
     PrefetchMachine machine;
@@ -68,8 +66,8 @@ Result<std::unique_ptr<PrefetchLoop>> make_loop(const RigDevice& device, const T
     return machine;
   };
   parts.read_state = [] { return read_machine_state(); };
-  parts.open_journal = [journal] {
-    return read_boot_id().and_then([&](const std::string& boot) { return KnobJournal::open(journal, boot); });
+  parts.open_journal = [journal]() -> Result<KnobJournal> {
+    return KnobJournal::open(journal, TIER_TRY(read_boot_id()));
   };
   parts.log = [](const std::string& line) { fmt::print(stderr, "  {}\n", line); };
   PrefetchLoopSettings settings;
@@ -84,15 +82,14 @@ Result<std::vector<IntervalResult>> run_tuned(const RigDevice& device, const Tun
   const auto journal =
       std::filesystem::temp_directory_path() / fmt::format("readahead-bench.{}", device.number & 0xFFFFF);
   LinuxKnobs knobs;
-  auto loop = make_loop(device, options, knobs, clock, journal);
-  if (!loop) return tl::make_unexpected(loop.error());
-  if (auto armed = (*loop)->arm(); !armed) return tl::make_unexpected(armed.error());
+  auto loop = TIER_TRY(make_loop(device, options, knobs, clock, journal));
+  TIER_TRY(loop->arm());
   RunPlan plan = plan_of(options, options.turns);
-  plan.each_interval = [&](Nanoseconds) { (*loop)->tick({}); };
+  plan.each_interval = [&](Nanoseconds) { loop->tick({}); };
   auto intervals = run_plan(device, plan, clock);
-  fmt::print(stderr, "  decided {} times, {} times not: {}\n", (*loop)->decided(), (*loop)->undecided(),
-             (*loop)->note());
-  loop->reset();
+  fmt::print(stderr, "  decided {} times, {} times not: {}\n", loop->decided(), loop->undecided(),
+             loop->note());
+  loop.reset();
   std::filesystem::remove(journal);
   return intervals;
 }
@@ -155,16 +152,14 @@ Result<void> compare_tuned(const RigDevice& device, const TunedOptions& options,
   Table table;
   for (unsigned round = 0; round < options.rounds; ++round) {
     for (const std::uint64_t kib : options.settings) {
-      if (auto done = set(device, kib); !done) return done;
-      const auto intervals = run_plan(device, plan_of(options, kFixedTurns), clock);
-      if (!intervals) return tl::make_unexpected(intervals.error());
-      add(options, kFixedTurns, *intervals, table[std::to_string(kib)]);
+      TIER_TRY(set(device, kib));
+      const auto intervals = TIER_TRY(run_plan(device, plan_of(options, kFixedTurns), clock));
+      add(options, kFixedTurns, intervals, table[std::to_string(kib)]);
       fmt::print(stderr, "round {} of {}: {} KiB done\n", round + 1, options.rounds, kib);
     }
-    if (auto done = set(device, kDefaultKib); !done) return done;
-    const auto intervals = run_tuned(device, options, clock);
-    if (!intervals) return tl::make_unexpected(intervals.error());
-    add(options, options.turns, *intervals, table[kTuned]);
+    TIER_TRY(set(device, kDefaultKib));
+    const auto intervals = TIER_TRY(run_tuned(device, options, clock));
+    add(options, options.turns, intervals, table[kTuned]);
     fmt::print(stderr, "round {} of {}: tuned done\n", round + 1, options.rounds);
   }
   options.json ? print_json(options, table) : print_table(options, table);

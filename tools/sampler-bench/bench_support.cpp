@@ -67,7 +67,12 @@ Result<Target> Program::target() const {
 SampleBatch watch(AccessSource& source, const Program& program, Nanoseconds time) {
   SampleBatch all;
   const Result<Target> target = program.target();
-  if (!target || !source.set_targets({&*target, 1})) return all;
+  const Result<void> watched =
+      target ? source.set_targets({&*target, 1}) : tl::make_unexpected(target.error());
+  if (!watched) {
+    std::fprintf(stderr, "%s\n", watched.error().text().c_str());
+    return all;
+  }
   const auto end = std::chrono::steady_clock::now() + time;
   while (std::chrono::steady_clock::now() < end && program.running()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(250));
@@ -101,7 +106,7 @@ Result<std::unique_ptr<StallSource>> start_stall(const SamplingSettings& setting
   StallOptions options;
   options.settings = settings;
   auto source = std::make_unique<StallSource>(options, clock);
-  if (Result<void> started = source->start(); !started) return tl::make_unexpected(started.error());
+  TIER_TRY(source->start());
   return source;
 }
 

@@ -61,16 +61,13 @@ struct Pair {
 Result<Pair> run_pair(const Program& program, const Progress& progress, AccessSource& source,
                       bool sampled_first) {
   Pair pair;
-  const Result<Target> target = program.target();
-  if (!target) return tl::make_unexpected(target.error());
+  const auto target = TIER_TRY(program.target());
   for (int slice = 0; slice < kSlices; ++slice) {
     const bool sampled = (slice % 2 == 0) == sampled_first;
-    Result<void> set = source.set_targets({&*target, sampled ? 1U : 0U});
-    if (!set) return tl::make_unexpected(set.error());
+    TIER_TRY(source.set_targets({&target, sampled ? 1U : 0U}));
     add_slice(program, progress, sampled ? pair.with : pair.without);
-    const Result<SampleBatch> batch = source.collect();
-    if (!batch) return tl::make_unexpected(batch.error());
-    pair.samples += batch->counters.taken;
+    const auto batch = TIER_TRY(source.collect());
+    pair.samples += batch.counters.taken;
   }
   return pair;
 }

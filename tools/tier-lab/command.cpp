@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include "platform/api/file_descriptor.h"
+
 extern char** environ;
 
 namespace tier::lab {
@@ -15,9 +17,11 @@ Result<std::string> capture(const std::vector<std::string>& command, bool quiet)
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     return fail(ErrorKind::kFailed, std::string("cannot make a pipe: ") + std::strerror(errno));
+  const FileDescriptor reader(ends[0]);
+  FileDescriptor writer(ends[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, writer.get(), STDOUT_FILENO);
   if (quiet) posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<char*> arguments;
   arguments.reserve(command.size() + 1);
@@ -26,12 +30,11 @@ Result<std::string> capture(const std::vector<std::string>& command, bool quiet)
   pid_t child = -1;
   const int refused = posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
+  writer.reset();  // the end of file comes when the child has closed its copy
   std::string output;
   char chunk[8192];
-  for (ssize_t got; refused == 0 && (got = read(ends[0], chunk, sizeof chunk)) > 0;)
+  for (ssize_t got; refused == 0 && (got = read(reader.get(), chunk, sizeof chunk)) > 0;)
     output.append(chunk, static_cast<std::size_t>(got));
-  close(ends[0]);
   if (refused != 0)
     return fail(ErrorKind::kFailed, "cannot run " + command[0] + ": " + std::strerror(refused));
   int status = 0;

@@ -91,7 +91,7 @@ std::string row(const std::string& name, const json& result) {
 }  // namespace
 
 Result<std::string> effect_text(const json& without, const json& with) {
-  if (Result<> fit = comparable(without, with); !fit) return tl::make_unexpected(fit.error());
+  TIER_TRY(comparable(without, with));
   std::string text = fmt::format("{}: {}\n\n", with.at("scenario").get<std::string>(),
                                  with.value("description", "one program on two kinds of memory"));
   text += headline(without, with) + "\n" + columns_text(without, with) + "\n";

@@ -109,11 +109,10 @@ Result<json> add_modules(Image& image, const Scenario& scenario, const std::stri
       return fail(ErrorKind::kUsage, "run.modules: kernel " + scenario.kernel + " has no module " + name);
     if (!done.insert(name).second) continue;
     std::string data;
-    Result<std::string> unpacked = found.ends_with(".xz")    ? capture({"xz", "-dc", found})
-                                   : found.ends_with(".zst") ? capture({"zstd", "-dcq", found})
-                                                             : capture({"cat", found});
-    if (!unpacked) return tl::make_unexpected(unpacked.error());
-    image.add_text("/lib/modules/" + name + ".ko", *unpacked);
+    auto unpacked = TIER_TRY(found.ends_with(".xz")    ? capture({"xz", "-dc", found})
+                             : found.ends_with(".zst") ? capture({"zstd", "-dcq", found})
+                                                       : capture({"cat", found}));
+    image.add_text("/lib/modules/" + name + ".ko", unpacked);
     paths.push_back("/lib/modules/" + name + ".ko");
   }
   return paths;
@@ -134,33 +133,30 @@ Result<> add_programs(Image& image, const Scenario& scenario) {
   static const std::set<std::string> kBusybox = {"sh",   "cat",   "ls",   "echo", "sleep", "true",  "false",
                                                  "grep", "dmesg", "head", "tail", "ps",    "mount", "find"};
   for (const std::string& program : programs)
-    if (kBusybox.count(program) == 0)
-      if (Result<> added = image.add_program(program); !added) return added;
+    if (kBusybox.count(program) == 0) TIER_TRY(image.add_program(program));
   return image.add_busybox();
 }
 
 Result<> build_image(const Scenario& scenario, const LabPaths& paths, const std::string& kernel,
                      const std::string& target) {
   Image image(paths.build_folder);
-  Result<json> modules = add_modules(image, scenario, kernel);
-  if (!modules) return tl::make_unexpected(modules.error());
-  if (Result<> added = image.add_file(paths.agent, "/init"); !added) return added;
-  if (Result<> added = add_programs(image, scenario); !added) return added;
+  auto modules = TIER_TRY(add_modules(image, scenario, kernel));
+  TIER_TRY(image.add_file(paths.agent, "/init"));
+  TIER_TRY(add_programs(image, scenario));
   for (const auto& [host, guest] : scenario.files) {
     const std::string path = host.starts_with("/") ? host : paths.source_folder + "/" + host;
-    if (Result<> added = image.add_file(path, guest); !added) return added;
+    TIER_TRY(image.add_file(path, guest));
   }
   // Where tierd looks for the model of its learned forecaster when it is not installed.
   const std::string model = paths.source_folder + "/predictor/model/default.safetensors";
-  if (scenario.tool == "tierd")
-    if (Result<> added = image.add_file(model, model); !added) return added;
+  if (scenario.tool == "tierd") TIER_TRY(image.add_file(model, model));
   for (const char* folder : {"/dev", "/proc", "/sys", "/tmp", "/run", "/var"}) image.add_folder(folder);
   image.add_text("/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
   image.add_text("/etc/group", "root:x:0:\ntierd:x:900:\nnogroup:x:65534:\n");
   image.add_text("/etc/tierd/tierd.toml", scenario.tierd_config);
   image.add_text(
       "/etc/tier-lab/plan.json",
-      agent_plan(scenario, *modules).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      agent_plan(scenario, modules).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return image.write(target);
 }
 
@@ -282,15 +278,14 @@ Result<> run_guest(const Scenario& scenario, const LabPaths& paths, RunRecord& r
   std::error_code failed;
   fs::create_directories(paths.out_folder, failed);
   if (failed) return fail(ErrorKind::kFailed, "cannot make " + paths.out_folder + ": " + failed.message());
-  Result<std::string> kernel = kernel_folder(paths, scenario.kernel);
-  if (!kernel) return tl::make_unexpected(kernel.error());
+  auto kernel = TIER_TRY(kernel_folder(paths, scenario.kernel));
   const std::string image = paths.out_folder + "/root.cpio";
   for (const char* stale : {"/console.log", "/events.jsonl", "/qemu.log"})
     fs::remove(paths.out_folder + stale, failed);
-  if (Result<> built = build_image(scenario, paths, *kernel, image); !built) return built;
+  TIER_TRY(build_image(scenario, paths, kernel, image));
   std::fprintf(stderr, "%s on kernel %s, tool %s: booting\n", scenario.name.c_str(), scenario.kernel.c_str(),
                scenario.tool.c_str());
-  const VmPlan plan = vm_plan(scenario, paths, *kernel, image);
+  const VmPlan plan = vm_plan(scenario, paths, kernel, image);
   Result<> accepted;
   Result<> ran = run_vm(plan, [&](const std::string& line) {
     Result<json> event = accept_event(line, record);

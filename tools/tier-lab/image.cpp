@@ -11,6 +11,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "platform/api/file_descriptor.h"
 #include "tools/tier-lab/command.h"
 
 namespace tier::lab {
@@ -31,10 +32,8 @@ bool is_elf(const std::string& data) { return data.compare(0, SELFMAG, ELFMAG) =
 void strip(const std::string& path, std::string& data) {
   if (!is_elf(data)) return;
   char scratch[] = "/tmp/tier-lab-strip-XXXXXX";
-  const int descriptor = mkstemp(scratch);
-  if (descriptor < 0) return;
-  close(descriptor);
-  if (capture({"strip", "--strip-unneeded", "-o", scratch, path}, true))
+  if (!FileDescriptor(mkstemp(scratch)).valid()) return;
+  if (capture({"strip", "--strip-unneeded", "-o", scratch, path}, true).has_value())
     if (Result<std::string> smaller = read_file(scratch); smaller && is_elf(*smaller))
       data = std::move(*smaller);
   unlink(scratch);
@@ -76,13 +75,12 @@ void Image::add_link(const std::string& guest_path, const std::string& target) {
 
 Result<> Image::add_file(const std::string& host_path, const std::string& guest_path) {
   if (entries_.count(guest_path) != 0) return {};
-  Result<std::string> data = read_file(host_path);
-  if (!data) return tl::make_unexpected(data.error());
+  auto data = TIER_TRY(read_file(host_path));
   struct stat facts {};
   stat(host_path.c_str(), &facts);
   add_folders(guest_path);
-  strip(host_path, *data);
-  entries_[guest_path] = {S_IFREG | (facts.st_mode & 0777), std::move(*data)};
+  strip(host_path, data);
+  entries_[guest_path] = {S_IFREG | (facts.st_mode & 0777), std::move(data)};
   return {};
 }
 
@@ -121,7 +119,7 @@ Result<> Image::add_libraries(const std::string& host_path) {
     const std::size_t end = line.find(" (");
     if (slash == std::string::npos || end == std::string::npos) continue;
     const std::string library = line.substr(slash, end - slash);
-    if (Result<> added = add_file(library, library); !added) return added;
+    TIER_TRY(add_file(library, library));
   }
   return {};
 }
@@ -130,8 +128,7 @@ Result<> Image::add_program(const std::string& name) {
   if (entries_.count("/usr/bin/" + fs::path(name).filename().string()) != 0) return {};
   Result<std::string> path = find_program(name);
   if (!path) return tl::make_unexpected(path.error());
-  if (Result<> added = add_file(*path, "/usr/bin/" + fs::path(name).filename().string()); !added)
-    return added;
+  TIER_TRY(add_file(*path, "/usr/bin/" + fs::path(name).filename().string()));
   // A path given in a command must work as it is written, too.
   if (name.find('/') != std::string::npos && name[0] == '/')
     add_link(name, "/usr/bin/" + fs::path(name).filename().string());
@@ -141,10 +138,9 @@ Result<> Image::add_program(const std::string& name) {
 Result<> Image::add_busybox() {
   Result<std::string> path = find_program("busybox");
   if (!path) return fail(ErrorKind::kUsage, "no busybox", "apt-get install busybox-static");
-  Result<std::string> applets = capture({*path, "--list"});
-  if (!applets) return tl::make_unexpected(applets.error());
-  if (Result<> added = add_file(*path, "/bin/busybox"); !added) return added;
-  std::istringstream names(*applets);
+  auto applets = TIER_TRY(capture({*path, "--list"}));
+  TIER_TRY(add_file(*path, "/bin/busybox"));
+  std::istringstream names(applets);
   for (std::string name; std::getline(names, name);)
     if (entries_.count("/usr/bin/" + name) == 0) add_link("/bin/" + name, "busybox");
   return add_libraries(*path);

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tools/cli/command_line.h"
+#include "tierd/cli/command_line.h"
 #include "tools/number_range.h"
 #include "tools/tier-lab/effect.h"
 #include "tools/tier-lab/guest_run.h"
@@ -131,11 +131,10 @@ int list_kernels() {
 Result<std::vector<nlohmann::json>> load_all(const std::vector<std::string>& paths) {
   std::vector<nlohmann::json> results;
   for (const std::string& path : paths) {
-    Result<nlohmann::json> result = load_result(path);
-    if (!result) return tl::make_unexpected(result.error());
-    if (result->value("mode", "") != "measure")
+    auto result = TIER_TRY(load_result(path));
+    if (result.value("mode", "") != "measure")
       return fail(ErrorKind::kUsage, path + " is of exec mode and has no counts");
-    results.push_back(std::move(*result));
+    results.push_back(std::move(result));
   }
   return results;
 }

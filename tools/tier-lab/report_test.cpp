@@ -73,12 +73,12 @@ TEST(LoadResult, RefusesWhatIsNotOne) {
   close(mkstemp(name));
   for (const char* text : {"", "{}", "[]", R"({"schema":"other/1"})"}) {
     std::ofstream(name) << text;
-    EXPECT_FALSE(load_result(name)) << text;
+    EXPECT_FALSE(load_result(name).has_value()) << text;
   }
   std::ofstream(name) << result("none", 0.2).dump();
   EXPECT_TRUE(load_result(name));
   unlink(name);
-  EXPECT_FALSE(load_result(name));
+  EXPECT_FALSE(load_result(name).has_value());
 }
 
 }  // namespace

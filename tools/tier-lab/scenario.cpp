@@ -196,14 +196,11 @@ std::size_t Scenario::periods() const {
 
 Result<Scenario> parse_scenario(const std::string& text, const std::string& origin,
                                 const std::vector<std::string>& overrides) {
-  Result<toml::table> table = parse_toml(text, origin);
-  if (!table) return tl::make_unexpected(table.error());
-  for (const std::string& override_text : overrides)
-    if (Result<> applied = apply_override(*table, override_text); !applied)
-      return tl::make_unexpected(applied.error());
+  auto table = TIER_TRY(parse_toml(text, origin));
+  for (const std::string& override_text : overrides) TIER_TRY(apply_override(table, override_text));
   Scenario scenario;
   std::string error;
-  read_scenario(*table, scenario, error);
+  read_scenario(table, scenario, error);
   if (!error.empty()) return fail(ErrorKind::kUsage, origin + ": " + error);
   if (Result<> checked = check_scenario(scenario); !checked)
     return fail(checked.error().kind, origin + ": " + checked.error().message, checked.error().fix);

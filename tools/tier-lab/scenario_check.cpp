@@ -90,13 +90,13 @@ Result<> check_topology(const TopologySpec& topology) {
       return refuse(node_key(node) + ".read_bandwidth_mib_s is missing",
                     "give the node's read bandwidth in MiB/s, for example 100000");
   }
-  if (Result<> checked = check_cpus(topology); !checked) return checked;
+  TIER_TRY(check_cpus(topology));
   return check_distances(topology);
 }
 
 Result<> check_scenario(const Scenario& scenario) {
   if (scenario.name.empty()) return refuse("name is missing", "write name = \"…\"");
-  if (Result<> checked = check_topology(scenario.topology); !checked) return checked;
+  TIER_TRY(check_topology(scenario.topology));
   if (scenario.mode == Mode::kMeasure && scenario.command.empty())
     return refuse("workload.command is missing", "write command = [\"program\", \"argument\", …]");
   if (scenario.mode == Mode::kExec && scenario.commands.empty())

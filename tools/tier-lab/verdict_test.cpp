@@ -102,14 +102,14 @@ TEST(Judge, OnlyTheWorkloadsMappingsCount) {
 TEST(Judge, RefusesRunsThatSayNothing) {
   RunRecord unstopped = record();
   unstopped.stopped = false;
-  EXPECT_FALSE(judge(scenario(), unstopped));
+  EXPECT_FALSE(judge(scenario(), unstopped).has_value());
   RunRecord silent = record();
   silent.periods[0].regions.clear();
   silent.periods[1].regions.clear();
-  EXPECT_FALSE(judge(scenario(), silent));
+  EXPECT_FALSE(judge(scenario(), silent).has_value());
   RunRecord unknown = record();
   unknown.free_kib.clear();
-  EXPECT_FALSE(judge(scenario(), unknown));
+  EXPECT_FALSE(judge(scenario(), unknown).has_value());
 }
 
 }  // namespace

@@ -184,11 +184,9 @@ Trace trace_of(const std::vector<Process>& processes, const std::string& name, c
 }
 
 Result<void> write_trace(const Trace& trace, const std::filesystem::path& path) {
-  Result<std::unique_ptr<sim::TraceWriter>> writer = sim::create_trace(path, trace.header);
-  if (!writer) return tl::make_unexpected(writer.error());
-  for (const sim::Interval& interval : trace.intervals)
-    if (Result<void> written = (*writer)->append(interval); !written) return written;
-  return (*writer)->finish();
+  auto writer = TIER_TRY(sim::create_trace(path, trace.header));
+  for (const sim::Interval& interval : trace.intervals) TIER_TRY(writer->append(interval));
+  return writer->finish();
 }
 
 Summary summary_of(const Trace& trace) {

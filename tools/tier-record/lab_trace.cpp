@@ -135,17 +135,14 @@ Result<Trace> lab_trace(const json& result, const lab::RunRecord& record, double
 }
 
 Result<Trace> read_lab_trace(const std::string& folder, double threads, const Reference& reference) {
-  const Result<json> result = lab::load_result(folder + "/result.json");
-  if (!result) return tl::make_unexpected(result.error());
+  const auto result = TIER_TRY(lab::load_result(folder + "/result.json"));
   const std::string path = folder + "/events.jsonl";
   std::ifstream events(path);
   if (!events)
     return fail(ErrorKind::kUsage, path + " cannot be read", "give the folder that tier-lab run --out wrote");
   lab::RunRecord record;
-  for (std::string line; std::getline(events, line);)
-    if (Result<json> taken = lab::accept_event(line, record); !taken)
-      return tl::make_unexpected(taken.error());
-  return lab_trace(*result, record, threads, reference);
+  for (std::string line; std::getline(events, line);) TIER_TRY(lab::accept_event(line, record));
+  return lab_trace(result, record, threads, reference);
 }
 
 }  // namespace tier::record

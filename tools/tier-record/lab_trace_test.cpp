@@ -84,7 +84,7 @@ TEST(LabTrace, EventsWithoutKindsAreRandomWithTheNodesShareOfStores) {
 }
 
 TEST(LabTrace, WhatIsMissingIsSaid) {
-  EXPECT_FALSE(lab_trace(result(), {}, 1, reference()));
+  EXPECT_FALSE(lab_trace(result(), {}, 1, reference()).has_value());
   json incomplete = result();
   incomplete.erase("nodes");
   const Result<Trace> trace = lab_trace(incomplete, record_of(kEvents), 1, reference());
@@ -95,9 +95,9 @@ TEST(LabTrace, WhatIsMissingIsSaid) {
 TEST(LabTrace, ReadsAResultFolder) {
   const fs::path folder = fs::temp_directory_path() / ("lab-trace-" + std::to_string(getpid()));
   fs::create_directories(folder);
-  EXPECT_FALSE(read_lab_trace(folder.string(), 1, reference()));
+  EXPECT_FALSE(read_lab_trace(folder.string(), 1, reference()).has_value());
   std::ofstream(folder / "result.json") << result().dump();
-  EXPECT_FALSE(read_lab_trace(folder.string(), 1, reference())) << "no events";
+  EXPECT_FALSE(read_lab_trace(folder.string(), 1, reference()).has_value()) << "no events";
   {
     std::ofstream events(folder / "events.jsonl");
     for (const std::string& line : kEvents) events << line << '\n';

@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <string_view>
 
-#include "tierd/config/command_description.h"
-#include "tools/cli/command_line.h"
+#include "tierd/cli/command_description.h"
+#include "tierd/cli/command_line.h"
 #include "tools/tier-lab/command.h"
 #include "tools/tier-lab/plugin/llc_model.h"
 #include "tools/tier-record/convert.h"
@@ -123,9 +123,8 @@ nlohmann::json machine_json(const Options& options) {
 }
 
 Result<Trace> record_program(Options& options) {
-  const Result<std::string> qemu = find_qemu();
-  if (!qemu) return tl::make_unexpected(qemu.error());
-  options.plan.qemu = *qemu;
+  const auto qemu = TIER_TRY(find_qemu());
+  options.plan.qemu = qemu;
   std::error_code none;
   options.plan.plugin = find_plugin();
   const fs::path events = fs::absolute(options.out + ".events");
@@ -133,13 +132,12 @@ Result<Trace> record_program(Options& options) {
   fs::create_directories(events, none);
   options.plan.prefix = (events / "process").string();
   const Progress progress = options.quiet ? Progress([](double, std::size_t) {}) : Progress(show_progress);
-  if (Result<void> ran = run_program(options.plan, progress); !ran) return tl::make_unexpected(ran.error());
-  const Result<std::vector<Process>> processes = read_recording(options.plan.prefix);
-  if (!processes) return tl::make_unexpected(processes.error());
-  Trace trace = trace_of(*processes, options.name, options.reference);
+  TIER_TRY(run_program(options.plan, progress));
+  const auto processes = TIER_TRY(read_recording(options.plan.prefix));
+  Trace trace = trace_of(processes, options.name, options.reference);
   trace.header.machine = machine_json(options);
   trace.header.provenance = {{"command", joined(options.plan.command)},
-                             {"qemu", qemu_version(*qemu)},
+                             {"qemu", qemu_version(qemu)},
                              {"seed", std::to_string(options.plan.seed)}};
   if (!options.keep) fs::remove_all(events, none);
   return trace;

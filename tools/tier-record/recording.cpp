@@ -78,9 +78,8 @@ Result<std::vector<Process>> read_recording(const std::string& prefix) {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(path.parent_path(), none)) {
     if (!entry.path().filename().string().starts_with(start)) continue;
-    Result<Process> process = read_process(entry.path().string());
-    if (!process) return tl::make_unexpected(process.error());
-    if (process->parent == 0 || !process->periods.empty()) processes.push_back(std::move(*process));
+    auto process = TIER_TRY(read_process(entry.path().string()));
+    if (process.parent == 0 || !process.periods.empty()) processes.push_back(std::move(process));
   }
   std::sort(processes.begin(), processes.end(), [](const Process& a, const Process& b) {
     return std::make_tuple(a.parent != 0, a.born, a.pid) < std::make_tuple(b.parent != 0, b.born, b.pid);

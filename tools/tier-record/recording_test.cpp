@@ -65,7 +65,7 @@ TEST(RecordedLine, WhatIsNotUnderstoodIsAnErrorThatQuotesIt) {
   }
   Process process;
   ASSERT_TRUE(accept_line(kPeriod, process));
-  EXPECT_FALSE(accept_line(kPeriod, process)) << "the same index again";
+  EXPECT_FALSE(accept_line(kPeriod, process).has_value()) << "the same index again";
 }
 
 TEST_F(Recording, TheProgramComesFirstThenChildrenByBirth) {
@@ -91,13 +91,13 @@ TEST_F(Recording, HalfALineAndEmptyChildrenDoNotCount) {
 }
 
 TEST_F(Recording, NothingTwoProgramsOrABrokenLineAreErrors) {
-  EXPECT_FALSE(read());
+  EXPECT_FALSE(read().has_value());
   write(7, std::string(kProcess) + "\nbroken\n");
-  EXPECT_FALSE(read());
+  EXPECT_FALSE(read().has_value());
   write(7, std::string(kProcess) + "\n");
   EXPECT_TRUE(read());
   write(8, std::string(kProcess) + "\n");
-  EXPECT_FALSE(read());
+  EXPECT_FALSE(read().has_value());
 }
 
 }  // namespace

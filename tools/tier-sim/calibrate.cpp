@@ -120,20 +120,19 @@ void read_first_nodes(const nlohmann::json& heat, LabFacts& facts) {
 }
 
 Result<LabFacts> read_facts(const std::string& path) {
-  auto result = read_json(path);
-  if (!result) return tl::make_unexpected(result.error());
+  auto result = TIER_TRY(read_json(path));
   LabFacts facts;
   try {
-    const auto& summary = result->at("summary");
-    facts.scenario = result->at("scenario");
-    facts.tool = result->at("tool");
-    read_first_nodes(result->at("heat"), facts);
+    const auto& summary = result.at("summary");
+    facts.scenario = result.at("scenario");
+    facts.tool = result.at("tool");
+    read_first_nodes(result.at("heat"), facts);
     facts.fast_share = summary.at("fast_share");
     MachineDescription& machine = facts.machine;
     machine.name = facts.scenario;
     machine.cpus = 2;
     machine.migration = {Nanoseconds{0}, Nanoseconds{0}, 1e15, Nanoseconds{0}};
-    const auto& nodes = result->at("nodes");
+    const auto& nodes = result.at("nodes");
     for (std::size_t n = 0; n < nodes.size(); ++n) {
       const std::uint64_t regions = n == 0 ? summary.at("capacity_regions").get<std::uint64_t>() : 1 << 16;
       machine.tiers.push_back({fmt::format("node{}", n),
@@ -143,7 +142,7 @@ Result<LabFacts> read_facts(const std::string& path) {
                                {},
                                0});
     }
-    if (const nlohmann::json status = status_of(*result); status.is_object()) read_moves(status, facts);
+    if (const nlohmann::json status = status_of(result); status.is_object()) read_moves(status, facts);
   } catch (const nlohmann::json::exception& problem) {
     return fail(ErrorKind::kUsage, fmt::format("{} is no result of tier-lab: {}", path, problem.what()),
                 "give result.json of a measured run");
@@ -161,16 +160,15 @@ TierdSettings lab_tierd(const LabFacts& facts) {
 }
 
 Result<double> simulated_share(const std::string& trace, const LabFacts& facts, std::uint64_t seed) {
-  auto reader = open_trace(trace);
-  if (!reader) return tl::make_unexpected(reader.error());
+  auto reader = TIER_TRY(open_trace(trace));
   std::map<Region, Address> addresses;
   std::vector<std::unique_ptr<Workload>> workloads;
-  workloads.push_back(std::make_unique<FlatTime>(std::move(*reader), addresses));
+  workloads.push_back(std::make_unique<FlatTime>(std::move(reader), addresses));
   std::unique_ptr<TieringPolicy> acting;
   if (facts.tool == "tierd") acting = std::make_unique<TierdPolicy>(lab_tierd(facts), seed);
   Continued policy(std::move(acting), facts.nodes, addresses);
   Machine machine(facts.machine, std::move(workloads), policy, seed);
-  if (auto ran = run(machine, policy); !ran) return tl::make_unexpected(ran.error());
+  TIER_TRY(run(machine, policy));
   double misses = 0;
   for (const TierTotals& tier : machine.totals().tiers) misses += tier.misses;
   return misses > 0 ? machine.totals().tiers[0].misses / misses : 0;
@@ -184,17 +182,15 @@ struct Comparison {
 };
 
 Result<Comparison> compare_run(const std::string& folder, std::uint64_t seeds) {
-  const auto facts = read_facts(folder + "/result.json");
-  if (!facts) return tl::make_unexpected(facts.error());
-  if (facts->tool != "none" && facts->tool != "tierd")
-    return fail(ErrorKind::kUsage, folder + " is a run with " + facts->tool, "give runs with none or tierd");
-  Comparison comparison{facts->scenario, facts->tool, facts->fast_share};
+  const auto facts = TIER_TRY(read_facts(folder + "/result.json"));
+  if (facts.tool != "none" && facts.tool != "tierd")
+    return fail(ErrorKind::kUsage, folder + " is a run with " + facts.tool, "give runs with none or tierd");
+  Comparison comparison{facts.scenario, facts.tool, facts.fast_share};
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    const auto share = simulated_share(folder + "/lab.trace", *facts, seed);
-    if (!share) return tl::make_unexpected(share.error());
-    comparison.simulated += *share / static_cast<double>(seeds);
-    comparison.least = std::min(comparison.least, *share);
-    comparison.most = std::max(comparison.most, *share);
+    const auto share = TIER_TRY(simulated_share(folder + "/lab.trace", facts, seed));
+    comparison.simulated += share / static_cast<double>(seeds);
+    comparison.least = std::min(comparison.least, share);
+    comparison.most = std::max(comparison.most, share);
   }
   return comparison;
 }

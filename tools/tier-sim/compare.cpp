@@ -1,6 +1,7 @@
 #include "tools/tier-sim/compare.h"
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,11 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// FNV-1a, for file names: two keys that meet would overwrite each other's cell, and the key inside tells.
+// Two keys with the same hash overwrite each other's cell; the key in the file tells them apart.
 std::string file_name_of(const std::string& key) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return fmt::format("{:016x}.json", hash);
+  return fmt::format("{:016x}.json", XXH3_64bits(key.data(), key.size()));
 }
 
 std::optional<nlohmann::json> known_cell(const fs::path& file, const std::string& key,
@@ -60,9 +59,8 @@ Result<std::vector<Experiment>> cells_of(const Suite& suite) {
   std::vector<PolicyEntry> policies;
   if (suite.policies.empty()) policies = all_policies();
   for (const std::string& name : suite.policies) {
-    auto entry = policy_called(name);
-    if (!entry) return tl::make_unexpected(entry.error());
-    policies.push_back(std::move(*entry));
+    auto entry = TIER_TRY(policy_called(name));
+    policies.push_back(std::move(entry));
   }
   std::vector<Experiment> cells;
   for (const std::string& workload : suite.workloads)
@@ -82,26 +80,25 @@ Result<std::vector<Experiment>> cells_of(const Suite& suite) {
 }
 
 Result<nlohmann::json> run_suite(const Suite& suite, const CompareOptions& options) {
-  auto cells = cells_of(suite);
-  if (!cells) return tl::make_unexpected(cells.error());
+  auto cells = TIER_TRY(cells_of(suite));
   const fs::path folder = options.folder / "cells";
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed)
     return fail(ErrorKind::kFailed, fmt::format("cannot make {}: {}", folder.string(), failed.message()),
                 "choose another folder with --out");
-  std::vector<nlohmann::json> results(cells->size());
+  std::vector<nlohmann::json> results(cells.size());
   std::atomic<bool> unwritten{false};
   const auto work = [&](std::size_t i) {
-    const std::string key = key_of((*cells)[i]);
+    const std::string key = key_of((cells)[i]);
     const fs::path file = folder / file_name_of(key);
     auto cell = known_cell(file, key, options.build);
     const bool fresh = !cell;
-    results[i] = fresh ? run_cell((*cells)[i], options.build) : std::move(*cell);
+    results[i] = fresh ? run_cell((cells)[i], options.build) : std::move(*cell);
     if (fresh && !write_whole(file, results[i].dump(1, ' ', false, nlohmann::json::error_handler_t::replace)))
       unwritten = true;
   };
-  in_parallel(cells->size(), options.jobs, work, options.progress);
+  in_parallel(cells.size(), options.jobs, work, options.progress);
   nlohmann::json all = {{"schema", "tier-sim.results/1"}, {"cells", nlohmann::json::array()}};
   for (nlohmann::json& cell : results) {
     cell.erase("build");

@@ -100,7 +100,7 @@ TEST_F(CompareTest, SweepsRunWhereTheyAreAskedFor) {
       EXPECT_TRUE(cell.settings.empty());
     }
   suite_.policies = {"nobody"};
-  EXPECT_FALSE(cells_of(suite_));
+  EXPECT_FALSE(cells_of(suite_).has_value());
 }
 
 TEST_F(CompareTest, SuitesAreReadAndTheirTracesFound) {
@@ -120,9 +120,9 @@ TEST_F(CompareTest, SuitesAreReadAndTheirTracesFound) {
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().fix, testing::HasSubstr("record-workloads"));
   std::ofstream(file) << "workloads = [\"zipf\"]\n";
-  EXPECT_FALSE(load_suite(file));
+  EXPECT_FALSE(load_suite(file).has_value());
   std::ofstream(file) << "workload = [\"zipf\"]\nmachines = [\"ddr5-cxl\"]\n";
-  EXPECT_FALSE(load_suite(file));
+  EXPECT_FALSE(load_suite(file).has_value());
 }
 
 TEST(Experiment, WhatDoesNotExistIsRefusedByName) {

@@ -21,9 +21,8 @@ using Workloads = std::vector<std::unique_ptr<Workload>>;
 Result<Workloads> open_all(const std::vector<WorkloadFactory>& factories) {
   Workloads all;
   for (const auto& factory : factories) {
-    auto opened = factory();
-    if (!opened) return tl::make_unexpected(opened.error());
-    all.push_back(std::move(*opened));
+    auto opened = TIER_TRY(factory());
+    all.push_back(std::move(opened));
   }
   return all;
 }
@@ -32,10 +31,9 @@ Result<std::uint64_t> peak_regions(Workload& workload) {
   std::vector<bool> held(workload.info().regions);
   std::uint64_t now = 0, peak = 0;
   while (true) {
-    auto next = workload.next();
-    if (!next) return tl::make_unexpected(next.error());
-    if (!*next) return peak;
-    for (const RegionEvent& event : (*next)->events) {
+    auto next = TIER_TRY(workload.next());
+    if (!next) return peak;
+    for (const RegionEvent& event : next->events) {
       const bool take = event.change == RegionChange::kAllocate;
       for (std::uint32_t r = event.first; r < event.first + event.count; ++r) {
         if (held[r] == take) continue;
@@ -60,10 +58,9 @@ Result<std::vector<RegionName>> names_of(Workloads workloads) {
     const std::size_t offset = names.size();
     names.resize(offset + info.regions);
     while (true) {
-      auto next = workload->next();
-      if (!next) return tl::make_unexpected(next.error());
-      if (!*next) break;
-      for (const RegionEvent& event : (*next)->events)
+      auto next = TIER_TRY(workload->next());
+      if (!next) break;
+      for (const RegionEvent& event : next->events)
         for (std::uint32_t i = 0; i < event.count && event.change == RegionChange::kAllocate; ++i)
           names[offset + event.first + i] = {targets[first_target + event.target],
                                              event.address + i * info.region_size.value};
@@ -205,49 +202,38 @@ Result<Bytes> resident_of(const std::string& workload) {
     const std::lock_guard lock(mutex);
     if (const auto it = known.find(workload); it != known.end()) return it->second;
   }
-  auto factories = parse_workloads(workload);
-  if (!factories) return tl::make_unexpected(factories.error());
-  auto opened = open_all(*factories);
-  if (!opened) return tl::make_unexpected(opened.error());
+  auto factories = TIER_TRY(parse_workloads(workload));
+  auto opened = TIER_TRY(open_all(factories));
   Bytes sum;
-  for (const auto& each : *opened) {
-    const auto regions = peak_regions(*each);
-    if (!regions) return tl::make_unexpected(regions.error());
-    sum.value += *regions * each->info().region_size.value;
+  for (const auto& each : opened) {
+    const auto regions = TIER_TRY(peak_regions(*each));
+    sum.value += regions * each->info().region_size.value;
   }
   const std::lock_guard lock(mutex);
   return known[workload] = sum;
 }
 
 Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat) {
-  auto factories = parse_workloads(experiment.workload);
-  if (!factories) return tl::make_unexpected(factories.error());
-  auto opened = open_all(*factories);
-  if (!opened) return tl::make_unexpected(opened.error());
-  auto description = machine_called(experiment.machine);
-  if (!description) return tl::make_unexpected(description.error());
+  auto factories = TIER_TRY(parse_workloads(experiment.workload));
+  auto opened = TIER_TRY(open_all(factories));
+  auto description = TIER_TRY(machine_called(experiment.machine));
   if (experiment.ratio >= 0) {
-    const auto resident = resident_of(experiment.workload);
-    if (!resident) return tl::make_unexpected(resident.error());
-    *description = with_ratio(std::move(*description), *resident, experiment.ratio);
+    const auto resident = TIER_TRY(resident_of(experiment.workload));
+    description = with_ratio(std::move(description), resident, experiment.ratio);
   }
-  const auto entry = policy_called(experiment.policy);
-  if (!entry) return tl::make_unexpected(entry.error());
-  auto policy = entry->make({*factories, experiment.seed, experiment.settings});
-  if (!policy) return tl::make_unexpected(policy.error());
+  const auto entry = TIER_TRY(policy_called(experiment.policy));
+  auto policy = TIER_TRY(entry.make({factories, experiment.seed, experiment.settings}));
 
   const double begun = cpu_seconds();
-  Machine machine(std::move(*description), std::move(*opened), **policy, experiment.seed);
+  Machine machine(std::move(description), std::move(opened), *policy, experiment.seed);
   MoveAudit audit;
   machine.attach(audit);
   RunOptions options;
   std::optional<HeatWatcher> watcher;
   if (heat != nullptr) {
-    auto again = open_all(*factories);
-    if (!again) return tl::make_unexpected(again.error());
-    auto names = names_of(std::move(*again));
-    if (!names) return tl::make_unexpected(names.error());
-    heat->names = std::move(*names);
+    auto again = TIER_TRY(open_all(factories));
+    auto names = TIER_TRY(names_of(std::move(again)));
+    heat->names = std::move(names);
     watcher.emplace(*heat);
     options.every = Nanoseconds{static_cast<std::int64_t>(heat->column * 1e9)};
   }
@@ -255,7 +241,7 @@ Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat) {
     audit.sample(now);
     if (watcher && !now.done()) watcher->add(now);
   };
-  if (const auto ran = run(machine, **policy, options); !ran) return tl::make_unexpected(ran.error());
+  TIER_TRY(run(machine, *policy, options));
   audit.finish();
   Outcome outcome = outcome_of(machine, audit);
   outcome.cpu = cpu_seconds() - begun;

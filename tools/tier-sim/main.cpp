@@ -7,24 +7,20 @@
 #include <thread>
 
 #include "sim/workloads/generators.h"
-#include "tierd/config/command_description.h"
-#include "tools/cli/command_line.h"
+#include "tierd/cli/command_description.h"
+#include "tierd/cli/command_line.h"
 #include "tools/number_range.h"
 #include "tools/tier-sim/calibrate.h"
 #include "tools/tier-sim/compare.h"
 #include "tools/tier-sim/plot.h"
 #include "tools/tier-sim/prefetch.h"
 #include "tools/tier-sim/progress.h"
+#include "tools/tier-sim/refuse.h"
 #include "tools/tier-sim/speed.h"
 #include "tools/tier-sim/summary.h"
 
 namespace tier::sim {
 namespace {
-
-int refuse(const Error& error) {
-  std::cerr << "tier-sim: " << error_text(error) << "\n";
-  return static_cast<int>(error.kind);
-}
 
 struct RunArguments {
   Experiment experiment;

@@ -127,7 +127,7 @@ TEST(Heat, NamesRowsAndTellsThatItIsShort) {
   HeatGrid grid;
   grid.regions = 4, grid.region_size = 0x200000, grid.rows = 4;
   for (std::size_t i = 0; i < 4; ++i) grid.names.push_back({"re\"dis`touch x`", 0x200000 * (i + 1)});
-  EXPECT_FALSE(heat_script(grid, "w | m", "heat.svg")) << "no column";
+  EXPECT_FALSE(heat_script(grid, "w | m", "heat.svg").has_value()) << "no column";
   grid.demand.assign(3, std::vector<float>(4, 1.0F)), grid.fast = grid.demand;
   const auto script = heat_script(grid, "w | m", "heat.svg");
   ASSERT_TRUE(script);

@@ -61,11 +61,13 @@ std::map<std::string, std::string> short_names(const std::vector<Case>& cases) {
   std::map<std::string, std::string> names;
   for (const Case& of : cases) names[of.workload];
   for (auto& [workload, name] : names) {
+    name = workload;
     for (std::size_t parts = 1; parts <= 4; ++parts) {
-      name = tail_of(workload, parts);
-      const auto same = [&](const auto& other) { return tail_of(other.first, parts) == name; };
-      if (std::count_if(names.begin(), names.end(), same) == 1) break;
-      name = workload;
+      const std::string tail = tail_of(workload, parts);
+      const auto same = [&](const auto& other) { return tail_of(other.first, parts) == tail; };
+      if (std::count_if(names.begin(), names.end(), same) != 1) continue;
+      name = tail;
+      break;
     }
     name = shortened(name, 60);
   }

@@ -6,18 +6,14 @@
 #include <iostream>
 
 #include "sim/prefetch/rivals/rivals.h"
-#include "tools/cli/command_line.h"
+#include "tierd/cli/command_line.h"
 #include "tools/tier-sim/gnuplot.h"
 #include "tools/tier-sim/picture.h"
 #include "tools/tier-sim/progress.h"
+#include "tools/tier-sim/refuse.h"
 
 namespace tier::sim {
 namespace {
-
-int refuse(const Error& error) {
-  std::cerr << "tier-sim: " << error_text(error) << "\n";
-  return static_cast<int>(error.kind);
-}
 
 std::string script_of(const std::filesystem::path& picture, const std::string& title,
                       const std::vector<std::string>& policies, const std::vector<PrefetchRun>& runs,
@@ -47,22 +43,18 @@ Result<void> plot_progress(const PrefetchSuite& suite, const std::filesystem::pa
   std::vector<std::string> policies = suite.policies;
   if (policies.empty())
     for (const auto& entry : prefetch_rivals()) policies.emplace_back(entry.name);
-  const auto scenario = prefetch_scenario_called(suite.scenarios.empty() ? prefetch_scenarios().front().name
-                                                                         : suite.scenarios.front());
-  if (!scenario) return tl::make_unexpected(scenario.error());
-  const auto course = scenario->draw(suite.seed, suite.intervals);
-  if (!course) return tl::make_unexpected(course.error());
-  const PrefetchRun best = run_settings(*course, best_settings(*course));
+  const auto scenario = TIER_TRY(prefetch_scenario_called(
+      suite.scenarios.empty() ? prefetch_scenarios().front().name : suite.scenarios.front()));
+  const auto course = TIER_TRY(scenario.draw(suite.seed, suite.intervals));
+  const PrefetchRun best = run_settings(course, best_settings(course));
   std::vector<PrefetchRun> runs;
   for (const std::string& policy : policies) {
-    auto run = run_prefetch_policy(policy, *course, best, suite.seed);
-    if (!run) return tl::make_unexpected(run.error());
-    runs.push_back(std::move(*run));
+    auto run = TIER_TRY(run_prefetch_policy(policy, course, best, suite.seed));
+    runs.push_back(std::move(run));
   }
-  const auto usual = run_prefetch_policy("default", *course, best, suite.seed);
-  if (!usual) return tl::make_unexpected(usual.error());
+  const auto usual = TIER_TRY(run_prefetch_policy("default", course, best, suite.seed));
   return draw_picture(
-      script_of(picture, fmt::format("{}, seed {}", scenario->name, suite.seed), policies, runs, *usual),
+      script_of(picture, fmt::format("{}, seed {}", scenario.name, suite.seed), policies, runs, usual),
       picture);
 }
 

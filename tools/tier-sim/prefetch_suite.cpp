@@ -23,17 +23,16 @@ struct Cell {
 };
 
 Result<void> run_cell(Cell& cell, const std::vector<std::string>& policies, std::size_t intervals) {
-  const auto course = cell.scenario.draw(cell.seed, intervals);
-  if (!course) return tl::make_unexpected(course.error());
-  const PrefetchRun best = run_settings(*course, best_settings(*course));
+  const auto course = TIER_TRY(cell.scenario.draw(cell.seed, intervals));
+  const PrefetchRun best = run_settings(course, best_settings(course));
   const PrefetchRun usual =
-      run_settings(*course, {course->phases.size(), std::vector<std::size_t>(course->scopes, 0)});
+      run_settings(course, {course.phases.size(), std::vector<std::size_t>(course.scopes, 0)});
   for (const std::string& policy : policies) {
-    const auto run = run_prefetch_policy(policy, *course, best, cell.seed);
+    const auto run = run_prefetch_policy(policy, course, best, cell.seed);
     if (!run)
       return fail(run.error().kind, fmt::format("{} in {}, seed {}: {}", policy, cell.scenario.name,
                                                 cell.seed, run.error().message));
-    cell.scores.push_back(score(*course, *run, usual, best));
+    cell.scores.push_back(score(course, *run, usual, best));
   }
   return {};
 }
@@ -41,9 +40,8 @@ Result<void> run_cell(Cell& cell, const std::vector<std::string>& policies, std:
 Result<std::vector<Cell>> cells_of(const PrefetchSuite& suite) {
   std::vector<PrefetchScenario> scenarios;
   for (const std::string& name : suite.scenarios) {
-    const auto scenario = prefetch_scenario_called(name);
-    if (!scenario) return tl::make_unexpected(scenario.error());
-    scenarios.push_back(*scenario);
+    const auto scenario = TIER_TRY(prefetch_scenario_called(name));
+    scenarios.push_back(scenario);
   }
   if (scenarios.empty()) scenarios.assign(prefetch_scenarios().begin(), prefetch_scenarios().end());
   std::vector<Cell> cells;
@@ -58,8 +56,7 @@ Result<std::vector<std::string>> policies_of(const PrefetchSuite& suite) {
     for (const auto& entry : prefetch_rivals()) policies.emplace_back(entry.name);
     policies.insert(policies.begin() + 1, {"static:1", "static:2"});
   }
-  for (const std::string& name : policies)
-    if (const auto rival = prefetch_rival_called(name); !rival) return tl::make_unexpected(rival.error());
+  for (const std::string& name : policies) TIER_TRY(prefetch_rival_called(name));
   return policies;
 }
 
@@ -100,35 +97,32 @@ PrefetchRow row_of(const std::vector<const Cell*>& cells, std::size_t policy) {
 
 Result<PrefetchRun> run_prefetch_policy(const std::string& policy, const PrefetchCourse& course,
                                         const PrefetchRun& best, std::uint64_t seed) {
-  const auto rival = prefetch_rival_called(policy);
-  if (!rival) return tl::make_unexpected(rival.error());
-  if (rival->oracle) return best;
-  const auto made = rival->make(course.scopes, course.settings, seed);
+  const auto rival = TIER_TRY(prefetch_rival_called(policy));
+  if (rival.oracle) return best;
+  const auto made = rival.make(course.scopes, course.settings, seed);
   return run_policy(course, *made, seed);
 }
 
 Result<PrefetchTable> run_prefetch_suite(const PrefetchSuite& suite) {
-  auto cells = cells_of(suite);
-  if (!cells) return tl::make_unexpected(cells.error());
-  const auto policies = policies_of(suite);
-  if (!policies) return tl::make_unexpected(policies.error());
+  auto cells = TIER_TRY(cells_of(suite));
+  const auto policies = TIER_TRY(policies_of(suite));
   const auto work = [&](std::size_t i) {
-    Cell& cell = (*cells)[i];
-    if (auto done = run_cell(cell, *policies, suite.intervals); !done) cell.error = done.error();
+    Cell& cell = (cells)[i];
+    if (auto done = run_cell(cell, policies, suite.intervals); !done) cell.error = done.error();
   };
-  in_parallel(cells->size(), suite.jobs, work, suite.progress);
+  in_parallel(cells.size(), suite.jobs, work, suite.progress);
   PrefetchTable table;
   table.intervals = suite.intervals;
   std::vector<const Cell*> all;
-  for (const Cell& cell : *cells) {
+  for (const Cell& cell : cells) {
     if (cell.error) return tl::make_unexpected(*cell.error);
     all.push_back(&cell);
   }
   const auto add = [&](const std::string& scenario, const std::vector<const Cell*>& of) {
-    for (std::size_t p = 0; p < policies->size(); ++p) {
+    for (std::size_t p = 0; p < policies.size(); ++p) {
       table.rows.push_back(row_of(of, p));
       table.rows.back().scenario = scenario;
-      table.rows.back().policy = (*policies)[p];
+      table.rows.back().policy = (policies)[p];
     }
   };
   const auto seeds = static_cast<std::ptrdiff_t>(suite.seeds);

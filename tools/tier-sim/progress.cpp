@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <xxhash.h>
 
-#include <cstdint>
 #include <fstream>
 #include <iostream>
+#include <memory>
+#include <new>
 #include <vector>
 
 namespace tier::sim {
@@ -37,13 +39,13 @@ void Progress::finish() {
 
 std::string program_identity() {
   std::ifstream self("/proc/self/exe", std::ios::binary);
-  std::uint64_t hash = 14695981039346656037ULL;
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), XXH3_freeState);
+  if (!state) throw std::bad_alloc();
+  XXH3_64bits_reset(state.get());
   std::vector<char> block(1 << 16);
-  while (self.read(block.data(), static_cast<std::streamsize>(block.size())) || self.gcount() > 0) {
-    for (std::streamsize i = 0; i < self.gcount(); ++i)
-      hash = (hash ^ static_cast<unsigned char>(block[static_cast<std::size_t>(i)])) * 1099511628211ULL;
-  }
-  return fmt::format("{:016x}", hash);
+  while (self.read(block.data(), static_cast<std::streamsize>(block.size())) || self.gcount() > 0)
+    XXH3_64bits_update(state.get(), block.data(), static_cast<std::size_t>(self.gcount()));
+  return fmt::format("{:016x}", XXH3_64bits_digest(state.get()));
 }
 
 }  // namespace tier::sim

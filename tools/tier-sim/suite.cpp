@@ -56,14 +56,12 @@ Result<void> expand(const fs::path& base, const std::string& entry, std::vector<
 }  // namespace
 
 Result<Suite> load_suite(const fs::path& file) {
-  const auto root = read_regular_file(file, TomlLimits{}.bytes).and_then([&](const std::string& text) {
-    return parse_toml(text, file.string());
-  });
-  if (!root) return tl::make_unexpected(root.error());
+  const auto root =
+      TIER_TRY(parse_toml(TIER_TRY(read_regular_file(file, TomlLimits{}.bytes)), file.string()));
   Suite suite;
   std::string error;
   std::vector<std::string> workloads;
-  TomlReader table(*root, "", error);
+  TomlReader table(root, "", error);
   table.texts("workloads", workloads);
   table.texts("machines", suite.machines);
   table.texts("policies", suite.policies);
@@ -72,9 +70,7 @@ Result<Suite> load_suite(const fs::path& file) {
   table.integer("seed", suite.seed, 0, std::int64_t{1} << 53);
   table.finish();
   if (!error.empty()) return fail(ErrorKind::kUsage, file.string() + ": " + error);
-  for (const std::string& entry : workloads)
-    if (auto expanded = expand(file.parent_path(), entry, suite.workloads); !expanded)
-      return tl::make_unexpected(expanded.error());
+  for (const std::string& entry : workloads) TIER_TRY(expand(file.parent_path(), entry, suite.workloads));
   if (suite.workloads.empty() || suite.machines.empty())
     return fail(ErrorKind::kUsage, file.string() + ": no workloads or no machines",
                 "name at least one of each");

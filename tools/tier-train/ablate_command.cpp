@@ -9,14 +9,14 @@
 namespace tier::sim {
 namespace {
 
-struct Arguments {
+struct AblateArguments {
   FitArguments fit;
   std::string folder;
   unsigned seeds = 3;
   bool json = false;
 };
 
-int run(Arguments& arguments) {
+int run_ablate(AblateArguments& arguments) {
   if (auto concluded = conclude(arguments.fit); !concluded) return refuse(concluded.error());
   RecipeSettings& recipes = arguments.fit.settings.recipes;
   if (recipes.left_out.empty()) recipes.left_out = left_out_by_default(recipes.recordings);
@@ -32,7 +32,7 @@ int run(Arguments& arguments) {
 }  // namespace
 
 Command add_ablate(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<AblateArguments>();
   auto* command = app.add_subcommand("ablate", "what each part of the model is worth");
   command->add_option("--out", arguments->folder, "folder of results; what it has is not done again")
       ->required();
@@ -42,7 +42,7 @@ Command add_ablate(CLI::App& app) {
   add_training_options(command, arguments->fit);
   add_shape_options(command, arguments->fit);
   command->add_flag("--json", arguments->json, "the result as JSON");
-  return {command, [arguments] { return run(*arguments); }};
+  return {command, [arguments] { return run_ablate(*arguments); }};
 }
 
 }  // namespace tier::sim

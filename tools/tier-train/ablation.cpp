@@ -68,8 +68,7 @@ class Ablation {
     };
     for (const VariantEntry& variant : variant_table())
       for (unsigned i = 0; i < settings_.seeds; ++i)
-        if (auto kept = keep(train(variant, settings_.fit.training.seed + i)); !kept)
-          return tl::make_unexpected(kept.error());
+        TIER_TRY(keep(train(variant, settings_.fit.training.seed + i)));
     if (auto kept = keep(look_up(kSwitchRun, 0, [&] { return judge_network(kSwitchRun, 0, nullptr, 0); }));
         !kept)
       return tl::make_unexpected(kept.error());
@@ -86,8 +85,7 @@ class Ablation {
     if (auto there = run_from(folder_.read(name))) return *std::move(there);
     Result<AblationRun> made = make();
     if (!made) return made;
-    if (auto written = folder_.write(name, to_json(*made)); !written)
-      return tl::make_unexpected(written.error());
+    TIER_TRY(folder_.write(name, to_json(*made)));
     return made;
   }
 
@@ -98,19 +96,17 @@ class Ablation {
       variant.change(fit_settings.shape);
       fit_settings.training.seed = seed, fit_settings.folder.clear(), fit_settings.resume = false;
       fit_settings.quiet = true;
-      auto report = fit(fit_settings, *data_);
-      if (!report) return tl::make_unexpected(report.error());
-      auto model = std::make_shared<const NamedModel>(NamedModel{std::move(report->model), "", {}});
-      return judge_network(variant.name, seed, std::move(model), report->best);
+      auto report = TIER_TRY(fit(fit_settings, *data_));
+      auto model = std::make_shared<const NamedModel>(NamedModel{std::move(report.model), "", {}});
+      return judge_network(variant.name, seed, std::move(model), report.best);
     });
   }
 
   Result<AblationRun> judge_network(const std::string& variant, std::uint64_t seed,
                                     std::shared_ptr<const NamedModel> model, double held_back) const {
-    auto scores = score_held_out(recipes_, settings_.fit.recipes.ticks, contenders_of(model),
-                                 settings_.fit.jobs, nullptr);
-    if (!scores) return tl::make_unexpected(scores.error());
-    return AblationRun{variant, seed, held_back, *std::move(scores)};
+    auto scores = TIER_TRY(score_held_out(recipes_, settings_.fit.recipes.ticks, contenders_of(model),
+                                          settings_.fit.jobs, nullptr));
+    return AblationRun{variant, seed, held_back, std::move(scores)};
   }
 
   const AblationSettings& settings_;
@@ -177,9 +173,8 @@ nlohmann::json identity_of(const AblationSettings& settings) {
 std::span<const VariantEntry> variant_table() { return kVariants; }
 
 Result<std::vector<AblationRun>> ablate(const AblationSettings& settings) {
-  auto folder = ResultsFolder::open(settings.folder, identity_of(settings));
-  if (!folder) return tl::make_unexpected(folder.error());
-  return Ablation(settings, *std::move(folder)).run();
+  auto folder = TIER_TRY(ResultsFolder::open(settings.folder, identity_of(settings)));
+  return Ablation(settings, std::move(folder)).run();
 }
 
 std::vector<VariantSummary> summarise(const std::vector<AblationRun>& runs) {

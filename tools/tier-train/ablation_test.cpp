@@ -75,7 +75,8 @@ TEST(ResultsFolder, TakesWhatIsNoJsonForMissing) {
   EXPECT_FALSE(folder->read("three"));
   EXPECT_FALSE(ResultsFolder::open(folder->path(), {{"a", 1}})->fresh());
   std::ofstream(folder->path() / "settings.json") << "?";
-  EXPECT_FALSE(ResultsFolder::open(folder->path(), {{"a", 1}})) << "settings that cannot be read are others";
+  EXPECT_FALSE(ResultsFolder::open(folder->path(), {{"a", 1}}).has_value())
+      << "settings that cannot be read are others";
 }
 
 }  // namespace

@@ -46,8 +46,7 @@ Result<std::shared_ptr<const NamedModel>> model_of(const CrossfitSettings& setti
   if (std::filesystem::exists(file)) return load_model(file);
   std::error_code failed;
   std::filesystem::create_directories(fit_settings.folder, failed);
-  const auto report = fit(fit_settings, make_fit_data(fit_settings));
-  if (!report) return tl::make_unexpected(report.error());
+  TIER_TRY(fit(fit_settings, make_fit_data(fit_settings)));
   return load_model(file);
 }
 
@@ -71,18 +70,16 @@ std::vector<Fold> make_folds(const std::vector<std::string>& recordings) {
 Result<std::vector<Evaluation>> crossfit(const CrossfitSettings& settings) {
   std::vector<Evaluation> all;
   for (const Fold& fold : make_folds(settings.fit.recipes.recordings)) {
-    auto model = model_of(settings, fold);
-    if (!model) return tl::make_unexpected(model.error());
-    const auto machine = machine_preset(fold.machine);
-    if (!machine) return tl::make_unexpected(machine.error());
+    auto model = TIER_TRY(model_of(settings, fold));
+    const auto machine = TIER_TRY(machine_preset(fold.machine));
     EvaluationOptions options;
     options.workloads = settings.workloads.empty() ? standard_workloads(".") : settings.workloads;
     options.seeds = settings.seeds;
     options.jobs = settings.fit.jobs;
-    options.model = *model;
+    options.model = model;
     options.data.fast_share = 1 / (1 + settings.slow_parts);
-    options.data.fast_latency = seconds(machine->tiers.front().latency) / kReferenceLatency;
-    options.data.slow_latency = seconds(machine->tiers.back().latency) / kReferenceLatency;
+    options.data.fast_latency = seconds(machine.tiers.front().latency) / kReferenceLatency;
+    options.data.slow_latency = seconds(machine.tiers.back().latency) / kReferenceLatency;
     options.forecasters.fast_share = options.data.fast_share;
     Progress progress("evaluations without " + fold.machine);
     options.progress = [&](std::size_t done, std::size_t of) {

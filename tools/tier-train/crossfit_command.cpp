@@ -9,14 +9,14 @@
 namespace tier::sim {
 namespace {
 
-struct Arguments {
+struct CrossfitArguments {
   FitArguments fit;
   CrossfitSettings settings;
   std::string folder;
   bool cases = false, json = false;
 };
 
-int run(Arguments& arguments) {
+int run_crossfit(CrossfitArguments& arguments) {
   if (auto concluded = conclude(arguments.fit); !concluded) return refuse(concluded.error());
   arguments.settings.fit = arguments.fit.settings;
   arguments.settings.fit.folder = arguments.folder;
@@ -33,7 +33,7 @@ int run(Arguments& arguments) {
 }  // namespace
 
 Command add_crossfit(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CrossfitArguments>();
   auto* command = app.add_subcommand(
       "crossfit", "what models are worth on a machine and on workloads that they were not trained on");
   command->add_option("--out", arguments->folder, "folder for the models, one for each fold")->required();
@@ -46,7 +46,7 @@ Command add_crossfit(CLI::App& app) {
   add_shape_options(command, arguments->fit);
   command->add_flag("--cases", arguments->cases, "every workload by itself");
   command->add_flag("--json", arguments->json, "the result as JSON");
-  return {command, [arguments] { return run(*arguments); }};
+  return {command, [arguments] { return run_crossfit(*arguments); }};
 }
 
 }  // namespace tier::sim

@@ -51,13 +51,12 @@ class Runner {
   Result<void> run(Nanoseconds end, std::vector<float>& demand, OnEvent on_event) {
     while (!done_ && now_ < end) {
       if (now_ >= interval_end_) {
-        auto next = workload_->next();
-        if (!next) return tl::make_unexpected(next.error());
-        if (!*next) {
+        auto next = TIER_TRY(workload_->next());
+        if (!next) {
           done_ = true;
           break;
         }
-        interval_ = std::move(**next);
+        interval_ = std::move(*next);
         interval_end_ += interval_.duration;
         for (const RegionEvent& event : interval_.events)
           on_event(event, first_region_ + event.first, first_target_ + event.target);
@@ -218,10 +217,9 @@ Result<std::vector<Runner>> open_runners(const std::vector<WorkloadFactory>& wor
   std::vector<Runner> runners;
   std::uint32_t targets = 0;
   for (const WorkloadFactory& factory : workloads) {
-    auto opened = factory();
-    if (!opened) return tl::make_unexpected(opened.error());
-    const WorkloadInfo info = (*opened)->info();
-    runners.emplace_back(*std::move(opened), dataset.regions, targets);
+    auto opened = TIER_TRY(factory());
+    const WorkloadInfo info = opened->info();
+    runners.emplace_back(std::move(opened), dataset.regions, targets);
     dataset.regions += info.regions;
     targets += static_cast<std::uint32_t>(info.targets.size());
   }
@@ -232,16 +230,15 @@ Result<std::vector<Runner>> open_runners(const std::vector<WorkloadFactory>& wor
 
 Result<Dataset> make_dataset(const std::vector<WorkloadFactory>& workloads, const DatasetSettings& settings) {
   Dataset dataset;
-  auto runners = open_runners(workloads, dataset);
-  if (!runners) return tl::make_unexpected(runners.error());
-  if (!runners->empty())
-    dataset.node = context_of(settings, dataset.regions, runners->front().info().region_size);
-  Maker maker(settings, dataset.regions, runners->empty() ? Bytes{} : runners->front().info().region_size);
+  auto runners = TIER_TRY(open_runners(workloads, dataset));
+  if (!runners.empty())
+    dataset.node = context_of(settings, dataset.regions, runners.front().info().region_size);
+  Maker maker(settings, dataset.regions, runners.empty() ? Bytes{} : runners.front().info().region_size);
   while (dataset.ticks.size() < settings.most_ticks) {
     std::vector<float> demand(dataset.regions);
     const Nanoseconds end = settings.tick * (dataset.ticks.size() + 1);
     double threads = 0;
-    for (Runner& runner : *runners) {
+    for (Runner& runner : runners) {
       auto ran =
           runner.run(end, demand, [&](const RegionEvent& event, std::uint32_t first, std::uint32_t target) {
             maker.on_event(event, first, target, runner.info().region_size);

@@ -134,7 +134,7 @@ TEST(Dataset, AnEmptyWorkloadIsRefused) {
   auto factories = parse_workloads("gups:footprint=128MiB,length=1s");
   DatasetSettings settings;
   settings.most_ticks = 0;
-  EXPECT_FALSE(make_dataset(*factories, settings));
+  EXPECT_FALSE(make_dataset(*factories, settings).has_value());
 }
 
 TEST(WithSeed, ChangesGeneratorsAndLeavesRecordingsAlone) {

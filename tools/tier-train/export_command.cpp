@@ -9,12 +9,12 @@
 namespace tier::sim {
 namespace {
 
-struct Arguments {
+struct ExportArguments {
   std::string folder, to;
   bool latest = false, json = false;
 };
 
-int export_file(const Arguments& arguments) {
+int export_file(const ExportArguments& arguments) {
   const auto exported =
       export_model(arguments.folder, arguments.latest ? FitModel::kLatest : FitModel::kBest, arguments.to);
   if (!exported) return refuse(exported.error());
@@ -34,7 +34,7 @@ int export_file(const Arguments& arguments) {
 }  // namespace
 
 Command add_export(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ExportArguments>();
   auto* command = app.add_subcommand("export", "the file to install, from a fit's folder");
   command->add_option("folder", arguments->folder, "what was given to `fit --out`")->required();
   command->add_option("--to", arguments->to, "file; the one before stays as FILE.previous")->required();

@@ -13,8 +13,8 @@
 namespace tier::sim {
 namespace {
 
-constexpr std::size_t kCount = kHorizons.size(), kHorizon = 1;  // 4 ticks
-constexpr std::size_t kBefore = 32;                             // ticks before a bin that the network sees
+constexpr std::size_t kHorizon = 1;  // 4 ticks
+constexpr std::size_t kBefore = 32;  // ticks before a bin that the network sees
 
 bool contains(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -28,18 +28,16 @@ class Course {
 
   Result<void> run() {
     for (const auto& model : {settings_.model, settings_.reference}) {
-      auto pass = Pass::make(model->model.shape().network, {kBefore + kBinTicks, task_.regions, {}},
-                             settings_.adaptation.kernels);
-      if (!pass) return tl::make_unexpected(pass.error());
-      passes_.push_back(std::move(*pass));
+      auto pass = TIER_TRY(Pass::make(model->model.shape().network, {kBefore + kBinTicks, task_.regions, {}},
+                                      settings_.adaptation.kernels));
+      passes_.push_back(std::move(pass));
     }
     const auto ahead = static_cast<std::size_t>(kHorizons[kHorizon]);
     for (std::size_t t = 0; t + kBinTicks + ahead <= task_.ticks; t += kBinTicks) {
       const std::vector<float> z = context_of(*settings_.model, t),
                                other = context_of(*settings_.reference, t);
-      if (t % settings_.every == 0 && t >= least_ticks())
-        if (auto adapted = adapt(t, z); !adapted) return adapted;
-      if (auto scored = score(t, z, other); !scored) return scored;
+      if (t % settings_.every == 0 && t >= least_ticks()) TIER_TRY(adapt(t, z));
+      TIER_TRY(score(t, z, other));
     }
     find_times();
     return {};
@@ -72,22 +70,21 @@ class Course {
     ++out_.adaptations;
     context_changed_ = weights_changed_ = false;
     if (!z.empty()) {
-      auto made = Adaptation::make(settings_.model, support, {z, moved(z), {}}, settings_.adaptation);
-      if (!made) return tl::make_unexpected(made.error());
-      while ((*made)->step()) {
+      auto made =
+          TIER_TRY(Adaptation::make(settings_.model, support, {z, moved(z), {}}, settings_.adaptation));
+      while (made->step()) {
       }
-      const AdaptationReport& report = (*made)->report();
+      const AdaptationReport& report = made->report();
       offset_.resize(z.size());
       for (std::size_t r = 0; r < z.size(); ++r) offset_[r] = report.z[r] - z[r];
       context_changed_ = report.verdict == AdaptationVerdict::kAdapted;
       out_.context_taken += context_changed_ ? 1 : 0;
     }
-    auto tuned =
-        tune_weights(weights_of(*settings_.model, z), change_, settings_.model->model.shape().network,
-                     support, {settings_.adaptation, settings_.weights_rate});
-    if (!tuned) return tl::make_unexpected(tuned.error());
-    weights_changed_ = *tuned;
-    out_.weights_taken += *tuned ? 1 : 0;
+    auto tuned = TIER_TRY(tune_weights(weights_of(*settings_.model, z), change_,
+                                       settings_.model->model.shape().network, support,
+                                       {settings_.adaptation, settings_.weights_rate}));
+    weights_changed_ = tuned;
+    out_.weights_taken += tuned ? 1 : 0;
     return {};
   }
 
@@ -100,20 +97,19 @@ class Course {
     const std::size_t begin = t > kBefore ? t - kBefore : 0;
     for (std::size_t c = 0; c < kContestants; ++c) {
       Pass& pass = *passes_[c == static_cast<std::size_t>(Contestant::kReference) ? 1 : 0];
-      if (!weights[c].empty())
-        if (auto done = pass.forward(weights[c], {&task_, begin}); !done)
-          return tl::make_unexpected(done.error());
+      if (!weights[c].empty()) TIER_TRY(pass.forward(weights[c], {&task_, begin}));
       double sum = 0;
       for (std::size_t k = t; k < t + kBinTicks; ++k)
-        sum += hit(k, weights[c].empty() ? std::span<const float>{}
-                                         : pass.mean().subspan((k - begin) * task_.regions * kCount));
+        sum +=
+            hit(k, weights[c].empty() ? std::span<const float>{}
+                                      : pass.mean().subspan((k - begin) * task_.regions * kHorizons.size()));
       out_.hits[c].push_back(sum / kBinTicks);
     }
     const auto latest = [&](Contestant c) { return out_.hits[static_cast<std::size_t>(c)].back(); };
     out_.context_harmed +=
-        context_changed_ && latest(Contestant::kContext) < latest(Contestant::kPlain) ? 1 : 0;
+        context_changed_ && latest(Contestant::kContext) < latest(Contestant::kPlain) ? 1U : 0U;
     out_.weights_harmed +=
-        weights_changed_ && latest(Contestant::kWeights) < latest(Contestant::kPlain) ? 1 : 0;
+        weights_changed_ && latest(Contestant::kWeights) < latest(Contestant::kPlain) ? 1U : 0U;
     context_changed_ = weights_changed_ = false;
     return {};
   }
@@ -123,9 +119,9 @@ class Course {
     forecast_.resize(task_.regions), came_.resize(task_.regions);
     for (std::size_t r = 0; r < task_.regions; ++r) {
       const std::size_t at = tick * task_.regions + r;
-      came_[r] = std::max(0.0F, task_.came[at * kCount + kHorizon]);
+      came_[r] = std::max(0.0F, task_.came[at * kHorizons.size() + kHorizon]);
       forecast_[r] = mean.empty() ? task_.baselines[at * kBaselineFloats + (kHorizon + 1) * kBaselines - 1]
-                                  : mean[r * kCount + kHorizon];
+                                  : mean[r * kHorizons.size() + kHorizon];
       if (task_.listed[at] == 0) forecast_[r] = 0;
     }
     const std::size_t most = std::max<std::size_t>(1, task_.regions / 8);
@@ -165,11 +161,10 @@ std::vector<TaskRecipe> recipes_of(const FewshotSettings& settings, std::uint64_
 }
 
 Result<FewshotCase> measure_case(const FewshotSettings& settings, const TaskRecipe& recipe) {
-  auto task = make_task(recipe, {settings.ticks, settings.regions, RegionPart::kAll});
-  if (!task) return tl::make_unexpected(task.error());
+  auto task = TIER_TRY(make_task(recipe, {settings.ticks, settings.regions, RegionPart::kAll}));
   FewshotCase out;
   out.recipe = recipe;
-  if (auto done = Course(settings, *task, out).run(); !done) return tl::make_unexpected(done.error());
+  TIER_TRY(Course(settings, task, out).run());
   if (out.adaptations == 0)
     return fail(ErrorKind::kUsage, "it ends before the first adaptation", "give more --ticks");
   return out;

@@ -13,7 +13,7 @@
 namespace tier::sim {
 namespace {
 
-struct Arguments {
+struct FewshotArguments {
   FewshotSettings settings;
   std::string model, reference;
   bool json = false, cases = false, signatures = false, plain = false;
@@ -26,7 +26,7 @@ void take_left_out(const NamedModel& model, FewshotSettings& settings) {
   std::istringstream list(notes->second);
   std::vector<std::string> workloads, machines;
   for (std::string name; std::getline(list, name, ',');)
-    (machine_preset(name) ? machines : workloads).push_back(name);
+    (machine_preset(name).has_value() ? machines : workloads).push_back(name);
   if (settings.workloads.empty()) settings.workloads = workloads;
   if (settings.machines.empty()) settings.machines = machines;
 }
@@ -38,7 +38,7 @@ int run_signatures(const FewshotSettings& settings) {
   return 0;
 }
 
-int run(Arguments& arguments) {
+int run_fewshot(FewshotArguments& arguments) {
   FewshotSettings& settings = arguments.settings;
   for (const std::string& workload :
        settings.recordings.empty() ? standard_workloads(".") : std::vector<std::string>{})
@@ -69,7 +69,7 @@ int run(Arguments& arguments) {
 }  // namespace
 
 Command add_fewshot(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<FewshotArguments>();
   FewshotSettings& s = arguments->settings;
   auto* command = app.add_subcommand(
       "fewshot", "how soon a model does well on workloads and machines that it was not trained on");
@@ -99,7 +99,7 @@ Command add_fewshot(CLI::App& app) {
   command->add_flag("--plain", arguments->plain, "without oneDNN");
   command->add_flag("--cases", arguments->cases, "every case by itself");
   command->add_flag("--json", arguments->json, "the result as JSON");
-  return {command, [arguments] { return run(*arguments); }};
+  return {command, [arguments] { return run_fewshot(*arguments); }};
 }
 
 }  // namespace tier::sim

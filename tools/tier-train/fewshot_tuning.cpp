@@ -31,21 +31,19 @@ Result<bool> tune_weights(const std::vector<float>& weights, std::vector<float>&
   TrainingTask task = support;
   const std::size_t split = task.ticks - rule.held_back;
   hide_from(task, split);
-  auto pass = Pass::make(shape, {task.ticks, task.regions, rule.loss}, rule.kernels);
-  if (!pass) return tl::make_unexpected(pass.error());
+  auto pass = TIER_TRY(Pass::make(shape, {task.ticks, task.regions, rule.loss}, rule.kernels));
   const Window older{&task, 0, rule.unscored, split}, held_back{&task, 0, split};
   std::vector<float> now = weights;
   for (std::size_t i = 0; i < change.size(); ++i) now[i] += change[i];
-  const auto untouched = (*pass)->forward(weights, held_back), before = (*pass)->forward(now, held_back);
+  const auto untouched = pass->forward(weights, held_back), before = pass->forward(now, held_back);
   if (!untouched || !before) return tl::make_unexpected((untouched ? before : untouched).error());
   std::vector<float> best = now, first(now.size()), second(now.size()), gradient(now.size());
   double least = INFINITY;
   for (std::size_t step = 1; step <= rule.most_steps; ++step) {
-    const auto loss = (*pass)->forward(now, older);
-    if (!loss) return tl::make_unexpected(loss.error());
-    if (loss->total(rule.loss) < least) best = now, least = loss->total(rule.loss);
+    const auto loss = TIER_TRY(pass->forward(now, older));
+    if (loss.total(rule.loss) < least) best = now, least = loss.total(rule.loss);
     std::fill(gradient.begin(), gradient.end(), 0.0F);
-    if (auto done = (*pass)->backward(1, gradient); !done) return tl::make_unexpected(done.error());
+    TIER_TRY(pass->backward(1, gradient));
     const auto t = static_cast<double>(step);
     const auto scale =
         static_cast<float>(tuning.rate * std::sqrt(1 - std::pow(0.99, t)) / (1 - std::pow(0.9, t)));
@@ -55,10 +53,9 @@ Result<bool> tune_weights(const std::vector<float>& weights, std::vector<float>&
       now[i] -= scale * first[i] / (std::sqrt(second[i]) + 1e-8F);
     }
   }
-  const auto after = (*pass)->forward(best, held_back);
-  if (!after) return tl::make_unexpected(after.error());
+  const auto after = TIER_TRY(pass->forward(best, held_back));
   const double limit = std::min(untouched->total(rule.loss), before->total(rule.loss));
-  if (!(after->total(rule.loss) < (1 - rule.margin) * limit)) return false;
+  if (!(after.total(rule.loss) < (1 - rule.margin) * limit)) return false;
   change.resize(weights.size());
   for (std::size_t i = 0; i < weights.size(); ++i) change[i] = best[i] - weights[i];
   return true;

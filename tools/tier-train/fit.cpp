@@ -56,7 +56,7 @@ constexpr const char* kBest = "best";
 constexpr std::size_t kMostJudgements = 500;  // of a kilobyte each in the checkpoint's header
 
 Result<void> check(const FitSettings& settings) {
-  if (auto shape = settings.shape.check(); !shape) return shape;
+  TIER_TRY(settings.shape.check());
   if (settings.judge_every == 0 || settings.training.steps / settings.judge_every > kMostJudgements)
     return fail(
         ErrorKind::kUsage,
@@ -76,9 +76,8 @@ class Run {
     report_.seconds_of_data = data_.seconds;
     Model start = Model::random(settings_.shape, settings_.training.seed);
     start.ignore_features(settings_.training.pass.seen_features);
-    auto made = Trainer::make(std::move(start), settings_.training, data_.training.tasks);
-    if (!made) return tl::make_unexpected(made.error());
-    trainer_ = std::move(*made);
+    auto made = TIER_TRY(Trainer::make(std::move(start), settings_.training, data_.training.tasks));
+    trainer_ = std::move(made);
     return settings_.resume ? resume() : Result<void>{};
   }
 
@@ -88,13 +87,12 @@ class Run {
     double sum = 0;
     std::size_t since_judged = 0;
     while (trainer_->steps_done() < settings_.training.steps && !report_.stopped_early) {
-      const auto step = trainer_->step();
-      if (!step) return tl::make_unexpected(step.error());
-      sum += step->total, ++since_judged;
+      const auto step = TIER_TRY(trainer_->step());
+      sum += step.total, ++since_judged;
       const std::size_t done = trainer_->steps_done();
       if (!settings_.quiet) progress.show(done, settings_.training.steps);
       if (done % settings_.judge_every != 0 && done != settings_.training.steps) continue;
-      if (auto judged = judge_now(sum / static_cast<double>(since_judged)); !judged) return judged;
+      TIER_TRY(judge_now(sum / static_cast<double>(since_judged)));
       sum = 0, since_judged = 0;
     }
     if (!settings_.quiet) progress.finish();
@@ -105,16 +103,15 @@ class Run {
  private:
   Result<void> resume() {
     const auto path = settings_.folder / "checkpoint.safetensors";
-    auto file = read_tensor_file(path);
-    if (!file) return tl::make_unexpected(file.error());
-    const auto history = file->metadata.find(kHistory);
-    if (history == file->metadata.end() || file->tensors.empty() || file->tensors.back().name != kBest ||
-        file->tensors.back().values.size() != report_.model.values().size())
+    auto file = TIER_TRY(read_tensor_file(path));
+    const auto history = file.metadata.find(kHistory);
+    if (history == file.metadata.end() || file.tensors.empty() || file.tensors.back().name != kBest ||
+        file.tensors.back().values.size() != report_.model.values().size())
       return fail(ErrorKind::kFailed, path.string() + ": not a fit's checkpoint of this shape",
                   "start without it, or with the shape it was made with");
-    const std::vector<float> best = std::move(file->tensors.back().values);
-    file->tensors.pop_back();
-    if (auto restored = trainer_->restore(*file); !restored) return restored;
+    const std::vector<float> best = std::move(file.tensors.back().values);
+    file.tensors.pop_back();
+    TIER_TRY(trainer_->restore(file));
     try {
       for (const auto& point : nlohmann::json::parse(history->second)) add(point_from(point));
     } catch (const nlohmann::json::exception& error) {
@@ -138,12 +135,11 @@ class Run {
   Result<void> judge_now(double training) {
     TrainingSettings evenly = settings_.training;  // horizons that training weighs otherwise
     evenly.pass.loss.horizons = LossWeights{}.horizons;
-    const auto judged = judge(trainer_->model(), evenly, data_.held_back.tasks, 2);
-    if (!judged) return tl::make_unexpected(judged.error());
+    const auto judged = TIER_TRY(judge(trainer_->model(), evenly, data_.held_back.tasks, 2));
     const LossWeights& weights = evenly.pass.loss;
     const bool better =
-        add({trainer_->steps_done(), training, judged->with_context.total(weights),
-             judged->without.total(weights), judged->with_context.divergence, judged->by_family});
+        add({trainer_->steps_done(), training, judged.with_context.total(weights),
+             judged.without.total(weights), judged.with_context.divergence, judged.by_family});
     if (better) report_.model = trainer_->model();
     return settings_.folder.empty() ? Result<void>{} : save(better);
   }
@@ -200,17 +196,16 @@ FitData make_fit_data(const FitSettings& settings) {
 
 Result<FitReport> fit(const FitSettings& settings, const FitData& data) {
   FitReport report{{}, 0, 0, 0, 0, 0, 0, false, Model(settings.shape)};
-  if (auto checked = check(settings); !checked) return tl::make_unexpected(checked.error());
+  TIER_TRY(check(settings));
   Run run(settings, data, report);
-  if (auto prepared = run.prepare(); !prepared) return tl::make_unexpected(prepared.error());
-  if (auto learnt = run.learn(); !learnt) return tl::make_unexpected(learnt.error());
+  TIER_TRY(run.prepare());
+  TIER_TRY(run.learn());
   return report;
 }
 
 Result<std::pair<Model, std::map<std::string, std::string>>> latest_of(const TensorFile& checkpoint) {
-  const auto shape = shape_from_notes(checkpoint.metadata, "the checkpoint");
-  if (!shape) return tl::make_unexpected(shape.error());
-  Model model(*shape);
+  const auto shape = TIER_TRY(shape_from_notes(checkpoint.metadata, "the checkpoint"));
+  Model model(shape);
   const auto values = std::find_if(checkpoint.tensors.begin(), checkpoint.tensors.end(),
                                    [](const Tensor& tensor) { return tensor.name == "values"; });
   if (values == checkpoint.tensors.end() || values->values.size() != model.values().size())

@@ -9,13 +9,13 @@
 namespace tier::sim {
 namespace {
 
-struct Arguments {
+struct FitCommandArguments {
   FitArguments fit;
   std::string folder;
   bool json = false;
 };
 
-int fit_model(Arguments& arguments) {
+int fit_model(FitCommandArguments& arguments) {
   FitSettings& settings = arguments.fit.settings;
   if (auto concluded = conclude(arguments.fit); !concluded) return refuse(concluded.error());
   settings.folder = arguments.folder;
@@ -40,7 +40,7 @@ int fit_model(Arguments& arguments) {
 }  // namespace
 
 Command add_fit(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<FitCommandArguments>();
   auto* command = app.add_subcommand("fit", "trains a model, from workloads to a file");
   command->add_option("--out", arguments->folder, "folder for the model, checkpoints and pictures")
       ->required();

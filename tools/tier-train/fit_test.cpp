@@ -104,7 +104,7 @@ TEST(Fit, RefusesWhatCannotBe) {
   TemporaryFolder folder;
   settings = tiny_fit();
   settings.folder = folder.path(), settings.resume = true;
-  EXPECT_FALSE(fit(settings, tiny_data())) << "no checkpoint";
+  EXPECT_FALSE(fit(settings, tiny_data()).has_value()) << "no checkpoint";
   settings.resume = false;
   run(settings);
   settings.resume = true, settings.shape.network.blocks = 2;
@@ -161,9 +161,9 @@ TEST(Export, LeavesAGoodFileWhereTheNewOneIsBad) {
   ASSERT_TRUE(file);
   file->tensors.front().values.front() += 1;  // hashes are right, but the network says other things
   ASSERT_TRUE(write_tensor_file(folder.path() / "model.safetensors", *file));
-  EXPECT_FALSE(export_model(folder.path(), FitModel::kBest, to));
+  EXPECT_FALSE(export_model(folder.path(), FitModel::kBest, to).has_value());
   EXPECT_EQ(bytes_of(to), good);
-  EXPECT_FALSE(export_model(folder.path() / "none", FitModel::kLatest, to));
+  EXPECT_FALSE(export_model(folder.path() / "none", FitModel::kLatest, to).has_value());
 }
 
 TEST(Inspection, SaysWhatIsInTheFile) {
@@ -188,7 +188,7 @@ TEST(Inspection, SaysWhatIsInTheFile) {
   }
   EXPECT_EQ(to_json(*inspection).at("notes").at("made.by"), "a test");
   EXPECT_NE(inspection_table(*inspection).find("base.stem.weight"), std::string::npos);
-  EXPECT_FALSE(inspect_model(folder.path() / "none"));
+  EXPECT_FALSE(inspect_model(folder.path() / "none").has_value());
 }
 
 }  // namespace

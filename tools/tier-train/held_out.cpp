@@ -9,12 +9,10 @@ namespace {
 
 Result<HeldOutScore> score_one(const TaskRecipe& recipe, std::size_t ticks,
                                const std::vector<Contender>& contenders) {
-  const auto dataset = make_recipe_dataset(recipe, ticks);
-  if (!dataset) return tl::make_unexpected(dataset.error());
-  const auto scores = evaluate(*dataset, contenders);
-  if (!scores) return tl::make_unexpected(scores.error());
+  const auto dataset = TIER_TRY(make_recipe_dataset(recipe, ticks));
+  const auto scores = TIER_TRY(evaluate(dataset, contenders));
   HeldOutScore out{recipe.workload, recipe.family, {}};
-  for (const ForecasterScores& of : *scores) {
+  for (const ForecasterScores& of : scores) {
     Hits& hits = out.hits.emplace_back();
     for (std::size_t h = 0; h < hits.size(); ++h) hits[h] = of.horizons[h].hit[kEighth];
   }

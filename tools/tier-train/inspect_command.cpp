@@ -8,12 +8,12 @@
 namespace tier::sim {
 namespace {
 
-struct Arguments {
+struct InspectArguments {
   std::string file;
   bool json = false;
 };
 
-int inspect(const Arguments& arguments) {
+int inspect(const InspectArguments& arguments) {
   const auto inspection = inspect_model(arguments.file);
   if (!inspection) return refuse(inspection.error());
   std::cout << (arguments.json
@@ -26,7 +26,7 @@ int inspect(const Arguments& arguments) {
 }  // namespace
 
 Command add_inspect(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<InspectArguments>();
   auto* command = app.add_subcommand("inspect", "what is in a model's file");
   command->add_option("file", arguments->file, "a model file")->required();
   command->add_flag("--json", arguments->json, "the result as JSON");

@@ -29,9 +29,8 @@ TensorSummary summarise(const Tensor& tensor) {
 
 Result<ContextSummary> look_at(const Model& model, const std::string& workload, const std::string& machine) {
   const auto spec = fmt::format("{}:footprint=512MiB,length={}s", workload, kKnownTicks + 1);
-  const auto task = make_task({spec, workload, machine}, {kKnownTicks, 64, RegionPart::kAll});
-  if (!task) return tl::make_unexpected(task.error());
-  const Conditioned context = condition(model, tokens_after(*task, kKnownTicks));
+  const auto task = TIER_TRY(make_task({spec, workload, machine}, {kKnownTicks, 64, RegionPart::kAll}));
+  const Conditioned context = condition(model, tokens_after(task, kKnownTicks));
   ContextSummary out{workload, machine, {}, {}, 0};
   for (std::size_t t = 0; t < context.tokens.size(); ++t) {
     const auto kind = static_cast<std::size_t>(context.tokens[t].kind);
@@ -56,24 +55,21 @@ std::string shape_text(const ModelShape& shape) {
 }  // namespace
 
 Result<Inspection> inspect_model(const std::filesystem::path& path) {
-  const auto file = read_tensor_file(path);
-  if (!file) return tl::make_unexpected(file.error());
-  const auto named = model_from_tensors(*file, path.string());
-  if (!named) return tl::make_unexpected(named.error());
+  const auto file = TIER_TRY(read_tensor_file(path));
+  const auto named = TIER_TRY(model_from_tensors(file, path.string()));
   Inspection out;
-  out.shape = named->model.shape(), out.hash = named->hash;
+  out.shape = named.model.shape(), out.hash = named.hash;
   std::error_code unknown;
   out.bytes = std::filesystem::file_size(path, unknown);
   if (unknown) out.bytes = 0;
-  out.network_weights = named->model.network_size(), out.values = named->model.values().size();
-  out.notes = named->notes;
-  for (const Tensor& tensor : file->tensors) out.tensors.push_back(summarise(tensor));
+  out.network_weights = named.model.network_size(), out.values = named.model.values().size();
+  out.notes = named.notes;
+  for (const Tensor& tensor : file.tensors) out.tensors.push_back(summarise(tensor));
   if (out.shape.encoder.rank == 0) return out;
   for (const auto& [workload, machine] :
        {std::pair("zipf", "ddr5-cxl"), std::pair("phases", "xeon-max"), std::pair("stencil", "gh200")}) {
-    const auto context = look_at(named->model, workload, machine);
-    if (!context) return tl::make_unexpected(context.error());
-    out.contexts.push_back(*context);
+    const auto context = TIER_TRY(look_at(named.model, workload, machine));
+    out.contexts.push_back(context);
   }
   return out;
 }

@@ -1,8 +1,8 @@
 // tier-train: how well forecasters forecast, and the training of the one that learns.
 #include <iostream>
 
-#include "tierd/config/command_description.h"
-#include "tools/cli/command_line.h"
+#include "tierd/cli/command_description.h"
+#include "tierd/cli/command_line.h"
 #include "tools/tier-train/commands.h"
 
 namespace tier::sim {

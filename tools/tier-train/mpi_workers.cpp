@@ -103,12 +103,12 @@ class MpiWorkers final : public Workers {
       if (const auto message = receive()) {
         Peer& peer = peers_[static_cast<std::size_t>(message->from)];
         peer.job.reset(), peer.lost = false;
-        if (auto taken = take(message->number, message->text); !taken) return taken;
+        TIER_TRY(take(message->number, message->text));
       } else if (alone() && !waiting_.empty()) {
         const std::size_t job = waiting_.front();
         waiting_.pop_front();
         if (finished[job]) continue;
-        if (auto taken = take(first_ + job, work_(jobs[job])); !taken) return taken;
+        TIER_TRY(take(first_ + job, work_(jobs[job])));
       } else {
         give_up_on_late(finished);
         std::this_thread::sleep_for(kPause);

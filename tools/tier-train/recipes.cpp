@@ -160,35 +160,32 @@ std::vector<TaskRecipe> draw_recipes(const RecipeSettings& settings) {
 }
 
 Result<Dataset> make_recipe_dataset(const TaskRecipe& recipe, std::size_t ticks) {
-  auto factories = parse_workloads(recipe.workload);
-  if (!factories) return tl::make_unexpected(factories.error());
-  auto machine = machine_preset(recipe.machine);
-  if (!machine) return tl::make_unexpected(machine.error());
+  auto factories = TIER_TRY(parse_workloads(recipe.workload));
+  auto machine = TIER_TRY(machine_preset(recipe.machine));
   DatasetSettings data;
   data.tick = Nanoseconds{static_cast<std::int64_t>(recipe.tick_seconds * 1e9)};
   data.samples_per_second = recipe.samples_per_second;
   data.fast_share = 1 / (1 + recipe.slow_parts);
-  data.fast_latency = seconds(machine->tiers.front().latency) / kReferenceLatency;
-  data.slow_latency = seconds(machine->tiers.back().latency) / kReferenceLatency;
+  data.fast_latency = seconds(machine.tiers.front().latency) / kReferenceLatency;
+  data.slow_latency = seconds(machine.tiers.back().latency) / kReferenceLatency;
   data.seed = recipe.seed;
   data.most_ticks = ticks;
-  auto dataset = make_dataset(*factories, data);
-  if (dataset) add_facts(*machine, dataset->node);
+  auto dataset = make_dataset(factories, data);
+  if (dataset) add_facts(machine, dataset->node);
   return dataset;
 }
 
 Result<TrainingTask> make_task(const TaskRecipe& recipe, const TaskSettings& settings) {
-  const auto dataset = make_recipe_dataset(recipe, settings.ticks);
-  if (!dataset) return tl::make_unexpected(dataset.error());
+  const auto dataset = TIER_TRY(make_recipe_dataset(recipe, settings.ticks));
   TrainingTask task;
   task.workload = recipe.workload, task.family = recipe.family, task.machine = recipe.machine;
-  const auto place = choose_regions(*dataset, settings, task.regions);
-  task.node = dataset->node;
+  const auto place = choose_regions(dataset, settings, task.regions);
+  task.node = dataset.node;
   Switch classical;
   FeatureExtractor extractor;
   std::array<std::vector<float>, kHorizons.size()> counsel;
   classical.observe(task.node);
-  for (const DatasetTick& tick : dataset->ticks) {
+  for (const DatasetTick& tick : dataset.ticks) {
     task.add_tick();
     const ForecastSet said = classical.forecast(tick.snapshot);
     for (std::size_t h = 0; h < kHorizons.size(); ++h) {
@@ -203,7 +200,7 @@ Result<TrainingTask> make_task(const TaskRecipe& recipe, const TaskSettings& set
       if (const std::int32_t at = place[tick.regions[row]]; at >= 0)
         copy_row(extractor, row, task, task.ticks - 1, static_cast<std::size_t>(at));
   }
-  fill_truth(*dataset, place, task);
+  fill_truth(dataset, place, task);
   return task;
 }
 

@@ -19,15 +19,12 @@ using Measure = std::function<std::optional<double>(const ForecasterScores&)>;
 
 Result<Evaluation> evaluate_one(const EvaluationOptions& options, const std::string& workload,
                                 std::uint64_t seed) {
-  auto factories = parse_workloads(with_seed(workload, seed));
-  if (!factories) return tl::make_unexpected(factories.error());
+  auto factories = TIER_TRY(parse_workloads(with_seed(workload, seed)));
   DatasetSettings settings = options.data;
   settings.seed = seed;
-  auto dataset = make_dataset(*factories, settings);
-  if (!dataset) return tl::make_unexpected(dataset.error());
-  auto scores = evaluate(*dataset, all_contenders(options.forecasters, options.model));
-  if (!scores) return tl::make_unexpected(scores.error());
-  return Evaluation{workload, family_of(workload), seed, *std::move(scores)};
+  auto dataset = TIER_TRY(make_dataset(factories, settings));
+  auto scores = TIER_TRY(evaluate(dataset, all_contenders(options.forecasters, options.model)));
+  return Evaluation{workload, family_of(workload), seed, std::move(scores)};
 }
 
 struct Mean {

@@ -21,9 +21,7 @@ Result<ResultsFolder> ResultsFolder::open(const std::filesystem::path& folder,
   if (!opened.fresh_ && there != settings)
     return fail(ErrorKind::kUsage, folder.string() + " holds results of other settings",
                 "choose another folder, or the settings in its settings.json");
-  if (opened.fresh_)
-    if (auto written = opened.write("settings", settings); !written)
-      return tl::make_unexpected(written.error());
+  if (opened.fresh_) TIER_TRY(opened.write("settings", settings));
   return opened;
 }
 

@@ -24,10 +24,9 @@ double since(Clock::time_point begun) { return std::chrono::duration<double>(Clo
 Result<double> microseconds_of(const ModelShape& shape) {
   constexpr std::size_t kRegions = 2048;
   constexpr int kTicks = 24;
-  auto runner = make_runner(shape.network, {.kind = RunnerKind::kStreaming});
-  if (!runner) return tl::make_unexpected(runner.error());
+  auto runner = TIER_TRY(make_runner(shape.network, {.kind = RunnerKind::kStreaming}));
   const Model model = Model::random(shape, 1);
-  if (auto set = (*runner)->set_weights(model.base()); !set) return tl::make_unexpected(set.error());
+  TIER_TRY(runner->set_weights(model.base()));
   RegionSnapshot snapshot;
   snapshot.regions.resize(kRegions);
   for (std::size_t row = 0; row < kRegions; ++row)
@@ -38,7 +37,7 @@ Result<double> microseconds_of(const ModelShape& shape) {
   for (int tick = 0; tick < kTicks; ++tick) {
     roster.update(snapshot);
     const auto begun = Clock::now();
-    (*runner)->step(roster, {features}, outputs, [] { return true; });
+    runner->step(roster, {features}, outputs, [] { return true; });
     best = std::min(best, 1e6 * since(begun) / kRegions);
   }
   return best;
@@ -66,9 +65,8 @@ class SearchWork {
 
  private:
   Result<double> loss_of(const SearchJob& job, double& microseconds) {
-    const auto cost = microseconds_of(job.candidate.shape());
-    if (!cost) return tl::make_unexpected(cost.error());
-    microseconds = *cost;
+    const auto cost = TIER_TRY(microseconds_of(job.candidate.shape()));
+    microseconds = cost;
     if (settings_.most_microseconds > 0 && microseconds > settings_.most_microseconds)
       return fail(ErrorKind::kUsage, fmt::format("{:.3f} microseconds a region are too many", microseconds));
     std::call_once(made_, [&] {
@@ -76,9 +74,8 @@ class SearchWork {
       data.quiet = true, data.judge_left_out = true;
       data_ = make_fit_data(data);
     });
-    const auto report = fit(settings_of(job), data_);
-    if (!report) return tl::make_unexpected(report.error());
-    return report->best;
+    const auto report = TIER_TRY(fit(settings_of(job), data_));
+    return report.best;
   }
 
   FitSettings settings_of(const SearchJob& job) const {
@@ -137,8 +134,7 @@ class Search {
         const std::string title =
             fmt::format("candidates, generation {} of {}, rung {} of {} ({} steps)", g, settings_.generations,
                         r + 1, settings_.rungs.size(), settings_.rungs[r].steps);
-        if (auto trained = train(population, settings_.rungs[r].steps, title); !trained)
-          return tl::make_unexpected(trained.error());
+        TIER_TRY(train(population, settings_.rungs[r].steps, title));
         const bool last = r + 1 == settings_.rungs.size();
         if (auto kept =
                 keep_best(population, settings_.rungs[r].steps, settings_.rungs[last ? r : r + 1].candidates);
@@ -180,10 +176,9 @@ class Search {
     show();
     const auto ran = workers_.run(texts, [&](std::size_t job, const std::string& text) -> Result<void> {
       const auto json = nlohmann::json::parse(text, nullptr, false);
-      auto result = search_result_from(json);
-      if (!result) return tl::make_unexpected(result.error());
-      if (auto written = folder_.write(jobs[job].name(), json); !written) return written;
-      results_.emplace(jobs[job].name(), *std::move(result));
+      auto result = TIER_TRY(search_result_from(json));
+      TIER_TRY(folder_.write(jobs[job].name(), json));
+      results_.emplace(jobs[job].name(), std::move(result));
       ++done, show();
       return {};
     });
@@ -239,13 +234,12 @@ Work make_search_work(const SearchSettings& settings) {
 }
 
 Result<std::vector<SearchResult>> search(const SearchSettings& settings, Workers& workers) {
-  if (auto checked = check(settings); !checked) return tl::make_unexpected(checked.error());
-  auto folder = ResultsFolder::open(settings.folder, search_identity(settings));
-  if (!folder) return tl::make_unexpected(folder.error());
-  if (!folder->fresh() && !settings.resume)
+  TIER_TRY(check(settings));
+  auto folder = TIER_TRY(ResultsFolder::open(settings.folder, search_identity(settings)));
+  if (!folder.fresh() && !settings.resume)
     return fail(ErrorKind::kUsage, settings.folder.string() + " holds an earlier search",
                 "go on with --resume, or choose another folder");
-  return Search(settings, workers, *std::move(folder)).run();
+  return Search(settings, workers, std::move(folder)).run();
 }
 
 }  // namespace tier::sim

@@ -12,7 +12,7 @@
 namespace tier::sim {
 namespace {
 
-struct Arguments {
+struct SearchArguments {
   FitArguments fit;
   SearchSettings search;
   std::string folder, rungs = "27x100,9x300,3x900";
@@ -43,7 +43,7 @@ Result<std::vector<Rung>> rungs_from(const std::string& text) {
   }
 }
 
-int report(const Arguments& arguments, const std::vector<SearchResult>& results) {
+int report(const SearchArguments& arguments, const std::vector<SearchResult>& results) {
   if (auto drawn = plot_search(results, arguments.folder); !drawn)
     std::cerr << "tier-train: no picture: " << drawn.error().text() << "\n";
   std::cout << (arguments.json
@@ -53,7 +53,7 @@ int report(const Arguments& arguments, const std::vector<SearchResult>& results)
   return 0;
 }
 
-int run(Arguments& arguments) {
+int run_search(SearchArguments& arguments) {
   if (auto concluded = conclude(arguments.fit); !concluded) return refuse(concluded.error());
   SearchSettings& settings = arguments.search;
   settings.fit = arguments.fit.settings;
@@ -84,7 +84,7 @@ int run(Arguments& arguments) {
 }  // namespace
 
 Command add_search(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SearchArguments>();
   auto* command =
       app.add_subcommand("search", "which network forecasts best at what price; also under mpirun");
   SearchSettings& s = arguments->search;
@@ -105,7 +105,7 @@ Command add_search(CLI::App& app) {
       ->capture_default_str();
   add_training_options(command, arguments->fit);
   command->add_flag("--json", arguments->json, "the result as JSON");
-  return {command, [arguments] { return run(*arguments); }};
+  return {command, [arguments] { return run_search(*arguments); }};
 }
 
 }  // namespace tier::sim

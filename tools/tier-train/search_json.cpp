@@ -13,9 +13,8 @@ nlohmann::json to_json(const SearchJob& job) {
 Result<SearchJob> search_job_from(const std::string& text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   try {
-    const auto candidate = candidate_from(json.at("candidate"));
-    if (!candidate) return tl::make_unexpected(candidate.error());
-    return SearchJob{*candidate, json.at("steps").get<std::size_t>()};
+    const auto candidate = TIER_TRY(candidate_from(json.at("candidate")));
+    return SearchJob{candidate, json.at("steps").get<std::size_t>()};
   } catch (const nlohmann::json::exception&) {
     return fail(ErrorKind::kFailed, "not a job of this search");
   }
@@ -33,9 +32,8 @@ nlohmann::json to_json(const SearchResult& of) {
 
 Result<SearchResult> search_result_from(const nlohmann::json& json) {
   try {
-    const auto candidate = candidate_from(json.at("candidate"));
-    if (!candidate) return tl::make_unexpected(candidate.error());
-    SearchResult out{*candidate,
+    const auto candidate = TIER_TRY(candidate_from(json.at("candidate")));
+    SearchResult out{candidate,
                      json.at("steps").get<std::size_t>(),
                      {},
                      json.at("error").get<std::string>(),

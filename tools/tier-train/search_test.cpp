@@ -71,11 +71,11 @@ TEST(Candidate, ComesBackFromJson) {
   EXPECT_GT(keys.size(), 30U);
   auto json = to_json(usual_candidate());
   json["channels"] = 9;
-  EXPECT_FALSE(candidate_from(json));
+  EXPECT_FALSE(candidate_from(json).has_value());
   json = to_json(usual_candidate());
   json["groups"].push_back("colour");
-  EXPECT_FALSE(candidate_from(json));
-  EXPECT_FALSE(candidate_from(nlohmann::json::array()));
+  EXPECT_FALSE(candidate_from(json).has_value());
+  EXPECT_FALSE(candidate_from(nlohmann::json::array()).has_value());
 }
 
 TEST(Search, KeepsTheBestOfEveryRungAndTriesTheirMutants) {
@@ -140,7 +140,7 @@ TEST(Search, SaysWhatCannotBe) {
   settings.rungs.clear();
   EXPECT_EQ(search(settings, *workers).error().kind, ErrorKind::kUsage);
   const auto broken = make_thread_workers([](const std::string&) { return std::string("?"); }, 2);
-  EXPECT_FALSE(search(small_search(folder.path() / "broken"), *broken));
+  EXPECT_FALSE(search(small_search(folder.path() / "broken"), *broken).has_value());
 }
 
 TEST(Search, TrainsTheSameWhoeverWorks) {

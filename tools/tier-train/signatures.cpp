@@ -16,12 +16,11 @@ constexpr std::size_t kEnough = kWindows * kWindowTicks;
 using Signatures = std::vector<std::uint64_t>;
 
 Result<Signatures> signatures_of(const TaskRecipe& recipe) {
-  const auto task = make_task(recipe, {2 * kEnough, 64, RegionPart::kAll});
-  if (!task) return tl::make_unexpected(task.error());
+  const auto task = TIER_TRY(make_task(recipe, {2 * kEnough, 64, RegionPart::kAll}));
   WorkloadWindows windows;
   Signatures out;
-  for (std::size_t t = 0; t < task->ticks; ++t) {
-    windows.add(task->numbers[t]);
+  for (std::size_t t = 0; t < task.ticks; ++t) {
+    windows.add(task.numbers[t]);
     if ((t + 1) % kEnough != 0) continue;
     if (const auto signature = workload_signature(windows)) out.push_back(*signature);
   }
@@ -44,13 +43,13 @@ void count(const Runs& runs, SignatureReport& report) {
     for (std::size_t b = a + 1; b < runs.seeds.size(); ++b) {
       if (runs.seeds[b].empty()) continue;
       const std::uint64_t one = runs.seeds[a][0], other = runs.seeds[b][0];
-      ++pairs, same += one == other ? 1 : 0, alike += near(one, other) ? 1 : 0;
+      ++pairs, same += one == other ? 1U : 0U, alike += near(one, other) ? 1U : 0U;
       worst = std::max(worst, signature_distance(one, other));
     }
     if (runs.seeds[a].size() > 1)
-      ++report.later, report.later_near += near(runs.seeds[a][0], runs.seeds[a][1]) ? 1 : 0;
+      ++report.later, report.later_near += near(runs.seeds[a][0], runs.seeds[a][1]) ? 1U : 0U;
     if (!runs.sparse.empty())
-      ++report.sparser, report.sparser_near += near(runs.seeds[a][0], runs.sparse[0]) ? 1 : 0;
+      ++report.sparser, report.sparser_near += near(runs.seeds[a][0], runs.sparse[0]) ? 1U : 0U;
   }
   if (pairs == 0) return;
   ++report.workloads, report.runs += pairs, report.same += same, report.near += alike;
@@ -63,7 +62,7 @@ void count_others(const std::vector<Runs>& all, SignatureReport& report) {
   for (std::size_t a = 0; a < all.size(); ++a)
     for (std::size_t b = a + 1; b < all.size(); ++b) {
       if (all[a].seeds[0].empty() || all[b].seeds[0].empty()) continue;
-      ++report.others, report.others_near += near(all[a].seeds[0][0], all[b].seeds[0][0]) ? 1 : 0;
+      ++report.others, report.others_near += near(all[a].seeds[0][0], all[b].seeds[0][0]) ? 1U : 0U;
     }
 }
 
@@ -79,14 +78,12 @@ Result<SignatureReport> measure_signatures(const FewshotSettings& settings) {
     Runs runs{recipe.family, {}, {}};
     for (std::uint64_t s = 0; s < settings.seeds; ++s) {
       recipe.seed = settings.first_seed + s;
-      auto signatures = signatures_of(recipe);
-      if (!signatures) return tl::make_unexpected(signatures.error());
-      runs.seeds.push_back(std::move(*signatures));
+      auto signatures = TIER_TRY(signatures_of(recipe));
+      runs.seeds.push_back(std::move(signatures));
     }
     recipe.samples_per_second /= 2;
-    auto sparse = signatures_of(recipe);
-    if (!sparse) return tl::make_unexpected(sparse.error());
-    runs.sparse = std::move(*sparse);
+    auto sparse = TIER_TRY(signatures_of(recipe));
+    runs.sparse = std::move(sparse);
     all.push_back(std::move(runs));
     settings.progress(all.size(), settings.recordings.size());
   }

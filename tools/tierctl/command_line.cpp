@@ -6,8 +6,8 @@
 #include <charconv>
 
 #include "core/printable.h"
+#include "tierd/cli/command_line.h"
 #include "tierd/config/config.h"
-#include "tools/cli/command_line.h"
 #include "tools/number_range.h"
 #include "tools/tierctl/text.h"
 
@@ -86,10 +86,8 @@ void add_views(CLI::App& app, Arguments& arguments, Action& action) {
           "Any address of that process, like 0x7f0000000000, as the heat map and the events print them")
       ->required();
   explain->callback([&] {
-    action = [&](Commands& c) {
-      return parse_address(arguments.address).and_then([&](std::uint64_t address) {
-        return c.explain(arguments.pid, address);
-      });
+    action = [&](Commands& c) -> Result<void> {
+      return c.explain(arguments.pid, TIER_TRY(parse_address(arguments.address)));
     };
   });
 

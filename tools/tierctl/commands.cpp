@@ -24,9 +24,8 @@ constexpr std::chrono::milliseconds kReloadTimeout = std::chrono::seconds(80);
 
 Result<json> ask(const std::string& socket, const std::string& method, const json& parameters,
                  std::chrono::milliseconds timeout = kViewTimeout) {
-  return ControlClient::connect(socket, timeout).and_then([&](ControlClient client) {
-    return client.call(method, parameters);
-  });
+  auto client = TIER_TRY(ControlClient::connect(socket, timeout));
+  return client.call(method, parameters);
 }
 
 }  // namespace
@@ -43,11 +42,10 @@ Result<void> Commands::repeat(const std::function<Result<std::string>()>& pictur
   const bool watching = options_.watch_seconds > 0;
   for (std::uint64_t shown = 0; !around_.interrupted();) {
     look_at_terminal();
-    auto text = picture();
-    if (!text) return tl::make_unexpected(text.error());
+    auto text = TIER_TRY(picture());
     const bool clear = watching && options_.clear_screen;
     const std::string between = clear ? "\x1b[H\x1b[2J" : shown > 0 && !options_.json ? "\n" : "";
-    if (auto printed = around_.print(between + *text); !printed) return printed;
+    TIER_TRY(around_.print(between + text));
     ++shown;
     if (!watching || (options_.watch_count != 0 && shown >= options_.watch_count)) return {};
     around_.pause(options_.watch_seconds);
@@ -59,10 +57,9 @@ template <typename View>
 Result<void> Commands::show(const std::string& method, const std::string& parameters_json) {
   const json parameters = json::parse(parameters_json);
   return repeat([&]() -> Result<std::string> {
-    auto reply = ask(options_.socket, method, parameters);
-    if (!reply) return tl::make_unexpected(reply.error());
-    if (options_.json) return document(*reply, options_.watch_seconds > 0);  // as it came: newer fields stay
-    return as_view<View>(*reply).map([&](const View& view) { return render(view, options_.style); });
+    auto reply = TIER_TRY(ask(options_.socket, method, parameters));
+    if (options_.json) return document(reply, options_.watch_seconds > 0);  // as it came: newer fields stay
+    return as_view<View>(reply).map([&](const View& view) { return render(view, options_.style); });
   });
 }
 
@@ -102,24 +99,23 @@ Result<void> Commands::config_show() { return show<ConfigView>("ConfigShow", "{}
 Result<void> Commands::top(const TopSelection& selection) {
   constexpr std::size_t kNotes = 5;  // titles, what is left out (two lines), hidden rows, the cursor's line
   return repeat([&]() -> Result<std::string> {
-    auto reply = ask(options_.socket, "Top", json::object());
-    if (!reply) return tl::make_unexpected(reply.error());
+    auto reply = TIER_TRY(ask(options_.socket, "Top", json::object()));
     TopSelection shown = selection;
     const bool screen = options_.watch_seconds > 0 && options_.clear_screen && terminal_.lines > kNotes;
     if (shown.rows == 0 && screen) shown.rows = static_cast<std::uint32_t>(terminal_.lines - kNotes);
-    if (auto selected = select_rows(*reply, shown); !selected) return tl::make_unexpected(selected.error());
-    if (options_.json) return document(*reply, options_.watch_seconds > 0);
-    return as_view<TopView>(*reply).map([&](const TopView& view) { return render(view, options_.style); });
+    TIER_TRY(select_rows(reply, shown));
+    if (options_.json) return document(reply, options_.watch_seconds > 0);
+    return as_view<TopView>(reply).map([&](const TopView& view) { return render(view, options_.style); });
   });
 }
 
 Result<void> Commands::heatmap(std::int32_t pid, std::uint32_t rows, std::uint32_t ticks) {
   return repeat([&]() -> Result<std::string> {
     const std::uint32_t columns = ticks != 0 ? ticks : heatmap_ticks(options_.style.width);
-    auto reply = ask(options_.socket, "Heatmap", {{"pid", pid}, {"max_rows", rows}, {"max_ticks", columns}});
-    if (!reply) return tl::make_unexpected(reply.error());
-    if (options_.json) return document(*reply, options_.watch_seconds > 0);
-    return as_view<HeatmapView>(*reply).map(
+    auto reply =
+        TIER_TRY(ask(options_.socket, "Heatmap", {{"pid", pid}, {"max_rows", rows}, {"max_ticks", columns}}));
+    if (options_.json) return document(reply, options_.watch_seconds > 0);
+    return as_view<HeatmapView>(reply).map(
         [&](const HeatmapView& view) { return render(view, options_.style); });
   });
 }
@@ -152,32 +148,29 @@ Result<void> Commands::doctor() {
 Result<void> Commands::events(std::uint64_t since, bool follow) {
   const auto print_all = [&](const json& parameters) -> Result<std::uint64_t> {
     look_at_terminal();
-    auto view = as_view<EventsView>(parameters);
-    if (!view) return tl::make_unexpected(view.error());
+    auto view = TIER_TRY(as_view<EventsView>(parameters));
     std::string text;
     if (options_.json)
       for (const json& event : parameters.value("events", json::array())) text += dump_json(event) + "\n";
     else
-      for (const Event& event : view->events) text += render_event(event, options_.style);
-    if (auto printed = around_.print(text); !printed) return tl::make_unexpected(printed.error());
-    return view->events.empty() ? 0 : view->next;
+      for (const Event& event : view.events) text += render_event(event, options_.style);
+    TIER_TRY(around_.print(text));
+    return view.events.empty() ? 0 : view.next;
   };
-  auto client = ControlClient::connect(options_.socket);
-  if (!client) return tl::make_unexpected(client.error());
+  auto client = TIER_TRY(ControlClient::connect(options_.socket));
   if (!follow) {
     // Page by page; a page that shows nothing may still lead to one that does.
     for (std::uint64_t last = since; !around_.interrupted();) {
-      auto reply = client->call("Events", {{"since", last}});
-      if (!reply) return tl::make_unexpected(reply.error());
-      const auto next = reply->value("next", last);
-      if (auto printed = print_all(*reply); !printed) return tl::make_unexpected(printed.error());
+      auto reply = TIER_TRY(client.call("Events", {{"since", last}}));
+      const auto next = reply.value("next", last);
+      TIER_TRY(print_all(reply));
       if (next <= last) break;
       last = next;
     }
     return {};
   }
   Result<void> result;
-  auto ended = client->follow(
+  auto ended = client.follow(
       "Events", {{"since", since}},
       [&](const json& parameters) {
         if (auto printed = print_all(parameters); !printed) result = tl::make_unexpected(printed.error());
@@ -188,9 +181,8 @@ Result<void> Commands::events(std::uint64_t since, bool follow) {
 }
 
 Result<void> Commands::control(const std::string& method, const std::string& message) {
-  auto reply = ask(options_.socket, method, json::object());
-  if (!reply) return tl::make_unexpected(reply.error());
-  return around_.print(options_.json ? document(*reply, false) : message);
+  auto reply = TIER_TRY(ask(options_.socket, method, json::object()));
+  return around_.print(options_.json ? document(reply, false) : message);
 }
 
 Result<void> Commands::policy_pause() {
@@ -200,23 +192,19 @@ Result<void> Commands::policy_resume() { return control("Resume", "resumed\n"); 
 
 Result<void> Commands::policy_show() {
   return repeat([&]() -> Result<std::string> {
-    auto status = ask(options_.socket, "Status", json::object());
-    if (!status) return tl::make_unexpected(status.error());
-    auto config = ask(options_.socket, "ConfigShow", json::object());
-    if (!config) return tl::make_unexpected(config.error());
-    auto status_view = as_view<StatusView>(*status);
-    if (!status_view) return tl::make_unexpected(status_view.error());
-    auto config_view = as_view<ConfigView>(*config);
-    if (!config_view) return tl::make_unexpected(config_view.error());
-    if (!options_.json) return render_policy(*status_view, *config_view, options_.style);
+    auto status = TIER_TRY(ask(options_.socket, "Status", json::object()));
+    auto config = TIER_TRY(ask(options_.socket, "ConfigShow", json::object()));
+    auto status_view = TIER_TRY(as_view<StatusView>(status));
+    auto config_view = TIER_TRY(as_view<ConfigView>(config));
+    if (!options_.json) return render_policy(status_view, config_view, options_.style);
     json settings = json::object();
-    for (const ConfigValueView& value : config_view->values)
+    for (const ConfigValueView& value : config_view.values)
       if (value.key.starts_with("policy.") || value.key.starts_with("migration."))
         settings[value.key] = value.value;
     return document({{"schema", "io.tierd.policy/1"},
-                     {"mode", status_view->mode},
-                     {"paused", status_view->paused},
-                     {"forecaster", status_view->forecaster},
+                     {"mode", status_view.mode},
+                     {"paused", status_view.paused},
+                     {"forecaster", status_view.forecaster},
                      {"settings", std::move(settings)}},
                     options_.watch_seconds > 0);
   });
@@ -235,7 +223,7 @@ Result<void> Commands::config_check(const std::string& file) {
     if (!loaded) out["problem"] = loaded.error().text();
     out["files"] = loaded ? loaded->files : std::vector<std::string>{};
     out["warnings"] = loaded ? loaded->warnings : std::vector<std::string>{};
-    if (auto printed = around_.print(document(out, false)); !printed) return printed;
+    TIER_TRY(around_.print(document(out, false)));
   }
   if (!loaded) return tl::make_unexpected(loaded.error());
   for (const std::string& warning : loaded->warnings) around_.warn("warning: " + warning);
@@ -247,15 +235,13 @@ Result<void> Commands::config_check(const std::string& file) {
 }
 
 Result<void> Commands::config_reload() {
-  const auto reply = ask(options_.socket, "Reload", json::object(), kReloadTimeout);
-  if (!reply) return tl::make_unexpected(reply.error());
-  if (options_.json) return around_.print(document(*reply, false));
-  const auto view = as_view<ConfigView>(*reply);
-  if (!view) return tl::make_unexpected(view.error());
+  const auto reply = TIER_TRY(ask(options_.socket, "Reload", json::object(), kReloadTimeout));
+  if (options_.json) return around_.print(document(reply, false));
+  const auto view = TIER_TRY(as_view<ConfigView>(reply));
   std::string text = "reloaded; `tierctl config show` prints what is in force\n";
-  if (!view->restart.empty())
+  if (!view.restart.empty())
     text += fmt::format("these wait for `systemctl restart tierd`: {}\n",
-                        printable(fmt::format("{}", fmt::join(view->restart, ", "))));
+                        printable(fmt::format("{}", fmt::join(view.restart, ", "))));
   return around_.print(text);
 }
 
@@ -266,18 +252,15 @@ Result<void> Commands::prefetch_explain(const std::string& control) {
 }
 
 Result<void> Commands::order_prefetch(const std::string& method, const std::string& parameters_json) {
-  auto reply = ask(options_.socket, method, json::parse(parameters_json));
-  if (!reply) return tl::make_unexpected(reply.error());
-  auto view = as_view<PrefetchWritesView>(*reply);
-  if (!view) return tl::make_unexpected(view.error());
+  auto reply = TIER_TRY(ask(options_.socket, method, json::parse(parameters_json)));
+  auto view = TIER_TRY(as_view<PrefetchWritesView>(reply));
   look_at_terminal();
-  auto printed = around_.print(options_.json ? document(*reply, false) : render(*view, options_.style));
-  if (!printed) return printed;
-  const auto failed = std::count_if(view->writes.begin(), view->writes.end(),
+  TIER_TRY(around_.print(options_.json ? document(reply, false) : render(view, options_.style)));
+  const auto failed = std::count_if(view.writes.begin(), view.writes.end(),
                                     [](const PrefetchWriteView& write) { return write.fate == "failed"; });
   if (failed == 0) return {};
   return fail(
-      ErrorKind::kFailed, fmt::format("{} of {} settings could not be written", failed, view->writes.size()),
+      ErrorKind::kFailed, fmt::format("{} of {} settings could not be written", failed, view.writes.size()),
       "the table names them, `journalctl -u tierd` has the reasons; what they held is in the journal");
 }
 

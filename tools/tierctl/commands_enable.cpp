@@ -10,7 +10,6 @@ namespace tier {
 namespace {
 
 using nlohmann::json;
-constexpr auto kLeft = Table::Align::kLeft, kRight = Table::Align::kRight;
 
 const char* state_name(OptionState state) {
   switch (state) {
@@ -43,17 +42,16 @@ json as_json(const OptionChange& change) {
 }  // namespace
 
 Result<void> Commands::options_list() {
-  const auto all = Enabler(around_.enable).list();
-  if (!all) return tl::make_unexpected(all.error());
+  const auto all = TIER_TRY(Enabler(around_.enable).list());
   if (options_.json) {
     json options = json::array();
-    for (const OptionStanding& each : *all) options.push_back(as_json(each));
+    for (const OptionStanding& each : all) options.push_back(as_json(each));
     return around_.print(
         document({{"schema", "io.tierd.enable/1"}, {"options", std::move(options)}}, /*stream=*/false));
   }
   Table table({{"NAME", kLeft}, {"STATE", kLeft}, {"EXPOSURE", kRight}, {"ALLOWS", kLeft}, {"COSTS", kLeft}});
   std::string foreign;
-  for (const OptionStanding& each : *all) {
+  for (const OptionStanding& each : all) {
     table.add({each.option->name, state_name(each.state), each.option->exposure, each.option->allows,
                each.option->costs});
     if (each.state == OptionState::kForeign)
@@ -77,15 +75,11 @@ Result<void> Commands::show_changes(const std::vector<OptionChange>& changes) {
 }
 
 Result<void> Commands::enable(const std::string& option, bool restart) {
-  return Enabler(around_.enable).enable(option, restart).and_then([this](const OptionChange& change) {
-    return show_changes({change});
-  });
+  return show_changes({TIER_TRY(Enabler(around_.enable).enable(option, restart))});
 }
 
 Result<void> Commands::disable(const std::string& option, bool restart) {
-  return Enabler(around_.enable).disable(option, restart).and_then([this](const OptionChange& change) {
-    return show_changes({change});
-  });
+  return show_changes({TIER_TRY(Enabler(around_.enable).disable(option, restart))});
 }
 
 Result<void> Commands::disable_all(bool restart) {
@@ -102,7 +96,7 @@ Result<void> Commands::disable_all(bool restart) {
       failed.error().message += "\n" + change.error().text();
     }
   }
-  if (auto printed = show_changes(changes); !printed) return printed;
+  TIER_TRY(show_changes(changes));
   return failed;
 }
 

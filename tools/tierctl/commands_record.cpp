@@ -69,19 +69,16 @@ Result<Nanoseconds> limit_of(const std::string& duration) {
 
 // What is said of the machine and of where the trace comes from.
 Result<RecordingStart> describe(ControlClient& client, const std::string& file, const Surroundings& around) {
-  auto status_reply = client.call("Status");
-  if (!status_reply) return tl::make_unexpected(status_reply.error());
-  auto status = as_view<StatusView>(*status_reply);
-  if (!status) return tl::make_unexpected(status.error());
-  auto nodes = client.call("Nodes");
-  if (!nodes) return tl::make_unexpected(nodes.error());
+  auto status_reply = TIER_TRY(client.call("Status"));
+  auto status = TIER_TRY(as_view<StatusView>(status_reply));
+  auto nodes = TIER_TRY(client.call("Nodes"));
   RecordingStart start;
   start.file = file;
-  start.interval = Nanoseconds(static_cast<std::int64_t>(status->interval_seconds * 1e9));
-  start.machine = std::move(*nodes);
+  start.interval = Nanoseconds(static_cast<std::int64_t>(status.interval_seconds * 1e9));
+  start.machine = std::move(nodes);
   start.provenance = {{"recorder", "tierctl record"},
                       {"version", around.version},
-                      {"daemon", status->version},
+                      {"daemon", status.version},
                       {"created", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(around.unix_now()))}};
   return start;
 }
@@ -100,19 +97,15 @@ void keep_named(SnapshotView& view, const RecordFilter& filter) {
 // A process that is not watched will not be by waiting for it; one that is only named may start yet.
 Result<void> check_filter(ControlClient& client, const RecordFilter& filter, const Surroundings& around) {
   if (filter.all()) return {};
-  auto reply = client.call("Snapshot");
-  if (!reply) return tl::make_unexpected(reply.error());
-  const auto view = as_view<SnapshotView>(*reply);
-  if (!view) return tl::make_unexpected(view.error());
-  const auto any = [&](const auto& is) {
-    return std::any_of(view->targets.begin(), view->targets.end(), is);
-  };
+  auto reply = TIER_TRY(client.call("Snapshot"));
+  const auto view = TIER_TRY(as_view<SnapshotView>(reply));
+  const auto any = [&](const auto& is) { return std::any_of(view.targets.begin(), view.targets.end(), is); };
   for (const std::int32_t pid : filter.pids)
     if (!any([&](const SnapshotTargetView& each) { return each.pid == pid; }))
       return fail(ErrorKind::kFailed, fmt::format("process {} is not watched", pid),
                   "`tierctl top` lists those that are; [targets] of the configuration names them");
   std::set<std::string> names;
-  for (const SnapshotTargetView& each : view->targets) names.insert(each.name);
+  for (const SnapshotTargetView& each : view.targets) names.insert(each.name);
   for (const std::string& target : filter.targets)
     if (!names.contains(target))
       around.warn(
@@ -140,16 +133,13 @@ void warn_of(const RecordingTotals& totals, const Surroundings& around) {
 
 Result<void> Commands::record(const std::string& file, const std::string& duration,
                               const RecordFilter& filter) {
-  const auto limit = limit_of(duration);
-  if (!limit) return tl::make_unexpected(limit.error());
-  auto client = ControlClient::connect(options_.socket);
-  if (!client) return tl::make_unexpected(client.error());
-  if (auto named = check_filter(*client, filter, around_); !named) return named;
-  auto start = describe(*client, file, around_);
-  if (!start) return tl::make_unexpected(start.error());
+  const auto limit = TIER_TRY(limit_of(duration));
+  auto client = TIER_TRY(ControlClient::connect(options_.socket));
+  TIER_TRY(check_filter(client, filter, around_));
+  auto start = TIER_TRY(describe(client, file, around_));
   // Ticks are not exact: the one that ends nearest to the limit is the last.
-  const Nanoseconds enough = *limit - std::min(start->interval, *limit) / 2;
-  Recording recording(std::move(*start));
+  const Nanoseconds enough = limit - std::min(start.interval, limit) / 2;
+  Recording recording(std::move(start));
   Result<void> added;
   const auto take = [&](const json& reply) {
     auto view = as_view<SnapshotView>(reply);
@@ -158,7 +148,7 @@ Result<void> Commands::record(const std::string& file, const std::string& durati
     if (around_.progress) around_.progress(progress_line(recording.totals()));
     return added && recording.totals().length < enough;
   };
-  const auto followed = client->follow("Snapshot", json::object(), take, around_.interrupted);
+  const auto followed = client.follow("Snapshot", json::object(), take, around_.interrupted);
   if (around_.progress) around_.progress("");
   return end_recording(recording, file, added ? followed : added);
 }

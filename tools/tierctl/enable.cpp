@@ -91,20 +91,18 @@ Result<OptionStanding> Enabler::look_at(const OptionEntry& option) const {
   const fs::file_status status = fs::symlink_status(file, error);
   if (!fs::exists(status)) return OptionStanding{&option, OptionState::kOff, file};
   if (!fs::is_regular_file(status)) return OptionStanding{&option, OptionState::kForeign, file};
-  const auto text = read_text(file);
-  if (!text) return tl::make_unexpected(text.error());
+  const auto text = TIER_TRY(read_text(file));
   // Also a copy that was made by hand.
   const auto original = shipped(option);
-  const bool ours = is_ours(option, *text) || (original && *original == *text);
+  const bool ours = is_ours(option, text) || (original && *original == text);
   return OptionStanding{&option, ours ? OptionState::kOn : OptionState::kForeign, file};
 }
 
 Result<std::vector<OptionStanding>> Enabler::list() const {
   std::vector<OptionStanding> all;
   for (const OptionEntry& option : option_table()) {
-    auto standing = look_at(option);
-    if (!standing) return tl::make_unexpected(standing.error());
-    all.push_back(*std::move(standing));
+    auto standing = TIER_TRY(look_at(option));
+    all.push_back(std::move(standing));
   }
   return all;
 }
@@ -123,11 +121,10 @@ Result<const OptionEntry*> Enabler::find(const std::string& name) const {
 
 Result<void> Enabler::systemctl(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), "systemctl");
-  const auto code = system_.run(arguments);
-  if (!code) return tl::make_unexpected(code.error());
-  if (*code == 0) return {};
+  const auto code = TIER_TRY(system_.run(arguments));
+  if (code == 0) return {};
   return fail(ErrorKind::kFailed,
-              fmt::format("`{}` ended with exit code {}", fmt::join(arguments, " "), *code),
+              fmt::format("`{}` ended with exit code {}", fmt::join(arguments, " "), code),
               "look at `systemctl status tierd`; the file is as said above");
 }
 
@@ -137,10 +134,9 @@ bool Enabler::tierd_runs() const {
 
 // A file whose content is what it should be already stays untouched.
 Result<void> Enabler::write(const OptionEntry& option, const std::string& before, OptionChange& change) {
-  const auto original = shipped(option);
-  if (!original) return tl::make_unexpected(original.error());
+  const auto original = TIER_TRY(shipped(option));
   const fs::path file = file_of(option);
-  const std::string text = written(option, *original, before);
+  const std::string text = written(option, original, before);
   if (const auto old = read_text(file); old && *old == text) return {};
   std::error_code error;
   fs::create_directories(file.parent_path(), error);
@@ -154,31 +150,29 @@ Result<void> Enabler::write(const OptionEntry& option, const std::string& before
 
 // The kernel's setting comes last: what cannot be set must not be found set after the next boot.
 Result<void> Enabler::switch_on(const OptionEntry& option, OptionChange& change) {
-  const auto now = system_.live ? system_.read_sysctl(option.sysctl) : Result<long>(option.sysctl_value + 1);
-  if (!now) return tl::make_unexpected(now.error());
+  const auto now =
+      TIER_TRY(system_.live ? system_.read_sysctl(option.sysctl) : Result<long>(option.sysctl_value + 1));
   const auto old = read_text(file_of(option));
-  if (*now <= option.sysctl_value && !old) {
+  if (now <= option.sysctl_value && !old) {
     change.notes.push_back(
         fmt::format("{} is {} already, which allows it: nothing is to be done as long as that "
                     "stays so",
-                    option.sysctl, *now));
+                    option.sysctl, now));
     return {};
   }
   // Enabled again, the value of before is the one that was found the first time.
   const std::optional<long> first = old ? before_of(*old) : std::nullopt;
-  const std::string before = first                  ? std::to_string(*first)
-                             : system_.live && !old ? std::to_string(*now)
-                                                    : "";
-  if (auto done = write(option, before, change); !done) return done;
+  const std::string before = first ? std::to_string(*first) : system_.live && !old ? std::to_string(now) : "";
+  TIER_TRY(write(option, before, change));
   change.state = OptionState::kOn;
-  if (!system_.live || *now <= option.sysctl_value) return {};
+  if (!system_.live || now <= option.sysctl_value) return {};
   if (auto set = system_.write_sysctl(option.sysctl, option.sysctl_value); !set) {
     std::error_code error;
     if (!old) fs::remove(file_of(option), error);
     return set;
   }
   change.changed = true;
-  change.notes.push_back(fmt::format("{} is {} now, was {}", option.sysctl, option.sysctl_value, *now));
+  change.notes.push_back(fmt::format("{} is {} now, was {}", option.sysctl, option.sysctl_value, now));
   return {};
 }
 
@@ -190,10 +184,9 @@ Result<void> Enabler::tell_systemd(const OptionEntry& option, bool restart, Opti
       change.notes.emplace_back("systemd does not run here: it takes effect with the next boot");
     return {};
   }
-  if (option.kind == OptionKind::kDropIn)
-    if (auto done = systemctl({"daemon-reload"}); !done) return done;
+  if (option.kind == OptionKind::kDropIn) TIER_TRY(systemctl({"daemon-reload"}));
   if (restart) {
-    if (auto done = systemctl({"try-restart", "tierd"}); !done) return done;
+    TIER_TRY(systemctl({"try-restart", "tierd"}));
     change.notes.emplace_back("tierd was restarted, if it ran");
   } else if (change.changed && option.kind == OptionKind::kDropIn) {
     change.notes.emplace_back("it takes effect with `systemctl restart tierd`");
@@ -204,23 +197,20 @@ Result<void> Enabler::tell_systemd(const OptionEntry& option, bool restart, Opti
 }
 
 Result<OptionChange> Enabler::enable(const std::string& name, bool restart) {
-  const auto option = find(name);
-  if (!option) return tl::make_unexpected(option.error());
-  const auto standing = look_at(**option);
-  if (!standing) return tl::make_unexpected(standing.error());
-  if (standing->state == OptionState::kForeign)
-    return fail(ErrorKind::kFailed, fmt::format("{} is not as tierctl wrote it", standing->file),
+  const auto option = TIER_TRY(find(name));
+  const auto standing = TIER_TRY(look_at(*option));
+  if (standing.state == OptionState::kForeign)
+    return fail(ErrorKind::kFailed, fmt::format("{} is not as tierctl wrote it", standing.file),
                 "look at it, and move it away if it is not wanted");
-  OptionChange change{*option, standing->state, standing->file, false, {}};
-  auto done =
-      (*option)->kind == OptionKind::kSysctl ? switch_on(**option, change) : write(**option, "", change);
-  if (done && (*option)->kind == OptionKind::kDropIn) change.state = OptionState::kOn;
-  if (done) done = tell_systemd(**option, restart, change);
+  OptionChange change{option, standing.state, standing.file, false, {}};
+  auto done = option->kind == OptionKind::kSysctl ? switch_on(*option, change) : write(*option, "", change);
+  if (done && option->kind == OptionKind::kDropIn) change.state = OptionState::kOn;
+  if (done) done = tell_systemd(*option, restart, change);
   if (!done) return tl::make_unexpected(done.error());
-  if (!change.changed && standing->state == OptionState::kOn)
+  if (!change.changed && standing.state == OptionState::kOn)
     change.notes.insert(change.notes.begin(), "it is on already");
-  if (change.state == OptionState::kOn && *(*option)->besides != '\0')
-    change.notes.emplace_back((*option)->besides);
+  if (change.state == OptionState::kOn && *option->besides != '\0')
+    change.notes.emplace_back(option->besides);
   return change;
 }
 
@@ -228,22 +218,20 @@ Result<OptionChange> Enabler::enable(const std::string& name, bool restart) {
 Result<void> Enabler::put_back(const OptionEntry& option, const std::string& text, OptionChange& change) {
   const auto before = before_of(text);
   if (option.kind != OptionKind::kSysctl || !system_.live || !before) return {};
-  const auto now = system_.read_sysctl(option.sysctl);
-  if (!now) return tl::make_unexpected(now.error());
-  if (*now != option.sysctl_value) {
-    change.notes.push_back(fmt::format("{} is {}, which tierctl did not set: it stays", option.sysctl, *now));
+  const auto now = TIER_TRY(system_.read_sysctl(option.sysctl));
+  if (now != option.sysctl_value) {
+    change.notes.push_back(fmt::format("{} is {}, which tierctl did not set: it stays", option.sysctl, now));
     return {};
   }
-  if (auto set = system_.write_sysctl(option.sysctl, *before); !set) return set;
+  TIER_TRY(system_.write_sysctl(option.sysctl, *before));
   change.notes.push_back(fmt::format("{} is {} again", option.sysctl, *before));
   return {};
 }
 
 Result<void> Enabler::remove(const OptionEntry& option, OptionChange& change) {
   const fs::path file = file_of(option);
-  const auto text = read_text(file);
-  if (!text) return tl::make_unexpected(text.error());
-  if (auto done = put_back(option, *text, change); !done) return done;
+  const auto text = TIER_TRY(read_text(file));
+  TIER_TRY(put_back(option, text, change));
   std::error_code error;
   if (!fs::remove(file, error))
     return fail(ErrorKind::kFailed, fmt::format("cannot remove {}: {}", file.string(), error.message()));
@@ -254,28 +242,25 @@ Result<void> Enabler::remove(const OptionEntry& option, OptionChange& change) {
 }
 
 Result<OptionChange> Enabler::disable(const std::string& name, bool restart) {
-  const auto option = find(name);
-  if (!option) return tl::make_unexpected(option.error());
-  const auto standing = look_at(**option);
-  if (!standing) return tl::make_unexpected(standing.error());
-  OptionChange change{*option, standing->state, standing->file, false, {}};
-  if (standing->state == OptionState::kOff) {
+  const auto option = TIER_TRY(find(name));
+  const auto standing = TIER_TRY(look_at(*option));
+  OptionChange change{option, standing.state, standing.file, false, {}};
+  if (standing.state == OptionState::kOff) {
     change.notes.emplace_back("it is off already");
-    if (auto told = tell_systemd(**option, restart, change); !told) return tl::make_unexpected(told.error());
+    TIER_TRY(tell_systemd(*option, restart, change));
     return change;
   }
-  if (standing->state == OptionState::kForeign)
-    return fail(ErrorKind::kFailed, fmt::format("{} is not as tierctl wrote it: it stays", standing->file),
+  if (standing.state == OptionState::kForeign)
+    return fail(ErrorKind::kFailed, fmt::format("{} is not as tierctl wrote it: it stays", standing.file),
                 "look at it, and remove it by hand");
-  const bool stop = (*option)->needs_stop && tierd_runs();
+  const bool stop = option->needs_stop && tierd_runs();
   if (stop && !restart)
     return fail(ErrorKind::kFailed,
                 fmt::format("tierd runs, and could not put back what it has set without {}", name),
                 "`systemctl stop tierd` first, or add --restart");
-  if (stop)
-    if (auto stopped = systemctl({"stop", "tierd"}); !stopped) return tl::make_unexpected(stopped.error());
-  Result<void> done = remove(**option, change);
-  if (done) done = tell_systemd(**option, restart && !stop, change);
+  if (stop) TIER_TRY(systemctl({"stop", "tierd"}));
+  Result<void> done = remove(*option, change);
+  if (done) done = tell_systemd(*option, restart && !stop, change);
   // Whatever went wrong: it ran before.
   if (stop)
     if (auto started = systemctl({"start", "tierd"}); !started && done) done = started;

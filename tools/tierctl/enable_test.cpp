@@ -150,7 +150,7 @@ TEST_F(EnableTest, ASettingThatAllowsItAlreadyIsLeftAlone) {
 
 TEST_F(EnableTest, ASettingThatCannotBeWrittenLeavesNoFile) {
   sysctl_refuses_ = true;
-  EXPECT_FALSE(enabler().enable("perf-events", false));
+  EXPECT_FALSE(enabler().enable("perf-events", false).has_value());
   EXPECT_TRUE(nothing_left());
 }
 
@@ -312,7 +312,7 @@ TEST(EnableOptions, AreDocumentedAndShipped) {
     EXPECT_TRUE(fs::exists(fs::path(TIERD_ENABLE_FILES) / fmt::format("{}.conf", option.name)));
   }
   for (const auto& entry : fs::directory_iterator(TIERD_ENABLE_FILES))
-    files += entry.path().extension() == ".conf" ? 1 : 0;
+    files += entry.path().extension() == ".conf" ? 1U : 0U;
   EXPECT_EQ(files, option_table().size());
 }
 

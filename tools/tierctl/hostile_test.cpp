@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-const Caller kRoot{.privileged = true};
+const Caller kAdministrator{.privileged = true};
 // A line of one's own, a screen cleared, the one-byte CSI, text turned round, a line separator, no UTF-8.
 const std::string kHostile =
     "x\nFORGED\t\x1b[2J\xc2\x9b"
@@ -52,21 +52,21 @@ void expect_view(const View& good) {
 
 TEST(Hostile, NoViewLetsTextSteerTheTerminal) {
   FakeBackend backend;
-  expect_view(*backend.status(kRoot));
-  expect_view(*backend.doctor(kRoot));
-  expect_view(*backend.nodes(kRoot));
-  expect_view(*backend.top(kRoot, {}));
-  expect_view(*backend.heatmap(kRoot, {}));
-  expect_view(*backend.forecast(kRoot));
-  expect_view(*backend.explain(kRoot, {4100, 0x7f0000123456}));
-  expect_view(*backend.prefetch(kRoot));
-  expect_view(*backend.prefetch_explain(kRoot, {"core 3"}));
-  expect_view(*backend.prefetch_arm(kRoot, true));
+  expect_view(*backend.status(kAdministrator));
+  expect_view(*backend.doctor(kAdministrator));
+  expect_view(*backend.nodes(kAdministrator));
+  expect_view(*backend.top(kAdministrator, {}));
+  expect_view(*backend.heatmap(kAdministrator, {}));
+  expect_view(*backend.forecast(kAdministrator));
+  expect_view(*backend.explain(kAdministrator, {4100, 0x7f0000123456}));
+  expect_view(*backend.prefetch(kAdministrator));
+  expect_view(*backend.prefetch_explain(kAdministrator, {"core 3"}));
+  expect_view(*backend.prefetch_arm(kAdministrator, true));
 }
 
 // Its TOML has lines of its own; the daemon writes texts in it as TOML escapes (show_config()).
 TEST(Hostile, TheConfigurationIsShownWithoutControls) {
-  json poisoned = *FakeBackend().config_show(kRoot);
+  json poisoned = *FakeBackend().config_show(kAdministrator);
   poison(poisoned);
   const std::string text = render(poisoned.get<ConfigView>(), {});
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
@@ -74,16 +74,16 @@ TEST(Hostile, TheConfigurationIsShownWithoutControls) {
 }
 
 TEST(Hostile, EventsAndTheLineForMonitoringToo) {
-  Event event = FakeBackend().events(kRoot, {})->events.front();
+  Event event = FakeBackend().events(kAdministrator, {})->events.front();
   event.kind += kHostile, event.message += kHostile, event.actor = kHostile;
   expect_harmless(render_event(event));
-  json poisoned = *FakeBackend().status(kRoot);
+  json poisoned = *FakeBackend().status(kAdministrator);
   poison(poisoned["sight"]["reason"]);
   expect_harmless(render_check(poisoned.get<StatusView>()));
   poisoned["sight"]["state"] = "blind";
   expect_harmless(render_check(poisoned.get<StatusView>()));
   poison(poisoned);
-  expect_harmless(render_policy(poisoned.get<StatusView>(), *FakeBackend().config_show(kRoot), {}));
+  expect_harmless(render_policy(poisoned.get<StatusView>(), *FakeBackend().config_show(kAdministrator), {}));
 }
 
 TEST(Hostile, ErrorsAreWholeLines) { EXPECT_EQ(printable_lines("one\ntw\x1bo"), "one\ntw\\x1bo"); }

@@ -15,9 +15,9 @@
 #include <ctime>
 
 #include "platform/linux/journal_stream.h"
-#include "tierd/config/command_description.h"
+#include "tierd/cli/command_description.h"
+#include "tierd/cli/command_line.h"
 #include "tierd/config/short_words.h"
-#include "tools/cli/command_line.h"
 #include "tools/tierctl/command_line.h"
 #include "tools/tierctl/enable_system.h"
 #include "tools/tierctl/text.h"

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "platform/api/file_descriptor.h"
 #include "sim/trace/trace.h"
-#include "tierd/control/descriptor.h"
 #include "tierd/control/fake_server.h"
 #include "tools/tierctl/text.h"
 
@@ -32,6 +32,8 @@ class Program {
   explicit Program(std::vector<std::string> arguments) {
     std::array<int, 2> out{}, err{};
     if (::pipe(out.data()) != 0 || ::pipe(err.data()) != 0) std::abort();
+    out_.reset(out[0]), err_.reset(err[0]);
+    const FileDescriptor child_out(out[1]), child_err(err[1]);
     child_ = ::fork();
     if (child_ == 0) {
       ::dup2(out[1], STDOUT_FILENO);
@@ -44,10 +46,6 @@ class Program {
       ::execv(TIERCTL_PROGRAM, argv.data());
       ::_exit(127);
     }
-    ::close(out[1]);
-    ::close(err[1]);
-    out_.reset(out[0]);
-    err_.reset(err[0]);
   }
   ~Program() {
     if (!waited_) ::kill(child_, SIGKILL), wait();
@@ -86,7 +84,7 @@ class Program {
 
   pid_t child_ = -1;
   bool waited_ = false;
-  Descriptor out_, err_;
+  FileDescriptor out_, err_;
 };
 
 struct Ended {

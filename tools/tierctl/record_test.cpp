@@ -18,10 +18,10 @@ using testing::HasSubstr;
 // The line of progress comes after every tick: there the test lets the daemon go on.
 class RecordTest : public testing::Test {
  protected:
-  Commands commands(bool json = false) {
+  Commands commands(bool as_json = false) {
     CommandOptions options;
     options.socket = server_->socket();
-    options.json = json;
+    options.json = as_json;
     Surroundings around;
     around.print = [this](const std::string& text) -> Result<void> {
       printed_ += text;
@@ -128,7 +128,8 @@ TEST_F(RecordTest, AProcessThatIsNotWatchedIsRefusedANameIsWaitedFor) {
     if (ticks < 3) return next_tick();
     interrupted_ = true;
   };
-  EXPECT_FALSE(c.record(file_, "", {.pids = {}, .targets = {"redis-srver"}})) << "nothing to record";
+  EXPECT_FALSE(c.record(file_, "", {.pids = {}, .targets = {"redis-srver"}}).has_value())
+      << "nothing to record";
   EXPECT_THAT(warned_, HasSubstr("no watched process is called \"redis-srver\""));
   EXPECT_THAT(warned_, HasSubstr("postgres, redis-server"));
 }
@@ -138,7 +139,7 @@ TEST_F(RecordTest, AnInterruptEndsItProperly) {
     if (ticks < 3) return next_tick();
     interrupted_ = true;
   };
-  Commands c = commands(/*json=*/true);
+  Commands c = commands(/*as_json=*/true);
   const auto done = c.record(file_, "");
   ASSERT_TRUE(done) << done.error().text();
   EXPECT_EQ(read_back().size(), 3U);

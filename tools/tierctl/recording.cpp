@@ -61,7 +61,7 @@ Result<void> Recording::check(const SnapshotView& snapshot) const {
   if (writer_ != nullptr && snapshot.region_size_bytes != info_.region_size.value)
     return senseless("the region size changed");
   for (const SnapshotTargetView& target : snapshot.targets)
-    if (auto checked = check_target(target, snapshot.region_size_bytes); !checked) return checked;
+    TIER_TRY(check_target(target, snapshot.region_size_bytes));
   return {};
 }
 
@@ -76,9 +76,8 @@ Result<void> Recording::open(const SnapshotView& first) {
   header.provenance = start_.provenance;
   header.provenance["sources"] = fmt::format("{}", fmt::join(first.sources, " "));
   header.has_stall = has_stall_;
-  auto writer = sim::create_trace(start_.file, header);
-  if (!writer) return tl::make_unexpected(writer.error());
-  writer_ = std::move(*writer);
+  auto writer = TIER_TRY(sim::create_trace(start_.file, header));
+  writer_ = std::move(writer);
   return {};
 }
 
@@ -187,9 +186,8 @@ void Recording::count(const SnapshotView& snapshot, Nanoseconds interval) {
 Result<void> Recording::add(const SnapshotView& snapshot) {
   totals_.hidden = std::max(totals_.hidden, snapshot.hidden);
   if (writer_ == nullptr && snapshot.targets.empty()) return {};
-  if (auto checked = check(snapshot); !checked) return checked;
-  if (writer_ == nullptr)
-    if (auto opened = open(snapshot); !opened) return opened;
+  TIER_TRY(check(snapshot));
+  if (writer_ == nullptr) TIER_TRY(open(snapshot));
   sim::Interval interval;
   // A trace has no empty interval; only a daemon that was just started has one.
   interval.duration = std::max(Nanoseconds(snapshot.interval_ns), Nanoseconds(1));
@@ -207,7 +205,7 @@ Result<void> Recording::add(const SnapshotView& snapshot) {
     interval.compute[target.index] = compute_of(view, interval.duration, stall);
   }
   interval.demand = std::move(demand);
-  if (auto written = write(interval); !written) return written;
+  TIER_TRY(write(interval));
   count(snapshot, interval.duration);
   return {};
 }

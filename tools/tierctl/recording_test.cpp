@@ -224,7 +224,7 @@ TEST_F(RecordingTest, AnswersThatMakeNoSenseAreRefusedAndTheRestIsKept) {
   }
   SnapshotView resized = tick(2, {target(1, {})});
   resized.region_size_bytes = 2 * kRegion;
-  EXPECT_FALSE(recording_->add(resized));
+  EXPECT_FALSE(recording_->add(resized).has_value());
   EXPECT_EQ(finish().size(), 1U);
 }
 

@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "tierd/words/wrap.h"
 #include "tools/tierctl/facts.h"
 #include "tools/tierctl/table.h"
 #include "tools/tierctl/text.h"
-#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {
-
-constexpr auto kRight = Table::Align::kRight;
-constexpr auto kLeft = Table::Align::kLeft;
-constexpr auto kWrap = Table::Fit::kWrap;
 
 std::string nodes_text(const std::vector<int>& nodes) {
   return nodes.empty() ? "-" : fmt::format("{}", fmt::join(nodes, ","));
@@ -39,17 +35,20 @@ std::string pages_text(const PagesView& pages) {
 // The counts are of decisions, the seconds above them of stall: demotions that lost a little, as foreseen,
 // are right and save nothing.
 std::string decisions_text(const LedgerView& ledger) {
+  const std::string margin = fmt::format("; a move must promise {:.2f} times its cost", ledger.margin);
+  if (ledger.decisions == 0) return "none yet" + margin;
   std::string text = fmt::format("{}, {} scored: {} useful", ledger.decisions, ledger.scored, ledger.useful);
   if (ledger.foreseen > 0)
     text += fmt::format(" ({} of them demotions that lost no more than foreseen)", ledger.foreseen);
   text += fmt::format(", {} wasted, {} harmful", ledger.wasted, ledger.harmful);
   if (ledger.without_effect > 0) text += fmt::format(", {} without effect", ledger.without_effect);
   if (ledger.unknown > 0) text += fmt::format(", {} ended too soon to tell", ledger.unknown);
-  return text + fmt::format("; a move must promise {:.2f} times its cost", ledger.margin);
+  return text + margin;
 }
 
 std::string ledger_text(const StatusView& status) {
   const LedgerView& ledger = status.ledger;
+  if (ledger.scored == 0 && ledger.move_cost_seconds == 0) return "-, no decision has a score yet";
   std::string text = "-, no decision has a score yet (";
   if (ledger.scored > 0)
     text = fmt::format("{}{} by {} scored (forecast {}, ", seconds_text(ledger.stall_saved_seconds),
@@ -61,6 +60,14 @@ std::string ledger_text(const StatusView& status) {
     text += fmt::format(", {} of it not scored yet", seconds_text(ledger.unscored_cost_seconds));
   if (ledger.regret_seconds) text += ", regret " + seconds_text(*ledger.regret_seconds);
   return text + ")";
+}
+
+std::string moves_text(const MigratorView& moves) {
+  const std::string limit =
+      moves.rate_limit_bytes_per_second == 0 ? "none" : bytes_text(moves.rate_limit_bytes_per_second) + "/s";
+  if (moves.requests == 0) return "none yet, limit " + limit;
+  return fmt::format("{} promoted, {} demoted, {} in calls, limit {}", bytes_text(moves.promoted_bytes),
+                     bytes_text(moves.demoted_bytes), seconds_text(moves.seconds), limit);
 }
 
 std::string ticks_text(const StatusView& v) {
@@ -75,10 +82,10 @@ std::string ticks_text(const StatusView& v) {
 }
 
 std::string located_text(const StatusView& v) {
-  std::string text =
-      fmt::format("the place of {} of {} is known", bytes_text(v.located_bytes), bytes_text(v.held_bytes));
-  if (v.located_bytes < v.held_bytes) text += ": what is not sampled is asked for in its turn";
-  return text;
+  if (v.located_bytes >= v.held_bytes)
+    return fmt::format("the nodes of all {} of the programs are known", bytes_text(v.held_bytes));
+  return fmt::format("the nodes of {} of the programs' {} are known; the rest is looked up bit by bit",
+                     bytes_text(v.located_bytes), bytes_text(v.held_bytes));
 }
 
 std::string fast_share_text(const StatusView& v) {
@@ -132,12 +139,12 @@ std::string sources_table(const std::vector<SourceView>& sources, const Style& s
   if (sources.empty()) return "no access source is running: see `tierctl doctor`\n";
   Table table({{"SOURCE", kLeft},
                {"SAMPLES/S", kRight},
-               {"PRICE", kRight, Table::Fit::kWhole, 2},
-               {"CPU", kRight, Table::Fit::kWhole, 1},
+               {"PRICE", kRight, kWhole, 2},
+               {"CPU", kRight, kWhole, 1},
                {"TAKEN", kRight},
                {"DELIVERED", kRight},
                {"UNDECODED", kRight},
-               {"DEFERRED", kRight, Table::Fit::kWhole, 3},
+               {"DEFERRED", kRight, kWhole, 3},
                {"FOREIGN", kRight},
                {"LOST", kRight},
                {"FIDELITY", kLeft, kWrap}});
@@ -186,16 +193,13 @@ std::string render(const StatusView& v, const Style& style) {
   facts.add("fast share", fast_share_text(v));
   facts.add("stall saved", ledger_text(v));
   facts.add("decisions", decisions_text(v.ledger));
-  facts.add("moves", fmt::format("{} promoted, {} demoted, {} in calls, limit {}",
-                                 bytes_text(v.migrator.promoted_bytes), bytes_text(v.migrator.demoted_bytes),
-                                 seconds_text(v.migrator.seconds),
-                                 v.migrator.rate_limit_bytes_per_second == 0
-                                     ? "none"
-                                     : bytes_text(v.migrator.rate_limit_bytes_per_second) + "/s"));
-  facts.add("requests",
-            fmt::format("{}: {} stale, {} cancelled, {} whose process had gone", v.migrator.requests,
-                        v.migrator.stale, v.migrator.cancelled, v.migrator.target_gone));
-  facts.add("pages", pages_text(v.pages));
+  facts.add("moves", moves_text(v.migrator));
+  if (v.migrator.requests > 0) {
+    facts.add("requests",
+              fmt::format("{}: {} stale, {} cancelled, {} whose process had gone", v.migrator.requests,
+                          v.migrator.stale, v.migrator.cancelled, v.migrator.target_gone));
+    facts.add("pages", pages_text(v.pages));
+  }
   facts.add("own cost", self_text(v.self));
   if (!v.thinning.empty())
     facts.add("thinned",
@@ -275,11 +279,11 @@ std::string render(const NodesView& v, const Style& style) {
                {"TOTAL", kRight},
                {"FREE", kRight},
                {"LATENCY", kRight},
-               {"LOADED", kRight, Table::Fit::kWhole, 3},
-               {"FROM", kLeft, Table::Fit::kWhole, 2},
-               {"READ/S", kRight, Table::Fit::kWhole, 1},
+               {"LOADED", kRight, kWhole, 3},
+               {"FROM", kLeft, kWhole, 2},
+               {"READ/S", kRight, kWhole, 1},
                {"USED/S", kRight},
-               {"DISTANCES", kLeft, Table::Fit::kWhole, 4}});
+               {"DISTANCES", kLeft, kWhole, 4}});
   for (const NodeView& n : v.nodes)
     table.add(
         {std::to_string(n.node), tier_name(n.tier), n.online ? "online" : "offline",

@@ -12,18 +12,7 @@
 namespace tier {
 namespace {
 
-constexpr auto kRight = Table::Align::kRight;
-constexpr auto kLeft = Table::Align::kLeft;
-constexpr auto kWhole = Table::Fit::kWhole;
 constexpr std::size_t kAttentionShown = 4;
-
-// Daemons before this one told reasons without a capital letter and a full stop.
-std::string sentence(std::string text) {
-  if (text.empty()) return "-";
-  if (text.front() >= 'a' && text.front() <= 'z') text.front() = static_cast<char>(text.front() - 'a' + 'A');
-  if (text.back() != '.') text += '.';
-  return text;
-}
 
 std::string mapping_text(const ExplainView& v) {
   const std::string name = v.mapping.empty() ? "an unnamed mapping" : v.mapping;
@@ -33,7 +22,9 @@ std::string mapping_text(const ExplainView& v) {
                                                      : v.backing + " memory";
   const std::string pages =
       v.pages.empty() || v.pages == "unknown" ? "pages whose size is not known" : v.pages + " pages";
-  return fmt::format("It belongs to {}: {} in {}.", name, memory, pages);
+  const char* what = v.mapped ? "It belongs to"
+                              : "Nothing is mapped at the address itself; what its region holds belongs to";
+  return fmt::format("{} {}: {} in {}.", what, name, memory, pages);
 }
 
 std::string sharing_text(const ExplainView& v) {
@@ -105,7 +96,7 @@ Table decisions_table(const std::vector<DecisionView>& decisions) {
                {"FORECAST", kRight, kWhole, 2},
                {"SAVED", kRight},
                {"COST", kRight},
-               {"DETAIL", kLeft, Table::Fit::kWrap}});
+               {"DETAIL", kLeft, kWrap}});
   for (const DecisionView& d : decisions)
     table.add({std::to_string(d.id), std::to_string(d.tick), d.reason, std::to_string(d.from),
                std::to_string(d.to), d.fate.empty() ? "under way" : d.fate, bytes_text(d.moved_bytes),
@@ -128,10 +119,9 @@ std::string render(const ExplainView& v, const Style& style) {
                                       seconds_text(*v.mappings_age_seconds)));
   if (v.shared_by > 0) facts.add("shared by", sharing_text(v));
   facts.add("held by", place_text(v));
-  facts.add("why", sentence(v.why));
+  facts.add("why", v.why.empty() ? "-" : v.why);
   const bool told = v.why.starts_with("It stays where it is");
-  if (!v.pinned.empty() && !told)
-    facts.add("stays", sentence(fmt::format("It stays where it is: {}", v.pinned)));
+  if (!v.pinned.empty() && !told) facts.add("stays", fmt::format("It stays where it is: {}.", v.pinned));
   facts.add("last tick", demand_text(v));
   if (v.tracked) facts.add("forecast", forecast_text(v));
   if (!v.leaders.empty()) facts.add("forecaster", leaders_text(v.leaders));

@@ -3,17 +3,14 @@
 
 #include <cmath>
 
+#include "tierd/words/wrap.h"
 #include "tools/tierctl/facts.h"
 #include "tools/tierctl/render.h"
 #include "tools/tierctl/table.h"
 #include "tools/tierctl/text.h"
-#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {
-
-constexpr auto kRight = Table::Align::kRight;
-constexpr auto kLeft = Table::Align::kLeft;
 
 std::string signed_seconds(const std::optional<double>& seconds) {
   if (!seconds) return "-";
@@ -69,7 +66,7 @@ std::string render(const ForecastView& v, const Style& style) {
                {"FROM", kRight},
                {"TO", kRight},
                {"OF ALL SLOW", kRight},
-               {"VERDICT", kLeft, Table::Fit::kWrap, 0, "", 18}});
+               {"VERDICT", kLeft, kWrap, 0, "", 18}});
   add_gain(gains, "last hour", v.recent);
   add_gain(gains, "in this role", v.stage);
   add_gain(gains, "since start", v.life);

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <limits>
 
+#include "tierd/words/wrap.h"
 #include "tools/tierctl/render.h"
 #include "tools/tierctl/text.h"
-#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {

@@ -10,8 +10,7 @@ namespace tier {
 
 std::string render_meters(const std::vector<MeterStateView>& meters, const Style& style) {
   if (meters.empty()) return {};
-  constexpr auto kLeft = Table::Align::kLeft;
-  Table table({{"METER", kLeft}, {"RUNS", kLeft}, {"DELIVERS", kLeft}, {"WHY", kLeft, Table::Fit::kWrap}});
+  Table table({{"METER", kLeft}, {"RUNS", kLeft}, {"DELIVERS", kLeft}, {"WHY", kLeft, kWrap}});
   for (const MeterStateView& meter : meters)
     table.add({meter.name, meter.used ? "yes" : "no", meter.delivers ? "yes" : "no", meter.reason});
   return table.text(style.legend, style.width);

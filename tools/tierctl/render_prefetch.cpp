@@ -7,18 +7,15 @@
 #include <cmath>
 #include <map>
 
+#include "tierd/words/wrap.h"
 #include "tools/tierctl/facts.h"
 #include "tools/tierctl/render.h"
 #include "tools/tierctl/table.h"
 #include "tools/tierctl/text.h"
-#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {
 
-constexpr auto kRight = Table::Align::kRight;
-constexpr auto kLeft = Table::Align::kLeft;
-constexpr auto kWrap = Table::Fit::kWrap;
 constexpr std::size_t kNamesShown = 6;
 
 // "core 3" → "core"; empty for what is not counted: "sda".
@@ -101,8 +98,8 @@ std::string controls_table(const std::vector<PrefetchControlView>& controls, con
                {"GAIN", kRight},
                {"FROM", kRight},
                {"TO", kRight},
-               {"CHANGES", kRight, Table::Fit::kWhole, 2},
-               {"CONTEXT", kLeft, Table::Fit::kWhole, 1},
+               {"CHANGES", kRight, kWhole, 2},
+               {"CONTEXT", kLeft, kWhole, 1},
                {"WHY", kLeft, kWrap}});
   for (const PrefetchControlView& c : controls)
     table.add({c.name, c.actuator, c.setting, change_text(c.gain), change_text(c.gain_low),

@@ -1,23 +1,19 @@
 // Watched processes: one line each, in as many columns as the terminal has room for.
 #include <fmt/format.h>
 
+#include "tierd/words/wrap.h"
 #include "tools/tierctl/render.h"
 #include "tools/tierctl/table.h"
 #include "tools/tierctl/text.h"
-#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {
-
-constexpr auto kRight = Table::Align::kRight;
-constexpr auto kLeft = Table::Align::kLeft;
-constexpr auto kWhole = Table::Fit::kWhole;
 
 // The larger its last number, the sooner a column is left out: what is gone at 80 columns is what changes
 // slowly or can be had from `tierctl explain` and the heat map.
 Table top_columns() {
   return Table({{"PID", kRight},
-                {"NAME", kLeft, Table::Fit::kClip},
+                {"NAME", kLeft, kClip},
                 {"WAITED", kRight},
                 {"DEMAND", kRight, kWhole, 2},
                 {"FAST SHARE", kRight, kWhole, 1},
@@ -28,7 +24,7 @@ Table top_columns() {
                 {"SAMPLES", kRight, kWhole, 8},
                 {"PROMOTED", kRight, kWhole, 5},
                 {"DEMOTED", kRight, kWhole, 6},
-                {"CGROUP", kLeft, Table::Fit::kClipFront, 4}});
+                {"CGROUP", kLeft, kClipFront, 4}});
 }
 
 }  // namespace

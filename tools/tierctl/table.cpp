@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "tierd/words/words.h"
+#include "tierd/words/wrap.h"
 #include "tools/tierctl/text.h"
-#include "tools/tierctl/wrap.h"
 
 namespace tier {
 namespace {
@@ -122,8 +122,9 @@ std::string Table::text(bool with_titles, std::size_t width) const {
   std::string out;
   if (with_titles) {
     std::vector<std::string> titles;
+    const std::string nothing = "-";  // stands below the titles
     for (const Column& column : columns_) titles.push_back(column.title);
-    for (const std::size_t c : layout.below) titles[c] = "-";  // nothing stands below the titles
+    for (const std::size_t c : layout.below) titles[c] = nothing;
     add_row(titles, layout, width, out);
   }
   for (const auto& row : rows_) add_row(row, layout, width, out);

@@ -50,4 +50,8 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+inline constexpr auto kLeft = Table::Align::kLeft, kRight = Table::Align::kRight;
+inline constexpr auto kWhole = Table::Fit::kWhole, kWrap = Table::Fit::kWrap;
+inline constexpr auto kClip = Table::Fit::kClip, kClipFront = Table::Fit::kClipFront;
+
 }  // namespace tier

@@ -23,12 +23,6 @@ std::string printable_lines(std::string_view text) {
   return out;
 }
 
-std::size_t display_width(std::string_view text) {
-  std::size_t width = 0;
-  for (const char c : text) width += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
-  return width;
-}
-
 std::string latency_text(std::optional<std::int64_t> ns) { return ns ? fmt::format("{} ns", *ns) : "-"; }
 
 std::string change_text(std::optional<double> share) {

@@ -8,6 +8,7 @@
 
 #include "core/result.h"
 #include "tierd/words/words.h"
+#include "tierd/words/wrap.h"
 
 namespace tier {
 
@@ -16,9 +17,6 @@ std::string printable(std::string_view text);
 
 // The same, line by line.
 std::string printable_lines(std::string_view text);
-
-// Columns that UTF-8 text takes, one per code point.
-std::size_t display_width(std::string_view text);
 
 std::string latency_text(std::optional<std::int64_t> ns);  // "90 ns", "-" when not known
 // "+3.2 %", "-25 %", "-" when not known; for differences.

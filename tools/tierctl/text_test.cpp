@@ -23,7 +23,7 @@ TEST(Text, TakesAddressesAsTheyArePrinted) {
   EXPECT_EQ(*parse_address("400000"), 0x400000U);
   EXPECT_EQ(*parse_address("139637976727552"), 0x7f0000000000U) << "JSON's";
   for (const char* wrong : {"", "0x", "g", "-1", "+1", " 1", "1 ", "0x1z", "123456789012345678901234567890"})
-    EXPECT_FALSE(parse_address(wrong)) << wrong;
+    EXPECT_FALSE(parse_address(wrong).has_value()) << wrong;
 }
 
 TEST(Text, HumanisesBytes) {
@@ -61,7 +61,7 @@ TEST(Text, ChangesHaveASign) {
 }
 
 TEST(Table, AlignsAndTrims) {
-  Table table({{"NAME", Table::Align::kLeft}, {"N", Table::Align::kRight}, {"WHY", Table::Align::kLeft}});
+  Table table({{"NAME", kLeft}, {"N", kRight}, {"WHY", kLeft}});
   table.add({"caf\xc3\xa9", "1", ""});
   table.add({"x", "12345", "because"});
   EXPECT_EQ(table.text(true),

@@ -51,12 +51,11 @@ Result<void> select_rows(json& top, const TopSelection& selection) {
   auto& rows = found->get_ref<json::array_t&>();
   std::erase_if(rows, [](const json& row) { return !row.is_object(); });
   if (!selection.cgroup.empty()) {
-    const auto wanted = cgroup_path(selection.cgroup);
-    if (!wanted) return tl::make_unexpected(wanted.error());
+    const auto wanted = TIER_TRY(cgroup_path(selection.cgroup));
     std::erase_if(rows, [&](const json& row) {
       const auto cgroup = row.find("cgroup");
       return cgroup == row.end() || !cgroup->is_string() ||
-             !within_cgroup(cgroup->get_ref<const std::string&>(), *wanted);
+             !within_cgroup(cgroup->get_ref<const std::string&>(), wanted);
     });
   }
   const auto key = std::find_if(kKeys.begin(), kKeys.end(),

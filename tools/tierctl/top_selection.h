@@ -12,8 +12,8 @@ namespace tier {
 
 struct TopSelection {
   std::string sort = "waited";
-  std::string cgroup;      // this one and all below it; empty: all
-  std::uint32_t rows = 0;  // at most; 0: all
+  std::string cgroup = {};  // this one and all below it; empty: all
+  std::uint32_t rows = 0;   // at most; 0: all
 };
 
 // What --sort takes.

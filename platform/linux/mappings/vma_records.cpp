@@ -33,11 +33,11 @@ std::string as_in_maps(std::string_view name) {
 }  // namespace
 
 Result<bool> VmaRecords::take(const tier_vma& record, std::string_view name) {
-  if (record.kind == TIER_VMA_END || record.start < newest_) {
+  // One that begins and ends before the newest begins: the kernel goes through the list again.
+  if (record.kind == TIER_VMA_END || (record.start < newest_ && record.end <= newest_)) {
     ended_ = true;
     return false;
   }
-  newest_ = record.start;
   if (record.end <= record.start) return nonsense("a mapping that ends before it begins");
   if (start_time_ == 0) start_time_ = record.start_ticks;
   if (record.start_ticks != start_time_)
@@ -47,6 +47,11 @@ Result<bool> VmaRecords::take(const tier_vma& record, std::string_view name) {
     ended_ = true;
     return false;
   }
+  // Merged with a new neighbour below while the kernel let go of its lock, a mapping is found again by its
+  // end (task_vma_seq_get_next() of kernel/bpf/task_iter.c): it takes the place of those that it covers.
+  while (!mappings_.empty() && record.start < newest_ && mappings_.back().range.start >= record.start)
+    mappings_.pop_back();
+  newest_ = record.start;
   if (++records_ > kMostMappings) return nonsense("more mappings than 4194304");
   if (record.same_file == 0) file_ = as_in_maps(name.substr(0, name.find('\0')));
   if (record.kind == TIER_VMA_SPECIAL) return true;

@@ -119,6 +119,22 @@ TEST(VmaRecords, WhatChangedMeanwhileDoesNotOverlap) {
   EXPECT_EQ(found->size(), 3U);
 }
 
+TEST(VmaRecords, AMappingThatGrewDownwardsIsNoEnd) {
+  std::vector<std::byte> bytes;
+  append(bytes, vma(0x10000, 0x20000));
+  append(bytes, vma(0x28000, 0x30000));
+  append(bytes, vma(0x30000, 0x40000));
+  append(bytes, vma(0x18000, 0x40000));  // merged with what came below, which replaced what was there
+  append(bytes, vma(0x50000, 0x60000));
+  append_end(bytes);
+  const auto found = parse(bytes);
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 3U);
+  EXPECT_EQ((*found)[0].range, (AddressRange{0x10000, 0x18000}));
+  EXPECT_EQ((*found)[1].range, (AddressRange{0x18000, 0x40000}));
+  EXPECT_EQ((*found)[2].range, (AddressRange{0x50000, 0x60000}));
+}
+
 // Linux 6.18 gives the last piece again and again to who reads on after the end.
 TEST(VmaRecords, AKernelThatBeginsAgainIsNotFollowed) {
   std::vector<std::byte> bytes;
@@ -152,29 +168,29 @@ TEST(VmaRecords, AnotherProcessIsAnErrorThatSaysSo) {
   tier_vma other = vma(0x20000, 0x30000);
   other.start_ticks = kStart + 1;
   append(bytes, other);
-  EXPECT_FALSE(parse(bytes, 1 << 20, 0));
+  EXPECT_FALSE(parse(bytes, 1 << 20, 0).has_value());
 }
 
 TEST(VmaRecords, NonsenseIsAnError) {
   std::vector<std::byte> bytes;
-  EXPECT_FALSE(parse(bytes));  // no record at all
+  EXPECT_FALSE(parse(bytes).has_value());  // no record at all
   append(bytes, vma(0x10000, 0x20000));
   bytes.resize(bytes.size() - 8);
-  EXPECT_FALSE(parse(bytes));  // half a record
+  EXPECT_FALSE(parse(bytes).has_value());  // half a record
   bytes.clear();
   append(bytes, vma(0x10000, 0x20000));
-  EXPECT_FALSE(parse(bytes));  // without an end
+  EXPECT_FALSE(parse(bytes).has_value());  // without an end
   bytes.clear();
   append(bytes, vma(0x20000, 0x20000));
-  EXPECT_FALSE(parse(bytes));
+  EXPECT_FALSE(parse(bytes).has_value());
   bytes.clear();
   tier_vma old = vma(0x10000, 0x20000);
   old.version = 0;
   append(bytes, old);
-  EXPECT_FALSE(parse(bytes));
+  EXPECT_FALSE(parse(bytes).has_value());
   bytes.clear();
   append(bytes, of_file(vma(0x10000, 0x20000), 1), std::string(5000, 'x'));
-  EXPECT_FALSE(parse(bytes));
+  EXPECT_FALSE(parse(bytes).has_value());
 }
 
 // Whatever bytes come: an error or mappings in order, and never a look outside of them.

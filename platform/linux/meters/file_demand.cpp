@@ -1,7 +1,6 @@
 #include "platform/linux/meters/file_demand.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -11,23 +10,17 @@
 
 #include "bpf/file_demand.h"
 #include "file_demand.skel.h"
+#include "platform/linux/bpf_skeleton.h"
 #include "platform/linux/file.h"
 #include "platform/linux/proc_text.h"
+#include "platform/linux/sampling/kernel_types.h"
 
 namespace tier {
 namespace {
 
-struct SkeletonCloser {
-  void operator()(file_demand_bpf* skeleton) const { file_demand_bpf__destroy(skeleton); }
-};
-using Skeleton = std::unique_ptr<file_demand_bpf, SkeletonCloser>;
-
 bool has_tracepoints() {
-  btf* kernel = btf__load_vmlinux_btf();
-  if (libbpf_get_error(kernel) != 0) return false;
-  const bool has = btf__find_by_name_kind(kernel, "btf_trace_mm_filemap_get_pages", BTF_KIND_TYPEDEF) >= 0;
-  btf__free(kernel);
-  return has;
+  const auto types = KernelTypes::read();
+  return types && types->tracepoint("mm_filemap_get_pages");
 }
 
 // A kernel that knows the functions may still let nobody attach to them.
@@ -71,13 +64,13 @@ class FileDemandMeter::Impl {
   std::map<std::uint32_t, tier_file_demand> totals() const;
 
  private:
-  Skeleton skeleton_;
+  BpfSkeleton<file_demand_bpf> skeleton_;
   int map_ = -1;
   int cpus_ = 0;
 };
 
 Result<void> FileDemandMeter::Impl::start(const std::string& btf_path) {
-  if (Result<void> btf = require_btf(btf_path); !btf) return btf;
+  TIER_TRY(require_btf(btf_path));
   const bool tracepoints = has_tracepoints();
   take_bpf_log();
   skeleton_.reset(file_demand_bpf__open());
@@ -125,8 +118,7 @@ FileDemandMeter::~FileDemandMeter() = default;
 Result<std::unique_ptr<FileDemandMeter>> FileDemandMeter::start(const Clock& clock,
                                                                 const std::string& btf_path) {
   auto impl = std::make_unique<Impl>();
-  if (Result<void> started = impl->start(btf_path); !started)
-    return tl::make_unexpected(std::move(started.error()));
+  TIER_TRY(impl->start(btf_path));
   return std::unique_ptr<FileDemandMeter>(new FileDemandMeter(std::move(impl), clock));
 }
 

@@ -127,7 +127,9 @@ TEST_F(FileMeters, BlockLeavesOutWhatMakesNoSense) {
   EXPECT_THAT(seen(**meter), ElementsAre(Seen{Signal::kDeviceRead, kSda, UINT64_MAX - 511})) << "once";
 }
 
-TEST_F(FileMeters, AMachineWithoutDisksIsRefused) { EXPECT_FALSE(make_block_meter(clock_, tree_.root())); }
+TEST_F(FileMeters, AMachineWithoutDisksIsRefused) {
+  EXPECT_FALSE(make_block_meter(clock_, tree_.root()).has_value());
+}
 
 TEST_F(FileMeters, UserTimeOfEachCpu) {
   tree_.write("proc/stat", "cpu  70 5 1 1\ncpu0 40 5 9 9 9\ncpu3 30 0 9 9\nintr 5 6\ncpu4 1 1\n");
@@ -141,7 +143,7 @@ TEST_F(FileMeters, UserTimeOfEachCpu) {
               "cpu70000 1 1\ncpux 1 1\ncpu5\ncpu6 1 1\ncpu6 2 2\n");
   EXPECT_THAT(seen(**meter), ElementsAre(Seen{Signal::kUserTime, 6, 2 * tick}));
   tree_.write("proc/stat", "");
-  EXPECT_FALSE(make_cpu_meter(clock_, tree_.root()));
+  EXPECT_FALSE(make_cpu_meter(clock_, tree_.root()).has_value());
 }
 
 class ResctrlMeterTest : public FileMeters {

@@ -3,13 +3,13 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <optional>
 
+#include "platform/api/file_descriptor.h"
 #include "platform/linux/meters/shared_library.h"
 
 namespace tier {
@@ -30,10 +30,9 @@ struct CurlFunctions {
 };
 
 Result<CurlFunctions> load() {
-  auto library = SharedLibrary::open("libcurl.so.4", "libcurl4");
-  if (!library) return tl::make_unexpected(library.error());
+  auto library = TIER_TRY(SharedLibrary::open("libcurl.so.4", "libcurl4"));
   // Never unloaded: libraries that it brings along register what runs when the program ends.
-  static const auto* const kept = new SharedLibrary(*std::move(library));
+  static const auto* const kept = new SharedLibrary(std::move(library));
   CurlFunctions curl;
   const bool all =
       kept->find("curl_global_init", curl.global_init) && kept->find("curl_easy_init", curl.init) &&
@@ -50,19 +49,16 @@ Result<CurlFunctions> load() {
 Result<const CurlFunctions*> functions() {
   static std::optional<CurlFunctions> kept;
   if (!kept) {
-    auto loaded = load();
-    if (!loaded) return tl::make_unexpected(loaded.error());
-    kept = *loaded;
+    auto loaded = TIER_TRY(load());
+    kept = loaded;
   }
   return &*kept;
 }
 
 // errno where this process may open no network socket; 0: it may.
 int socket_refusal() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  ::close(fd);
-  return 0;
+  const FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return socket.valid() ? 0 : errno;
 }
 
 struct Exchange {

@@ -53,9 +53,9 @@ std::optional<std::uint32_t> MemoryNodes::of_socket(std::uint64_t socket) const 
   for (const Node& node : nodes_) {
     for (const int cpu : node.cpus) {
       if (first && *first < cpu) break;
-      const auto text = read_file(
-          under(root_, fmt::format("/sys/devices/system/cpu/cpu{}/topology/physical_package_id", cpu)), 64);
-      if (!text || parse_number(trimmed(*text)) != socket) continue;
+      if (read_number(under(root_, fmt::format("/sys/devices/system/cpu/cpu{}/topology/physical_package_id",
+                                               cpu))) != socket)
+        continue;
       first = cpu;
       break;
     }

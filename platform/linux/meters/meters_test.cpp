@@ -6,10 +6,7 @@
 #include <map>
 
 #include "platform/fake/tree.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/lsan_interface.h>
-#endif
+#include "tests/sanitizers.h"
 
 namespace tier {
 namespace {
@@ -18,7 +15,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::map<std::string, Result<std::unique_ptr<Meter>>> start_all(const std::vector<MeterEntry>& table) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(TIER_ADDRESS_SANITIZER)
   const __lsan::ScopedDisabler papi_leaks;  // 208 KiB each time it begins and ends (7.0.0)
 #endif
   std::map<std::string, Result<std::unique_ptr<Meter>>> made;

@@ -121,11 +121,10 @@ class PapiMeter final : public Meter {
   const char* name() const override { return "papi"; }
 
   Result<void> begin() {
-    if (auto begun = session_.begin(); !begun) return begun;
+    TIER_TRY(session_.begin());
     const std::set<int> cpus = online();
     if (cpus.empty()) return fail(ErrorKind::kFailed, online_ + " names no CPUs", "sysfs must be mounted");
-    for (const int cpu : cpus)
-      if (auto opened = session_.open(cpu); !opened) return opened;
+    for (const int cpu : cpus) TIER_TRY(session_.open(cpu));
     return {};
   }
 
@@ -134,7 +133,8 @@ class PapiMeter final : public Meter {
     session_.keep(cpus);
     std::vector<CounterReading> out;
     for (const int cpu : cpus) {
-      if (!session_.has(cpu) && !session_.open(cpu)) continue;
+      // A CPU that came online and cannot be counted is left out, and tried again the next time.
+      if (!session_.has(cpu) && !session_.open(cpu).has_value()) continue;
       CounterReading reading;
       reading.unit = static_cast<std::uint32_t>(cpu), reading.at = clock_.now();
       std::array<long long, kEvents.size()> counts{};
@@ -164,11 +164,10 @@ class PapiMeter final : public Meter {
 
 MeterResult make_papi_meter(const Clock& clock, const std::string& root,
                             const std::function<Result<PapiFunctions>()>& load) {
-  auto papi = load();
-  if (!papi) return tl::make_unexpected(papi.error());
+  auto papi = TIER_TRY(load());
   auto meter =
-      std::make_unique<PapiMeter>(clock, under(root, "/sys/devices/system/cpu/online"), *std::move(papi));
-  if (auto begun = meter->begin(); !begun) return tl::make_unexpected(begun.error());
+      std::make_unique<PapiMeter>(clock, under(root, "/sys/devices/system/cpu/online"), std::move(papi));
+  TIER_TRY(meter->begin());
   return meter;
 }
 

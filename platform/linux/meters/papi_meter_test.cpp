@@ -10,10 +10,7 @@
 #include "platform/fake/tree.h"
 #include "platform/linux/machine.h"
 #include "platform/linux/meters/papi_functions.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/lsan_interface.h>
-#endif
+#include "tests/sanitizers.h"
 
 namespace tier {
 namespace {
@@ -198,7 +195,7 @@ TEST_F(PapiMeterTest, ReasonsAreThoseOfPapi) {
 
 // On the machine itself: a PMU is there and counts, or the reason is said.
 TEST(PapiMeter, OfThisMachineCountsOrSaysWhyNot) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(TIER_ADDRESS_SANITIZER)
   const __lsan::ScopedDisabler papi_leaks;  // 208 KiB each time it begins and ends (7.0.0)
 #endif
   const MonotonicClock clock;

@@ -44,9 +44,8 @@ Result<json> parse(const std::string& document) {
 }  // namespace
 
 Result<std::vector<PcmSocket>> parse_pcm(const std::string& document) {
-  const auto parsed = parse(document);
-  if (!parsed) return tl::make_unexpected(parsed.error());
-  const json* const sockets = field(*parsed, "Sockets");
+  const auto parsed = TIER_TRY(parse(document));
+  const json* const sockets = field(parsed, "Sockets");
   if (sockets == nullptr || !sockets->is_array())
     return fail(ErrorKind::kFailed, "the answer has no \"Sockets\"",
                 "the address of a pcm-sensor-server, as PCM 202302 and later have it");

@@ -101,8 +101,8 @@ bool is_address(const std::string& address) {
   const auto port = parse_number(std::string_view(address).substr(colon + 1));
   return colon > 0 && port && *port > 0 && *port < 65536 &&
          std::all_of(address.begin(), address.end(), [](unsigned char c) {
-           return c < 128 &&
-                  (std::isalnum(c) != 0 || std::string_view(".:-[]").find(c) != std::string_view::npos);
+           return c < 128 && (std::isalnum(c) != 0 ||
+                              std::string_view(".:-[]").find(static_cast<char>(c)) != std::string_view::npos);
          });
 }
 
@@ -119,9 +119,8 @@ MeterResult make_pcm_meter(const Clock& clock, const std::string& root, const st
   if (!is_address(full))
     return fail(ErrorKind::kUsage, "\"" + address + "\" is no address of a pcm-sensor-server",
                 "HOST or HOST:PORT, like 127.0.0.1:9738");
-  auto get = make_http_get(full);
-  if (!get) return tl::make_unexpected(get.error());
-  return make_pcm_meter(clock, root, *std::move(get));
+  auto get = TIER_TRY(make_http_get(full));
+  return make_pcm_meter(clock, root, std::move(get));
 }
 
 }  // namespace tier

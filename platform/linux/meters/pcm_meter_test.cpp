@@ -99,7 +99,7 @@ TEST(PcmDocument, WhatIsNoneIsRefused) {
   EXPECT_THAT(parse_pcm(R"({"Sockets": {}})").error().message, HasSubstr("Sockets"));
   EXPECT_THAT(parse_pcm("[1]").error().message, HasSubstr("Sockets"));
   for (std::size_t cut = 0; cut + 2 < good.size(); cut += 7)
-    EXPECT_FALSE(parse_pcm(good.substr(0, cut))) << cut;
+    EXPECT_FALSE(parse_pcm(good.substr(0, cut)).has_value()) << cut;
 }
 
 // Answers one request after the other with what it is given, and hangs up.
@@ -126,7 +126,7 @@ class Server {
  private:
   void serve() {
     for (;;) {
-      const UniqueFd client(::accept(listener_.get(), nullptr, nullptr));
+      const FileDescriptor client(::accept(listener_.get(), nullptr, nullptr));
       if (!client.valid()) return;
       char buffer[4096];
       const ssize_t n = ::recv(client.get(), buffer, sizeof buffer, 0);
@@ -144,7 +144,7 @@ class Server {
 
   std::string answer_, address_, request_;
   bool hang_;
-  UniqueFd listener_;
+  FileDescriptor listener_;
   std::thread thread_;
 };
 
@@ -179,16 +179,16 @@ TEST(HttpGetTest, TakesNothingThatIsTooLong) {
   std::string header = "HTTP/1.1 200 OK\r\n";
   for (int i = 0; i < 1000; ++i) header += "X-Filler: " + std::string(50, 'x') + "\r\n";
   const Server endless(header + "\r\nhello");
-  EXPECT_FALSE(get(endless.address()));
+  EXPECT_FALSE(get(endless.address()).has_value());
 }
 
 TEST(HttpGetTest, TakesNothingThatIsCutOrNoSuccess) {
   const Server cut("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"), other("SSH-2.0-OpenSSH\r\n");
   const Server missing("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello");
   const Server moved("HTTP/1.1 302 Found\r\nLocation: file:///etc/hostname\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_FALSE(get(cut.address()));
-  EXPECT_FALSE(get(other.address()));
-  EXPECT_FALSE(get(missing.address()));
+  EXPECT_FALSE(get(cut.address()).has_value());
+  EXPECT_FALSE(get(other.address()).has_value());
+  EXPECT_FALSE(get(missing.address()).has_value());
   EXPECT_EQ(get(moved.address()).value_or("none"), "") << "followed nowhere";
 }
 
@@ -206,7 +206,7 @@ TEST(HttpGetTest, StopsWhenItIsTold) {
   const auto http = make_http_get(silent.address(), {.time = std::chrono::hours(1)});
   ASSERT_TRUE(http);
   const std::atomic<bool> stop{true};
-  EXPECT_FALSE((*http)(stop));
+  EXPECT_FALSE((*http)(stop).has_value());
 }
 
 TEST(HttpGetTest, NobodyThereIsAnError) {
@@ -215,7 +215,7 @@ TEST(HttpGetTest, NobodyThereIsAnError) {
     const Server gone("");
     address = gone.address();
   }
-  EXPECT_FALSE(get(address));
+  EXPECT_FALSE(get(address).has_value());
 }
 
 // A meter whose answers the test hands out.

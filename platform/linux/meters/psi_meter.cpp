@@ -8,7 +8,7 @@ namespace {
 constexpr struct {
   Signal signal;
   const char* file;
-} kRows[] = {{Signal::kMemoryStall, "/proc/pressure/memory"}, {Signal::kIoStall, "/proc/pressure/io"}};
+} kPressures[] = {{Signal::kMemoryStall, "/proc/pressure/memory"}, {Signal::kIoStall, "/proc/pressure/io"}};
 
 class PsiMeter final : public Meter {
  public:
@@ -16,7 +16,7 @@ class PsiMeter final : public Meter {
   const char* name() const override { return "psi"; }
   std::vector<CounterReading> read() override {
     std::vector<CounterReading> out;
-    for (const auto& row : kRows) {
+    for (const auto& row : kPressures) {
       CounterReading reading;
       reading.signal = row.signal, reading.at = clock_.now();
       const auto text = read_file(under(root_, row.file), 4096);

@@ -110,8 +110,7 @@ class Search {
     const std::size_t before = found_.size();
     for (const std::string& pmu : pmus_) {
       if (!is_of(family, pmu)) continue;
-      for (const Way* way : {&family.read, &family.written})
-        if (auto added = add_way(family, *way, pmu); !added) return tl::make_unexpected(added.error());
+      for (const Way* way : {&family.read, &family.written}) TIER_TRY(add_way(family, *way, pmu));
     }
     return found_.size() > before;
   }
@@ -126,10 +125,8 @@ class Search {
       const std::string alias = fmt::format("{}/events/{}", folder, name);
       const auto terms = read_file(alias, 4096);
       if (!terms) continue;
-      const auto bytes = bytes_of(alias, family.bytes);
-      if (!bytes) return tl::make_unexpected(bytes.error());
-      if (auto added = add_event(family, way.signal, pmu, std::string(trimmed(*terms)), *bytes, name); !added)
-        return added;
+      const auto bytes = TIER_TRY(bytes_of(alias, family.bytes));
+      TIER_TRY(add_event(family, way.signal, pmu, std::string(trimmed(*terms)), bytes, name));
     }
     return {};
   }
@@ -138,8 +135,7 @@ class Search {
   Result<void> add_event(const Family& family, Signal signal, const std::string& pmu,
                          const std::string& terms, double bytes, const char* name) {
     const std::string folder = under(root_, fmt::format("{}/{}", kPmus, pmu));
-    const auto encoding = encode_alias(folder, terms);
-    if (!encoding) return tl::make_unexpected(encoding.error());
+    const auto encoding = TIER_TRY(encode_alias(folder, terms));
     const auto mask = read_file(folder + "/cpumask", 1 << 16);
     const auto cpus = mask ? parse_id_list(trimmed(*mask)) : std::nullopt;
     if (!cpus || cpus->empty()) return fail(ErrorKind::kFailed, folder + "/cpumask names no CPU");
@@ -154,7 +150,7 @@ class Search {
         if (!own && !found_.empty() && !found_.front().name.starts_with(family.name)) continue;
         node = own.value_or(*node);
       }
-      found_.push_back({pmu + "/" + name, signal, *node, *encoding, cpu, bytes});
+      found_.push_back({pmu + "/" + name, signal, *node, encoding, cpu, bytes});
     }
     return {};
   }
@@ -172,9 +168,8 @@ Result<std::vector<UncoreEvent>> find_uncore_events(const std::string& root) {
   bool dram = false;
   for (const Family& family : kFamilies) {
     if (dram && !family.hbm) continue;
-    const auto added = search.add(family);
-    if (!added) return tl::make_unexpected(added.error());
-    dram = dram || *added;
+    const auto added = TIER_TRY(search.add(family));
+    dram = dram || added;
   }
   auto found = search.take();
   if (found.empty())

@@ -14,7 +14,7 @@ namespace {
 
 class LinuxPerfCounter final : public PerfCounter {
  public:
-  explicit LinuxPerfCounter(UniqueFd fd) : fd_(std::move(fd)) {}
+  explicit LinuxPerfCounter(FileDescriptor fd) : fd_(std::move(fd)) {}
   Result<PerfCount> read() override {
     std::array<std::uint64_t, 3> words{};  // the order of read_format's bits
     const ssize_t n = ::read(fd_.get(), words.data(), sizeof words);
@@ -24,7 +24,7 @@ class LinuxPerfCounter final : public PerfCounter {
   }
 
  private:
-  UniqueFd fd_;
+  FileDescriptor fd_;
 };
 
 class UncoreMeter final : public Meter {
@@ -76,16 +76,14 @@ Result<std::unique_ptr<PerfCounter>> open_perf_counter(const HardwareEncoding& e
   attributes.type = event.type;
   attributes.config = event.config, attributes.config1 = event.config1, attributes.config2 = event.config2;
   attributes.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
-  auto fd = open_perf_event(&attributes, -1, cpu);
-  if (!fd) return tl::make_unexpected(fd.error());
-  return std::make_unique<LinuxPerfCounter>(*std::move(fd));
+  auto fd = TIER_TRY(open_perf_event(&attributes, -1, cpu));
+  return std::make_unique<LinuxPerfCounter>(std::move(fd));
 }
 
 MeterResult make_uncore_meter(const Clock& clock, const std::string& root, const OpenPerfCounter& open) {
-  auto events = find_uncore_events(root);
-  if (!events) return tl::make_unexpected(events.error());
+  auto events = TIER_TRY(find_uncore_events(root));
   std::vector<UncoreMeter::Channel> channels;
-  for (UncoreEvent& event : *events) {
+  for (UncoreEvent& event : events) {
     auto counter = open(event.encoding, event.cpu);
     if (!counter)
       return fail(counter.error().kind, event.name + ": " + counter.error().message, counter.error().fix);

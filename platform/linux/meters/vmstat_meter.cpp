@@ -9,10 +9,10 @@ namespace {
 constexpr struct {
   Signal signal;
   const char* key;
-} kRows[] = {{Signal::kMajorFaults, "pgmajfault"},
-             {Signal::kSwapIns, "pswpin"},
-             {Signal::kSwapReadahead, "swap_ra"},
-             {Signal::kSwapReadaheadHits, "swap_ra_hit"}};
+} kCounters[] = {{Signal::kMajorFaults, "pgmajfault"},
+                 {Signal::kSwapIns, "pswpin"},
+                 {Signal::kSwapReadahead, "swap_ra"},
+                 {Signal::kSwapReadaheadHits, "swap_ra_hit"}};
 
 class VmstatMeter final : public Meter {
  public:
@@ -29,7 +29,7 @@ class VmstatMeter final : public Meter {
       if (value) out.push_back(reading);
     };
     add(Signal::kRefaults, parse_refaults(*text));
-    for (const auto& row : kRows) add(row.signal, parse_counter(*text, row.key));
+    for (const auto& row : kCounters) add(row.signal, parse_counter(*text, row.key));
     return out;
   }
 

@@ -1,7 +1,6 @@
 #include "platform/linux/sampling/bpf_support.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <unistd.h>
 
@@ -72,24 +71,6 @@ Result<void> require_btf(const std::string& btf_path) {
   return fail(ErrorKind::kUnsupported,
               "the kernel shows no type information (BTF): " + btf_path + " cannot be read",
               "a kernel built with CONFIG_DEBUG_INFO_BTF=y (Linux 5.4 or later), with /sys mounted");
-}
-
-std::optional<std::int64_t> per_cpu_distance(const std::string& from, const std::string& to) {
-  btf* kernel = btf__load_vmlinux_btf();
-  if (libbpf_get_error(kernel) != 0) return std::nullopt;
-  const std::unique_ptr<btf, decltype(&btf__free)> owner(kernel, btf__free);
-  const int section = btf__find_by_name_kind(kernel, ".data..percpu", BTF_KIND_DATASEC);
-  if (section < 0) return std::nullopt;
-  const btf_type* type = btf__type_by_id(kernel, static_cast<std::uint32_t>(section));
-  std::optional<std::int64_t> first, second;
-  const btf_var_secinfo* variables = btf_var_secinfos(type);
-  for (int i = 0; i < btf_vlen(type); ++i) {
-    const char* name = btf__name_by_offset(kernel, btf__type_by_id(kernel, variables[i].type)->name_off);
-    if (name == from) first = variables[i].offset;
-    if (name == to) second = variables[i].offset;
-  }
-  if (!first || !second) return std::nullopt;
-  return *second - *first;
 }
 
 void BpfLinkCloser::operator()(bpf_link* link) const { bpf_link__destroy(link); }

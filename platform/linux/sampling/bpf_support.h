@@ -33,9 +33,6 @@ Result<void> require_btf(const std::string& btf_path);
 
 inline constexpr const char* kKernelBtf = "/sys/kernel/btf/vmlinux";
 
-// Bytes from one of the kernel's per-CPU variables to another, by its BTF; nothing when it lacks either.
-std::optional<std::int64_t> per_cpu_distance(const std::string& from, const std::string& to);
-
 struct BpfLinkCloser {
   void operator()(bpf_link* link) const;
 };

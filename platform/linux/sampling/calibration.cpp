@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "platform/linux/clock_time.h"
 #include "platform/linux/file.h"
 
 // One load from an address that depends on the load before it, between instructions that wait for nothing but
@@ -86,12 +87,6 @@ constexpr unsigned kFirstInheritedFd = 3;  // the standard three stay
 constexpr unsigned kHypervisorBit = 31;
 constexpr unsigned kHypervisorLeaf = 0x40000000;
 constexpr std::string_view kEmulator = "TCGTCGTCGTCG";
-
-Nanoseconds clock_time(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
-}
 
 // Largest power of two of pages that could be touched within a third of the time; emulators zero memory
 // slowly.

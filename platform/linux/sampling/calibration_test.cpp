@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/api/file_descriptor.h"
+
 namespace tier {
 namespace {
 
@@ -51,14 +53,15 @@ TEST(Calibration, TheChildGoesWithItsOwner) {
 TEST(Calibration, TheChildHoldsNoneOfTheParentsFiles) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
+  const FileDescriptor reader(ends[0]);
+  FileDescriptor writer(ends[1]);
   SamplingSettings settings;
   settings.calibration_time = std::chrono::hours(1);
   auto child = CalibrationChild::start(settings);
   ASSERT_TRUE(child);
-  close(ends[1]);
+  writer.reset();
   char byte = 0;
-  EXPECT_EQ(read(ends[0], &byte, 1), 0) << "the writing end is still open in the child";
-  close(ends[0]);
+  EXPECT_EQ(read(reader.get(), &byte, 1), 0) << "the writing end is still open in the child";
 }
 
 TEST(Calibration, AnInstructionTakesTimeInThisThreadToo) {

@@ -27,17 +27,17 @@ std::vector<int> online_cpus() {
   return cpus;
 }
 
-Result<UniqueFd> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd) {
+Result<FileDescriptor> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd) {
   const long fd =
       syscall(SYS_perf_event_open, perf_event_attributes, pid, cpu, group_fd, PERF_FLAG_FD_CLOEXEC);
   if (fd < 0) {
     const int error_number = errno;  // reading the facts sets it again
     return tl::make_unexpected(perf_event_error(error_number, read_permission_facts()));
   }
-  return UniqueFd(static_cast<int>(fd));
+  return FileDescriptor(static_cast<int>(fd));
 }
 
-Result<void> attach_program(const UniqueFd& event, int program_fd) {
+Result<void> attach_program(const FileDescriptor& event, int program_fd) {
   if (ioctl(event.get(), PERF_EVENT_IOC_SET_BPF, program_fd) != 0)
     return fail_errno("attaching a BPF program to a perf event", errno);
   if (ioctl(event.get(), PERF_EVENT_IOC_ENABLE, 0) != 0) return fail_errno("enabling a perf event", errno);
@@ -45,7 +45,7 @@ Result<void> attach_program(const UniqueFd& event, int program_fd) {
 }
 
 Result<void> ClockEvents::set_frequency(int program_fd, double frequency) {
-  std::vector<UniqueFd> events;
+  std::vector<FileDescriptor> events;
   if (frequency > 0) {
     perf_event_attr attributes{};
     attributes.size = sizeof(attributes);
@@ -56,10 +56,9 @@ Result<void> ClockEvents::set_frequency(int program_fd, double frequency) {
     attributes.exclude_kernel = 1;
     attributes.exclude_hv = 1;
     for (const int cpu : online_cpus()) {
-      Result<UniqueFd> event = open_perf_event(&attributes, -1, cpu);
-      if (!event) return tl::make_unexpected(event.error());
-      if (Result<void> attached = attach_program(*event, program_fd); !attached) return attached;
-      events.push_back(std::move(*event));
+      auto event = TIER_TRY(open_perf_event(&attributes, -1, cpu));
+      TIER_TRY(attach_program(event, program_fd));
+      events.push_back(std::move(event));
     }
   }
   events_ = std::move(events);

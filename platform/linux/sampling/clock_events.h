@@ -18,7 +18,7 @@ class ClockEvents {
   unsigned cpus() const { return static_cast<unsigned>(events_.size()); }
 
  private:
-  std::vector<UniqueFd> events_;
+  std::vector<FileDescriptor> events_;
   double frequency_ = 0;
 };
 
@@ -27,9 +27,9 @@ std::vector<int> online_cpus();
 
 // perf_event_open(2) with the errno in the Result, and the true reason of a refusal. `cpu` -1: any; `pid` -1:
 // all.
-Result<UniqueFd> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd = -1);
+Result<FileDescriptor> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd = -1);
 
 // Lets a BPF program run on each overflow and switches the event on.
-Result<void> attach_program(const UniqueFd& event, int program_fd);
+Result<void> attach_program(const FileDescriptor& event, int program_fd);
 
 }  // namespace tier

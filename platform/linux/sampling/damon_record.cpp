@@ -43,7 +43,7 @@ std::string word_of(const std::string& path) {
 DamonRecord::Holder DamonRecord::holder() const {
   if (file_.valid()) return Holder::kThisProcess;
   if (directory_.empty()) return Holder::kNone;
-  const UniqueFd file(open(path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const FileDescriptor file(open(path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!file.valid()) return Holder::kNone;
   const bool locked = flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   const Result<std::string> text = read_file(path(), kLargestRecord);
@@ -58,7 +58,7 @@ Result<void> DamonRecord::hold() {
   if (file_.valid()) return {};
   if (mkdir(directory_.c_str(), 0755) != 0 && errno != EEXIST)
     return fail_errno("making " + directory_, errno);
-  UniqueFd file(open(path().c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  FileDescriptor file(open(path().c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.valid()) return fail_errno("opening " + path(), errno);
   // A look by another process (holder() above, in `tierctl doctor`) holds the lock for microseconds.
   int refused = flock(file.get(), LOCK_EX | LOCK_NB);
@@ -84,7 +84,7 @@ void DamonRecord::let_go() {
   if (!file_.valid()) return;
   // A text that stays harms nothing: there is no context of ours any more that could be taken over.
   static_cast<void>(ftruncate(file_.get(), 0) == 0);
-  file_ = UniqueFd();
+  file_.reset();
 }
 
 }  // namespace tier

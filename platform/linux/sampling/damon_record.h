@@ -37,7 +37,7 @@ class DamonRecord {
 
  private:
   std::string directory_, boot_id_path_;
-  UniqueFd file_;
+  FileDescriptor file_;
 };
 
 }  // namespace tier

@@ -11,8 +11,11 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "damon.skel.h"
+#include "platform/linux/bpf_skeleton.h"
+#include "platform/linux/clock_time.h"
 #include "platform/linux/sampling/damon_rounds.h"
 #include "platform/linux/sampling/damon_sysfs.h"
 #include "platform/linux/sampling/reader_view.h"
@@ -21,11 +24,6 @@
 namespace tier {
 namespace {
 
-struct SkeletonCloser {
-  void operator()(damon_bpf* skeleton) const { damon_bpf__destroy(skeleton); }
-};
-using Skeleton = std::unique_ptr<damon_bpf, SkeletonCloser>;
-
 constexpr std::array<int, 3> kIntervalFactors = {1, 10, 100};
 constexpr double kAggregationsPerPhase = 1.4;                          // one, and some slack
 constexpr Nanoseconds kShortestPhase = std::chrono::milliseconds(60);  // a slow kdamond is late
@@ -33,12 +31,6 @@ constexpr Nanoseconds kShortestPause = std::chrono::milliseconds(100);
 constexpr Nanoseconds kFirstCycle = std::chrono::seconds(4);  // taken for one until there was one
 constexpr Nanoseconds kIdle =
     std::chrono::milliseconds(500);  // between looks while there is nothing to watch
-
-Nanoseconds monotonic() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
-}
 
 }  // namespace
 
@@ -73,7 +65,7 @@ class DamonSource::Impl final : public Run {
   void end_driver();
   void drive();
   Plan plan() const;
-  Result<Pid> note_start();
+  Result<void> note_start();
   Result<double> phase(const Plan& plan, int factor);
   bool round(const Plan& plan);
   void deliver();
@@ -83,7 +75,7 @@ class DamonSource::Impl final : public Run {
 
   const SamplingSettings& settings_;
   // Of the collecting thread.
-  Skeleton skeleton_;
+  BpfSkeleton<damon_bpf> skeleton_;
   BpfEvents events_;
   BpfLink link_;
   DamonRounds rounds_;
@@ -115,13 +107,13 @@ class DamonSource::Impl final : public Run {
 };
 
 Result<void> DamonSource::Impl::start() {
-  if (Result<void> claimed = sysfs_.claim(); !claimed) return claimed;  // before anything is loaded
-  if (Result<void> btf = require_btf(kKernelBtf); !btf) return btf;
+  TIER_TRY(sysfs_.claim());  // before anything is loaded
+  TIER_TRY(require_btf(kKernelBtf));
   take_bpf_log();
   skeleton_.reset(damon_bpf__open());
   if (!skeleton_) return tl::make_unexpected(bpf_error("opening the DAMON reader", errno));
   set_reader(*skeleton_->rodata, read_reader_view());
-  if (Result<void> sized = set_ring_bytes(*skeleton_->obj, settings_.ring_bytes); !sized) return sized;
+  TIER_TRY(set_ring_bytes(*skeleton_->obj, settings_.ring_bytes));
   if (const int code = damon_bpf__load(skeleton_.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the DAMON reader", -code));
   const auto handler = [this](std::span<const std::byte> event) {
@@ -132,10 +124,10 @@ Result<void> DamonSource::Impl::start() {
     else
       arrived_.push_back(*region);
   };
-  if (Result<void> opened = events_.open(*skeleton_->obj, handler); !opened) return opened;
+  TIER_TRY(events_.open(*skeleton_->obj, handler));
   link_.reset(bpf_program__attach(skeleton_->progs.on_aggregated));
   if (!link_) return tl::make_unexpected(bpf_error("attaching to damon:damon_aggregated", errno));
-  last_delivery_ = monotonic();
+  last_delivery_ = clock_time(CLOCK_MONOTONIC);
   driver_ = std::thread([this] { drive(); });
   return {};
 }
@@ -202,28 +194,25 @@ void DamonSource::Impl::report(const Result<void>& outcome) {
 }
 
 // After each start of the kdamond: whose results to take, and from when on it counts.
-Result<Pid> DamonSource::Impl::note_start() {
-  const Nanoseconds now = monotonic();
-  Result<Pid> pid = sysfs_.kdamond_pid();
-  if (!pid) return pid;
+Result<void> DamonSource::Impl::note_start() {
+  const Nanoseconds now = clock_time(CLOCK_MONOTONIC);
+  const Pid pid = TIER_TRY(sysfs_.kdamond_pid());
   skeleton_->bss->kdamond_cpu_ns = 0;
-  skeleton_->bss->kdamond_pid = static_cast<std::uint32_t>(pid->value);
+  skeleton_->bss->kdamond_pid = static_cast<std::uint32_t>(pid.value);
   const std::lock_guard<std::mutex> lock(mutex_);
   beginnings_.push_back(now);
-  return pid;
+  return {};
 }
 
 // One of the three intervals; returns the CPU time it took.
 Result<double> DamonSource::Impl::phase(const Plan& plan, int factor) {
   const DamonIntervals these = intervals(factor);
   const bool first = factor == kIntervalFactors.front();
-  if (Result<void> started = first ? sysfs_.run(plan.targets, these) : sysfs_.restart(these); !started)
-    return tl::make_unexpected(started.error());
-  const Result<Pid> pid = note_start();
-  if (!pid) return tl::make_unexpected(pid.error());
+  TIER_TRY(first ? sysfs_.run(plan.targets, these) : sysfs_.restart(these));
+  TIER_TRY(note_start());
   if (first) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (running_ids_ != plan.ids) running_since_ = monotonic();
+    if (running_ids_ != plan.ids) running_since_ = clock_time(CLOCK_MONOTONIC);
     running_ids_ = plan.ids;
   }
   const double length = static_cast<double>(these.aggregation.count()) * kAggregationsPerPhase;
@@ -235,7 +224,7 @@ Result<double> DamonSource::Impl::phase(const Plan& plan, int factor) {
 // One turn through the three intervals, then a pause that keeps kdamond within its budget. False when it
 // failed.
 bool DamonSource::Impl::round(const Plan& plan) {
-  const Nanoseconds begin = monotonic();
+  const Nanoseconds begin = clock_time(CLOCK_MONOTONIC);
   Result<void> outcome;
   double spent = 0;
   for (const int factor : kIntervalFactors) {
@@ -252,17 +241,17 @@ bool DamonSource::Impl::round(const Plan& plan) {
     const std::lock_guard<std::mutex> lock(mutex_);
     ++rounds_done_;
   }
-  const double used = seconds(monotonic() - begin);
+  const double used = seconds(clock_time(CLOCK_MONOTONIC) - begin);
   const double wanted = spent / std::min(settings_.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   const Nanoseconds pause =
       std::max(kShortestPause, Nanoseconds(static_cast<std::int64_t>(std::max(0.0, wanted - used) * 1e9)));
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    cycle_ = monotonic() - begin + pause;
+    cycle_ = clock_time(CLOCK_MONOTONIC) - begin + pause;
   }
   wait(pause);
   const std::lock_guard<std::mutex> lock(mutex_);
-  kdamond_share_ = spent / std::max(seconds(monotonic() - begin), 1e-9);
+  kdamond_share_ = spent / std::max(seconds(clock_time(CLOCK_MONOTONIC) - begin), 1e-9);
   return outcome.has_value();
 }
 
@@ -279,7 +268,7 @@ void DamonSource::Impl::drive() {
 
 // Only whole rounds: one interval alone is saturated for the hot spans or blind to the cold ones.
 void DamonSource::Impl::deliver() {
-  const Nanoseconds now = monotonic();
+  const Nanoseconds now = clock_time(CLOCK_MONOTONIC);
   const double length = seconds(now - last_delivery_);
   last_delivery_ = now;
   for (const DamonRounds::SpanRate& seen : rounds_.take()) {
@@ -296,7 +285,7 @@ void DamonSource::Impl::deliver() {
 }
 
 SampleBatch DamonSource::Impl::collect() {
-  const Nanoseconds cpu_begin = thread_cpu_time();
+  const Nanoseconds cpu_begin = clock_time(CLOCK_THREAD_CPUTIME_ID);
   batch_ = {};
   events_.drain();
   bool round_is_complete = false;
@@ -321,7 +310,7 @@ SampleBatch DamonSource::Impl::collect() {
   // as delivered.
   batch_.counters.delivered = batch_.counters.taken - batch_.counters.undecoded - batch_.counters.foreign;
   batch_.counters += kernel_counters_.since_last(events_.counters());
-  meter_.add(batch_.counters, thread_cpu_time() - cpu_begin);
+  meter_.add(batch_.counters, clock_time(CLOCK_THREAD_CPUTIME_ID) - cpu_begin);
   return std::move(batch_);
 }
 
@@ -345,7 +334,7 @@ SourceStatus DamonSource::Impl::status() const {
 }
 
 DamonSource::DamonSource(SamplingSettings settings, const Clock& clock, std::string admin)
-    : SwitchedSource("damon"), settings_(settings), clock_(clock), admin_(std::move(admin)) {}
+    : SwitchedSource("damon"), settings_(std::move(settings)), clock_(clock), admin_(std::move(admin)) {}
 
 std::unique_ptr<SwitchedSource::Run> DamonSource::new_run() const {
   return std::make_unique<Impl>(settings_, clock_, admin_);

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kMinimumRegions = 3;  // DAMON refuses fewer
 
 Result<void> write_text(const std::string& path, const std::string& text) {
-  const UniqueFd file(open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  const FileDescriptor file(open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
   if (!file.valid()) return fail_errno("opening " + path, errno);
   if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return fail_errno("writing \"" + text + "\" to " + path, errno);
@@ -24,8 +24,7 @@ Result<void> write_text(const std::string& path, const std::string& text) {
 
 // All of them, or the first error.
 Result<void> write_all(const std::vector<std::pair<std::string, std::string>>& writes) {
-  for (const auto& [path, text] : writes)
-    if (Result<void> written = write_text(path, text); !written) return written;
+  for (const auto& [path, text] : writes) TIER_TRY(write_text(path, text));
   return {};
 }
 
@@ -126,10 +125,10 @@ Result<void> DamonSysfs::make_context() {
   const std::string count_path = admin_ + "/kdamonds/nr_kdamonds";
   if (!holds(count_path, "0")) {
     running_ = true;
-    if (Result<void> stopped = pause(); !stopped) return stopped;
-    if (Result<void> cleared = write_text(count_path, "0"); !cleared) return cleared;
+    TIER_TRY(pause());
+    TIER_TRY(write_text(count_path, "0"));
   }
-  if (Result<void> made = write_text(count_path, "1"); !made) return made;
+  TIER_TRY(write_text(count_path, "1"));
   claimed_ = true;
   return write_all({{kdamond("contexts/nr_contexts"), "1"},
                     {context("monitoring_attrs/intervals/update_us"), microseconds(kUpdateInterval)},
@@ -161,7 +160,7 @@ Result<void> DamonSysfs::write_target(std::size_t index, const DamonTarget& targ
 
 Result<void> DamonSysfs::run(const std::vector<DamonTarget>& targets, DamonIntervals intervals) {
   if (!claimed_) return fail(ErrorKind::kFailed, "DAMON was not claimed");
-  if (Result<void> stopped = pause(); !stopped) return stopped;
+  TIER_TRY(pause());
   std::size_t regions = 0;
   for (const DamonTarget& target : targets) regions += target.spans.size();
   const std::string limit = std::to_string(std::max(regions, kMinimumRegions));
@@ -173,28 +172,26 @@ Result<void> DamonSysfs::run(const std::vector<DamonTarget>& targets, DamonInter
                      {context("monitoring_attrs/nr_regions/min"), limit}});
       !written)
     return written;
-  for (std::size_t index = 0; index < targets.size(); ++index)
-    if (Result<void> written = write_target(index, targets[index]); !written) return written;
-  if (Result<void> written = write_intervals(intervals); !written) return written;
+  for (std::size_t index = 0; index < targets.size(); ++index) TIER_TRY(write_target(index, targets[index]));
+  TIER_TRY(write_intervals(intervals));
   return switch_on();
 }
 
 Result<void> DamonSysfs::switch_on() {
-  if (Result<void> started = write_text(kdamond("state"), "on"); !started) return started;
+  TIER_TRY(write_text(kdamond("state"), "on"));
   running_ = true;
   return {};
 }
 
 Result<void> DamonSysfs::restart(DamonIntervals intervals) {
-  if (Result<void> stopped = pause(); !stopped) return stopped;
-  if (Result<void> written = write_intervals(intervals); !written) return written;
+  TIER_TRY(pause());
+  TIER_TRY(write_intervals(intervals));
   return switch_on();
 }
 
 Result<Pid> DamonSysfs::kdamond_pid() const {
-  const Result<std::string> text = read_file(kdamond("pid"));
-  if (!text) return tl::make_unexpected(text.error());
-  const int pid = std::atoi(text->c_str());
+  const auto text = TIER_TRY(read_file(kdamond("pid")));
+  const int pid = std::atoi(text.c_str());
   if (pid <= 0) return fail(ErrorKind::kFailed, "the kdamond does not run");
   return Pid{pid};
 }
@@ -211,7 +208,7 @@ void DamonSysfs::release() {
   if (!claimed_) return;
   static_cast<void>(pause());  // when it cannot be stopped, the next line says so by failing too
   // Where it cannot be given back, the record stays too: it is ours, for the next tierd to take over.
-  if (write_text(admin_ + "/kdamonds/nr_kdamonds", "0")) record_.let_go();
+  if (write_text(admin_ + "/kdamonds/nr_kdamonds", "0").has_value()) record_.let_go();
   claimed_ = false;
 }
 

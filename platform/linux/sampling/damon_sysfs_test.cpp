@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/api/file_descriptor.h"
 #include "platform/fake/tree.h"
 #include "platform/linux/file.h"
 
@@ -173,21 +174,20 @@ TEST(DamonSysfs, ALivingTierdIsNamed) {
   make_ours(tree);
   int ready[2];
   ASSERT_EQ(pipe(ready), 0);
+  const FileDescriptor reader(ready[0]), writer(ready[1]);
   const pid_t other = fork();
   if (other == 0) {
     DamonRecord record = record_in(tree);
-    if (!record.hold() || write(ready[1], "r", 1) != 1) _exit(1);
+    if (!record.hold().has_value() || write(writer.get(), "r", 1) != 1) _exit(1);
     pause();
   }
   char byte = 0;
-  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  ASSERT_EQ(read(reader.get(), &byte, 1), 1);
   expect_refused(tree, "another tierd that runs uses DAMON");
   kill(other, SIGKILL);
   waitpid(other, nullptr, 0);
   EXPECT_EQ(damon_owner(tree.root(), 1, record_in(tree)), DamonOwner::kKilledTierd)
       << "the lock died with it";
-  close(ready[0]);
-  close(ready[1]);
 }
 
 TEST(DamonSysfs, WithoutARuntimeDirectoryItRunsAndSaysWhatIsLost) {

@@ -5,16 +5,13 @@
 #include <cerrno>
 
 #include "faults.skel.h"
+#include "platform/linux/bpf_skeleton.h"
+#include "platform/linux/clock_time.h"
 #include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/source_meter.h"
 
 namespace tier {
 namespace {
-
-struct SkeletonCloser {
-  void operator()(faults_bpf* skeleton) const { faults_bpf__destroy(skeleton); }
-};
-using Skeleton = std::unique_ptr<faults_bpf, SkeletonCloser>;
 
 constexpr std::uint64_t kWriteFault = 2;  // bit 1 of the x86 page fault error code
 
@@ -39,7 +36,7 @@ class FaultSource::Impl final : public Run {
 
   SamplingSettings settings_;
   std::string btf_path_;
-  Skeleton skeleton_;
+  BpfSkeleton<faults_bpf> skeleton_;
   BpfEvents events_;
   BpfLink link_;
   WatchList watched_;
@@ -50,12 +47,12 @@ class FaultSource::Impl final : public Run {
 };
 
 Result<void> FaultSource::Impl::start() {
-  if (Result<void> btf = require_btf(btf_path_); !btf) return btf;
+  TIER_TRY(require_btf(btf_path_));
   take_bpf_log();
   skeleton_.reset(faults_bpf__open());
   if (!skeleton_) return tl::make_unexpected(bpf_error("opening the fault sampler", errno));
   set_reader(*skeleton_->rodata, read_reader_view());
-  if (Result<void> sized = set_ring_bytes(*skeleton_->obj, settings_.ring_bytes); !sized) return sized;
+  TIER_TRY(set_ring_bytes(*skeleton_->obj, settings_.ring_bytes));
   if (const int code = faults_bpf__load(skeleton_.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the fault sampler", -code));
   if (Result<void> opened = events_.open(*skeleton_->obj, [this](auto event) { handle(event); }); !opened)
@@ -93,13 +90,13 @@ void FaultSource::Impl::handle(std::span<const std::byte> event) {
 }
 
 SampleBatch FaultSource::Impl::collect() {
-  const Nanoseconds cpu_begin = thread_cpu_time();
+  const Nanoseconds cpu_begin = clock_time(CLOCK_THREAD_CPUTIME_ID);
   batch_ = {};
   events_.drain();
   const tier_counters now = events_.counters();
   program_price_ = program_price(now);
   batch_.counters += kernel_counters_.since_last(now);
-  meter_.add(batch_.counters, thread_cpu_time() - cpu_begin);
+  meter_.add(batch_.counters, clock_time(CLOCK_THREAD_CPUTIME_ID) - cpu_begin);
   return std::move(batch_);
 }
 
@@ -114,7 +111,10 @@ SourceStatus FaultSource::Impl::status() const {
 }
 
 FaultSource::FaultSource(SamplingSettings settings, const Clock& clock, std::string btf_path)
-    : SwitchedSource("faults"), settings_(settings), clock_(clock), btf_path_(std::move(btf_path)) {}
+    : SwitchedSource("faults"),
+      settings_(std::move(settings)),
+      clock_(clock),
+      btf_path_(std::move(btf_path)) {}
 
 std::unique_ptr<SwitchedSource::Run> FaultSource::new_run() const {
   return std::make_unique<Impl>(settings_, btf_path_, clock_);

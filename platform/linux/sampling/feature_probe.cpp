@@ -1,10 +1,9 @@
 #include "platform/linux/sampling/feature_probe.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
-#include <bpf/libbpf.h>
 #include <linux/capability.h>
 #include <linux/perf_event.h>
+#include <numaif.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,30 +17,31 @@
 #include "platform/linux/sampling/damon_source.h"
 #include "platform/linux/sampling/damon_sysfs.h"
 #include "platform/linux/sampling/hardware_events.h"
+#include "platform/linux/sampling/kernel_types.h"
 
 namespace tier {
 namespace {
 
 constexpr std::uint32_t kTrialRingBytes = 4096 * 16;
 
-Result<void> try_tracing_program() {
+Result<void> try_tracing_program(const KernelTypes* types) {
   // r0 = 0; exit, as a program on a tracepoint that every kernel with BTF has.
   const bpf_insn code[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
   take_bpf_log();
   bpf_prog_load_opts options{};
   options.sz = sizeof(options);
   options.expected_attach_type = BPF_TRACE_RAW_TP;
-  const int type = libbpf_find_vmlinux_btf_id("sched_switch", BPF_TRACE_RAW_TP);
-  if (type < 0) return tl::make_unexpected(bpf_error("looking up tp_btf/sched_switch", -type));
-  options.attach_btf_id = static_cast<std::uint32_t>(type);
-  const UniqueFd program(
+  const auto type = types ? types->tracepoint("sched_switch") : std::nullopt;
+  if (!type) return tl::make_unexpected(bpf_error("looking up tp_btf/sched_switch", ESRCH));
+  options.attach_btf_id = *type;
+  const FileDescriptor program(
       bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "GPL", code, std::size(code), &options));
   if (!program.valid()) return tl::make_unexpected(bpf_error("loading a tp_btf program", errno));
   return {};
 }
 
 Result<void> try_ring_buffer() {
-  const UniqueFd ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "trial", 0, 0, kTrialRingBytes, nullptr));
+  const FileDescriptor ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "trial", 0, 0, kTrialRingBytes, nullptr));
   if (!ring.valid()) return tl::make_unexpected(bpf_error("creating a BPF ring buffer", errno));
   return {};
 }
@@ -55,13 +55,12 @@ Result<void> try_clock_event() {
   attributes.disabled = 1;
   attributes.exclude_kernel = 1;
   const std::vector<int> cpus = online_cpus();
-  const Result<UniqueFd> event = open_perf_event(&attributes, -1, cpus.empty() ? 0 : cpus.front());
-  if (!event) return tl::make_unexpected(event.error());
+  TIER_TRY(open_perf_event(&attributes, -1, cpus.empty() ? 0 : cpus.front()));
   return {};
 }
 
 Result<void> try_pidfd() {
-  const UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  const FileDescriptor fd(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   if (!fd.valid()) return fail_errno("pidfd_open", errno);
   return {};
 }
@@ -69,17 +68,8 @@ Result<void> try_pidfd() {
 Result<void> try_move_pages() {
   int status = 0;
   void* page = &status;
-  if (syscall(SYS_move_pages, 0, 1UL, &page, nullptr, &status, 0) != 0)
-    return fail_errno("move_pages", errno);
+  if (move_pages(0, 1, &page, nullptr, &status, 0) != 0) return fail_errno("move_pages", errno);
   return {};
-}
-
-bool try_tracepoint(const std::string& name) {
-  btf* kernel = btf__load_vmlinux_btf();
-  if (libbpf_get_error(kernel) != 0) return false;
-  const bool found = btf__find_by_name_kind(kernel, ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
-  btf__free(kernel);
-  return found;
 }
 
 bool exists(const std::string& path) {
@@ -90,7 +80,13 @@ bool exists(const std::string& path) {
 }  // namespace
 
 KernelTrials real_kernel_trials() {
-  return {try_tracing_program, try_ring_buffer, try_clock_event, try_pidfd, try_move_pages, try_tracepoint};
+  const auto types = KernelTypes::read();
+  return {[types] { return try_tracing_program(types.get()); },
+          try_ring_buffer,
+          try_clock_event,
+          try_pidfd,
+          try_move_pages,
+          [types](const std::string& name) { return types && types->tracepoint(name); }};
 }
 
 LinuxFeatureProbe::LinuxFeatureProbe(std::string root, KernelTrials trials, std::string runtime_directory)

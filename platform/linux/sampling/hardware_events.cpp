@@ -1,11 +1,16 @@
 #include "platform/linux/sampling/hardware_events.h"
 
 #include <array>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <sstream>
+#include <string_view>
 
+#include "core/printable.h"
 #include "platform/linux/file.h"
+#include "platform/linux/proc_text.h"
 
 namespace tier {
 namespace {
@@ -38,22 +43,35 @@ struct Place {
   std::vector<std::pair<unsigned, unsigned>> bits;  // first, last
 };
 
-Result<Place> parse_format(const std::string& text) {
+Result<Place> parse_format(std::string_view text) {
+  const auto nonsense = [&] {
+    return fail(ErrorKind::kFailed, "a PMU's format file holds \"" + escaped_short(text) + "\"");
+  };
+  text = trimmed(text);
   Place place;
   const std::size_t colon = text.find(':');
-  if (colon == std::string::npos)
-    return fail(ErrorKind::kFailed, "a PMU's format file holds \"" + text + "\"");
+  if (colon == std::string_view::npos) return nonsense();
   place.word = text.substr(0, colon);
-  std::istringstream ranges(text.substr(colon + 1));
-  for (std::string range; std::getline(ranges, range, ',');) {
-    char* end = nullptr;
-    const auto first = static_cast<unsigned>(std::strtoul(range.c_str(), &end, 10));
-    const unsigned last = *end == '-' ? static_cast<unsigned>(std::strtoul(end + 1, nullptr, 10)) : first;
-    if (first > 63 || last > 63 || last < first)
-      return fail(ErrorKind::kFailed, "a PMU's format file holds \"" + text + "\"");
-    place.bits.emplace_back(first, last);
+  for (std::string_view rest = text.substr(colon + 1);;) {
+    const std::string_view range = rest.substr(0, rest.find(','));
+    const std::size_t dash = range.find('-');
+    const auto first = parse_number(range.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : parse_number(range.substr(dash + 1));
+    if (!first || !last || *last > 63 || *last < *first) return nonsense();
+    place.bits.emplace_back(static_cast<unsigned>(*first), static_cast<unsigned>(*last));
+    if (range.size() == rest.size()) return place;
+    rest.remove_prefix(range.size() + 1);
   }
-  return place;
+}
+
+// "3" or "0xcd".
+std::optional<std::uint64_t> term_value(std::string_view text) {
+  if (!text.starts_with("0x")) return parse_number(text);
+  text.remove_prefix(2);
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
 }
 
 std::uint64_t spread(std::uint64_t value, const Place& place) {
@@ -66,18 +84,18 @@ std::uint64_t spread(std::uint64_t value, const Place& place) {
 Result<void> add_term(const std::string& pmu_directory, const std::string& term, HardwareEncoding& encoding) {
   const std::size_t equals = term.find('=');
   const std::string name = term.substr(0, equals);
-  const std::uint64_t value =
-      equals == std::string::npos ? 1 : std::strtoull(term.c_str() + equals + 1, nullptr, 0);
-  const Result<std::string> text = read_file(pmu_directory + "/format/" + name);
-  if (!text) return tl::make_unexpected(text.error());
-  const Result<Place> place = parse_format(*text);
-  if (!place) return tl::make_unexpected(place.error());
-  std::uint64_t* word = place->word == "config"    ? &encoding.config
-                        : place->word == "config1" ? &encoding.config1
-                        : place->word == "config2" ? &encoding.config2
-                                                   : nullptr;
-  if (word == nullptr) return fail(ErrorKind::kFailed, "a PMU places a term in \"" + place->word + "\"");
-  *word |= spread(value, *place);
+  const auto value = equals == std::string::npos ? 1 : term_value(std::string_view(term).substr(equals + 1));
+  const bool named = !name.empty() && name.find_first_of("/.") == std::string::npos && escaped(name) == name;
+  if (!named || !value) return fail(ErrorKind::kFailed, "a PMU's event has \"" + escaped_short(term) + "\"");
+  const auto text = TIER_TRY(read_file(pmu_directory + "/format/" + name));
+  const auto place = TIER_TRY(parse_format(text));
+  std::uint64_t* word = place.word == "config"    ? &encoding.config
+                        : place.word == "config1" ? &encoding.config1
+                        : place.word == "config2" ? &encoding.config2
+                                                  : nullptr;
+  if (word == nullptr)
+    return fail(ErrorKind::kFailed, "a PMU places a term in \"" + escaped_short(place.word) + "\"");
+  *word |= spread(*value, place);
   return {};
 }
 
@@ -93,15 +111,14 @@ Result<HardwareEvent> from_row(const std::string& directory, const Row& row) {
       if (!alias) continue;  // some processors publish loads only
       terms = *alias;
     }
-    Result<HardwareEncoding> encoding = encode_alias(directory, terms);
-    if (!encoding) return tl::make_unexpected(encoding.error());
-    encoding->precise = row.precise;
+    auto encoding = TIER_TRY(encode_alias(directory, terms));
+    encoding.precise = row.precise;
     if (kinds[kind] == AccessType::kLoad)
       if (const Result<std::string> aux = read_file(directory + "/events/mem-loads-aux"))
         if (const Result<HardwareEncoding> leader = encode_alias(directory, *aux))
-          encoding->leader_config = leader->config;
-    encoding->access = row.terms != nullptr ? AccessType::kUnknown : kinds[kind];
-    event.encodings.push_back(*encoding);
+          encoding.leader_config = leader->config;
+    encoding.access = row.terms != nullptr ? AccessType::kUnknown : kinds[kind];
+    event.encodings.push_back(encoding);
     if (row.terms != nullptr) break;
   }
   if (event.encodings.empty())
@@ -113,13 +130,10 @@ Result<HardwareEvent> from_row(const std::string& directory, const Row& row) {
 
 Result<HardwareEncoding> encode_alias(const std::string& pmu_directory, const std::string& alias_text) {
   HardwareEncoding encoding;
-  const Result<std::string> type = read_file(pmu_directory + "/type");
-  if (!type) return tl::make_unexpected(type.error());
-  encoding.type = static_cast<std::uint32_t>(std::strtoul(type->c_str(), nullptr, 10));
+  const auto type = TIER_TRY(read_file(pmu_directory + "/type"));
+  encoding.type = static_cast<std::uint32_t>(std::strtoul(type.c_str(), nullptr, 10));
   std::istringstream terms(alias_text.substr(0, alias_text.find('\n')));
-  for (std::string term; std::getline(terms, term, ',');)
-    if (Result<void> added = add_term(pmu_directory, term, encoding); !added)
-      return tl::make_unexpected(added.error());
+  for (std::string term; std::getline(terms, term, ',');) TIER_TRY(add_term(pmu_directory, term, encoding));
   return encoding;
 }
 

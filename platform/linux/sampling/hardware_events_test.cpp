@@ -58,8 +58,25 @@ TEST(HardwareEvents, AbsenceNamesWhatWasLookedFor) {
 TEST(HardwareEvents, UnknownTermsAreRefused) {
   const TemporaryTree tree(
       TreeDirectory{{"pmu", TreeDirectory{{"type", "4\n"}, {"format/event", "config:0-99\n"}}}});
-  EXPECT_FALSE(encode_alias(tree.root() + "/pmu", "bogus=1"));
-  EXPECT_FALSE(encode_alias(tree.root() + "/pmu", "event=1"));
+  EXPECT_FALSE(encode_alias(tree.root() + "/pmu", "bogus=1").has_value());
+  EXPECT_FALSE(encode_alias(tree.root() + "/pmu", "event=1").has_value());
+}
+
+TEST(HardwareEvents, WhatIsNoNumberIsRefused) {
+  const TemporaryTree tree(TreeDirectory{{"pmu", TreeDirectory{{"type", "4\n"},
+                                                               {"format/event", "config:0-7\n"},
+                                                               {"format/empty", "config:\n"},
+                                                               {"format/open", "config:0-\n"},
+                                                               {"format/words", "config:all\n"},
+                                                               {"format/red", "\x1b[31m\n"}}}});
+  const std::string pmu = tree.root() + "/pmu";
+  EXPECT_EQ(encode_alias(pmu, "event=10")->config, 10U);
+  EXPECT_EQ(encode_alias(pmu, "event")->config, 1U);
+  // "?" stands in aliases for what the user has to choose (Documentation/ABI, event_source-devices-events).
+  for (const char* alias : {"event=?", "event=", "event=0x", "event=1x", "event=-1", "../type=4", "=1",
+                            "\x1b=1", "empty=1", "open=1", "words=1"})
+    EXPECT_FALSE(encode_alias(pmu, alias).has_value()) << alias;
+  EXPECT_EQ(encode_alias(pmu, "red=1").error().message, "a PMU's format file holds \"\\x1b[31m\"");
 }
 
 }  // namespace

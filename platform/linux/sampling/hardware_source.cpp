@@ -8,6 +8,8 @@
 #include <cerrno>
 
 #include "hardware.skel.h"
+#include "platform/linux/bpf_skeleton.h"
+#include "platform/linux/clock_time.h"
 #include "platform/linux/sampling/clock_events.h"
 #include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/sample_decoder.h"
@@ -15,11 +17,6 @@
 
 namespace tier {
 namespace {
-
-struct SkeletonCloser {
-  void operator()(hardware_bpf* skeleton) const { hardware_bpf__destroy(skeleton); }
-};
-using Skeleton = std::unique_ptr<hardware_bpf, SkeletonCloser>;
 
 constexpr Nanoseconds kClockCheck = std::chrono::milliseconds(5);
 
@@ -33,15 +30,14 @@ double cycles_per_second(const Clock& clock) {
   return time > 0 ? static_cast<double>(__rdtsc() - first) / time : 1e9;
 }
 
-Result<Skeleton> load(bool with_latency, const SamplingSettings& settings) {
+Result<BpfSkeleton<hardware_bpf>> load(bool with_latency, const SamplingSettings& settings) {
   take_bpf_log();
-  Skeleton skeleton(hardware_bpf__open());
+  BpfSkeleton<hardware_bpf> skeleton(hardware_bpf__open());
   if (!skeleton) return tl::make_unexpected(bpf_error("opening the hardware sampler", errno));
   bpf_program__set_autoload(skeleton->progs.on_address_with_latency, with_latency);
   bpf_program__set_autoload(skeleton->progs.on_address, !with_latency);
   set_reader(*skeleton->rodata, read_reader_view());
-  if (Result<void> sized = set_ring_bytes(*skeleton->obj, settings.ring_bytes); !sized)
-    return tl::make_unexpected(sized.error());
+  TIER_TRY(set_ring_bytes(*skeleton->obj, settings.ring_bytes));
   if (const int code = hardware_bpf__load(skeleton.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the hardware sampler", -code));
   return skeleton;
@@ -85,9 +81,9 @@ class HardwareSource::Impl final : public Run {
   const SamplingSettings& settings_;
   const HardwareEvent& event_;
   const Clock& clock_;
-  Skeleton skeleton_;
+  BpfSkeleton<hardware_bpf> skeleton_;
   BpfEvents events_;
-  std::vector<UniqueFd> perf_events_;
+  std::vector<FileDescriptor> perf_events_;
   bool with_latency_ = false;
   double cycles_per_second_ = 1e9;
   WatchList watched_;
@@ -107,26 +103,25 @@ Result<void> HardwareSource::Impl::open_encoding(const HardwareEncoding& encodin
     leader.precise = 0;
     perf_event_attr attributes = attributes_of(leader, 0);
     attributes.disabled = 0;
-    Result<UniqueFd> opened = open_perf_event(&attributes, -1, cpu);
-    if (!opened) return tl::make_unexpected(opened.error());
-    group = opened->get();
-    perf_events_.push_back(std::move(*opened));
+    auto opened = TIER_TRY(open_perf_event(&attributes, -1, cpu));
+    group = opened.get();
+    perf_events_.push_back(std::move(opened));
   }
   perf_event_attr attributes = attributes_of(encoding, settings_.hardware_period);
-  Result<UniqueFd> opened = open_perf_event(&attributes, -1, cpu, group);
+  Result<FileDescriptor> opened = open_perf_event(&attributes, -1, cpu, group);
   if (!opened) {
     attributes.exclude_kernel = attributes.exclude_hv = 0;
     opened = open_perf_event(&attributes, -1, cpu, group);
   }
   if (!opened) return tl::make_unexpected(opened.error());
-  if (Result<void> attached = attach_program(*opened, program_fd); !attached) return attached;
+  TIER_TRY(attach_program(*opened, program_fd));
   perf_events_.push_back(std::move(*opened));
   return {};
 }
 
 Result<void> HardwareSource::Impl::start() {
-  if (Result<void> btf = require_btf(kKernelBtf); !btf) return btf;
-  Result<Skeleton> loaded = load(event_.has_latency, settings_);
+  TIER_TRY(require_btf(kKernelBtf));
+  Result<BpfSkeleton<hardware_bpf>> loaded = load(event_.has_latency, settings_);
   with_latency_ = loaded.has_value() && event_.has_latency;
   if (!loaded && event_.has_latency) loaded = load(false, settings_);
   if (!loaded) return tl::make_unexpected(loaded.error());
@@ -138,7 +133,7 @@ Result<void> HardwareSource::Impl::start() {
       bpf_program__fd(with_latency_ ? skeleton_->progs.on_address_with_latency : skeleton_->progs.on_address);
   for (const int cpu : online_cpus())
     for (const HardwareEncoding& encoding : event_.encodings)
-      if (Result<void> opened = open_encoding(encoding, cpu, program_fd); !opened) return opened;
+      TIER_TRY(open_encoding(encoding, cpu, program_fd));
   return {};
 }
 
@@ -173,13 +168,13 @@ void HardwareSource::Impl::handle(std::span<const std::byte> event) {
 }
 
 SampleBatch HardwareSource::Impl::collect() {
-  const Nanoseconds cpu_begin = thread_cpu_time();
+  const Nanoseconds cpu_begin = clock_time(CLOCK_THREAD_CPUTIME_ID);
   batch_ = {};
   events_.drain();
   const tier_counters now = events_.counters();
   program_price_ = program_price(now);
   batch_.counters += kernel_counters_.since_last(now);
-  meter_.add(batch_.counters, thread_cpu_time() - cpu_begin);
+  meter_.add(batch_.counters, clock_time(CLOCK_THREAD_CPUTIME_ID) - cpu_begin);
   return std::move(batch_);
 }
 
@@ -194,7 +189,7 @@ SourceStatus HardwareSource::Impl::status() const {
 }
 
 HardwareSource::HardwareSource(SamplingSettings settings, HardwareEvent event, const Clock& clock)
-    : SwitchedSource("hardware"), settings_(settings), event_(std::move(event)), clock_(clock) {}
+    : SwitchedSource("hardware"), settings_(std::move(settings)), event_(std::move(event)), clock_(clock) {}
 
 std::unique_ptr<SwitchedSource::Run> HardwareSource::new_run() const {
   return std::make_unique<Impl>(settings_, event_, clock_);

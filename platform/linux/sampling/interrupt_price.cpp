@@ -27,11 +27,10 @@ std::uint64_t units_of_a_turn() {
 
 Result<std::optional<Nanoseconds>> InterruptPrice::step(int program_fd) {
   ClockEvents events;
-  if (Result<void> set = events.set_frequency(program_fd, kFrequency); !set)
-    return tl::make_unexpected(set.error());
+  TIER_TRY(events.set_frequency(program_fd, kFrequency));
   if (work_units_ == 0) work_units_ = units_of_a_turn();
   const Nanoseconds with = time_fixed_work(work_units_);
-  if (Result<void> set = events.set_frequency(program_fd, 0); !set) return tl::make_unexpected(set.error());
+  TIER_TRY(events.set_frequency(program_fd, 0));
   const Nanoseconds without = time_fixed_work(work_units_);
   const double interrupts = std::max(seconds(with) * kFrequency, 1.0);
   prices_.push_back(static_cast<double>((with - without).count()) / interrupts);

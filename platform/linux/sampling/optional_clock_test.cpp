@@ -93,7 +93,7 @@ TEST(OptionalClock, WhatNothingElseCanDoDoesNotWaitForThePrice) {
   EXPECT_TRUE(event.require(250));
   EXPECT_EQ(event.frequency(), 250);
   fake.facts.perf_event_paranoid = 3;
-  EXPECT_FALSE(event.require(100));
+  EXPECT_FALSE(event.require(100).has_value());
   EXPECT_EQ(event.frequency(), 250);
 }
 

@@ -7,12 +7,6 @@ namespace {
 constexpr Nanoseconds kInterval = std::chrono::seconds(1);
 }
 
-Nanoseconds thread_cpu_time() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
-}
-
 void SourceMeter::add(const SampleCounters& counters, Nanoseconds cpu_time) {
   totals_ += counters;
   events_ += counters.taken + counters.lost;

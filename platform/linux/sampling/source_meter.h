@@ -6,9 +6,6 @@
 
 namespace tier {
 
-// CPU time of the calling thread.
-Nanoseconds thread_cpu_time();
-
 class SourceMeter {
  public:
   explicit SourceMeter(const Clock& clock) : clock_(clock), begin_(clock.now()) {}

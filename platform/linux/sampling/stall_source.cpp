@@ -8,8 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "platform/linux/bpf_skeleton.h"
+#include "platform/linux/clock_time.h"
 #include "platform/linux/sampling/clock_events.h"
 #include "platform/linux/sampling/interrupt_price.h"
+#include "platform/linux/sampling/kernel_types.h"
 #include "platform/linux/sampling/optional_clock.h"
 #include "platform/linux/sampling/rate_control.h"
 #include "platform/linux/sampling/reader_view.h"
@@ -18,15 +21,11 @@
 #include "stall.skel.h"
 
 namespace tier {
-namespace {
-
-struct SkeletonCloser {
-  void operator()(stall_bpf* skeleton) const { stall_bpf__destroy(skeleton); }
-};
-using Skeleton = std::unique_ptr<stall_bpf, SkeletonCloser>;
 
 // How a tick is told to have hit user code; see bpf/stall.bpf.c.
 enum class TickProgram { kExact, kByRunqueue, kByStack, kNone };
+
+namespace {
 
 constexpr Nanoseconds kRateInterval = std::chrono::seconds(1);  // between looks at the achieved rate
 constexpr double kTickGap = 0.9;     // of the period: other timers share the interrupt and are no ticks
@@ -40,27 +39,21 @@ constexpr double kBudgetIntervals = 32;  // over which the ticks keep the budget
 constexpr double kAccessesPerInstruction = 0.35;
 constexpr double kSmoothing = 0.999;  // weight of the past in the share of direct samples, per sample
 
-Nanoseconds monotonic() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
-}
-
-Result<Skeleton> load(TickProgram tick, const SamplingSettings& settings) {
+Result<BpfSkeleton<stall_bpf>> load(TickProgram tick, const SamplingSettings& settings) {
   take_bpf_log();
-  Skeleton skeleton(stall_bpf__open());
+  BpfSkeleton<stall_bpf> skeleton(stall_bpf__open());
   if (!skeleton) return tl::make_unexpected(bpf_error("opening the stall sampler", errno));
   bpf_program__set_autoload(skeleton->progs.on_tick, tick == TickProgram::kExact);
   bpf_program__set_autoload(skeleton->progs.on_tick_by_runqueue, tick == TickProgram::kByRunqueue);
   bpf_program__set_autoload(skeleton->progs.on_tick_by_stack, tick == TickProgram::kByStack);
   if (tick == TickProgram::kByRunqueue) {
-    const std::optional<std::int64_t> distance = per_cpu_distance("runqueues", "__irq_regs");
+    const auto types = KernelTypes::read();
+    const auto distance = types ? types->per_cpu_distance("runqueues", "__irq_regs") : std::nullopt;
     if (!distance) return fail(ErrorKind::kUnsupported, "the kernel's BTF lacks __irq_regs or runqueues");
     skeleton->bss->irq_regs_from_runqueues = *distance;
   }
   set_reader(*skeleton->rodata, read_reader_view());
-  if (Result<void> sized = set_ring_bytes(*skeleton->obj, settings.ring_bytes); !sized)
-    return tl::make_unexpected(sized.error());
+  TIER_TRY(set_ring_bytes(*skeleton->obj, settings.ring_bytes));
   if (const int code = stall_bpf__load(skeleton.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the stall sampler", -code));
   return skeleton;
@@ -124,7 +117,7 @@ class StallSource::Impl final : public Run {
   const Clock& clock_;
   TickProgram tick_ = TickProgram::kNone;
   std::string no_tick_;  // why no program rides the tick
-  Skeleton skeleton_;
+  BpfSkeleton<stall_bpf> skeleton_;
   std::unique_ptr<BpfEvents> events_;
   BpfLink tick_link_;
   ClockEvents clock_events_;
@@ -157,7 +150,7 @@ Result<void> StallSource::Impl::load_best() {
     choices = {TickProgram::kExact, TickProgram::kByRunqueue, TickProgram::kByStack, TickProgram::kNone};
   Error last;
   for (const TickProgram choice : choices) {
-    Result<Skeleton> loaded = load(choice, options_.settings);
+    Result<BpfSkeleton<stall_bpf>> loaded = load(choice, options_.settings);
     if (loaded) {
       skeleton_ = std::move(*loaded);
       tick_ = choice;
@@ -175,7 +168,8 @@ void StallSource::Impl::make_decoder() {
   const auto lifetime = static_cast<std::uint64_t>(options_.settings.code_lifetime.count());
   decoder_ = std::make_unique<SampleDecoder>(
       [known_fd, lifetime](const tier_known_code& key) {
-        const std::uint64_t until = static_cast<std::uint64_t>(monotonic().count()) + lifetime;
+        const std::uint64_t until =
+            static_cast<std::uint64_t>(clock_time(CLOCK_MONOTONIC).count()) + lifetime;
         bpf_map_update_elem(known_fd, &key, &until, BPF_ANY);  // a failure only means that code is sent again
       },
       [known_fd](const tier_known_code& key) { bpf_map_delete_elem(known_fd, &key); }, clock_);
@@ -212,8 +206,8 @@ Result<void> StallSource::Impl::watch_all() {
 
 // Mostly settles all within a tenth of a second; on a busy machine it goes on beside the watched programs.
 void StallSource::Impl::calibrate_first() {
-  const Nanoseconds give_up = monotonic() + kFirstPatience;
-  while (monotonic() < give_up) {
+  const Nanoseconds give_up = clock_time(CLOCK_MONOTONIC) + kFirstPatience;
+  while (clock_time(CLOCK_MONOTONIC) < give_up) {
     if (calibration_->advance()) static_cast<void>(watch_all());  // a failure only delays calibration
     if (!calibration_->child()) break;
     timespec pause{0, kBetweenDrains.count()};
@@ -242,9 +236,9 @@ void StallSource::Impl::set_gaps() {
 }
 
 Result<void> StallSource::Impl::start() {
-  if (Result<void> btf = require_btf(options_.btf_path); !btf) return btf;
-  if (Result<void> loaded = load_best(); !loaded) return loaded;
-  if (Result<void> attached = attach(); !attached) return attached;
+  TIER_TRY(require_btf(options_.btf_path));
+  TIER_TRY(load_best());
+  TIER_TRY(attach());
   calibration_ =
       std::make_unique<LiveCalibration>(options_.settings, clock_, options_.prior, options_.calibrate);
   calibrate_first();
@@ -332,7 +326,7 @@ double StallSource::Impl::weight_of(const tier_sample& sample, bool direct) {
 }
 
 SampleBatch StallSource::Impl::collect() {
-  const Nanoseconds cpu_begin = thread_cpu_time();
+  const Nanoseconds cpu_begin = clock_time(CLOCK_THREAD_CPUTIME_ID);
   batch_ = {};
   events_->drain();
   if (calibration_->advance()) static_cast<void>(watch_all());  // a failure only delays calibration
@@ -341,7 +335,7 @@ SampleBatch StallSource::Impl::collect() {
   totals_ += batch_.counters;
   interval_samples_ += batch_.counters.taken + batch_.counters.lost;
   interval_usable_ += batch_.counters.delivered;
-  interval_cpu_ += thread_cpu_time() - cpu_begin;
+  interval_cpu_ += clock_time(CLOCK_THREAD_CPUTIME_ID) - cpu_begin;
   if (const Nanoseconds now = clock_.now(); now - interval_begin_ >= kRateInterval) control_rate(now);
   return std::move(batch_);
 }

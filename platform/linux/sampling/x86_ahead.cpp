@@ -14,16 +14,7 @@ constexpr unsigned kMaxSteps = 48;   // a loop body; further on, branches make t
 constexpr unsigned kMaxReplay = 16;  // instructions back; further on the window of code ends anyway
 constexpr int kAx = 0, kDx = 2;
 
-struct Instruction {
-  ZydisDecodedInstruction head;
-  std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands;
-  std::span<const ZydisDecodedOperand> used() const { return {operands.data(), head.operand_count}; }
-  std::span<const ZydisDecodedOperand> visible() const {
-    return {operands.data(), head.operand_count_visible};
-  }
-};
-
-std::uint32_t written_registers(const Instruction& instruction) {
+std::uint32_t written_registers(const X86Instruction& instruction) {
   std::uint32_t written = 0;
   for (const ZydisDecodedOperand& operand : instruction.used())
     if (operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
@@ -32,7 +23,7 @@ std::uint32_t written_registers(const Instruction& instruction) {
   return written;
 }
 
-X86Step forget(const Instruction& instruction) {
+X86Step forget(const X86Instruction& instruction) {
   X86Step step;
   step.written = written_registers(instruction);
   return step;
@@ -94,7 +85,7 @@ std::optional<Effect> simple_effect(ZydisMnemonic mnemonic) {
   }
 }
 
-X86Step lea_step(const Instruction& instruction, std::int16_t next_offset) {
+X86Step lea_step(const X86Instruction& instruction, std::int16_t next_offset) {
   X86Step step = forget(instruction);
   const ZydisDecodedOperand& operand = instruction.operands[1];
   if (operand.mem.segment == ZYDIS_REGISTER_FS || operand.mem.segment == ZYDIS_REGISTER_GS) return step;
@@ -112,11 +103,12 @@ X86Step lea_step(const Instruction& instruction, std::int16_t next_offset) {
       operand.mem.scale == 0 ? std::uint8_t{1} : static_cast<std::uint8_t>(operand.mem.scale);
   step.address.displacement = operand.mem.disp.has_displacement ? operand.mem.disp.value : 0;
   step.address.next_offset = next_offset;
+  step.address.address_32 = instruction.head.address_width == 32;
   return step;
 }
 
 // mul and div with one operand.
-X86Step wide_step(const Instruction& instruction, Effect effect) {
+X86Step wide_step(const X86Instruction& instruction, Effect effect) {
   X86Step step = forget(instruction);
   if (instruction.head.operand_width < 32 || !set_source(step, instruction.operands[0])) return step;
   step.effect = effect;
@@ -124,7 +116,7 @@ X86Step wide_step(const Instruction& instruction, Effect effect) {
   return step;
 }
 
-X86Step step_of(const Instruction& instruction, std::int16_t next_offset) {
+X86Step step_of(const X86Instruction& instruction, std::int16_t next_offset) {
   const ZydisDecodedInstruction& head = instruction.head;
   const bool one_operand = head.operand_count_visible == 1;
   if (head.mnemonic == ZYDIS_MNEMONIC_LEA && head.operand_width >= 32)
@@ -156,7 +148,7 @@ X86Step step_of(const Instruction& instruction, std::int16_t next_offset) {
 
 // Where the code goes on after an instruction that ends at `next`: an offset from ip, or nothing where that
 // is uncertain.
-std::optional<int> way_on(const Instruction& instruction, int next) {
+std::optional<int> way_on(const X86Instruction& instruction, int next) {
   const ZydisInstructionCategory category = instruction.head.meta.category;
   if (category == ZYDIS_CATEGORY_UNCOND_BR || category == ZYDIS_CATEGORY_COND_BR) {
     const ZydisDecodedOperand& target = instruction.operands[0];
@@ -172,7 +164,7 @@ std::optional<int> way_on(const Instruction& instruction, int next) {
   return next;
 }
 
-bool goes_straight_on(const Instruction& instruction) {
+bool goes_straight_on(const X86Instruction& instruction) {
   const ZydisInstructionCategory category = instruction.head.meta.category;
   return category != ZYDIS_CATEGORY_UNCOND_BR && category != ZYDIS_CATEGORY_COND_BR &&
          way_on(instruction, 0).has_value();
@@ -271,6 +263,7 @@ void apply(const X86Step& step, std::uint64_t ip, State& state) {
                           state.get(step.address.base) + state.get(step.address.index) * step.address.scale;
       if (step.address.ip_relative)
         sum += ip + static_cast<std::uint64_t>(std::int64_t{step.address.next_offset});
+      if (step.address.address_32) sum &= 0xffffffffU;
       return state.set(step.destination, sum, step.bits);
     }
     default:
@@ -306,14 +299,6 @@ std::uint32_t known_after(const X86Step& step, std::uint32_t known) {
   return fed ? known | bit(step.destination) : known & ~bit(step.destination);
 }
 
-std::optional<Instruction> decode_one(std::span<const std::uint8_t> bytes) {
-  Instruction instruction;
-  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&x86_decoder(), bytes.data(), bytes.size(), &instruction.head,
-                                           instruction.operands.data())))
-    return std::nullopt;
-  return instruction;
-}
-
 }  // namespace
 
 X86Ahead replay_x86(X86Code& code) {
@@ -327,8 +312,8 @@ X86Ahead replay_x86(X86Code& code) {
     if (!found) return {};
     const int start = *found;
     const auto next_offset = static_cast<std::int16_t>(end - static_cast<int>(before.size()));
-    const std::optional<Instruction> instruction =
-        decode_one(before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)));
+    const std::optional<X86Instruction> instruction = x86_instruction(
+        before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)));
     if (!instruction || !goes_straight_on(*instruction)) return {};
     const bool idle = never_waits(instruction->head.meta.category);
     if (idle && !access) return {};
@@ -369,10 +354,10 @@ X86Ahead look_ahead_x86(const X86Code& around) {
   for (unsigned count = 0; count < kMaxSteps; ++count) {
     const int at = origin + offset;
     if (at < 0 || at >= size) return ahead;
-    const std::optional<Instruction> decoded =
-        decode_one(std::span(code).subspan(static_cast<std::size_t>(at)));
+    const std::optional<X86Instruction> decoded =
+        x86_instruction(std::span(code).subspan(static_cast<std::size_t>(at)));
     if (!decoded) return ahead;
-    const Instruction& instruction = *decoded;
+    const X86Instruction& instruction = *decoded;
     const int next = offset + instruction.head.length;
     if (!never_waits(instruction.head.meta.category)) ahead.access = pick_access(instruction.used());
     if (ahead.access) {

@@ -84,6 +84,14 @@ TEST(X86Replay, OnlyFromRegistersThatStillHold) {
   EXPECT_FALSE(replayed({0x48, 0x89, 0xc8, 0x48, 0x8b, 0x14, 0xc7}));
 }
 
+TEST(X86Ahead, ThirtyTwoBitAddressesAreCutOnTheWayToo) {
+  X86Registers r = registers();
+  r.general[7] = 0xFFFFFFFF00080000;  // rdi
+  // lea 4(%edi),%rax; mov (%rax),%rcx
+  const Code code = {0x67, 0x48, 0x8d, 0x47, 0x04, 0x48, 0x8b, 0x08};
+  EXPECT_EQ(address_ahead(look_ahead_x86(X86Code({}, code)), r), 0x80004U);
+}
+
 TEST(X86Ahead, SelfLoopsEnd) { EXPECT_FALSE(ahead_of({0xeb, 0xfe})); }  // jmp to itself
 
 TEST(X86Ahead, HostileBytes) {

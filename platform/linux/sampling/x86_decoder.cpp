@@ -54,15 +54,13 @@ bool is_string(ZydisInstructionCategory category) { return category == ZYDIS_CAT
 
 // Decodes one instruction at the start of `bytes`. `next_offset`: of the following instruction relative to
 // ip.
-std::optional<Step> decode_step(const ZydisDecoder& decoder, std::span<const std::uint8_t> bytes,
-                                std::int16_t next_offset, bool executed) {
-  ZydisDecodedInstruction instruction;
-  std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands;
-  if (!ZYAN_SUCCESS(
-          ZydisDecoderDecodeFull(&decoder, bytes.data(), bytes.size(), &instruction, operands.data())))
-    return std::nullopt;
+std::optional<Step> decode_step(std::span<const std::uint8_t> bytes, std::int16_t next_offset,
+                                bool executed) {
+  const std::optional<X86Instruction> decoded = x86_instruction(bytes);
+  if (!decoded) return std::nullopt;
+  const ZydisDecodedInstruction& instruction = decoded->head;
+  const std::span<const ZydisDecodedOperand> used = decoded->used();
   Step step;
-  const std::span<const ZydisDecodedOperand> used(operands.data(), instruction.operand_count);
   step.straight = is_straight(instruction.meta.category);
   for (const ZydisDecodedOperand& operand : used)
     if (operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
@@ -124,7 +122,8 @@ X86Code::X86Code(std::span<const std::uint8_t> before, std::span<const std::uint
 // Start of the instruction that ends at `end`, by the majority of the chains that land there; -1 when none
 // does. Of equals the earliest wins: a start that leaves out a prefix is always later.
 int X86Code::predecessor(int end) const {
-  std::array<std::int8_t, kWindow> last{};  // last instruction start of the chain from here, -1: misses `end`
+  std::array<std::int16_t, kWindow>
+      last{};  // last instruction start of the chain from here, -1: misses `end`
   std::array<std::uint8_t, kWindow> votes{};
   int best = -1;
   for (int offset = end - 1; offset >= 0; --offset) {
@@ -133,7 +132,7 @@ int X86Code::predecessor(int end) const {
     if (lengths_[at] == 0) continue;
     const int next = offset + lengths_[at];
     if (next == end)
-      last[at] = static_cast<std::int8_t>(offset);
+      last[at] = static_cast<std::int16_t>(offset);
     else if (next < end)
       last[at] = last[static_cast<std::size_t>(next)];
     if (last[at] < 0) continue;
@@ -153,11 +152,10 @@ std::optional<int> X86Code::start(std::size_t i) {
 }
 
 X86Decoded decode_x86(X86Code& code) {
-  const ZydisDecoder& decoder = x86_decoder();
   const std::span<const std::uint8_t> before = code.before(), after = code.after();
   X86Decoded result;
   if (!after.empty())
-    if (const std::optional<Step> step = decode_step(decoder, after, 0, false)) result.at = step->access;
+    if (const std::optional<Step> step = decode_step(after, 0, false)) result.at = step->access;
 
   std::uint32_t written_since = 0;
   int end = static_cast<int>(before.size());
@@ -167,9 +165,9 @@ X86Decoded decode_x86(X86Code& code) {
     if (!found) return result;
     const int start = *found;
     const auto next_offset = static_cast<std::int16_t>(end - static_cast<int>(before.size()));
-    const std::optional<Step> step = decode_step(
-        decoder, before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)),
-        next_offset, true);
+    const std::optional<Step> step =
+        decode_step(before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)),
+                    next_offset, true);
     if (!step || !step->straight) return result;
     if (step->access) {
       const std::uint32_t needed = bit(step->access->base) | bit(step->access->index);

@@ -42,6 +42,14 @@ const ZydisDecoder& x86_decoder() {
   return decoder;
 }
 
+std::optional<X86Instruction> x86_instruction(std::span<const std::uint8_t> bytes) {
+  X86Instruction instruction;
+  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&x86_decoder(), bytes.data(), bytes.size(), &instruction.head,
+                                           instruction.operands.data())))
+    return std::nullopt;
+  return instruction;
+}
+
 std::uint8_t x86_instruction_length(std::span<const std::uint8_t> bytes) {
   // Nothing but lengths is asked for: the minimal mode leaves out what the rest of Zydis fills in.
   static const ZydisDecoder decoder = [] {

@@ -3,6 +3,7 @@
 
 #include <Zydis/Zydis.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,6 +13,21 @@
 namespace tier {
 
 const ZydisDecoder& x86_decoder();  // 64-bit mode
+
+// With its operands, as the library gives them.
+struct X86Instruction {
+  ZydisDecodedInstruction head;
+  std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands;
+
+  std::span<const ZydisDecodedOperand> used() const { return {operands.data(), head.operand_count}; }
+  // What an assembler would show, without what is implied.
+  std::span<const ZydisDecodedOperand> visible() const {
+    return {operands.data(), head.operand_count_visible};
+  }
+};
+
+// The instruction at the start of `bytes`; nothing where there is none.
+std::optional<X86Instruction> x86_instruction(std::span<const std::uint8_t> bytes);
 
 // Of the instruction at the start of `bytes`; 0 where there is none.
 std::uint8_t x86_instruction_length(std::span<const std::uint8_t> bytes);

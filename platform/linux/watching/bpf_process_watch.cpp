@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <unordered_set>
 
+#include "platform/linux/bpf_skeleton.h"
+#include "platform/linux/clock_time.h"
 #include "platform/linux/file.h"
 #include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/watching/look_records.h"
@@ -19,22 +21,11 @@
 namespace tier {
 namespace {
 
-struct SkeletonCloser {
-  void operator()(processes_bpf* skeleton) const { processes_bpf__destroy(skeleton); }
-};
-using Skeleton = std::unique_ptr<processes_bpf, SkeletonCloser>;
-
 // Share of the time that looks may take; the second when a process that was asked for has executed or ended.
 constexpr double kShare = 0.0008, kUrgentShare = 0.01;
 
 // More than the kernel gives at once (eight pages, bpf_iter.c).
 constexpr std::size_t kReadBytes = 64U << 10;
-
-Nanoseconds thread_cpu() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
-}
 
 }  // namespace
 
@@ -62,7 +53,7 @@ class BpfProcessWatch::Impl {
   Result<std::vector<SeenProcess>> read_all();
 
   const Clock& clock_;
-  Skeleton skeleton_;
+  BpfSkeleton<processes_bpf> skeleton_;
   std::vector<BpfLink> hooks_;
   BpfLink iterator_;
   std::unordered_set<Pid> asked_;  // as the kernel's map has it
@@ -76,7 +67,7 @@ class BpfProcessWatch::Impl {
 };
 
 Result<void> BpfProcessWatch::Impl::start(const std::string& btf_path) {
-  if (Result<void> btf = require_btf(btf_path); !btf) return btf;
+  TIER_TRY(require_btf(btf_path));
   take_bpf_log();
   skeleton_.reset(processes_bpf__open());
   if (!skeleton_) return tl::make_unexpected(bpf_error("opening the process watch", errno));
@@ -127,12 +118,12 @@ bool BpfProcessWatch::Impl::due(Nanoseconds now, const tier_process_news& news) 
 
 Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question, bool renew) {
   ProcessLook look;
-  if (auto set = ask(question.asked); !set) return tl::make_unexpected(set.error());
+  TIER_TRY(ask(question.asked));
   tier_look& how = skeleton_->bss->look;
   // Read before the look: what happens during it is news to the next one.
   const tier_process_news news = skeleton_->bss->news;
   const Nanoseconds now = clock_.now();
-  const Nanoseconds cpu_before = thread_cpu();
+  const Nanoseconds cpu_before = clock_time(CLOCK_THREAD_CPUTIME_ID);
   renew_owed_ |= renew;
   if (!due(now, news)) return look;
   const bool everybody = question.others && question.minimum.value == 0;
@@ -143,9 +134,8 @@ Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question,
   if (!others && asked_.empty()) return look;  // nobody to look for
   how.minimum_pages = question.minimum.value / static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   how.only_asked = others ? 0 : 1;
-  auto processes = read_all();
-  if (!processes) return tl::make_unexpected(processes.error());
-  look.processes = std::move(*processes);
+  auto processes = TIER_TRY(read_all());
+  look.processes = std::move(processes);
   seen_news_ = news;
   if (others) {
     told_news_ = news;
@@ -153,7 +143,7 @@ Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question,
     renew_owed_ = false;
   }
   last_ = now;
-  const Nanoseconds cost = thread_cpu() - cpu_before;
+  const Nanoseconds cost = clock_time(CLOCK_THREAD_CPUTIME_ID) - cpu_before;
   // From nothing: the first look tells of everybody, which no later one does.
   price_ = (price_ * 3 + cost) / 4;
   ++looks_;
@@ -161,7 +151,7 @@ Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question,
 }
 
 Result<std::vector<SeenProcess>> BpfProcessWatch::Impl::read_all() {
-  const UniqueFd file(bpf_iter_create(bpf_link__fd(iterator_.get())));
+  const FileDescriptor file(bpf_iter_create(bpf_link__fd(iterator_.get())));
   if (!file.valid()) return fail_errno("opening the list of tasks", errno);
   LookRecords records({static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))});
   std::vector<std::byte> buffer(kReadBytes);
@@ -188,7 +178,7 @@ BpfProcessWatch::~BpfProcessWatch() = default;
 Result<std::unique_ptr<BpfProcessWatch>> BpfProcessWatch::start(const Clock& clock,
                                                                 const std::string& btf_path) {
   auto impl = std::make_unique<Impl>(clock);
-  if (auto started = impl->start(btf_path); !started) return tl::make_unexpected(started.error());
+  TIER_TRY(impl->start(btf_path));
   return std::unique_ptr<BpfProcessWatch>(new BpfProcessWatch(std::move(impl)));
 }
 

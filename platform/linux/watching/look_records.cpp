@@ -12,7 +12,8 @@ std::string text_of(const char* text, std::size_t size) { return {text, ::strnle
 
 std::uint64_t user_part(std::uint64_t user_ticks, std::uint64_t system_ticks, std::uint64_t run) {
   if (system_ticks == 0) return run;
-  const double share = static_cast<double>(user_ticks) / (static_cast<double>(user_ticks) + system_ticks);
+  const double user = static_cast<double>(user_ticks);
+  const double share = user / (user + static_cast<double>(system_ticks));
   return static_cast<std::uint64_t>(static_cast<double>(run) * share);
 }
 

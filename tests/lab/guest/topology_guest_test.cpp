@@ -2,9 +2,8 @@
 // alone, and a fast node that is full.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/mempolicy.h>
+#include <numaif.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,7 +31,7 @@ class NoProbe final : public LatencyProbe {
 };
 
 std::string kernel_log() {
-  const UniqueFd fd(::open("/dev/kmsg", O_RDONLY | O_NONBLOCK));
+  const FileDescriptor fd(::open("/dev/kmsg", O_RDONLY | O_NONBLOCK));
   std::string log;
   std::array<char, 8192> record{};
   for (ssize_t n = 0; (n = ::read(fd.get(), record.data(), record.size())) > 0;)
@@ -47,7 +46,7 @@ class Filler {
     start_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ::madvise(start_, size_, MADV_NOHUGEPAGE);
     const unsigned long mask = 1UL << node.id.value;
-    ::syscall(SYS_mbind, start_, size_, MPOL_PREFERRED, &mask, 8 * sizeof(mask), 0);
+    ::mbind(start_, size_, MPOL_PREFERRED, &mask, 8 * sizeof(mask), 0);
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     int elsewhere = 0;
     for (std::size_t offset = 0; offset < size_ && elsewhere < 256; offset += page) {

@@ -79,6 +79,16 @@ hot() {
 # Percent of its hot pages on node 0.
 share() { local all; read -r all _ < "$hot_state"; printf '%s' "${all%.*}"; }
 share_is() { [ "$(share)" -ge "$1" ]; }
+written_since() { [ "$(stat -c %y "$hot_state")" != "$1" ]; }
+# look_anew: until the hot program has written its share twice, so that it began to look for the second one after this call. On a busy machine what
+# it last wrote may be seconds old.
+look_anew() {
+  local before
+  for _ in 1 2; do
+    before=$(stat -c %y "$hot_state")
+    wait_for 60 written_since "$before" || fail "the hot program writes its share no more"
+  done
+}
 
 property() { systemctl show -P "$1" tierd.service; }
 is_active() { [ "$(property ActiveState)" = active ]; }

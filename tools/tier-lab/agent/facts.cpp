@@ -14,29 +14,25 @@
 #include <filesystem>
 #include <sstream>
 
+#include "platform/api/file_descriptor.h"
+
 namespace tier::lab {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
 std::string read_text(const std::string& path) {
   std::string text;
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return text;
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return text;
   char chunk[8192];
-  for (ssize_t got; (got = read(file, chunk, sizeof chunk)) > 0;)
+  for (ssize_t got; (got = read(file.get(), chunk, sizeof chunk)) > 0;)
     text.append(chunk, static_cast<std::size_t>(got));
-  close(file);
   return text;
 }
 
 bool write_text(const std::string& path, const std::string& text) {
-  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (file < 0) return false;
-  const bool whole = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const int reason = errno;
-  close(file);
-  errno = reason;
-  return whole;
+  const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return file.valid() && write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
 double uptime_seconds() {

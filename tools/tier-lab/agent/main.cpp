@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "platform/api/file_descriptor.h"
 #include "tools/tier-lab/agent/facts.h"
 #include "tools/tier-lab/agent/session.h"
 
@@ -46,9 +47,8 @@ void mount_all() {
 void load_modules(const nlohmann::json& modules) {
   for (const nlohmann::json& module : modules) {
     const std::string path = module.get<std::string>();
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0 || syscall(SYS_finit_module, file, "", 0) != 0) std::perror(path.c_str());
-    if (file >= 0) close(file);
+    const tier::FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.valid() || syscall(SYS_finit_module, file.get(), "", 0) != 0) std::perror(path.c_str());
   }
 }
 

@@ -38,27 +38,22 @@ Process::Process(const std::vector<std::string>& command, const std::vector<int>
     : on_line_(std::move(on_line)) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return;
+  pipe_.reset(ends[0]);
+  const FileDescriptor output(ends[1]);
   pid_ = fork();
-  if (pid_ == 0) become(command, cpus, ends[1]);
-  close(ends[1]);
-  pipe_ = ends[0];
-  fcntl(pipe_, F_SETFL, O_NONBLOCK);
-}
-
-Process::~Process() {
-  if (pipe_ >= 0) close(pipe_);
+  if (pid_ == 0) become(command, cpus, output.get());
+  fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
 }
 
 void Process::drain() {
   char chunk[4096];
-  while (pipe_ >= 0) {
-    const ssize_t got = read(pipe_, chunk, sizeof chunk);
+  while (pipe_.valid()) {
+    const ssize_t got = read(pipe_.get(), chunk, sizeof chunk);
     if (got < 0) return;
     if (got == 0) {
       if (!partial_.empty()) on_line_(partial_);
       partial_.clear();
-      close(pipe_);
-      pipe_ = -1;
+      pipe_.reset();
       return;
     }
     partial_.append(chunk, static_cast<std::size_t>(got));

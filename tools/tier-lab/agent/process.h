@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "platform/api/file_descriptor.h"
+
 namespace tier::lab {
 
 using LineSink = std::function<void(const std::string& line)>;
@@ -18,13 +20,12 @@ class Process {
   // Starts `command` with stdout and stderr on one pipe, pinned to `cpus` unless that is empty. On failure to
   // execute, the child prints the reason and exits 127, as a shell does.
   Process(const std::vector<std::string>& command, const std::vector<int>& cpus, LineSink on_line);
-  ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
   pid_t pid() const { return pid_; }
-  int descriptor() const { return pipe_; }
-  bool open() const { return pipe_ >= 0; }
+  int descriptor() const { return pipe_.get(); }
+  bool open() const { return pipe_.valid(); }
 
   // Reads what has come and hands on whole lines; closes the pipe at end of file.
   void drain();
@@ -34,7 +35,7 @@ class Process {
 
  private:
   pid_t pid_ = -1;
-  int pipe_ = -1;
+  FileDescriptor pipe_;
   std::string partial_;
   LineSink on_line_;
   std::optional<int> code_;

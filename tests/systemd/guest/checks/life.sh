@@ -58,6 +58,39 @@ check_sight() {
   detail "$(tierctl status --check)"
 }
 
+packages=$here/packages
+# What dpkg says goes into the check's log.
+dpkg_does() { dpkg "$@" || fail "dpkg $* ended with $?"; }
+nothing_runs() { ! pgrep -x tierd && [ "$(property LoadState)" = not-found ]; }
+
+# The image holds the installed package instead of a build's tree. A service that the administrator has disabled is left alone.
+check_package() {
+  local pid
+  [ "$(systemctl is-enabled tierd.service)" = enabled ] || fail "after the installation tierd is $(systemctl is-enabled tierd.service)"
+  wait_for 60 is_active || fail "after a boot tierd is $(property ActiveState)"
+  pid=$(property MainPID)
+  dpkg_does -i "$packages"/higher/tierd_*.deb
+  is_active || fail "after an upgrade tierd is $(property ActiveState)"
+  [ "$(property MainPID)" != "$pid" ] || fail "the upgrade did not restart tierd"
+  exits 0 tierctl status
+  systemctl disable --now tierd.service
+  dpkg_does -i "$packages"/higher/tierd_*.deb
+  [ "$(property ActiveState)" = inactive ] || fail "an upgrade made a disabled tierd $(property ActiveState)"
+  [ "$(systemctl is-enabled tierd.service)" = disabled ] || fail "an upgrade enabled tierd again"
+  systemctl enable --now tierd.service
+  wait_for 60 is_active || fail "tierd does not start again"
+  dpkg_does -r tierd
+  nothing_runs || fail "after the removal: $(pgrep -ax tierd) $(property LoadState)"
+  [ ! -e /run/tierd ] || fail "after the removal /run/tierd is there: $(ls /run/tierd)"
+  [ -e /etc/tierd/tierd.toml ] || fail "the removal took the configuration away"
+  dpkg_does -i "$packages"/higher/tierd_*.deb
+  wait_for 60 is_active || fail "installed again, tierd is $(property ActiveState)"
+  dpkg_does -P tierd
+  nothing_runs || fail "after the purge: $(pgrep -ax tierd) $(property LoadState)"
+  for left in /etc/tierd /var/lib/tierd /run/tierd; do [ ! -e "$left" ] || fail "the purge left $left"; done
+  detail "enabled and running after a boot, restarted by an upgrade, gone after remove and purge"
+}
+
 check_restart() {
   begin
   hot
@@ -81,11 +114,13 @@ check_stop_in_moves() {
   wait_for 90 share_is 10 || fail "tierd moved next to nothing in 90 s: $(share) % of the hot set; sources: $(sources)"
   systemctl stop tierd.service || fail "systemctl stop ended with $?"
   local at took
+  look_anew
   at=$(share)
   [ "$(property Result)" = success ] || fail "the unit's result is $(property Result)"
   took=$((($(property ExecMainExitTimestampMonotonic) - $(property ActiveExitTimestampMonotonic)) / 1000))
   [ "$at" -lt 95 ] || fail "all moves were over: $at % of the hot set are on the fast node"
   sleep 2
+  look_anew
   [ "$(share)" = "$at" ] || fail "pages moved on after the stop: $at % became $(share) %"
   [ "$(property ExecMainExitTimestampMonotonic)" -gt 0 ] || fail "systemd does not know when the process ended"
   figure stop_ms "$took"
