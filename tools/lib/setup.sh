@@ -64,7 +64,7 @@ install_packages() {
   mkdir -p "$TIERD_ROOT/build"
   quietly "$TIERD_ROOT/build/log/apt-update.log" apt-get update -q || true  # one broken foreign source must not stop us
   DEBIAN_FRONTEND=noninteractive quietly "$TIERD_ROOT/build/log/apt-install.log" \
-    apt-get install -y -q --no-install-recommends "${missing[@]}"
+    apt-get install -y -q --no-install-recommends "${missing[@]}" || return 1
   [ "$part" != 0 ] || provide_redis_server
 }
 
