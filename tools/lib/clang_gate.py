@@ -25,12 +25,13 @@ PASSED, FOUND, KNOWN, LATE = "passed", "found", "known", "late"
 # What GCC alone understands, and what only serves to write an object and its depfile.
 DROPPED = {"-c", "-MD", "-Winvalid-pch", "-Werror", "-Wno-restrict"}
 DROPPED_WITH_VALUE = {"-o", "-MF", "-MT", "-include"}
+COMPILERS = {"c++", "g++", "clang++", "cc", "gcc", "clang"}
 
 
 def clang_arguments(command):
     """The compiler's arguments of a compile command, for clang: without launcher, output, precompiled header, GCC's own warnings."""
     words = shlex.split(command)
-    while words and not words[0].endswith(("c++", "g++", "clang++")):
+    while words and os.path.basename(words[0]) not in COMPILERS:
         words.pop(0)
     kept, i = [], 1
     while i < len(words):
@@ -52,13 +53,13 @@ def sources_of(entry):
 
 
 def first_commands(build):
-    """One compile command of each C++ source that is in the repository, by its path."""
+    """One compile command of each C or C++ source that is in the repository, by its path."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         entries = json.load(file)
     commands = {}
     for entry in entries:
         for path in sources_of(entry):
-            if path.endswith(".cpp") and not path.startswith(("..", "build" + os.sep)):
+            if path.endswith((".cpp", ".c")) and not path.startswith(("..", "build" + os.sep)):
                 commands.setdefault(path, entry["command"].replace(entry["file"], os.path.abspath(path)))
     return commands
 
@@ -131,7 +132,7 @@ class Fingerprints:
 
 def tool_command(tool, path, arguments):
     if tool == "syntax":
-        return ["clang++", "-fsyntax-only", *arguments]
+        return ["clang" if path.endswith(".c") else "clang++", "-fsyntax-only", *arguments]
     # A test's body is long because GoogleTest's macros are: complexity says nothing there.
     checks = ["--checks=-readability-function-cognitive-complexity"] if path.endswith("_test.cpp") else []
     return ["clang-tidy", "--quiet", *checks, path, "--", *(word for word in arguments if not word.endswith(path))]
@@ -150,13 +151,12 @@ def stamp_of(tool, path, arguments, includes, fingerprints, version):
 
 
 def changed_files(base):
-    """Paths that differ from the commit, those not committed yet too. None at all, and said, where there is no such commit, as in a shallow clone."""
+    """Paths that differ from the commit, those not committed yet and new ones too. None where there is no such commit."""
     known = subprocess.run(["git", "rev-parse", "--verify", "--quiet", base + "^{commit}"], stdout=subprocess.DEVNULL, check=False)
     if known.returncode != 0:
-        print(f"there is no commit {base} here, so nothing counts as changed (fix: fetch more history, or name another commit)", file=sys.stderr)
-        return []
-    text = subprocess.run(["git", "diff", "--name-only", "--diff-filter=d", base, "--"], stdout=subprocess.PIPE, check=True, text=True).stdout
-    return text.splitlines()
+        return None
+    ways = (["git", "diff", "--name-only", "--diff-filter=d", base, "--"], ["git", "ls-files", "--others", "--exclude-standard"])
+    return [path for way in ways for path in subprocess.run(way, stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()]
 
 
 def sources_for(changed, commands, included):
@@ -198,7 +198,10 @@ def main():
     included = Includes(options.build, commands)
     chosen = list(commands)
     if options.changed is not None:
-        chosen = sources_for(changed_files(options.changed), commands, included)
+        changed = changed_files(options.changed)
+        if changed is None:
+            parser.error(f"there is no commit {options.changed} here (fix: fetch more history, or name another commit)")
+        chosen = sources_for(changed, commands, included)
     elif options.files:
         named = [os.path.relpath(path) for path in options.files]
         chosen = sources_for(named, commands, included)

@@ -4,6 +4,8 @@ import contextlib
 import io
 import json
 import os
+import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -23,7 +25,15 @@ RETRIED = """
 """
 
 
-class Budget(unittest.TestCase):
+class WithFolders(unittest.TestCase):
+    def folder(self):
+        """A new one, gone after the test."""
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        return made.name
+
+
+class Budget(WithFolders):
     def setUp(self):
         printed = contextlib.ExitStack()
         printed.enter_context(contextlib.redirect_stdout(io.StringIO()))
@@ -31,7 +41,7 @@ class Budget(unittest.TestCase):
         self.addCleanup(printed.close)
 
     def record(self, *runs):
-        folder = tempfile.mkdtemp()
+        folder = self.folder()
         path = os.path.join(folder, "suites.jsonl")
         log = os.path.join(folder, "log")
         with open(log, "w", encoding="utf-8") as file:
@@ -64,7 +74,7 @@ class Budget(unittest.TestCase):
 
     def test_what_is_missing_or_damaged_is_named(self):
         for text in (None, "{", '{"seconds": 3}'):
-            path = os.path.join(tempfile.mkdtemp(), "suites.jsonl")
+            path = os.path.join(self.folder(), "suites.jsonl")
             if text is not None:
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(text)
@@ -76,17 +86,30 @@ class Budget(unittest.TestCase):
             self.assertEqual(budget.main(words), 2)
 
 
-class ClangGate(unittest.TestCase):
+class ClangGate(WithFolders):
     def test_the_launcher_and_what_only_gcc_knows_are_dropped(self):
         command = ("/usr/bin/cmake -E env CCACHE_SLOPPINESS=x /usr/bin/ccache /usr/bin/c++ -DX='a b' -I/s -O2 -Wno-restrict -Werror -Winvalid-pch "
                    "-include /b/cmake_pch.hxx -MD -MT a.o -MF a.o.d -o a.o -c /s/a.cpp")
         self.assertEqual(clang_gate.clang_arguments(command), ["-DX=a b", "-I/s", "-O2", "/s/a.cpp"])
+        self.assertEqual(clang_gate.clang_arguments("ccache /usr/bin/cc -O2 -o a.o -c a.c"), ["-O2", "a.c"])
+        self.assertEqual([clang_gate.tool_command("syntax", path, [])[0] for path in ("a.c", "a.cpp")], ["clang", "clang++"])
+
+    def test_what_differs_from_a_commit_includes_what_git_does_not_know_yet(self):
+        self.in_a_folder(kept_h="", old_h="")
+        author = ["git", "-c", "user.name=a", "-c", "user.email=a@b.invalid"]
+        for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+            subprocess.run(author + words, check=True)
+        with open("old.h", "w", encoding="utf-8") as file:
+            file.write("int a;")
+        pathlib.Path("fresh.h").touch()
+        self.assertEqual(clang_gate.changed_files("HEAD"), ["old.h", "fresh.h"])
+        self.assertIsNone(clang_gate.changed_files("HEAD~1"))
 
     def in_a_folder(self, **texts):
         """Makes it the current one, with these files: `a_b.h` by the name a_b_h."""
         before = os.getcwd()
-        os.chdir(tempfile.mkdtemp())
-        self.addCleanup(os.chdir, before)
+        os.chdir(self.folder())
+        self.addCleanup(os.chdir, before)  # before the folder goes
         for name, text in texts.items():
             path = name.replace("_", ".")
             with open(path, "w", encoding="utf-8") as file:
@@ -94,7 +117,7 @@ class ClangGate(unittest.TestCase):
 
     def includes(self, recorded=""):
         """Of the current folder's sources; `recorded`: what ninja prints of the last build in build/."""
-        folder = tempfile.mkdtemp()
+        folder = self.folder()
         with open(os.path.join(folder, "ninja"), "w", encoding="utf-8") as file:
             file.write(f"#!/bin/sh\ncat <<'END'\n{recorded}\nEND\n")
         os.chmod(file.name, 0o755)
@@ -143,11 +166,11 @@ two.o: #deps 1, deps mtime 1 (VALID)
         with open(unity, "w", encoding="utf-8") as file:
             file.write("".join(f'/* made */\n\n#include "{os.path.abspath(name)}"\n' for name in ("a.cpp", "b.cpp")))
         entries = [{"directory": os.path.abspath("build"), "file": path, "command": f"c++ -o x.o -c {path}"}
-                   for path in (unity, os.path.abspath("c.cpp"), os.path.abspath("build/made.cpp"), "/usr/other.cpp")]
+                   for path in (unity, os.path.abspath("c.cpp"), os.path.abspath("d.c"), os.path.abspath("build/made.cpp"), "/usr/other.cpp")]
         with open("build/compile_commands.json", "w", encoding="utf-8") as file:
             json.dump(entries, file)
         commands = clang_gate.first_commands("build")
-        self.assertEqual(sorted(commands), ["a.cpp", "b.cpp", "c.cpp"])
+        self.assertEqual(sorted(commands), ["a.cpp", "b.cpp", "c.cpp", "d.c"])
         self.assertEqual(commands["b.cpp"], "c++ -o x.o -c " + os.path.abspath("b.cpp"))
 
     def test_a_pass_is_forgotten_when_anything_included_changes(self):
@@ -159,6 +182,20 @@ two.o: #deps 1, deps mtime 1 (VALID)
             if text == "int a;":
                 first = stamp
         self.assertNotEqual(first, stamp)
+
+
+class Packages(WithFolders):
+    def test_what_cannot_be_installed_is_a_failure(self):
+        folder = self.folder()
+        for program, code in (("apt-get", 100), ("dpkg-query", 1)):
+            path = pathlib.Path(folder, program)
+            path.write_text(f"#!/bin/sh\nexit {code}\n", encoding="utf-8")
+            path.chmod(0o755)
+        setup = pathlib.Path(__file__).with_name("setup.sh")
+        # `||` switches off what ends a script at its first failure, and so do the suites of tools/test.
+        script = f'. "{setup}"; TIERD_ROOT={folder}; packages_of() {{ echo one; }}; provide_redis_server() {{ :; }}; install_packages || exit 42'
+        done = subprocess.run(["bash", "-ec", script], env={**os.environ, "PATH": folder + ":" + os.environ["PATH"]}, stderr=subprocess.DEVNULL, check=False)
+        self.assertEqual(done.returncode, 42)
 
 
 if __name__ == "__main__":
