@@ -49,7 +49,9 @@ ssize_t read_some(int fd, std::span<std::byte> into) {
 // Kernels before 6.1 have the iterators, but neither hold them to one process nor have bpf_loop().
 tl::unexpected<Error> cannot(const char* what, int error_number) {
   Error error = bpf_error(what, error_number);
-  if (error.kind != ErrorKind::kPermission) error = {ErrorKind::kUnsupported, error.message, "Linux 6.1"};
+  // They know a shorter bpf_iter_link_info, and answer E2BIG where more of it is filled.
+  if (error.kind == ErrorKind::kUnsupported || error_number == E2BIG)
+    error = {ErrorKind::kUnsupported, error.message, "Linux 6.1"};
   return tl::make_unexpected(std::move(error));
 }
 

@@ -20,7 +20,7 @@ namespace {
 
 bool has_tracepoints() {
   const auto types = KernelTypes::read();
-  return types && types->tracepoint("mm_filemap_get_pages");
+  return types && (*types)->tracepoint("mm_filemap_get_pages");
 }
 
 // A kernel that knows the functions may still let nobody attach to them.

@@ -24,14 +24,15 @@ namespace {
 
 constexpr std::uint32_t kTrialRingBytes = 4096 * 16;
 
-Result<void> try_tracing_program(const KernelTypes* types) {
+Result<void> try_tracing_program(const Result<std::shared_ptr<const KernelTypes>>& types) {
   // r0 = 0; exit, as a program on a tracepoint that every kernel with BTF has.
   const bpf_insn code[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
   take_bpf_log();
   bpf_prog_load_opts options{};
   options.sz = sizeof(options);
   options.expected_attach_type = BPF_TRACE_RAW_TP;
-  const auto type = types ? types->tracepoint("sched_switch") : std::nullopt;
+  if (!types) return tl::make_unexpected(types.error());
+  const auto type = (*types)->tracepoint("sched_switch");
   if (!type) return tl::make_unexpected(bpf_error("looking up tp_btf/sched_switch", ESRCH));
   options.attach_btf_id = *type;
   const FileDescriptor program(
@@ -81,12 +82,12 @@ bool exists(const std::string& path) {
 
 KernelTrials real_kernel_trials() {
   const auto types = KernelTypes::read();
-  return {[types] { return try_tracing_program(types.get()); },
+  return {[types] { return try_tracing_program(types); },
           try_ring_buffer,
           try_clock_event,
           try_pidfd,
           try_move_pages,
-          [types](const std::string& name) { return types && types->tracepoint(name); }};
+          [types](const std::string& name) { return types && (*types)->tracepoint(name); }};
 }
 
 LinuxFeatureProbe::LinuxFeatureProbe(std::string root, KernelTrials trials, std::string runtime_directory)

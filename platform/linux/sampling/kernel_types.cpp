@@ -5,17 +5,21 @@
 
 #include <mutex>
 
+#include "platform/linux/sampling/bpf_support.h"
+
 namespace tier {
 
 void KernelTypes::Closer::operator()(btf* types) const { btf__free(types); }
 
-std::shared_ptr<const KernelTypes> KernelTypes::read() {
+Result<std::shared_ptr<const KernelTypes>> KernelTypes::read() {
   static std::mutex mutex;
   static std::weak_ptr<const KernelTypes> last;
   const std::lock_guard<std::mutex> lock(mutex);
   if (auto held = last.lock()) return held;
+  take_bpf_log();
   btf* types = btf__load_vmlinux_btf();
-  if (libbpf_get_error(types) != 0) return nullptr;
+  if (const auto code = libbpf_get_error(types); code != 0)
+    return tl::make_unexpected(bpf_error("reading the kernel's types", static_cast<int>(-code)));
   auto fresh = std::make_shared<KernelTypes>();
   fresh->types_.reset(types);
   last = fresh;

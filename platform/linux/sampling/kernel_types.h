@@ -6,15 +6,18 @@
 #include <optional>
 #include <string>
 
+#include "core/result.h"
+
 struct btf;
 
 namespace tier {
 
 class KernelTypes {
  public:
-  // Nothing where the kernel shows none. Reading takes 10 ms of CPU and 6 MB, so whoever asks while another
-  // still holds what was read is given the same. Thread-safe.
-  static std::shared_ptr<const KernelTypes> read();
+  // kUnsupported, kPermission or kFailed where it cannot be read, with the library's reason. Reading takes 10
+  // ms of CPU and 6 MB, so whoever asks while another still holds what was read is given the same.
+  // Thread-safe.
+  static Result<std::shared_ptr<const KernelTypes>> read();
 
   // The type of a BPF program on tracepoint `name`; nothing where the kernel lacks it.
   std::optional<std::uint32_t> tracepoint(const std::string& name) const;

@@ -47,8 +47,8 @@ Result<BpfSkeleton<stall_bpf>> load(TickProgram tick, const SamplingSettings& se
   bpf_program__set_autoload(skeleton->progs.on_tick_by_runqueue, tick == TickProgram::kByRunqueue);
   bpf_program__set_autoload(skeleton->progs.on_tick_by_stack, tick == TickProgram::kByStack);
   if (tick == TickProgram::kByRunqueue) {
-    const auto types = KernelTypes::read();
-    const auto distance = types ? types->per_cpu_distance("runqueues", "__irq_regs") : std::nullopt;
+    const auto types = TIER_TRY(KernelTypes::read());
+    const auto distance = types->per_cpu_distance("runqueues", "__irq_regs");
     if (!distance) return fail(ErrorKind::kUnsupported, "the kernel's BTF lacks __irq_regs or runqueues");
     skeleton->bss->irq_regs_from_runqueues = *distance;
   }
