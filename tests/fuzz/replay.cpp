@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -121,7 +122,14 @@ int main(int argc, char** argv) {
     return 1;
   }
   left_as = name + ".input";
-  for (const int signal : {SIGABRT, SIGSEGV, SIGFPE, SIGBUS, SIGILL}) std::signal(signal, leave_input);
+  // A stack that has overflowed leaves no room for what handles its signal.
+  static std::array<char, 64 << 10> stack;
+  const stack_t other{stack.data(), 0, stack.size()};
+  ::sigaltstack(&other, nullptr);
+  struct sigaction leave {};
+  leave.sa_handler = leave_input;
+  leave.sa_flags = SA_ONSTACK;
+  for (const int signal : {SIGABRT, SIGSEGV, SIGFPE, SIGBUS, SIGILL}) ::sigaction(signal, &leave, nullptr);
   for (const std::string& file : corpus) run(file);
   for (std::size_t i = 0; i < kRuns; ++i) run(mutation_of(corpus[i % corpus.size()]));
   std::printf("%s: %zu files, %zu runs\n", name.c_str(), corpus.size(), corpus.size() + kRuns);

@@ -99,12 +99,22 @@ class ProcessWatchNative : public testing::Test {
     return set.refresh(false);
   }
 
-  // A look is made when its price is a small share of the time since the last one. On a busy machine that would
-  // be seconds of waiting for each, so the time that passes is this much, whatever a look took.
+  // A look is made when its price is a small share of the time since the last one. On a busy machine that
+  // would be seconds of waiting for each, so the time that passes is this much, whatever a look took.
   static constexpr Nanoseconds kUntilDue = std::chrono::hours(10);
   ManualClock clock_;
   std::unique_ptr<BpfProcessWatch> watch_;
 };
+
+TEST_F(ProcessWatchNative, ALookWaitsUntilItsPriceIsASmallShareOfTheTime) {
+  look({});
+  const auto at_once = watch_->look({}, true);
+  ASSERT_TRUE(at_once) << at_once.error().text();
+  EXPECT_FALSE(at_once->looked);
+  EXPECT_EQ(watch_->state().looks, 1U);
+  look({});
+  EXPECT_EQ(watch_->state().looks, 2U);
+}
 
 TEST_F(ProcessWatchNative, TellsAgainOfWhoIsRenamed) {
   const Line go, done;
