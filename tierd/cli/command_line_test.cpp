@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "tierd/cli/number_range.h"
 #include "tierd/words/wrap.h"
 
 namespace tier {
@@ -111,6 +112,22 @@ TEST(ErrorText, IsPrintableAndRepeatsNothingOverlong) {
 }
 
 TEST_F(CommandLine, TellsTheVersion) { EXPECT_TRUE(parse({"--version"}).starts_with("test ")); }
+
+TEST(NumberFrom, TakesWhatIsInRangeAndRepeatsNoLongText) {
+  const CLI::Validator range = number_from(0.5, 1e6);
+  for (const char* text : {"0.5", "1", "1e6", "1000000"}) {
+    std::string given = text;
+    EXPECT_EQ(range(given), "") << text;
+  }
+  for (const std::string& text :
+       {std::string("-1"), std::string("0.4"), std::string("1000001"), std::string("nan"), std::string("inf"),
+        std::string("1x"), std::string(" 1"), std::string(""), std::string("1e400"), std::string(300, '9')}) {
+    std::string given = text;
+    const std::string answer = range(given);
+    EXPECT_NE(answer.find("is not a number from 0.5 to 1000000"), std::string::npos) << answer;
+    EXPECT_LT(answer.size(), 120U);
+  }
+}
 
 }  // namespace
 }  // namespace tier

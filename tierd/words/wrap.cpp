@@ -28,11 +28,14 @@ bool before_unit(std::string_view line, std::size_t at) {
   return std::find(kUnits.begin(), kUnits.end(), word) != kUnits.end();
 }
 
-// Where a line that is too wide ends: the last blank within its width that stands between two words.
+// Where a line that is too wide ends: the last blank within its width that stands between two words, else
+// behind the last comma of a list without blanks.
 std::size_t line_end(std::string_view line, std::size_t fits) {
   for (std::size_t end = fits; (end = line.rfind(' ', end)) != std::string_view::npos && end > 0; --end)
     if (line.find_first_not_of(' ') < end && !before_unit(line, end)) return end;
-  return fits;  // one word, or none but a line's indentation before it
+  // One word, or none but a line's indentation before it.
+  const std::size_t comma = line.substr(0, fits).rfind(',');
+  return comma == std::string_view::npos ? fits : comma + 1;
 }
 
 void wrap_line(std::string_view line, std::size_t width, std::vector<std::string>& out) {

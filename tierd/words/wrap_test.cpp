@@ -21,6 +21,11 @@ TEST(Wrap, AWordThatIsTooWideIsBrokenBetweenCharacters) {
   EXPECT_EQ(wrapped_lines("ééééé", 2), (Lines{"éé", "éé", "é"}));
 }
 
+TEST(Wrap, AListWithoutBlanksIsBrokenBehindAComma) {
+  EXPECT_EQ(wrapped_lines("{waited,in-fast,regions}", 19), (Lines{"{waited,in-fast,", "regions}"}));
+  EXPECT_EQ(wrapped_lines(",abcdefgh", 4), (Lines{",", "abcd", "efgh"}));
+}
+
 TEST(Wrap, ANumberKeepsItsUnit) {
   EXPECT_EQ(wrapped_lines("cost 1.5 s, in all", 10), (Lines{"cost", "1.5 s, in", "all"}));
   EXPECT_EQ(wrapped_lines("bound with 95 % confidence", 14), (Lines{"bound with", "95 %", "confidence"}));

@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "tierd/cli/command_line.h"
-#include "tools/number_range.h"
+#include "tierd/cli/number_range.h"
 #include "tools/tier-lab/effect.h"
 #include "tools/tier-lab/guest_run.h"
 #include "tools/tier-lab/report.h"

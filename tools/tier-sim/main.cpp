@@ -9,7 +9,7 @@
 #include "sim/workloads/generators.h"
 #include "tierd/cli/command_description.h"
 #include "tierd/cli/command_line.h"
-#include "tools/number_range.h"
+#include "tierd/cli/number_range.h"
 #include "tools/tier-sim/calibrate.h"
 #include "tools/tier-sim/compare.h"
 #include "tools/tier-sim/plot.h"

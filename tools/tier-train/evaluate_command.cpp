@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "predictor/network/model_file.h"
-#include "tools/number_range.h"
+#include "tierd/cli/number_range.h"
 #include "tools/tier-sim/progress.h"
 #include "tools/tier-train/commands.h"
 #include "tools/tier-train/report.h"

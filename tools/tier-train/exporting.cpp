@@ -28,7 +28,7 @@ Result<Exported> export_model(const std::filesystem::path& folder, FitModel whic
     return fail(ErrorKind::kDiffers, to.string() + ": another model than was written", "write it again");
   std::error_code unknown;
   const auto bytes = std::filesystem::file_size(to, unknown);
-  return Exported{(back)->hash, unknown ? 0 : bytes};
+  return Exported{back->hash, unknown ? 0 : bytes};
 }
 
 }  // namespace tier::sim

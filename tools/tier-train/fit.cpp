@@ -76,8 +76,7 @@ class Run {
     report_.seconds_of_data = data_.seconds;
     Model start = Model::random(settings_.shape, settings_.training.seed);
     start.ignore_features(settings_.training.pass.seen_features);
-    auto made = TIER_TRY(Trainer::make(std::move(start), settings_.training, data_.training.tasks));
-    trainer_ = std::move(made);
+    trainer_ = TIER_TRY(Trainer::make(std::move(start), settings_.training, data_.training.tasks));
     return settings_.resume ? resume() : Result<void>{};
   }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "tools/number_range.h"
+#include "tierd/cli/number_range.h"
 #include "tools/tier-train/candidate.h"
 #include "tools/tier-train/report.h"
 

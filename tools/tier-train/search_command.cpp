@@ -3,7 +3,7 @@
 #include <iostream>
 #include <memory>
 
-#include "tools/number_range.h"
+#include "tierd/cli/number_range.h"
 #include "tools/tier-train/commands.h"
 #include "tools/tier-train/fit_options.h"
 #include "tools/tier-train/mpi_workers.h"

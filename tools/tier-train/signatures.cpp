@@ -78,12 +78,10 @@ Result<SignatureReport> measure_signatures(const FewshotSettings& settings) {
     Runs runs{recipe.family, {}, {}};
     for (std::uint64_t s = 0; s < settings.seeds; ++s) {
       recipe.seed = settings.first_seed + s;
-      auto signatures = TIER_TRY(signatures_of(recipe));
-      runs.seeds.push_back(std::move(signatures));
+      runs.seeds.push_back(TIER_TRY(signatures_of(recipe)));
     }
     recipe.samples_per_second /= 2;
-    auto sparse = TIER_TRY(signatures_of(recipe));
-    runs.sparse = std::move(sparse);
+    runs.sparse = TIER_TRY(signatures_of(recipe));
     all.push_back(std::move(runs));
     settings.progress(all.size(), settings.recordings.size());
   }

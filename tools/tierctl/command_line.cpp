@@ -7,8 +7,8 @@
 
 #include "core/printable.h"
 #include "tierd/cli/command_line.h"
+#include "tierd/cli/number_range.h"
 #include "tierd/config/config.h"
-#include "tools/number_range.h"
 #include "tools/tierctl/text.h"
 
 namespace tier {

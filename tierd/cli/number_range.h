@@ -20,12 +20,9 @@ inline CLI::Validator number_from(double low, double high) {
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
             const bool number = error == std::errc{} && end == text.data() + text.size();
             if (number && std::isfinite(value) && value >= low && value <= high) return {};
-            return fmt::format("\"{}\" is not a number from {:g} to {:g}", escaped_short(text), low, high);
+            return fmt::format("\"{}\" is not a number from {} to {}", escaped_short(text), low, high);
           },
-          fmt::format("from {:g} to {:g}", low, high)};
+          fmt::format("from {} to {}", low, high)};
 }
-
-// What CLI11 says of a wrong command line, for one line of a terminal.
-inline std::string parse_error_text(const CLI::ParseError& error) { return escaped_short(error.what(), 400); }
 
 }  // namespace tier
