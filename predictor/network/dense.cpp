@@ -42,8 +42,7 @@ Result<void> DenseNetwork::make_layers(Kernels kernels) {
     if (kernels == Kernels::kPlain) {
       layer.convolution = plain_convolution(convolution);
     } else {
-      auto made = TIER_TRY(onednn_convolution(convolution, ConvolutionUse::kTraining));
-      layer.convolution = std::move(made);
+      layer.convolution = TIER_TRY(onednn_convolution(convolution, ConvolutionUse::kTraining));
     }
     if (i != last) layer.out.resize(size * shape_.channels);
   }

@@ -122,7 +122,7 @@ Result<NamedModel> model_from_tensors(const TensorFile& file, const std::string&
   const auto outputs = TIER_TRY(golden_outputs(out.model));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const float expected = file.tensors.back().values[i];
-    if (std::abs((outputs)[i] - expected) <= kSame * (1 + std::abs(expected))) continue;
+    if (std::abs(outputs[i] - expected) <= kSame * (1 + std::abs(expected))) continue;
     return fail(ErrorKind::kFailed, name + ": the network says other things here than where it was trained",
                 "report it with the processor's model; until then the switch forecasts alone");
   }

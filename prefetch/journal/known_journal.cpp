@@ -124,8 +124,7 @@ Result<KnobJournal> open_known_journal(const JournalPlace& place, const std::str
   const auto standing = TIER_TRY(look_at(place));
   std::vector<JournalEntry> entries;
   if (standing.former) {
-    auto left = TIER_TRY(unfinished(place.known, *standing.former, boot_id));
-    entries = std::move(left);
+    entries = TIER_TRY(unfinished(place.known, *standing.former, boot_id));
   }
   const bool is_known = same_place(place.known, place.journal);
   if (is_known && !standing.leads_here) TIER_TRY(replace_by_journal(place.known, entries, boot_id));

@@ -127,8 +127,7 @@ PolicyEntry entry_of(const char* name, const char* description, const char* fore
     auto settings = TIER_TRY(tierd_with(context.settings));
     if (forecaster != nullptr) settings.engine.forecaster = forecaster;
     if (settings.engine.forecaster == kLearnedForecaster) {
-      auto model = TIER_TRY(load_model(default_model_path()));
-      settings.model = std::move(model);
+      settings.model = TIER_TRY(load_model(default_model_path()));
     }
     return std::make_unique<TierdPolicy>(std::move(settings), context.seed);
   };

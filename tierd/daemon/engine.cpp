@@ -51,8 +51,7 @@ Result<std::unique_ptr<Engine>> Engine::create(EngineParts parts, EngineSettings
   }
   auto nodes = TIER_TRY(parts.topology.nodes());
   std::unique_ptr<Engine> engine(new Engine(std::move(parts), std::move(settings), std::move(forecaster)));
-  auto topology = TIER_TRY(engine->latency_.calibrate(std::move(nodes)));
-  engine->topology_ = std::move(topology);
+  engine->topology_ = TIER_TRY(engine->latency_.calibrate(std::move(nodes)));
   engine->tracker_.set_topology(engine->topology_);
   engine->state_.rivals = engine->parts_.rivals.find();
   for (const auto& rival : engine->state_.rivals) {

@@ -90,11 +90,11 @@ Result<nlohmann::json> run_suite(const Suite& suite, const CompareOptions& optio
   std::vector<nlohmann::json> results(cells.size());
   std::atomic<bool> unwritten{false};
   const auto work = [&](std::size_t i) {
-    const std::string key = key_of((cells)[i]);
+    const std::string key = key_of(cells[i]);
     const fs::path file = folder / file_name_of(key);
     auto cell = known_cell(file, key, options.build);
     const bool fresh = !cell;
-    results[i] = fresh ? run_cell((cells)[i], options.build) : std::move(*cell);
+    results[i] = fresh ? run_cell(cells[i], options.build) : std::move(*cell);
     if (fresh && !write_whole(file, results[i].dump(1, ' ', false, nlohmann::json::error_handler_t::replace)))
       unwritten = true;
   };

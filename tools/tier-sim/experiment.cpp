@@ -21,8 +21,7 @@ using Workloads = std::vector<std::unique_ptr<Workload>>;
 Result<Workloads> open_all(const std::vector<WorkloadFactory>& factories) {
   Workloads all;
   for (const auto& factory : factories) {
-    auto opened = TIER_TRY(factory());
-    all.push_back(std::move(opened));
+    all.push_back(TIER_TRY(factory()));
   }
   return all;
 }
@@ -232,8 +231,7 @@ Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat) {
   std::optional<HeatWatcher> watcher;
   if (heat != nullptr) {
     auto again = TIER_TRY(open_all(factories));
-    auto names = TIER_TRY(names_of(std::move(again)));
-    heat->names = std::move(names);
+    heat->names = TIER_TRY(names_of(std::move(again)));
     watcher.emplace(*heat);
     options.every = Nanoseconds{static_cast<std::int64_t>(heat->column * 1e9)};
   }

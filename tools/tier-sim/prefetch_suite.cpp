@@ -107,7 +107,7 @@ Result<PrefetchTable> run_prefetch_suite(const PrefetchSuite& suite) {
   auto cells = TIER_TRY(cells_of(suite));
   const auto policies = TIER_TRY(policies_of(suite));
   const auto work = [&](std::size_t i) {
-    Cell& cell = (cells)[i];
+    Cell& cell = cells[i];
     if (auto done = run_cell(cell, policies, suite.intervals); !done) cell.error = done.error();
   };
   in_parallel(cells.size(), suite.jobs, work, suite.progress);
@@ -122,7 +122,7 @@ Result<PrefetchTable> run_prefetch_suite(const PrefetchSuite& suite) {
     for (std::size_t p = 0; p < policies.size(); ++p) {
       table.rows.push_back(row_of(of, p));
       table.rows.back().scenario = scenario;
-      table.rows.back().policy = (policies)[p];
+      table.rows.back().policy = policies[p];
     }
   };
   const auto seeds = static_cast<std::ptrdiff_t>(suite.seeds);

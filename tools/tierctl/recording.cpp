@@ -76,8 +76,7 @@ Result<void> Recording::open(const SnapshotView& first) {
   header.provenance = start_.provenance;
   header.provenance["sources"] = fmt::format("{}", fmt::join(first.sources, " "));
   header.has_stall = has_stall_;
-  auto writer = TIER_TRY(sim::create_trace(start_.file, header));
-  writer_ = std::move(writer);
+  writer_ = TIER_TRY(sim::create_trace(start_.file, header));
   return {};
 }
 

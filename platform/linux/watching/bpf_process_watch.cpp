@@ -134,8 +134,7 @@ Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question,
   if (!others && asked_.empty()) return look;  // nobody to look for
   how.minimum_pages = question.minimum.value / static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   how.only_asked = others ? 0 : 1;
-  auto processes = TIER_TRY(read_all());
-  look.processes = std::move(processes);
+  look.processes = TIER_TRY(read_all());
   seen_news_ = news;
   if (others) {
     told_news_ = news;
