@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "core/result.h"
+#include "tierd/cli/command_line.h"
 
 namespace tier::sim {
 
