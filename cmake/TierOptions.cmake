@@ -10,8 +10,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(tier_options INTERFACE -Wno-restrict)
 endif()
 target_include_directories(tier_options INTERFACE ${PROJECT_SOURCE_DIR})
-# A program loads only the libraries that it calls. Programs that move no page, such as tier-sim, would otherwise load libnuma, which reads /proc and /sys
-# when it is loaded.
+# A program loads only the libraries that it calls, or a source that is compiled with one of its own.
 target_link_options(tier_options INTERFACE -Wl,--as-needed)
 if(TIERD_ASSERTIONS)
   target_compile_definitions(tier_options INTERFACE _GLIBCXX_ASSERTIONS)

@@ -125,7 +125,7 @@ TEST(NumberFrom, TakesWhatIsInRangeAndRepeatsNoLongText) {
     std::string given = text;
     const std::string answer = range(given);
     EXPECT_NE(answer.find("is not a number from 0.5 to 1000000"), std::string::npos) << answer;
-    EXPECT_LT(answer.size(), 120U);
+    EXPECT_LT(answer.size(), 150U);
   }
 }
 
