@@ -50,7 +50,7 @@ std::optional<std::uint64_t> own_device(Bytes size) {
   return device_number(major(facts.st_dev), minor(facts.st_dev));
 }
 
-// "pagesize=1024M" among the options of a mount.
+// "pagesize=1024M" among the options of a mount; nothing where that is no size of a page.
 std::optional<Bytes> page_size_option(std::string_view options) {
   constexpr std::string_view kKey = "pagesize=";
   const std::size_t at = options.find(kKey);
@@ -59,16 +59,9 @@ std::optional<Bytes> page_size_option(std::string_view options) {
   const std::size_t digits = options.find_first_not_of("0123456789");
   const auto number = parse_number(options.substr(0, digits));
   if (!number || digits == std::string_view::npos || *number > (1ULL << 30)) return std::nullopt;
-  switch (options[digits]) {
-    case 'K':
-      return Bytes{*number << 10};
-    case 'M':
-      return Bytes{*number << 20};
-    case 'G':
-      return Bytes{*number << 30};
-    default:
-      return std::nullopt;
-  }
+  const std::size_t unit = std::string_view("KMG").find(options[digits]);
+  if (!std::has_single_bit(*number) || unit == std::string_view::npos) return std::nullopt;
+  return Bytes{*number << (10 * (unit + 1))};
 }
 
 // Calls `use` with each line; it returns false to end.

@@ -15,8 +15,12 @@ TEST(PagePools, MountsTellTheirPageSize) {
       "36 25 0:31 / /dev/hugepages rw,relatime shared:5 - hugetlbfs hugetlbfs rw,pagesize=2M\n"
       "40 25 0:47 / /mnt/my\\040giant rw - hugetlbfs none rw,uid=5,pagesize=1024M\n"
       "41 25 0:48 / /mnt/none rw - hugetlbfs none rw\n"
-      "nonsense\n42 25 0:49 / /mnt/x rw - hugetlbfs none rw,pagesize=99999999999999999999M\n");
-  EXPECT_EQ(mounts, (std::map<std::uint64_t, Bytes>{{31, 2_MiB}, {47, 1_GiB}}));
+      "nonsense\n42 25 0:49 / /mnt/x rw - hugetlbfs none rw,pagesize=99999999999999999999M\n"
+      "43 25 0:50 / /mnt/y rw - hugetlbfs none rw,pagesize=0M\n"
+      "44 25 0:51 / /mnt/z rw - hugetlbfs none rw,pagesize=3M\n"
+      "45 25 0:52 / /mnt/k rw - hugetlbfs none rw,pagesize=64K\n"
+      "46 25 0:53 / /mnt/u rw - hugetlbfs none rw,pagesize=2T\n");
+  EXPECT_EQ(mounts, (std::map<std::uint64_t, Bytes>{{31, 2_MiB}, {47, 1_GiB}, {52, 64_KiB}}));
 }
 
 TEST(PagePools, TheMappingAtAnAddressTellsItsDevice) {

@@ -109,6 +109,17 @@ Result<void> mark_finished(const fs::path& former, std::vector<JournalEntry> ent
   return append_all(journal, entries);
 }
 
+// What follows when the settings of `former` stand in the journal at `place`.
+void leave_former(const JournalPlace& place, const fs::path& former, std::vector<JournalEntry> entries,
+                  const std::string& boot_id, const std::function<void(const std::string&)>& say) {
+  if (say)
+    say(fmt::format("the journal is {} now; {} settings are taken over from {}", place.journal.string(),
+                    entries.size(), former.string()));
+  if (former == place.known) return;
+  const auto marked = mark_finished(former, std::move(entries), boot_id);
+  if (!marked && say) say("the former journal keeps records that are done with: " + marked.error().text());
+}
+
 }  // namespace
 
 bool journal_left(const JournalPlace& place) {
@@ -123,9 +134,7 @@ Result<KnobJournal> open_known_journal(const JournalPlace& place, const std::str
   if (place.known.empty()) return KnobJournal::open(place.journal, boot_id, limit);
   const auto standing = TIER_TRY(look_at(place));
   std::vector<JournalEntry> entries;
-  if (standing.former) {
-    entries = TIER_TRY(unfinished(place.known, *standing.former, boot_id));
-  }
+  if (standing.former) entries = TIER_TRY(unfinished(place.known, *standing.former, boot_id));
   const bool is_known = same_place(place.known, place.journal);
   if (is_known && !standing.leads_here) TIER_TRY(replace_by_journal(place.known, entries, boot_id));
   auto journal = KnobJournal::open(place.journal, boot_id, limit);
@@ -134,13 +143,7 @@ Result<KnobJournal> open_known_journal(const JournalPlace& place, const std::str
     TIER_TRY(append_all(*journal, entries));
     TIER_TRY(replace_by_link(place.known, place.journal));
   }
-  if (!standing.former) return journal;
-  if (say)
-    say(fmt::format("the journal is {} now; {} settings are taken over from {}", place.journal.string(),
-                    entries.size(), standing.former->string()));
-  if (*standing.former != place.known)
-    if (auto marked = mark_finished(*standing.former, std::move(entries), boot_id); !marked)
-      if (say) say("the former journal keeps records that are done with: " + marked.error().text());
+  if (standing.former) leave_former(place, *standing.former, std::move(entries), boot_id, say);
   return journal;
 }
 
