@@ -298,6 +298,8 @@ void Migrator::finish_by_counts(Work work) {
   } else if (pages.moved + pages.already_there == 0) {
     fate = MoveFate::kFailed;
     detail = "nothing is resident there any more";
+  } else if (pages.moved == 0) {
+    detail = "all its pages were there already";
   }
   finish(std::move(work), fate, std::move(detail));
 }

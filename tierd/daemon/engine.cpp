@@ -73,6 +73,7 @@ void Engine::tick() {
   collect();
   judge_sight(interval);
   phase("samples", since);
+  take_reports();  // first: places that they put in doubt are asked at once
   locate();
   phase("places", since);
   take_reports();
@@ -164,9 +165,8 @@ void Engine::decide() {
   const bool sees = sight_.may_move();
   if (!sees || state_.paused || !settings_.act) call_off();
   if (!sees) return;
-  // The queue still holds an older plan's moves: what is decided now would count on room they have not made
-  // yet.
-  if (!parts_.migrator.idle()) return;
+  // The snapshot does not show yet what moves of an older plan have done, or have still to do.
+  if (!moves_known_ || !parts_.migrator.idle()) return;
   submit(make_plan(policy_input()));
 }
 
@@ -193,10 +193,11 @@ void Engine::submit(MigrationPlan plan) {
 }
 
 void Engine::take_reports() {
+  moves_known_ = parts_.migrator.idle();
   auto reports = parts_.migrator.take_reports();
   for (const auto& report : reports) {
     ledger_.report(report, Tick{state_.ticks});
-    if (report.moved.value > 0) tracker_.note_moved(report.key, report.to, report.moved);
+    tracker_.note_report(report, parts_.processes.base_page_size());
     if (report.unmovable) tracker_.mark_unmovable(report.key);
     tell_refused_sharing(report);
     report_event(report);

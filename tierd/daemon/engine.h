@@ -230,6 +230,7 @@ class Engine {
   std::vector<TargetId> stale_mappings_;
   std::uint64_t next_request_ = 1;
   std::vector<MigrationReport> fresh_reports_;
+  bool moves_known_ = true;  // every move had ended when reports were last taken
   EventPath event_path_;
   std::set<RegionKey> planned_;  // moves of regions planned since the last snapshot
   Bytes planned_bytes_;

@@ -30,6 +30,8 @@ Residency locate_region(const LocateRequest& request, const PageLocator& locator
   const auto pages = spread_pages(request.range, page_size);
   if (pages.empty()) return residency;
   const PageCall answer = locate_through(locator, request.pid, pages, request.range.start, request.also);
+  residency.answered = answer.value >= 0;
+  if (!residency.answered) return residency;
   std::map<int, std::uint64_t> by_node;
   std::uint64_t present = 0;
   for (const int status : answer.status) {

@@ -17,6 +17,8 @@ std::string fate_words(const Decision& decision) {
   if (!decision.report) return at + "it was decided to move it, which is under way,";
   switch (decision.report->fate) {
     case MoveFate::kMoved:
+      if (decision.report->pages.moved == 0 && decision.report->pages.already_there > 0)
+        return at + "nothing moved, since all its pages were there already,";
       return at + "it was moved";
     case MoveFate::kPartly:
       return at + "a part of it was moved";

@@ -30,6 +30,15 @@ TEST(Sentences, TellAMoveWithoutExponents) {
       "useful.");
 }
 
+TEST(Sentences, SayThatAPlaceWasWrong) {
+  Decision decision = promoted();
+  decision.report->pages.requested = decision.report->pages.already_there = 512;
+  const std::string text = sentences(decision);
+  EXPECT_TRUE(text.starts_with(
+      "At tick 3100 nothing moved, since all its pages were there already, from node 1 to node 0 (demand)."))
+      << text;
+}
+
 TEST(Sentences, SayWhatOnlyWouldHaveBeen) {
   Decision decision = promoted();
   decision.report.reset();

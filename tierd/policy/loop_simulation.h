@@ -204,12 +204,13 @@ class LoopSimulation {
         fast_[i] = request.promotion;
         report.fate = MoveFate::kMoved;
         report.moved = request.bytes;
+        report.pages.requested = report.pages.moved = 1;
         report.duration = Nanoseconds{static_cast<std::int64_t>(settings_.move_seconds * 1e9)};
         out.stall += settings_.move_seconds;
         ++(request.promotion ? out.promotions : out.demotions);
         if (request.promotion) demoted_after_[i] = tick_ + 16;
         if (!request.promotion && demoted_after_[i] > tick_) ++returned_, demoted_after_[i] = 0;
-        tracker_.note_moved(request.key, request.to, request.bytes);
+        tracker_.note_report(report, request.bytes);
       }
       ledger_.report(report, {static_cast<std::uint64_t>(tick_)});
       reports.push_back(report);

@@ -42,8 +42,12 @@ std::vector<std::uint32_t> TargetRegions::set_mappings(std::span<const Mapping> 
 
   std::vector<std::uint32_t> freed;
   std::vector<Address> gone;
-  for (const RegionRecord& record : records_) {
-    if (!shape(record.start).range.empty()) continue;
+  for (RegionRecord& record : records_) {
+    if (const AddressRange range = shape(record.start).range; !range.empty()) {
+      // What was added or taken away lies somewhere else than the rest, perhaps.
+      if (range.size().value >> 10 != record.mapped_kib) record.ask_after = 1;
+      continue;
+    }
     gone.push_back(record.start);
     if (record.slot != kNoSlot) freed.push_back(record.slot);
   }

@@ -20,13 +20,15 @@ struct RegionRecord {
   Address start = 0;
   std::uint32_t slot = kNoSlot;  // of its counters and history; only regions sampled lately have one
   std::uint32_t first_seen = 0;
-  std::uint32_t located = 0;
+  std::uint32_t located = 0;  // when its place was last asked
   std::uint32_t sampled = 0;
   std::uint32_t moved = 0;
   std::uint32_t unmovable_until = 0;
   std::uint32_t resident_kib = 0;
-  TargetId sampler;  // of an object's region: the process that sampled it last
+  std::uint32_t mapped_kib = 0;  // of the range whose place was asked
+  TargetId sampler;              // of an object's region: the process that sampled it last
   std::int16_t node = -1;
+  std::uint16_t ask_after = 1;  // ticks from `located` until its place is asked again
   PageKind pages = PageKind::kUnknown;
   bool listed = false;
 };

@@ -292,7 +292,7 @@ std::vector<RegionRun> Tracker::held(TargetId target) const {
 std::size_t Tracker::bytes_used() const {
   std::size_t bytes = sizeof(State) + state_->active.capacity() * sizeof(Active) +
                       state_->free_slots.capacity() * sizeof(std::uint32_t) +
-                      state_->moved_queue.size() * sizeof(RegionKey) + state_->asked.size() * 48;
+                      state_->reported.size() * sizeof(RegionKey) + state_->asked.size() * 48;
   for (const auto& [id, regions] : state_->targets) bytes += regions.bytes_used();
   return bytes + state_->objects.bytes_used();
 }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/access_sample.h"
+#include "core/plan.h"
 #include "core/region.h"
 #include "core/target.h"
 #include "core/topology.h"
@@ -30,8 +31,10 @@ inline constexpr std::size_t kHistoryTicks = 32;  // as many as the learned fore
 
 struct TrackerSettings {
   Bytes region_size = kDefaultRegionSize;  // power of two, at least 64 KiB
-  // Ticks until a region's place is asked again. The kernel may move pages behind our back, rarely.
-  std::uint32_t locate_again = 16;
+  // Most ticks until a region's place is asked again. The kernel rarely moves pages by itself. A place that
+  // is incomplete or changed since the last answer is asked in the next tick, and every answer that tells
+  // nothing new doubles that time.
+  std::uint16_t locate_again = 16;
   // A process of which no thread runs is passed over so many times before its place is asked for in turn:
   // what it has mapped is where it was, unless the kernel moved it.
   std::uint32_t idle_turns = 8;
@@ -46,6 +49,8 @@ struct Residency {
   NodeId node{-1};
   Bytes resident;  // on any node
   PageKind pages = PageKind::kUnknown;
+  // False: the query failed, which says nothing of the pages. What was known of the place is kept.
+  bool answered = true;
 };
 
 // Where the pages of a region are reached: in a process's address space, in several of them for memory that
@@ -101,17 +106,20 @@ class Tracker {
 
   FoldResult fold(const SampleBatch& batch);
 
-  // Regions whose place should be asked now, at most `max`, each at most once per tick: moved ones first,
-  // then sampled ones whose place is unknown or old (a quarter is left for the rest), then all mapped regions
-  // in turn. Inaccessible mappings (neither readable nor writable) are left out.
+  // Regions whose place should be asked now, at most `max`, each at most once per tick: those of migration
+  // reports first, then those of the snapshot whose place is unknown, in motion or old (a quarter is left for
+  // the rest), then all mapped regions in turn. Inaccessible mappings (neither readable nor writable) are
+  // left out.
   std::vector<LocateRequest> regions_to_locate(std::size_t max);
   // In the running tick threads of this target ran. Without a word it is taken to rest, and its regions are
   // asked for in few turns only (TrackerSettings::idle_turns).
   void note_ran(TargetId target);
   void set_residency(const RegionKey& key, const Residency& residency);  // unmapped keys are ignored
 
-  // From migration reports: `bytes` of the region now lie on `to`. Its place is asked again soon.
-  void note_moved(const RegionKey& key, NodeId to, Bytes bytes);
+  // Takes over what a move found out about the place of its region: pages that moved, that were at the
+  // destination already, and that are not resident. Reports of moves that looked at no page say nothing.
+  // Otherwise the place is asked again as soon as possible.
+  void note_report(const MigrationReport& report, Bytes page_size);
   void mark_unmovable(const RegionKey& key);  // expires, see settings
   // Regions of these targets are pinned (Pinned::kUnseen) from now on, those of all others no longer.
   void set_unseen(std::set<TargetId> targets);

@@ -79,23 +79,34 @@ class TrackerModel : public ::testing::Test {
   void place(const RegionKey& key, int node, bool resident) {
     tracker_.set_residency(key, {NodeId{node}, {resident ? kRegion : 0}, PageKind::kHuge});
     if (!mapped(key)) return;
-    const auto it = model_.find(key);
-    const bool sampled =
-        it != model_.end() && it->second.sampled > 0 && tick_ < it->second.sampled + kHistoryTicks;
-    if (resident) {
-      // Resident, and nobody can say where: it is where it was.
-      if (node >= 0) model_[key].node = node;
-      model_[key].resident = true;
-    } else if (sampled) {
-      it->second.node = -1, it->second.resident = false;
-    } else {
-      model_.erase(key);
-    }
+    if (!resident) return forget_place(key);
+    // Resident, and nobody can say where: it is where it was.
+    if (node >= 0) model_[key].node = node;
+    model_[key].resident = true;
   }
 
+  void forget_place(const RegionKey& key) {
+    const auto it = model_.find(key);
+    if (it == model_.end()) return;
+    if (it->second.sampled > 0 && tick_ < it->second.sampled + kHistoryTicks)
+      it->second.node = -1, it->second.resident = false;
+    else
+      model_.erase(it);
+  }
+
+  // A move that finds the region away, moves it, or finds it there already.
   void move(const RegionKey& key, int to) {
-    tracker_.note_moved(key, {to}, {kRegion});
-    if (const auto it = model_.find(key); it != model_.end()) it->second.node = to;
+    constexpr std::uint64_t kPage = 4096, kPages = kRegion / kPage;
+    MigrationReport report;
+    report.key = key, report.to = {to};
+    report.pages.requested = kPages;
+    const std::uint32_t kind = draw(3);
+    (kind == 0 ? report.pages.absent : kind == 1 ? report.pages.moved : report.pages.already_there) = kPages;
+    tracker_.note_report(report, {kPage});
+    const auto it = model_.find(key);
+    if (it == model_.end()) return;
+    if (kind == 0) return forget_place(key);
+    it->second.node = to, it->second.resident = true;
   }
 
   void act() {

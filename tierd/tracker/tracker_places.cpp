@@ -12,10 +12,10 @@ bool Tracker::State::ask(TargetRegions& regions, Address start, std::vector<Loca
   return true;
 }
 
-void Tracker::State::ask_moved(std::size_t max, std::vector<LocateRequest>& out) {
-  while (!moved_queue.empty() && out.size() < max) {
-    const RegionKey key = moved_queue.front();
-    moved_queue.pop_front();
+void Tracker::State::ask_reported(std::size_t max, std::vector<LocateRequest>& out) {
+  while (!reported.empty() && out.size() < max) {
+    const RegionKey key = reported.front();
+    reported.pop_front();
     const auto it = targets.find(key.target);
     if (it != targets.end()) ask(it->second, key.start, out);
   }
@@ -34,19 +34,33 @@ void Tracker::State::ask_round(const std::vector<RegionKey>& keys, RegionKey& ne
   }
 }
 
+bool Tracker::State::due(const RegionRecord& record) const {
+  return record.located == 0 || now - record.located >= record.ask_after;
+}
+
+// Call it before the answer is stored. A program that fills a region spreads it over nodes as they fill up,
+// so an incomplete place is likely to be wrong a moment later; so is one that somebody else is changing.
+std::uint16_t Tracker::State::next_ask(const RegionRecord& record, NodeId node, std::uint32_t resident_kib,
+                                       std::uint32_t mapped_kib) const {
+  const bool first = record.located == 0;
+  const bool same_node = record.node == node.value;
+  const bool complete = node.value >= 0 && resident_kib >= mapped_kib;
+  if (complete && (first || same_node)) return settings.locate_again;
+  if (first || !same_node || resident_kib != record.resident_kib) return 1;
+  return static_cast<std::uint16_t>(std::min<int>(2 * record.ask_after, settings.locate_again));
+}
+
 void Tracker::State::ask_sampled(std::size_t max, std::vector<LocateRequest>& out) {
-  std::vector<RegionKey> unknown, old;  // by key
+  std::vector<RegionKey> uncertain, old;  // by key
   for (auto& [id, regions] : targets) {
     regions.visit_listed([&, target = id](const RegionRecord& record) {
-      if (record.slot == kNoSlot) return true;
-      if (record.located == 0)
-        unknown.push_back({target, record.start});
-      else if (now - record.located >= settings.locate_again)
-        old.push_back({target, record.start});
+      const bool certain = record.located != 0 && record.ask_after >= settings.locate_again;
+      if ((record.slot != kNoSlot || !certain) && due(record))
+        (certain ? old : uncertain).push_back({target, record.start});
       return true;
     });
   }
-  ask_round(unknown, next_unknown, max, out);
+  ask_round(uncertain, next_uncertain, max, out);
   ask_round(old, next_old, max, out);
 }
 
@@ -79,15 +93,14 @@ void Tracker::State::ask_in_turn(std::size_t max, std::vector<LocateRequest>& ou
     }
     walk_address = start + settings.region_size.value;
     const RegionRecord* record = it->second.find(start);
-    if (record == nullptr || record->located == 0 || now - record->located >= settings.locate_again)
-      ask(it->second, start, out);
+    if (record == nullptr || due(*record)) ask(it->second, start, out);
   }
 }
 
 std::vector<LocateRequest> Tracker::regions_to_locate(std::size_t max) {
   state_->settle_objects();
   std::vector<LocateRequest> out;
-  state_->ask_moved(max, out);
+  state_->ask_reported(max, out);
   state_->ask_sampled(max - max / 4, out);
   state_->ask_in_turn(max, out);
   return out;
@@ -101,32 +114,52 @@ void Tracker::note_ran(TargetId target) {
 void Tracker::set_residency(const RegionKey& key, const Residency& residency) {
   state_->settle_objects();
   const auto it = state_->targets.find(key.target);
-  if (it == state_->targets.end() || it->second.shape(key.start).range.empty()) return;
+  if (it == state_->targets.end()) return;
   TargetRegions& regions = it->second;
-  const bool absent = residency.resident.value == 0;
-  if (const RegionRecord* known = regions.find(key.start); absent) {
+  const AddressRange range = regions.shape(key.start).range;
+  if (range.empty()) return;
+  const bool absent = residency.answered && residency.resident.value == 0;
+  if (const RegionRecord* known = regions.find(key.start); absent || !residency.answered) {
     if (known == nullptr) return;
-    if (known->slot == kNoSlot) return regions.erase(key.start);
+    if (absent && known->slot == kNoSlot) return regions.erase(key.start);
   }
   RegionRecord& record = regions.at_or_new(key.start, state_->now);
+  const auto mapped_kib = static_cast<std::uint32_t>(range.size().value >> 10);
+  NodeId node{record.node};
+  std::uint32_t resident_kib = record.resident_kib;
+  if (residency.answered) {
+    if (absent || residency.node.value >= 0) node = absent ? NodeId{-1} : residency.node;
+    resident_kib = static_cast<std::uint32_t>((residency.resident.value + 1023) >> 10);
+    record.pages = residency.pages;
+  }
+  record.ask_after = state_->next_ask(record, node, resident_kib, mapped_kib);
   record.located = state_->now;
-  if (absent)
-    record.node = -1;
-  else if (residency.node.value >= 0)
-    record.node = static_cast<std::int16_t>(residency.node.value);
-  regions.set_resident(record, static_cast<std::uint32_t>((residency.resident.value + 1023) >> 10));
-  record.pages = residency.pages;
-  if (state_->upper(record)) regions.list(record);
+  record.mapped_kib = mapped_kib;
+  state_->put_place(regions, record, node, resident_kib);
 }
 
-void Tracker::note_moved(const RegionKey& key, NodeId to, Bytes bytes) {
-  const auto it = state_->targets.find(key.target);
-  RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(key.start);
-  if (record == nullptr || bytes.value == 0) return;
-  record->moved = state_->now;
-  if (2 * (bytes.value >> 10) >= record->resident_kib) record->node = static_cast<std::int16_t>(to.value);
-  if (state_->upper(*record)) it->second.list(*record);
-  state_->moved_queue.push_back(key);
+void Tracker::State::put_place(TargetRegions& regions, RegionRecord& record, NodeId node,
+                               std::uint32_t resident_kib) {
+  record.node = static_cast<std::int16_t>(node.value);
+  regions.set_resident(record, resident_kib);
+  if (upper(record)) regions.list(record);
+}
+
+void Tracker::note_report(const MigrationReport& report, Bytes page_size) {
+  const auto it = state_->targets.find(report.key.target);
+  RegionRecord* record = it == state_->targets.end() ? nullptr : it->second.find(report.key.start);
+  const PageCounts& pages = report.pages;
+  const std::uint64_t seen = pages.requested - pages.dropped;
+  if (record == nullptr || seen == 0) return;
+  const std::uint64_t resident = seen - pages.absent, there = pages.moved + pages.already_there;
+  const bool whole = pages.dropped == 0;
+  if (whole && resident == 0) return set_residency(report.key, {});
+  const auto kib = [&](std::uint64_t n) { return static_cast<std::uint32_t>(n * page_size.value >> 10); };
+  const std::uint32_t resident_kib = whole ? kib(resident) : std::max(kib(resident), record->resident_kib);
+  const bool most = 2 * kib(there) >= resident_kib;
+  if (pages.moved > 0) record->moved = state_->now;
+  state_->put_place(it->second, *record, most ? report.to : NodeId{record->node}, resident_kib);
+  state_->reported.push_back(report.key);
 }
 
 void Tracker::mark_unmovable(const RegionKey& key) {

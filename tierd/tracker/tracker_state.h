@@ -39,9 +39,9 @@ struct Tracker::State {
   std::uint64_t sequence = 0;
   std::size_t last_size = 0;  // regions of the last snapshot: the next has about as many
 
-  std::deque<RegionKey> moved_queue;
+  std::deque<RegionKey> reported;       // whose place a migration report tells of
   std::unordered_set<RegionKey> asked;  // in the running tick
-  RegionKey next_unknown, next_old;     // of the sampled ones: where the next tick goes on
+  RegionKey next_uncertain, next_old;   // of those in the snapshot: where the next tick goes on
   TargetId walk_target;
   Address walk_address = 0;
   bool walking = true;
@@ -60,8 +60,12 @@ struct Tracker::State {
   bool hidden(TargetId target) const;
   bool add_sample(TargetRegions& regions, const AccessSample& sample);
   void count(TargetRegions& regions, Address address, TargetId sampler, const AccessSample& sample);
+  bool due(const RegionRecord& record) const;
+  std::uint16_t next_ask(const RegionRecord& record, NodeId node, std::uint32_t resident_kib,
+                         std::uint32_t mapped_kib) const;
+  void put_place(TargetRegions& regions, RegionRecord& record, NodeId node, std::uint32_t resident_kib);
   bool ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out);
-  void ask_moved(std::size_t max, std::vector<LocateRequest>& out);
+  void ask_reported(std::size_t max, std::vector<LocateRequest>& out);
   void ask_round(const std::vector<RegionKey>& keys, RegionKey& next, std::size_t max,
                  std::vector<LocateRequest>& out);
   void ask_sampled(std::size_t max, std::vector<LocateRequest>& out);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cmath>
 #include <set>
 
@@ -64,6 +65,34 @@ class TrackerTest : public ::testing::Test {
   static RegionKey key(std::uint32_t id, std::uint64_t region) { return {{id}, kBase + region * kRegion}; }
   void place(std::uint32_t id, std::uint64_t region, NodeId node, Bytes resident = 2_MiB) {
     tracker_.set_residency(key(id, region), {node, resident, PageKind::kSmall});
+  }
+
+  struct Fates {
+    std::uint64_t moved = 0, there = 0, absent = 0, busy = 0, dropped = 0;
+  };
+  static MigrationReport report(std::uint64_t region, NodeId to, const Fates& fates) {
+    MigrationReport made;
+    made.key = key(1, region);
+    made.to = to;
+    made.pages.moved = fates.moved, made.pages.already_there = fates.there;
+    made.pages.absent = fates.absent, made.pages.dropped = fates.dropped;
+    if (fates.busy > 0) made.pages.failed[EBUSY] = fates.busy;
+    made.pages.requested = fates.moved + fates.there + fates.absent + fates.busy + fates.dropped;
+    return made;
+  }
+  // Ticks in 0..`ticks`-1 in which the place of region 0 is asked; each is answered by `answer`.
+  template <typename Answer>
+  std::vector<int> asked_in(int ticks, Answer answer) {
+    std::vector<int> asked;
+    for (int i = 0; i < ticks; ++i) {
+      fold({sample(1, kBase)});
+      for (const auto& request : tracker_.regions_to_locate(8)) {
+        asked.push_back(i);
+        tracker_.set_residency(request.key, answer(i));
+      }
+      close();
+    }
+    return asked;
   }
 
   Tracker tracker_;
@@ -299,7 +328,7 @@ TEST_F(TrackerTest, LocatesMovedThenSampledThenTheRestInTurn) {
   map(1, 10);
   place(1, 7, kFast);
   close();
-  tracker_.note_moved(key(1, 7), kSlow, 2_MiB);
+  tracker_.note_report(report(7, kSlow, {.moved = 512}), 4_KiB);
   fold({sample(1, kBase + 4 * kRegion), sample(1, kBase + 5 * kRegion)});
   const auto asked = tracker_.regions_to_locate(5);
   ASSERT_EQ(asked.size(), 5u);
@@ -437,13 +466,98 @@ TEST_F(TrackerTest, MovedRegionsChangePlaceAtOnceAndRememberIt) {
   place(1, 0, kSlow);
   fold({sample(1, kBase, 5)});
   EXPECT_EQ(close().regions.at(0).since_move, kNever);
-  tracker_.note_moved(key(1, 0), kFast, 2_MiB);
+  tracker_.note_report(report(0, kFast, {.moved = 512}), 4_KiB);
   Region region = close().regions.at(0);
   EXPECT_EQ(region.node, kFast);
   EXPECT_EQ(region.since_move, 0u);
-  tracker_.note_moved(key(1, 0), kSlow, 64_KiB);
+  tracker_.note_report(report(0, kSlow, {.moved = 16, .busy = 496}), 4_KiB);
   region = close().regions.at(0);
   EXPECT_EQ(region.node, kFast) << "a small part does not change where most of it is";
+}
+
+TEST_F(TrackerTest, AMoveThatFindsAllPagesThereAlreadyCorrectsThePlace) {
+  map(1, 2);
+  place(1, 0, kFast);
+  fold({sample(1, kBase, 5)});
+  close();
+  tracker_.note_report(report(0, kSlow, {.there = 480, .absent = 32}), 4_KiB);
+  const Region region = close().regions.at(0);
+  EXPECT_EQ(region.node, kSlow);
+  EXPECT_EQ(region.resident, Bytes{480 * 4096});
+  EXPECT_EQ(region.since_move, kNever) << "nothing moved";
+  const auto asked = tracker_.regions_to_locate(1);
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].key, key(1, 0)) << "the eight pages asked before showed something else";
+}
+
+TEST_F(TrackerTest, AMoveThatFindsNothingResidentForgetsThePlace) {
+  map(1, 2);
+  place(1, 0, kFast);
+  place(1, 1, kFast);
+  fold({sample(1, kBase, 5)});
+  close();
+  tracker_.note_report(report(0, kSlow, {.absent = 512}), 4_KiB);
+  tracker_.note_report(report(1, kSlow, {.absent = 512}), 4_KiB);
+  const auto regions = close().regions;
+  ASSERT_EQ(regions.size(), 1u) << "the one that was not sampled is gone";
+  EXPECT_EQ(regions[0].node.value, -1);
+  EXPECT_EQ(regions[0].resident, Bytes{0});
+}
+
+TEST_F(TrackerTest, AMoveThatLookedAtNoPageSaysNothing) {
+  map(1, 1);
+  place(1, 0, kFast);
+  tracker_.note_report(report(0, kSlow, {.dropped = 512}), 4_KiB);
+  EXPECT_EQ(tracker_.region(key(1, 0))->node, kFast);
+  EXPECT_TRUE(tracker_.regions_to_locate(8).empty());
+}
+
+TEST_F(TrackerTest, ARegionThatIsBeingFilledIsAskedAgainUntilItIsComplete) {
+  map(1, 1);
+  const auto filled = [](int tick) {
+    const Bytes resident{std::min<std::uint64_t>(static_cast<std::uint64_t>(tick) + 1, 4) * 512 * 1024};
+    return Residency{tick < 2 ? kFast : kSlow, resident, PageKind::kSmall};
+  };
+  EXPECT_EQ(asked_in(20, filled), (std::vector<int>{0, 1, 2, 3, 19}));
+  EXPECT_EQ(tracker_.region(key(1, 0))->node, kSlow);
+}
+
+TEST_F(TrackerTest, AnIncompletePlaceThatStaysAsItIsIsAskedLessAndLessOften) {
+  map(1, 1);
+  const auto half = [](int) { return Residency{kSlow, 1_MiB, PageKind::kSmall}; };
+  EXPECT_EQ(asked_in(48, half), (std::vector<int>{0, 1, 3, 7, 15, 31, 47}));
+}
+
+TEST_F(TrackerTest, APlaceThatSomebodyElseChangesIsAskedAgainAtOnce) {
+  map(1, 1);
+  const auto moved_by_kernel = [](int tick) {
+    return Residency{tick < 16 ? kFast : kSlow, 2_MiB, PageKind::kSmall};
+  };
+  EXPECT_EQ(asked_in(34, moved_by_kernel), (std::vector<int>{0, 16, 17, 33}));
+}
+
+TEST_F(TrackerTest, ARegionThatGrowsIsAskedAtOnce) {
+  const std::vector<Mapping> half = {mapping(kBase, kBase + kRegion / 2)};
+  tracker_.set_target(target(1), half);
+  const auto whole = [](int) { return Residency{kFast, 1_MiB, PageKind::kSmall}; };
+  ASSERT_EQ(asked_in(3, whole), std::vector<int>{0});
+  map(1, 1);
+  EXPECT_EQ(asked_in(1, whole), std::vector<int>{0});
+}
+
+TEST_F(TrackerTest, AQueryThatFailsKeepsWhatIsKnown) {
+  map(1, 2);
+  place(1, 0, kFast);
+  place(1, 1, kFast);
+  fold({sample(1, kBase)});
+  Residency failed;
+  failed.answered = false;
+  tracker_.set_residency(key(1, 0), failed);
+  tracker_.set_residency(key(1, 1), failed);
+  const auto regions = close().regions;
+  ASSERT_EQ(regions.size(), 2u);
+  for (const Region& region : regions) EXPECT_EQ(region.node, kFast);
+  for (const Region& region : regions) EXPECT_EQ(region.resident, 2_MiB);
 }
 
 TEST_F(TrackerTest, StaysBelowOneBytePerFourKiB) {
