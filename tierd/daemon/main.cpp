@@ -245,11 +245,12 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   if (auto linked = link_socket(config.control.socket, runtime_directory(std::getenv("RUNTIME_DIRECTORY")));
       !linked)
     spdlog::warn("tierctl does not find this daemon by itself: {}", linked.error().text());
-  SourceKeeper keeper(
-      {[] { return LinuxFeatureProbe().probe(); },
-       [&machine, sampling = sampling_settings(config)](const auto& features, const auto& request) {
-         return make_sources(features, sampling, machine.clock, request);
-       }});
+  SourceKeeper keeper({[] { return LinuxFeatureProbe().probe(); },
+                       [&machine, config](const auto& features, const auto& request) {
+                         const auto sampling = sampling_settings(
+                             config, machine.topology.nodes().value_or(std::vector<NumaNode>{}));
+                         return make_sources(features, sampling, machine.clock, request);
+                       }});
   auto sources = keeper.begin(machine.clock.now());
   for (const auto& decision : keeper.decisions()) {
     spdlog::info("source {}: {}{}", decision.name,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tierd/daemon/latency_facts.h"
+
 namespace tier {
 namespace {
 
@@ -52,6 +54,20 @@ PolicySettings policy_settings(const Config& config) {
   return settings;
 }
 
+// The node of the slowest tier with most free memory; none where nothing is known to be slower.
+std::optional<NodeId> spare_node(const TiersConfig& config, std::vector<NumaNode> nodes) {
+  const LatencySettings latency = latency_settings(config);
+  settle_latencies(nodes, latency, {});
+  const auto topology = build_tiers(std::move(nodes), latency.tiers);
+  if (!topology || !topology->tiered()) return std::nullopt;
+  const NumaNode* best = nullptr;
+  for (const NodeId id : topology->tiers.back().nodes) {
+    const NumaNode* node = topology->find(id);
+    if (best == nullptr || node->free > best->free) best = node;
+  }
+  return best->id;
+}
+
 }  // namespace
 
 EngineSettings engine_settings(const Config& config) {
@@ -77,11 +93,12 @@ MigratorSettings migrator_settings(const Config& config, Bytes page_size) {
   return settings;
 }
 
-SamplingSettings sampling_settings(const Config& config) {
+SamplingSettings sampling_settings(const Config& config, std::vector<NumaNode> nodes) {
   SamplingSettings settings;
   settings.target_samples_per_second = config.sampling.target_samples_per_second;
   settings.cpu_budget = std::min(config.sampling.cpu_budget, config.sampling.max_cpu);
   settings.calibration_delay = std::chrono::seconds(5);  // samples must not wait for it
+  settings.calibration_node = spare_node(config.tiers, std::move(nodes));
   const SourceChoice choice = config.sampling.source;
   const bool any = choice == SourceChoice::kAuto;
   settings.allow_stall = any || choice == SourceChoice::kStall;

@@ -2,6 +2,7 @@
 
 #include <cpuid.h>
 #include <linux/close_range.h>
+#include <numaif.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -11,11 +12,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "platform/linux/clock_time.h"
 #include "platform/linux/file.h"
+#include "platform/linux/pages.h"
 
 // One load from an address that depends on the load before it, between instructions that wait for nothing but
 // each other. rdi = buffer, rsi = mask of byte offsets, rdx = iterations, rcx = state; returns the state.
@@ -102,6 +105,17 @@ std::size_t touch_buffer(char* buffer, std::size_t size, Nanoseconds time_limit)
   return usable;
 }
 
+// Only asks: where the node has no room, or this process may not use it, the memory comes from elsewhere. It
+// allocates nothing, since the child may not.
+void prefer_node(void* memory, std::size_t size, NodeId node) {
+  constexpr std::size_t kBits = 8 * sizeof(unsigned long);
+  std::array<unsigned long, kMostNodes / kBits> mask{};
+  if (node.value < 0 || static_cast<std::size_t>(node.value) >= kMostNodes) return;
+  const auto bit = static_cast<std::size_t>(node.value);
+  mask[bit / kBits] = 1UL << (bit % kBits);
+  syscall(SYS_mbind, memory, size, MPOL_PREFERRED, mask.data(), kMostNodes, 0);
+}
+
 // The child. Nothing here may allocate or lock: the parent may have had other threads. It lets go of the
 // parent's files (locks and connections would live on in it) and dies with the parent.
 [[noreturn]] void child_main(const SamplingSettings& settings, CalibrationChild::Progress& progress,
@@ -112,6 +126,8 @@ std::size_t touch_buffer(char* buffer, std::size_t size, Nanoseconds time_limit)
   void* memory = mmap(nullptr, settings.calibration_buffer.value, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) _exit(1);
+  if (settings.calibration_node)
+    prefer_node(memory, settings.calibration_buffer.value, *settings.calibration_node);
   const Nanoseconds wall_begin = clock_time(CLOCK_MONOTONIC);
   const std::size_t usable =
       touch_buffer(static_cast<char*>(memory), settings.calibration_buffer.value, settings.calibration_time);

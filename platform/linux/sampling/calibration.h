@@ -25,9 +25,9 @@ WeightMeaning prior_meaning();
 // Time between the kernel's ticks on a busy CPU: the resolution of its coarse clock is just that.
 Nanoseconds kernel_tick_period();
 
-// Runs the loop in a forked child, which ends by itself within the CPU time of the settings (and half a
-// minute of wall time, on a machine so busy that it hardly runs), and with this object or the process at the
-// latest. Nothing here blocks.
+// Runs the loop in a forked child, which holds the loop's memory, and ends by itself within the CPU time of
+// the settings (and half a minute of wall time, on a machine so busy that it hardly runs), and with this
+// object or the process at the latest. Nothing here blocks.
 class CalibrationChild {
  public:
   // kFailed when the kernel gives no process or no memory.

@@ -5,6 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <string>
+
 #include "platform/api/file_descriptor.h"
 
 namespace tier {
@@ -36,6 +39,38 @@ TEST(Calibration, TheChildEndsByItselfAndToldWhatItDid) {
   EXPECT_GT((*child)->instruction_seconds(), 0);
   EXPECT_LT((*child)->instruction_seconds(), 1e-3);
   EXPECT_FALSE((*child)->in_buffer(0));
+}
+
+// The kernel's line on the mapping of that size, empty when there is none: the policy comes behind the
+// address.
+std::string policy_of(pid_t pid, Bytes size) {
+  std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+  std::ifstream policies("/proc/" + std::to_string(pid) + "/numa_maps");
+  std::string line, start;
+  while (start.empty() && std::getline(maps, line)) {
+    std::size_t end = 0;
+    const std::uint64_t from = std::stoull(line, &end, 16),
+                        to = std::stoull(line.substr(end + 1), nullptr, 16);
+    if (to - from == size.value) start = line.substr(0, end);
+  }
+  while (!start.empty() && std::getline(policies, line))
+    if (line.starts_with(start)) return line;
+  return {};
+}
+
+TEST(Calibration, ItsMemoryComesFromTheNodeThatCanSpareItAndGoesWithTheChild) {
+  if (!std::ifstream("/proc/self/numa_maps")) GTEST_SKIP() << "a kernel without NUMA";
+  SamplingSettings settings;
+  settings.calibration_time = std::chrono::hours(1);
+  settings.calibration_buffer = Bytes{(32_MiB).value + 4096};  // no other mapping has that size
+  settings.calibration_node = NodeId{0};
+  auto child = CalibrationChild::start(settings);
+  ASSERT_TRUE(child);
+  const pid_t pid = (*child)->pid().value;
+  while ((*child)->instruction_seconds() == 0) usleep(2000);  // the memory is touched before the loop runs
+  EXPECT_NE(policy_of(pid, settings.calibration_buffer).find("prefer"), std::string::npos);
+  child->reset();
+  EXPECT_TRUE(policy_of(pid, settings.calibration_buffer).empty());
 }
 
 TEST(Calibration, TheChildGoesWithItsOwner) {

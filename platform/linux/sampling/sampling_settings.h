@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/units.h"
@@ -32,6 +33,9 @@ struct SamplingSettings {
   // 64 MiB exceed the cache share of one core on common machines; more would lengthen the start.
   Nanoseconds calibration_time = std::chrono::milliseconds(400);
   Bytes calibration_buffer = 64_MiB;
+  // Node that this memory is taken from while it has room, for as long as the loop runs: fast memory is for
+  // the watched programs. None: where the loop runs.
+  std::optional<NodeId> calibration_node;
   // When the loop first runs, after the start of the source. 0: at once, and start() waits for it a moment.
   // Later: samples begin at once and mean what is likely until then. On a slow or throttled CPU the loop is
   // most of what a start costs.
