@@ -139,6 +139,8 @@ DoctorView running_doctor(const Engine& engine, const std::vector<FeatureState>&
   for (SourceChoiceView& source : view.sources)
     if (const Sight* sight = engine.source_sight(source.name)) source.sight = to_string(sight->state());
   view.meters = meter_views(engine.meters());
+  for (const auto& [node, doubt] : engine.latency().load_doubts())
+    view.limits.push_back({"latency of node " + std::to_string(node.value), false, doubt, ""});
   add_process_watch(view, engine.targets().watch());
   view.reading = reading_view(engine);
   return view;

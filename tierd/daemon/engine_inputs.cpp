@@ -249,6 +249,8 @@ void Engine::locate_one(const LocateRequest& request) {
 void Engine::read_system(Nanoseconds interval) {
   const MachineReadings readings = parts_.metrics != nullptr ? parts_.metrics->read() : MachineReadings{};
   latency_.tick(readings.memory_traffic);
+  for (const auto& [node, doubt] : latency_.load_doubts())
+    error(fmt::format("latency of node {}: {}", node.value, doubt));
   auto nodes = parts_.topology.nodes();
   if (!nodes) {
     error(nodes.error().text());

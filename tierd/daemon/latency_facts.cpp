@@ -8,10 +8,6 @@
 namespace tier {
 namespace {
 
-// A loaded machine answers up to four times later than an idle one; firmware and probe that differ by more
-// do not speak of the same memory.
-constexpr double kCannotBe = 5;
-
 std::optional<Nanoseconds> find(const std::map<NodeId, Nanoseconds>& probed, NodeId node) {
   const auto it = probed.find(node);
   return it == probed.end() || it->second.count() <= 0 ? std::nullopt : std::optional(it->second);
@@ -32,7 +28,7 @@ double probe_over_firmware(const std::vector<NumaNode>& nodes, const std::map<No
 void check(NumaNode& node, Nanoseconds reading, bool firmware_counts) {
   if (!node.read_latency) return;
   const double ratio = seconds(reading) / seconds(*node.read_latency);
-  if (ratio <= kCannotBe && ratio * kCannotBe >= 1) return;
+  if (ratio <= kMostLoad && ratio * kMostLoad >= 1) return;
   node.doubts.push_back(fmt::format(
       "firmware says {} ns, the probe measured {} ns: {}", node.read_latency->count(), reading.count(),
       firmware_counts ? "firmware is believed, as tiers.latency says" : "firmware's figure is not believed"));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "tierd/daemon/latency_facts.h"
@@ -25,6 +26,9 @@ constexpr std::size_t kMostPaths = 256;
 // Bandwidths are measured again where the order of tiers hangs on them and memory is not loaded.
 constexpr double kCalm = 1.2;
 constexpr std::uint32_t kLongestWait = 4096;  // ticks
+
+// The curve is that of one kind of memory; what another answers in may be so many times as much.
+constexpr double kCurveDoubt = 1.5;
 
 bool holds_memory(const NumaNode& node) { return node.online && node.total.value > 0; }
 
@@ -194,18 +198,50 @@ bool LatencyTracker::told_apart(std::span<const NodeTraffic> traffic) const {
   });
 }
 
+// Where flushing a line does not reach the caches that answer (an emulator's, a device's), readings are cache
+// hits when idle and misses under load: their ratio says nothing of the memory.
+bool LatencyTracker::reads_memory(const Entry& entry) {
+  const Nanoseconds idle = entry.floor.value();
+  if (idle < kLeastMemory) return false;
+  const double ratio = seconds(idle) / seconds(entry.unloaded);
+  return entry.unloaded.count() <= 0 || (ratio <= kMostLoad && ratio * kMostLoad >= 1);
+}
+
+double LatencyTracker::possible_load(const Entry& entry, std::optional<double> traffic) {
+  if (!traffic || entry.bandwidth <= 0) return kMostLoad;
+  return std::min(kMostLoad, kCurveDoubt * latency_stretch(*traffic / entry.bandwidth));
+}
+
 // Against its own smallest reading. Below that there is no load.
-std::optional<double> LatencyTracker::load_of(NodeId node, Entry& entry, std::span<const NodeTraffic> traffic,
-                                              bool estimable) {
+std::optional<double> LatencyTracker::load_of(NodeId node, Entry& entry, std::optional<double> traffic) {
   const bool known = entry.floor.known();
-  if (const auto now = read(node, entry)) {
+  const auto now = read(node, entry);
+  if (now) {
     stale_ = stale_ || !known;
-    return std::max(1.0, seconds(*now) / seconds(entry.floor.value()));
+    const double load = std::max(1.0, seconds(*now) / seconds(entry.floor.value()));
+    const double most = reads_memory(entry) ? possible_load(entry, traffic) : 1.0;
+    entry.read_load += settings_.smoothing * (load - entry.read_load);
+    entry.most_load += settings_.smoothing * (most - entry.most_load);
+    if (reads_memory(entry)) return std::min(load, most);
   }
-  if (!estimable || entry.bandwidth <= 0) return std::nullopt;
-  for (const NodeTraffic& each : traffic)
-    if (each.node == node) return latency_stretch(each.bytes_per_second / entry.bandwidth);
-  return std::nullopt;
+  if (!traffic || entry.bandwidth <= 0) return std::nullopt;
+  return latency_stretch(*traffic / entry.bandwidth);
+}
+
+std::map<NodeId, std::string> LatencyTracker::load_doubts() const {
+  std::map<NodeId, std::string> doubts;
+  for (const auto& [node, entry] : entries_) {
+    if (entry.read_load <= entry.most_load * kCalm) continue;
+    const auto idle = entry.floor.value();
+    const std::string read =
+        fmt::format("the probe reads {:.1f} times its idle figure of {} ns, ", entry.read_load, idle.count());
+    doubts[node] =
+        read + (reads_memory(entry) ? fmt::format("which cannot be: it counts as {:.1f} times", entry.load)
+                                    : fmt::format("and believed are {} ns: it does not read memory, and its "
+                                                  "readings do not count as load",
+                                                  entry.unloaded.count()));
+  }
+  return doubts;
 }
 
 void LatencyTracker::tick(std::span<const NodeTraffic> traffic) {
@@ -213,7 +249,10 @@ void LatencyTracker::tick(std::span<const NodeTraffic> traffic) {
   std::map<NodeId, std::optional<double>> loads;
   bool complete = true;
   for (auto& [node, entry] : entries_) {
-    loads[node] = load_of(node, entry, traffic, estimable);
+    const auto own = std::find_if(traffic.begin(), traffic.end(),
+                                  [&, id = node](const NodeTraffic& each) { return each.node == id; });
+    const bool counted = estimable && own != traffic.end();
+    loads[node] = load_of(node, entry, counted ? std::optional(own->bytes_per_second) : std::nullopt);
     complete = complete && (loads[node] || !entry.compared);
     if (entry.by_probe) entry.unloaded = entry.floor.value();
   }
@@ -231,8 +270,7 @@ void LatencyTracker::tick(std::span<const NodeTraffic> traffic) {
 Nanoseconds LatencyTracker::loaded(NodeId node) const {
   const auto it = entries_.find(node);
   if (it == entries_.end()) return Nanoseconds{0};
-  return Nanoseconds(
-      static_cast<std::int64_t>(static_cast<double>(it->second.unloaded.count()) * it->second.load));
+  return Nanoseconds(std::llround(static_cast<double>(it->second.unloaded.count()) * it->second.load));
 }
 
 }  // namespace tier

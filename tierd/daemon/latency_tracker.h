@@ -58,16 +58,19 @@ class LatencyTracker {
   // that a load in between stretches all readings alike. Readings of earlier calls are kept.
   Result<TierTopology> calibrate(std::vector<NumaNode> nodes);
 
-  // Measures again and folds in. A node that cannot be measured (full, or outside the daemon's own cpuset)
-  // gets an estimate from its traffic where both that and its bandwidth are known. While one node has
-  // neither, no node counts as loaded: a loaded reading of one is never held against a calm figure of
-  // another.
+  // Measures again and folds in. A node that cannot be measured (full, or outside the daemon's own cpuset),
+  // or whose idle figure is none of memory, gets an estimate from its traffic where both that and its
+  // bandwidth are known. While one node has neither, no node counts as loaded: a loaded reading of one is
+  // never held against a calm figure of another. A reading counts for no more than memory can be stretched
+  // by: kMostLoad, and less where its own traffic says that it is not loaded.
   void tick(std::span<const NodeTraffic> traffic = {});
   // calibrate() should be called again: a node was measured for the first time, or the order of tiers is not
   // decided and memory is calm enough to measure bandwidths once more (ever more seldom).
   bool stale() const { return stale_; }
   // Unknown nodes answer 0.
   Nanoseconds loaded(NodeId) const;
+  // Nodes whose readings under load are not believed now, each with a sentence that has the figures.
+  std::map<NodeId, std::string> load_doubts() const;
 
   const std::string& story() const { return story_; }  // for the log: what is believed and why
 
@@ -80,6 +83,7 @@ class LatencyTracker {
     Nanoseconds unloaded{};               // believed
     bool by_probe = false;                // unloaded is the floor
     double load = 1;                      // smoothed: latency now / unloaded, by the probe or estimated
+    double read_load = 1, most_load = 1;  // smoothed: as read, and what is possible
     bool compared = false;                // in a tier, and pages may move there
     bool has_cpus = false;
     double bandwidth = 0;  // bytes per second, as firmware or the administrator says; 0: not known
@@ -92,8 +96,10 @@ class LatencyTracker {
   bool measure_bandwidths(std::vector<NumaNode>& nodes);
   void draw(NodeId node, const std::vector<NumaNode>& nodes);
   void remember(const TierTopology& topology);
-  std::optional<double> load_of(NodeId node, Entry& entry, std::span<const NodeTraffic> traffic,
-                                bool estimable);
+  // `traffic`: bytes per second of the node; none where they are not counted for it alone.
+  std::optional<double> load_of(NodeId node, Entry& entry, std::optional<double> traffic);
+  static bool reads_memory(const Entry& entry);
+  static double possible_load(const Entry& entry, std::optional<double> traffic);
   bool told_apart(std::span<const NodeTraffic> traffic) const;
 
   LatencyProbe& probe_;

@@ -44,7 +44,7 @@ TEST(LatencyTracker, AutoBelievesTheProbeOverFirmware) {
 
 TEST(LatencyTracker, FirmwareModeKeepsFirmwareAndScalesByLoad) {
   SettableProbe probe;
-  probe.ns = {{0, 50}, {1, 50}};
+  probe.ns = {{0, 80}, {1, 80}};
   LatencySettings settings;
   settings.mode = LatencyMode::kFirmware;
   settings.smoothing = 1.0;
@@ -52,11 +52,60 @@ TEST(LatencyTracker, FirmwareModeKeepsFirmwareAndScalesByLoad) {
   const auto topology = tracker.calibrate(two_nodes());
   ASSERT_TRUE(topology);
   EXPECT_TRUE(topology->tiered());
-  probe.ns[0] = 150;
+  probe.ns[0] = 240;
   tracker.tick();
   EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(300));
   EXPECT_EQ(tracker.loaded(NodeId{1}), nanoseconds(300));
   EXPECT_EQ(tracker.loaded(NodeId{9}), nanoseconds(0));
+}
+
+// Seen in an emulator whose caches do not notice clflush.
+TEST(LatencyTracker, AProbeThatDoesNotReadMemoryCallsNoNodeLoaded) {
+  SettableProbe probe;
+  probe.ns = {{0, 5}, {1, 70}};
+  LatencySettings settings;
+  settings.mode = LatencyMode::kFirmware;
+  settings.smoothing = 1.0;
+  LatencyTracker tracker(probe, settings);
+  ASSERT_TRUE(tracker.calibrate(two_nodes()));
+  EXPECT_TRUE(tracker.load_doubts().empty()) << "without load nothing is wrong";
+  probe.ns = {{0, 140}, {1, 140}};
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(100));
+  EXPECT_EQ(tracker.loaded(NodeId{1}), nanoseconds(300)) << "nobody knows how loaded the other one is";
+  const auto doubts = tracker.load_doubts();
+  ASSERT_EQ(doubts.size(), 1u);
+  EXPECT_THAT(doubts.at(NodeId{0}),
+              testing::AllOf(testing::HasSubstr("28.0 times"), testing::HasSubstr("5 ns")));
+}
+
+TEST(LatencyTracker, WhatOnlyACacheAnswersInIsNoIdleFigureOfMemory) {
+  SettableProbe probe;
+  probe.ns = {{0, 6}, {1, 6}};
+  LatencySettings settings;
+  settings.smoothing = 1.0;
+  LatencyTracker tracker(probe, settings);
+  ASSERT_TRUE(tracker.calibrate(two_nodes()));
+  probe.ns[0] = 24;
+  tracker.tick();
+  EXPECT_LE(tracker.loaded(NodeId{0}), tracker.loaded(NodeId{1}));
+}
+
+TEST(LatencyTracker, AReadingOutOfAllProportionCountsForWhatSaturationCanDo) {
+  SettableProbe probe;
+  probe.ns = {{0, 100}, {1, 300}};
+  LatencySettings settings;
+  settings.smoothing = 1.0;
+  LatencyTracker tracker(probe, settings);
+  ASSERT_TRUE(tracker.calibrate(two_nodes()));
+  probe.ns[0] = 5312;
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(500));
+  EXPECT_THAT(tracker.load_doubts()[NodeId{0}], testing::HasSubstr("counts as 5.0 times"));
+  probe.ns[0] = 100;
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(100));
+  EXPECT_TRUE(tracker.load_doubts().empty());
 }
 
 TEST(LatencyTracker, FirmwaresFigureOfAFullNodeIsScaledToTheProbe) {
@@ -198,6 +247,22 @@ TEST_F(TrafficTest, ANodeOutOfTheProbesReachIsEstimatedFromItsTraffic) {
 TEST_F(TrafficTest, WhatIsMeasuredIsBelieved) {
   settings_.mode = LatencyMode::kFirmware;
   EXPECT_EQ(loaded({0, 1}, {{NodeId{0}, 1e9}, {NodeId{1}, 16e9}}), nanoseconds(300));
+}
+
+// Else every promotion would look like a loss.
+TEST_F(TrafficTest, ANodeThatIsNearlyIdleByItsTrafficIsNotSlowerThanTheTierBelow) {
+  SettableProbe probe;
+  probe.ns = {{0, 100}, {1, 300}};
+  LatencyTracker tracker(probe, settings_);
+  ASSERT_TRUE(tracker.calibrate(nodes_));
+  probe.ns[0] = 450;
+  tracker.tick(std::vector<NodeTraffic>{{NodeId{0}, 2e9}, {NodeId{1}, 1e9}});
+  EXPECT_LT(tracker.loaded(NodeId{0}), nanoseconds(200));
+  EXPECT_FALSE(tracker.load_doubts().empty());
+  tracker.tick(std::vector<NodeTraffic>{{NodeId{0}, 80e9}, {NodeId{1}, 1e9}});
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(240)) << "what the traffic makes possible";
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(450)) << "nothing is counted: it may be loaded";
 }
 
 TEST_F(TrafficTest, WithoutMeterOrBandwidthNothingIsEstimated) {
