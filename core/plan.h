@@ -15,7 +15,7 @@ namespace tier {
 enum class MoveReason : std::uint8_t {
   kDemandRising,  // forecast benefit exceeds both moves' cost: promoted
   kDisplaced,     // made room for a region worth more
-  kHeadroom,      // demoted ahead of allocations
+  kHeadroom,      // demoted ahead of allocations that are worth more, or next to unused
   kNodeOffline,   // its node is going away
   kFastLimit,     // its cgroup holds more of a fast tier than it may
   kRelief,        // the tier below answers sooner now
@@ -32,10 +32,11 @@ struct MoveRationale {
   double margin = 0;
   // Gain of the whole swap, less what its victims lose, over its cost; 0: not made for gain.
   double promise = 0;
-  std::uint64_t partner = 0;     // request id of the other half of a swap; 0: none
-  RegionKey beaten;              // a promotion's: region it displaces; a displaced region's: the winner
-  StallSeconds beaten_value{0};  // what the alternative was worth
-  Nanoseconds work{};            // expected duration of the move; request.cost is the price of so much work
+  std::uint64_t partner = 0;  // request id of the other half of a swap; 0: none
+  RegionKey beaten;           // a promotion's: region it displaces; a displaced region's: the winner
+  // What the alternative was worth; of a demotion for headroom: the new memory expected in its place.
+  StallSeconds beaten_value{0};
+  Nanoseconds work{};  // expected duration of the move; request.cost is the price of so much work
   // Latency from the CPUs that the target runs on over latency from the nearest CPUs, of `from` and of `to`.
   double reach_from = 1, reach_to = 1;
 };

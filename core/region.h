@@ -67,6 +67,13 @@ struct NodeVisibility {
   double visible = 0;
 };
 
+// Memory that watched programs have filled lately, 1 to kFreshTicks ticks ago: what new pages are worth.
+inline constexpr std::uint32_t kFreshTicks = 16;
+struct FreshMemory {
+  Bytes bytes;
+  Accesses demand;  // of its regions, in this interval
+};
+
 struct RegionSnapshot {
   std::uint64_t sequence = 0;  // plans made from it carry this number and are dropped when stale
   Tick tick;
@@ -75,6 +82,7 @@ struct RegionSnapshot {
   std::vector<Region> regions;  // sorted by key: sampled lately, or resident on a tier worth vacating
   std::uint64_t quiet = 0;      // resident regions left out: no samples lately, already on the slowest tier
   std::vector<NodeVisibility> visibility;  // of every node of a tier, fastest tier first
+  FreshMemory fresh{};
 };
 
 }  // namespace tier

@@ -62,7 +62,7 @@ struct PolicyConfig {
   // Factor on every measured move's cost; other than 1 only for emulators, whose CPU does not match their
   // memory.
   double move_cost_scale = 1.0;
-  // Share of the fast tier kept free for new allocations.
+  // Share of the fast tier kept free for new memory of watched programs while they allocate.
   double headroom = 0.02;
   // cgroup -> most of a fast tier that its processes hold together, 0..1; the innermost one named counts.
   std::map<std::string, double> fast_limits;

@@ -85,6 +85,7 @@ void Engine::tick() {
   phase("snapshot", since);
   state_.score = ledger_.score(state_.snapshot, state_.system, topology_);
   allocation_.tick(state_.system, fresh_reports_);
+  new_memory_.tick(allocation_.allocated(), targets_.targets(), state_.snapshot);
   fresh_reports_.clear();
   allocation_rates_ = allocation_.rates();
   judge_forecaster();
@@ -124,9 +125,9 @@ PolicyInput Engine::policy_input() const {
   prices.fixed = costs.promotion.fixed;
   prices.promote_seconds_per_byte = costs.promotion.seconds_per_byte;
   prices.demote_seconds_per_byte = costs.demotion.seconds_per_byte;
-  return {state_.snapshot,        state_.forecasts,  topology_,       state_.system,
-          policy_targets_,        allocation_rates_, prices,          ledger_.margin(),
-          ledger_.least_margin(), next_request_,     settings_.policy};
+  return {state_.snapshot,        state_.forecasts,  topology_,        state_.system,
+          policy_targets_,        allocation_rates_, prices,           ledger_.margin(),
+          ledger_.least_margin(), next_request_,     settings_.policy, new_memory_.worth()};
 }
 
 Standing Engine::standing(const RegionKey& key) const { return explain_standing(policy_input(), key); }

@@ -218,6 +218,7 @@ class Engine {
   Tracker tracker_;
   Ledger ledger_;
   AllocationMeter allocation_;
+  NewMemoryMeter new_memory_;
   std::vector<NodeAllocation> allocation_rates_;
   std::vector<Target> policy_targets_;
   HeatRecord heat_;

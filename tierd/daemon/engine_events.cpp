@@ -131,7 +131,7 @@ void Engine::plan_urgent(const std::vector<RegionKey>& crossed) {
   const PolicyInput usual = policy_input();
   const PolicyInput input{view.snapshot,      view.forecasts,   usual.topology, system,
                           policy_targets_,    usual.allocation, usual.prices,   usual.margin,
-                          usual.least_margin, next_request_,    settings};
+                          usual.least_margin, next_request_,    settings,       usual.new_memory};
   MigrationPlan plan = make_urgent_plan(input, winners);
   state_.urgent += plan.requests.size();
   submit(std::move(plan));

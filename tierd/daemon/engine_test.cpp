@@ -421,5 +421,24 @@ TEST_F(EngineTest, RepeatedTroubleIsToldOnceWithItsCount) {
   EXPECT_EQ(status.troubles[0].count, 12u);
 }
 
+// A program that nobody watches takes whatever becomes free in the fast tier and keeps it.
+TEST_F(EngineTest, AProgramThatIsNotWatchedDoesNotDriveAWatchedOneOutOfTheFastTier) {
+  constexpr int kFast = 15;
+  std::vector<int> used;
+  for (int i = 0; i < kFast; ++i) {
+    used.push_back(i);
+    const Address start = kBase + static_cast<Address>(i) * kRegion;
+    machine_.place(Pid{42}, {start, start + kRegion}, 0);
+  }
+  start(acting());
+  Bytes taken;
+  for (int i = 0; i < 20; ++i) {
+    taken += machine_.free_on(NodeId{0});
+    machine_.set_reserved(NodeId{0}, taken);
+    tick(used);
+  }
+  EXPECT_EQ(machine_.resident_on(Pid{42}, NodeId{0}).value, kFast * kRegion);
+}
+
 }  // namespace
 }  // namespace tier

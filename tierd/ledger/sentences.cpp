@@ -70,6 +70,11 @@ std::string sentences(const Decision& decision) {
     text += fmt::format(" It {} the region at {:#x}, which is worth {}.",
                         request.promotion ? "displaced" : "was displaced by", why.beaten.start,
                         seconds_text(why.beaten_value.value));
+  if (request.reason == MoveReason::kHeadroom)
+    text += why.beaten_value.value > 0
+                ? fmt::format(" It makes room for new memory, which is expected to be worth {} in its place.",
+                              seconds_text(why.beaten_value.value))
+                : " It was next to unused, and some room is kept free.";
   return text + fmt::format(" So far it {} {} and {} {}; {}.",
                             decision.declined || decision.imagined ? "would have saved" : "has saved",
                             seconds_text(decision.realised_benefit.value),

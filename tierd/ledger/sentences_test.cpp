@@ -39,6 +39,17 @@ TEST(Sentences, SayThatAPlaceWasWrong) {
       << text;
 }
 
+TEST(Sentences, SayForWhomRoomWasMade) {
+  Decision decision = promoted();
+  decision.request.promotion = false;
+  decision.request.reason = MoveReason::kHeadroom;
+  EXPECT_NE(sentences(decision).find("It was next to unused, and some room is kept free."),
+            std::string::npos);
+  decision.request.why.beaten_value = {0.05};
+  EXPECT_NE(sentences(decision).find("new memory, which is expected to be worth 50 ms in its place."),
+            std::string::npos);
+}
+
 TEST(Sentences, SayWhatOnlyWouldHaveBeen) {
   Decision decision = promoted();
   decision.report.reset();

@@ -6,6 +6,10 @@ namespace tier {
 namespace {
 
 constexpr double kKept = 0.5;
+// Of what was allocated by whom, and of what new memory was worth: 14 ticks. Programs allocate in bursts.
+constexpr double kLately = 0.93;
+// Byte-ticks of new memory that samples must have been taken in before they say what it is worth.
+constexpr double kEnough = 16.0 * (2 << 20);
 
 }  // namespace
 
@@ -15,12 +19,14 @@ void AllocationMeter::tick(const SystemState& system, std::span<const MigrationR
     came[report.to] += static_cast<double>(report.moved.value);
     came[report.from] -= static_cast<double>(report.moved.value);
   }
+  allocated_ = 0;
   for (const NodeState& node : system.nodes) {
     const double free = static_cast<double>(node.free.value);
     const auto [it, added] = entries_.try_emplace(node.node, Entry{free, 0});
     Entry& entry = it->second;
     const double allocated = std::max(0.0, entry.free - free - came[node.node]);
     entry.per_tick = std::max(allocated, kKept * entry.per_tick);
+    allocated_ += allocated;
     entry.free = free;
   }
 }
@@ -30,6 +36,28 @@ std::vector<NodeAllocation> AllocationMeter::rates() const {
   for (const auto& [node, entry] : entries_)
     rates.push_back({node, Bytes{static_cast<std::uint64_t>(entry.per_tick)}});
   return rates;
+}
+
+void NewMemoryMeter::tick(double allocated, std::span<const Target> targets, const RegionSnapshot& snapshot) {
+  std::unordered_map<TargetId, Bytes> resident;
+  double grown = 0;
+  for (const Target& target : targets) {
+    resident[target.id] = target.resident;
+    const auto before = resident_.find(target.id);
+    if (before == resident_.end() || target.resident <= before->second) continue;
+    grown += static_cast<double>((target.resident - before->second).value);
+  }
+  resident_ = std::move(resident);
+  lately_.watched = kLately * lately_.watched + grown;
+  lately_.allocated = kLately * lately_.allocated + allocated;
+  fresh_bytes_ = kLately * fresh_bytes_ + static_cast<double>(snapshot.fresh.bytes.value);
+  fresh_demand_ = kLately * fresh_demand_ + snapshot.fresh.demand.value;
+}
+
+NewMemory NewMemoryMeter::worth() const {
+  NewMemory worth = lately_;
+  if (fresh_bytes_ >= kEnough) worth.demand_per_byte = fresh_demand_ / fresh_bytes_;
+  return worth;
 }
 
 }  // namespace tier

@@ -1,8 +1,9 @@
-// How fast programs allocate on each node: what its free space lost beyond our own moves.
+// How fast programs allocate, and what their new memory is worth to those that are watched.
 #pragma once
 
 #include <map>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "core/plan.h"
@@ -11,13 +12,14 @@
 
 namespace tier {
 
-// Not thread-safe.
+// By node: what its free space lost beyond our own moves. Not thread-safe.
 class AllocationMeter {
  public:
   // Once per tick, with the reports of the moves finished since the last call.
   void tick(const SystemState& system, std::span<const MigrationReport> reports);
   // Halves per quiet tick, rises at once.
   std::vector<NodeAllocation> rates() const;
+  double allocated() const { return allocated_; }  // bytes in the last tick, on all nodes
 
  private:
   struct Entry {
@@ -25,6 +27,21 @@ class AllocationMeter {
     double per_tick = 0;  // bytes
   };
   std::map<NodeId, Entry> entries_;
+  double allocated_ = 0;
+};
+
+// New memory of watched programs, by how they grow and by the samples in what they filled lately. Not
+// thread-safe.
+class NewMemoryMeter {
+ public:
+  // Once per tick. `allocated`: bytes that all programs took in it, see AllocationMeter.
+  void tick(double allocated, std::span<const Target> targets, const RegionSnapshot& snapshot);
+  NewMemory worth() const;
+
+ private:
+  std::unordered_map<TargetId, Bytes> resident_;  // at the last tick
+  NewMemory lately_;                              // its sums alone
+  double fresh_bytes_ = 0, fresh_demand_ = 0;     // discounted, byte-ticks and accesses
 };
 
 }  // namespace tier

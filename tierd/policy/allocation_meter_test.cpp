@@ -35,5 +35,38 @@ TEST(AllocationMeter, RisesAtOnceAndFallsSlowly) {
   EXPECT_EQ(meter.rates()[0].per_tick.value, 100u);
 }
 
+Target grown_to(std::uint32_t id, Bytes resident) {
+  Target target;
+  target.id = {id};
+  target.resident = resident;
+  return target;
+}
+
+TEST(NewMemoryMeter, TellsWatchedProgramsFromOthersByWhatTheyGrow) {
+  NewMemoryMeter meter;
+  const RegionSnapshot nothing;
+  meter.tick(0, std::vector<Target>{grown_to(1, 100_MiB), grown_to(2, 50_MiB)}, nothing);
+  EXPECT_EQ(meter.worth().watched, 0) << "what was there when it was first looked at is not new";
+  meter.tick(40.0 * (1 << 20), std::vector<Target>{grown_to(1, 110_MiB), grown_to(2, 20_MiB)}, nothing);
+  EXPECT_EQ(meter.worth().watched, 10.0 * (1 << 20)) << "what one gave back is not what another took";
+  EXPECT_DOUBLE_EQ(meter.worth().watched_share(), 0.25);
+  for (int i = 0; i < 100; ++i) meter.tick(0, std::vector<Target>{grown_to(1, 110_MiB)}, nothing);
+  EXPECT_LT(meter.worth().watched, 1 << 20) << "long ago";
+  meter.tick(0, std::vector<Target>{grown_to(1, 120_MiB)}, nothing);
+  EXPECT_DOUBLE_EQ(meter.worth().watched_share(), 1) << "never more than all";
+}
+
+TEST(NewMemoryMeter, SaysWhatNewMemoryIsWorthOnceEnoughWasSeen) {
+  NewMemoryMeter meter;
+  RegionSnapshot snapshot;
+  snapshot.fresh = {2_MiB, {1000}};
+  meter.tick(0, {}, snapshot);
+  EXPECT_FALSE(meter.worth().demand_per_byte);
+  snapshot.fresh = {40_MiB, {3000}};
+  meter.tick(0, {}, snapshot);
+  ASSERT_TRUE(meter.worth().demand_per_byte);
+  EXPECT_NEAR(*meter.worth().demand_per_byte * (2 << 20), 3930 / 20.93, 0.1);
+}
+
 }  // namespace
 }  // namespace tier

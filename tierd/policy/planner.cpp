@@ -12,6 +12,8 @@ namespace {
 constexpr int kLosersInARow = 16;
 // A region counts as no hotter than the average up to this factor, so that equals may go.
 constexpr double kAverage = 1.01;
+// Of the average: a whole share of such regions costs a twentieth of what the share holds.
+constexpr double kNextToUnused = 0.05;
 // Of the demand that would even the latencies out if they rose in proportion to it; they rise more steeply
 // near saturation, and a tier that sways between two costs more than one that leans.
 constexpr double kReliefShare = 0.25;
@@ -182,8 +184,11 @@ void Planner::account(const MigrationRequest& request, std::size_t index, std::s
   plan_.requests.push_back(request);
 }
 
-void Planner::add(std::size_t index, std::size_t to, MoveReason reason, double benefit, double cost) {
-  account(request(index, to, reason, value_.last_span(), benefit, cost), index, to);
+void Planner::add(std::size_t index, std::size_t to, MoveReason reason, double benefit, double cost,
+                  StallSeconds instead) {
+  MigrationRequest made = request(index, to, reason, value_.last_span(), benefit, cost);
+  made.why.beaten_value = instead;
+  account(made, index, to);
 }
 
 void Planner::leave_offline_nodes() {
@@ -223,19 +228,24 @@ void Planner::count_holdings() {
   }
 }
 
-// Down to the next tier with room; not at all where there is none, or the budget is spent.
-void Planner::demote(std::size_t index, MoveReason reason) {
+// Down to the next tier with room; not at all where there is none, or the budget is spent. `instead`:
+// accesses a tick of what is expected in its place.
+void Planner::demote(std::size_t index, MoveReason reason, double instead) {
   const Candidate& candidate = candidates_[index];
   const PlanNode& from = value_.nodes()[candidate.node];
   const std::size_t to = node_below(candidate, from.rank, {});
   if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) return;
   const std::size_t span = value_.last_span();
-  add(index, to, reason, value_.benefit(candidate, candidate.possibly[span], span, from, value_.nodes()[to]),
-      value_.cost(candidate, false));
+  const auto benefit = [&](double per_tick) {
+    return value_.benefit(candidate, per_tick, span, from, value_.nodes()[to]);
+  };
+  add(index, to, reason, benefit(candidate.possibly[span]), value_.cost(candidate, false),
+      StallSeconds{-benefit(instead)});
 }
 
-// New pages are put where there is room, and they are usually hot. So room is made before it is needed, by
-// regions that are worth less than the average there.
+// New pages are put where there is room, so room is made before it is needed: by regions that are worth less
+// than what watched programs' new memory was seen to be worth, times the share of it in all that is
+// allocated, for others take of the room too. The place for swaps is made of regions that are next to unused.
 void Planner::keep_headroom(std::size_t index) {
   const PlanNode& node = value_.nodes()[index];
   if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || node.free >= node.headroom) return;
@@ -244,11 +254,17 @@ void Planner::keep_headroom(std::size_t index) {
   for (const Candidate& candidate : candidates_) {
     if (candidate.node == index) demand += value_.forecast(candidate).mean, bytes += candidate.bytes;
   }
+  if (bytes <= 0) return;
+  const double average = demand / bytes;
+  const NewMemory& fresh = input_.new_memory;
+  const double worth = fresh.watched_share() * fresh.demand_per_byte.value_or(average * kAverage);
   Ranking order = insiders(index);
   for (std::size_t i = 0; i < order.size() && node.free < node.headroom; ++i) {
     const Candidate& candidate = candidates_[order.at(i)];
-    if (value_.forecast(candidate).mean * bytes > demand * candidate.bytes * kAverage) continue;
-    demote(order.at(i), MoveReason::kHeadroom);
+    const double per_byte = value_.forecast(candidate).mean / candidate.bytes;
+    const bool for_new = node.free < node.new_room && per_byte <= worth;
+    if (!for_new && per_byte > average * kNextToUnused) continue;
+    demote(order.at(i), MoveReason::kHeadroom, for_new ? worth * candidate.bytes : 0);
   }
 }
 

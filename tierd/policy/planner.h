@@ -37,7 +37,7 @@ class Planner {
   void keep_headroom(std::size_t node);
   void keep_limits(std::size_t node);
   void count_holdings();
-  void demote(std::size_t candidate, MoveReason reason);
+  void demote(std::size_t candidate, MoveReason reason, double instead = 0);
   void improve(int rank);
   void improve_over(std::size_t span, int rank);
   void approach(int rank);
@@ -69,7 +69,8 @@ class Planner {
   double loss_density(const Candidate& candidate) const;
   MigrationRequest request(std::size_t candidate, std::size_t to, MoveReason reason, std::size_t span,
                            double benefit, double cost);
-  void add(std::size_t candidate, std::size_t to, MoveReason reason, double benefit, double cost);
+  void add(std::size_t candidate, std::size_t to, MoveReason reason, double benefit, double cost,
+           StallSeconds instead = {});
   void account(const MigrationRequest& request, std::size_t candidate, std::size_t to);
   bool fits_budget(double bytes) const { return bytes <= budget_; }
 

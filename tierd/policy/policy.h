@@ -43,10 +43,11 @@ struct PolicySettings {
   double move_cost_scale = 1.0;
   // Most bytes one plan moves, both directions together.
   Bytes bytes_per_tick = 256_MiB;
-  // Share of each node of a faster tier kept free: swaps need a place to go through, and new allocations,
-  // usually hot, should land there. Enough for two regions on the smallest sensible node (256 MiB).
+  // Share of each node of a faster tier kept free while watched programs allocate: their new memory is
+  // usually hot and should land there. At any time a place for swaps to go through is left, of two regions if
+  // the share is not less.
   double headroom_share = 0.02;
-  // Ticks of observed allocation that the free space must hold, if that is more than the share.
+  // Ticks of watched programs' allocation that the free space must hold, if that is more than the share.
   double headroom_ticks = 2;
   // Headroom never exceeds this share of a node, or a burst of allocation would empty it: with a quarter of a
   // node, a program that filled its memory in the lab had its hot regions pushed out ahead of cold new pages
@@ -79,6 +80,13 @@ struct NodeAllocation {
   Bytes per_tick;
 };
 
+// What programs allocate, see NewMemoryMeter. Memory of programs that nobody watches is worth nothing here.
+struct NewMemory {
+  double watched = 0, allocated = 0;      // bytes lately, discounted: by watched programs, by all
+  std::optional<double> demand_per_byte;  // accesses a tick of what they filled lately; none: not seen yet
+  double watched_share() const { return allocated > watched ? watched / allocated : 1; }
+};
+
 // References must outlive the call. A region whose target is not in `targets`, or whose target allows no
 // nodes, is left alone.
 struct PolicyInput {
@@ -93,6 +101,7 @@ struct PolicyInput {
   double least_margin = 1.0;          // swaps that promise more than this are told as declined
   std::uint64_t next_request_id = 1;  // requests are numbered from here
   const PolicySettings& settings;
+  NewMemory new_memory = {};
 };
 
 // Requests in an order in which each fits into what is free when its turn comes.

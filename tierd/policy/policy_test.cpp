@@ -71,7 +71,7 @@ class PolicyTest : public ::testing::Test {
 
   PolicyInput input() {
     return {snapshot_, forecasts_, topology_, system_, {&target_, 1}, allocation_,
-            prices_,   margin_,    1,         100,     settings_};
+            prices_,   margin_,    1,         100,     settings_,     new_memory_};
   }
   MigrationPlan plan() { return make_plan(input()); }
 
@@ -81,6 +81,7 @@ class PolicyTest : public ::testing::Test {
   RegionSnapshot snapshot_;
   ForecastSet forecasts_;
   std::vector<NodeAllocation> allocation_;
+  NewMemory new_memory_;
   MovePrices prices_;
   double margin_ = 1;
   PolicySettings settings_;
@@ -314,23 +315,56 @@ TEST_F(PolicyTest, CapsTheBytesOfATick) {
   EXPECT_EQ(made.requests[0].key, snapshot_.regions[49].key) << "the best first";
 }
 
-TEST_F(PolicyTest, KeepsHeadroomForAllocations) {
+TEST_F(PolicyTest, KeepsHeadroomWhileWatchedProgramsAllocate) {
   fill_fast(100);
   settings_.headroom_share = 0.05;
   settings_.headroom_limit = 0.25;
+  EXPECT_TRUE(plan().requests.empty()) << "nobody allocates, and all is in use";
+  new_memory_.watched = new_memory_.allocated = 1000 * kRegion;
   MigrationPlan made = plan();
   ASSERT_EQ(made.requests.size(), 5u);
-  for (const MigrationRequest& request : made.requests) EXPECT_EQ(request.reason, MoveReason::kHeadroom);
+  for (const MigrationRequest& request : made.requests) {
+    EXPECT_EQ(request.reason, MoveReason::kHeadroom);
+    EXPECT_NEAR(request.why.beaten_value.value, 101 * 16 * 150e-9, 1e-9) << "until it is seen, an average";
+  }
   allocation_ = {{{0}, {6 * kRegion}}};
   EXPECT_EQ(plan().requests.size(), 12u) << "two ticks of what programs allocate";
+  new_memory_.watched /= 2;
+  EXPECT_TRUE(plan().requests.empty()) << "half of the room goes to others: not worth so much";
+  new_memory_.watched = 1000 * kRegion;
   allocation_ = {{{0}, {600 * kRegion}}};
   EXPECT_EQ(plan().requests.size(), 25u) << "but never more than the limit";
 }
 
-TEST_F(PolicyTest, HeadroomIsNotMadeOfTheHotHalf) {
+TEST_F(PolicyTest, NoRoomIsMadeForProgramsThatNobodyWatches) {
+  fill_fast(100);
+  allocation_ = {{{0}, {6 * kRegion}}};
+  new_memory_.allocated = 1000 * kRegion;
+  EXPECT_TRUE(plan().requests.empty());
+}
+
+TEST_F(PolicyTest, RoomForNewMemoryIsMadeOfWhatIsWorthLess) {
+  for (int i = 0; i < 100; ++i) add(0, i < 4 ? 100 : 300);
+  settings_.headroom_share = 0.05;
+  new_memory_ = {1000.0 * kRegion, 1000.0 * kRegion, 90.0 / kRegion};
+  EXPECT_TRUE(plan().requests.empty()) << "colder than all that is there";
+  new_memory_.demand_per_byte = 200.0 / kRegion;
+  const MigrationPlan made = plan();
+  EXPECT_EQ(made.requests.size(), 4u) << "hotter than the four";
+  for (const MigrationRequest& request : made.requests) {
+    EXPECT_LT(request.key.start, 4 * kRegion);
+    EXPECT_NEAR(request.why.beaten_value.value, 200 * 16 * 150e-9, 1e-9);
+  }
+  new_memory_.demand_per_byte = 1000.0 / kRegion;
+  EXPECT_EQ(plan().requests.size(), 5u) << "hotter than all, but bounded";
+}
+
+TEST_F(PolicyTest, HeadroomIsMadeOfWhatIsNextToUnused) {
   for (int i = 0; i < 100; ++i) add(0, i < 98 ? kTick : 1);
   settings_.headroom_share = 0.1;
-  EXPECT_EQ(plan().requests.size(), 2u);
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u);
+  EXPECT_EQ(made.requests[0].why.beaten_value.value, 0) << "nobody is known to take its place";
 }
 
 TEST_F(PolicyTest, PromotionsDoNotEatTheHeadroom) {

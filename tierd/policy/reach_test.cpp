@@ -60,8 +60,18 @@ class TwoSockets : public ::testing::Test {
   void run_on(double first_socket) { target_.runs_on = {{{0}, first_socket}, {{1}, 1 - first_socket}}; }
 
   MigrationPlan plan() {
-    return make_plan(
-        {snapshot_, forecasts_, topology_, system_, {&target_, 1}, {}, prices_, 1, 1, 1, settings_});
+    return make_plan({snapshot_,
+                      forecasts_,
+                      topology_,
+                      system_,
+                      {&target_, 1},
+                      {},
+                      prices_,
+                      1,
+                      1,
+                      1,
+                      settings_,
+                      new_memory_});
   }
 
   Target target_;
@@ -70,6 +80,7 @@ class TwoSockets : public ::testing::Test {
   RegionSnapshot snapshot_;
   ForecastSet forecasts_;
   MovePrices prices_;
+  NewMemory new_memory_;
   PolicySettings settings_;
 };
 
@@ -144,6 +155,7 @@ TEST_F(TwoSockets, AFullNearNodeExchangesWithWhatLosesLess) {
 TEST_F(TwoSockets, DemotionGoesToTheNearSlowNode) {
   run_on(0);
   settings_.headroom_share = 0.05;
+  new_memory_.watched = new_memory_.allocated = 1000 * kRegion;
   while (free(3) >= kRegion) add(3, 1);
   const MigrationPlan made = plan();
   ASSERT_FALSE(made.requests.empty());

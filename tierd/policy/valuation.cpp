@@ -13,14 +13,19 @@ bool contains(const List& list, const Value& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-double headroom_of(const PlanNode& node, const PolicyInput& input) {
+// Two regions: what a swap needs to go through.
+constexpr double kSwapRoom = 2.0 * static_cast<double>(kDefaultRegionSize.value);
+
+// While watched programs allocate, the share of the node, or what they will take until more is made.
+double new_room_of(const PlanNode& node, const PolicyInput& input) {
   const PolicySettings& settings = input.settings;
   double allocated = 0;
   for (const NodeAllocation& a : input.allocation) {
     if (a.node == node.id) allocated = static_cast<double>(a.per_tick.value);
   }
-  const double wanted = std::max(settings.headroom_share * node.total, settings.headroom_ticks * allocated);
-  return std::min(wanted, settings.headroom_limit * node.total);
+  const double soon = settings.headroom_ticks * allocated * input.new_memory.watched_share();
+  const double burst = std::min(settings.headroom_share * node.total, input.new_memory.watched);
+  return std::min({std::max(soon, burst), input.new_memory.watched, settings.headroom_limit * node.total});
 }
 
 }  // namespace
@@ -60,7 +65,9 @@ void Valuation::build_nodes() {
       node.latency = seconds(measured ? state->loaded_latency : tier.unloaded_latency);
       node.total = static_cast<double>(state->total.value);
       node.free = static_cast<double>(state->free.value);
-      node.headroom = headroom_of(node, input_);
+      node.new_room = new_room_of(node, input_);
+      node.headroom =
+          std::max(node.new_room, std::min(input_.settings.headroom_share * node.total, kSwapRoom));
       node.leaving = !state->online;
       node.usable = node.latency > 0 && !contains(input_.settings.excluded_nodes, id) &&
                     !contains(input_.topology.closed, id);

@@ -14,10 +14,12 @@ namespace tier {
 struct PlanNode {
   NodeId id;
   int rank = 0;
-  double latency = 0;                        // loaded, seconds
-  double total = 0, free = 0, headroom = 0;  // bytes
-  bool usable = false;                       // may receive and give pages
-  bool leaving = false;                      // going offline: gives, never receives
+  double latency = 0;  // loaded, seconds
+  // Bytes. New memory of watched programs needs new_room free; promotions leave headroom, which is that and a
+  // place for swaps to go through.
+  double total = 0, free = 0, new_room = 0, headroom = 0;
+  bool usable = false;   // may receive and give pages
+  bool leaving = false;  // going offline: gives, never receives
 };
 
 // By span: over the next kHorizons[span] ticks.

@@ -23,6 +23,7 @@ struct RegionRecord {
   std::uint32_t located = 0;  // when its place was last asked
   std::uint32_t sampled = 0;
   std::uint32_t moved = 0;
+  std::uint32_t filled = 0;  // when its program last put pages there
   std::uint32_t unmovable_until = 0;
   std::uint32_t resident_kib = 0;
   std::uint32_t mapped_kib = 0;  // of the range whose place was asked
@@ -66,7 +67,9 @@ class TargetRegions {
 
   // Whether any thread of it ran since its regions were last asked for in turn.
   void note_ran(std::uint32_t now) { ran_ = now; }
-  void begin_turn(std::uint32_t now) { turn_ = now; }
+  void begin_turn(std::uint32_t now) { turn_ = now, ++turns_; }
+  // All that was resident when its regions were first asked for in turn has a record by now.
+  bool walked() const { return turns_ > 1; }
   bool idle_since_turn() const { return turn_ > 0 && ran_ <= turn_; }
 
   RegionRecord* find(Address start);
@@ -97,7 +100,8 @@ class TargetRegions {
 
   Target target_;
   Bytes region_size_;
-  std::uint32_t turn_ = 0, ran_ = 0;                  // ticks, see begin_turn()
+  std::uint32_t turn_ = 0, ran_ = 0;  // ticks, see begin_turn()
+  std::uint32_t turns_ = 0;
   std::vector<Mapping> mappings_;                     // sorted by address
   std::vector<std::uint32_t> since_;                  // per mapping: tick in which it was first seen
   std::vector<RegionRecord> records_;                 // in no order

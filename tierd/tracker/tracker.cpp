@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "tierd/tracker/tracker_state.h"
 
@@ -143,6 +144,7 @@ void Tracker::State::close_target(TargetRegions& regions, const SystemState& sys
     resident += record.resident_kib > 0;
     if (record.slot == kNoSlot) return true;
     measure(region, active[record.slot], system, slowest);
+    if (fresh(record)) out.fresh.demand += region.demand;
     if (now - record.sampled + 1 >= kHistoryTicks) {
       release(record.slot);
       record.slot = kNoSlot;
@@ -245,8 +247,12 @@ RegionSnapshot Tracker::close_tick(Tick tick, Nanoseconds now, Nanoseconds inter
   for (auto& [id, regions] : state_->targets) state_->close_target(regions, system, slowest, snapshot);
   state_->last_size = snapshot.regions.size();
   snapshot.visibility = state_->visibility(system, slowest);
+  auto& filled = state_->filled_kib;
+  const std::uint64_t running = filled[state_->now % filled.size()];
+  snapshot.fresh.bytes = {(std::accumulate(filled.begin(), filled.end(), std::uint64_t{0}) - running) << 10};
   state_->asked.clear();
   ++state_->now;
+  filled[state_->now % filled.size()] = 0;
   return snapshot;
 }
 

@@ -132,10 +132,20 @@ void Tracker::set_residency(const RegionKey& key, const Residency& residency) {
     resident_kib = static_cast<std::uint32_t>((residency.resident.value + 1023) >> 10);
     record.pages = residency.pages;
   }
+  if (residency.answered) state_->note_filled(regions, record, resident_kib);
   record.ask_after = state_->next_ask(record, node, resident_kib, mapped_kib);
   record.located = state_->now;
   record.mapped_kib = mapped_kib;
   state_->put_place(regions, record, node, resident_kib);
+}
+
+// What was there before anybody looked says nothing of new memory.
+void Tracker::State::note_filled(const TargetRegions& regions, RegionRecord& record,
+                                 std::uint32_t resident_kib) {
+  const bool known = record.mapped_kib > 0 || regions.walked();  // an answer came before, or would have
+  if (!known || resident_kib <= record.resident_kib) return;
+  filled_kib[now % filled_kib.size()] += resident_kib - record.resident_kib;
+  record.filled = now;
 }
 
 void Tracker::State::put_place(TargetRegions& regions, RegionRecord& record, NodeId node,

@@ -39,6 +39,8 @@ struct Tracker::State {
   std::uint64_t sequence = 0;
   std::size_t last_size = 0;  // regions of the last snapshot: the next has about as many
 
+  std::array<std::uint64_t, kFreshTicks + 1> filled_kib{};  // by tick, modulo its size
+
   std::deque<RegionKey> reported;       // whose place a migration report tells of
   std::unordered_set<RegionKey> asked;  // in the running tick
   RegionKey next_uncertain, next_old;   // of those in the snapshot: where the next tick goes on
@@ -63,6 +65,10 @@ struct Tracker::State {
   bool due(const RegionRecord& record) const;
   std::uint16_t next_ask(const RegionRecord& record, NodeId node, std::uint32_t resident_kib,
                          std::uint32_t mapped_kib) const;
+  void note_filled(const TargetRegions& regions, RegionRecord& record, std::uint32_t resident_kib);
+  bool fresh(const RegionRecord& record) const {
+    return record.filled > 0 && record.filled < now && now - record.filled <= kFreshTicks;
+  }
   void put_place(TargetRegions& regions, RegionRecord& record, NodeId node, std::uint32_t resident_kib);
   bool ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out);
   void ask_reported(std::size_t max, std::vector<LocateRequest>& out);

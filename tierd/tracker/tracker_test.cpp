@@ -560,6 +560,34 @@ TEST_F(TrackerTest, AQueryThatFailsKeepsWhatIsKnown) {
   for (const Region& region : regions) EXPECT_EQ(region.resident, 2_MiB);
 }
 
+TEST_F(TrackerTest, TellsWhatProgramsFilledLatelyAndWhatItIsWorth) {
+  tracker_ = Tracker(TrackerSettings{.locate_again = 2});
+  map(1, 4);
+  std::uint64_t filled = 2;  // regions, from the first on
+  const auto tick = [&] {
+    tracker_.note_ran({1});
+    for (const auto& request : tracker_.regions_to_locate(8)) {
+      const bool there = request.key.start < kBase + filled * kRegion;
+      tracker_.set_residency(request.key, {kSlow, there ? 2_MiB : Bytes{}, PageKind::kSmall});
+    }
+    return close().fresh;
+  };
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(tick().bytes, Bytes{0}) << "it was there from the start";
+  filled = 3;
+  fold({sample(1, kBase + 2 * kRegion, 5)});
+  FreshMemory fresh = tick();
+  EXPECT_EQ(fresh.bytes, Bytes{0}) << "the tick that fills it says nothing of its use";
+  fold({sample(1, kBase, 100), sample(1, kBase + 2 * kRegion, 7)});
+  fresh = tick();
+  EXPECT_EQ(fresh.bytes, 2_MiB);
+  EXPECT_EQ(fresh.demand.value, 7);
+  for (std::uint32_t i = 1; i < kFreshTicks; ++i) EXPECT_EQ(tick().bytes, 2_MiB);
+  fold({sample(1, kBase + 2 * kRegion, 7)});
+  fresh = tick();
+  EXPECT_EQ(fresh.bytes, Bytes{0});
+  EXPECT_EQ(fresh.demand.value, 0);
+}
+
 TEST_F(TrackerTest, StaysBelowOneBytePerFourKiB) {
   constexpr std::uint64_t kRegions = 10'000;
   map(1, kRegions);
