@@ -79,6 +79,33 @@ TEST(Margin, ATrifleIsNotWorthABound) {
   EXPECT_EQ(waiting.value(), 1) << "a millisecond where programs wait for half a second";
 }
 
+// Random look-ups without a hot set: half of the swaps earn by chance, and all together lose half a percent.
+void run_without_hot_set(Margin& margin, int ticks) {
+  for (int t = 0; t < ticks; ++t) {
+    for (int i = 0; i < 5; ++i) margin.add(3, 4e-3), margin.add(3, -5e-3);
+    margin.close_tick(1.0);
+  }
+}
+
+TEST(Margin, ASmallLossThatGoesOnIsStopped) {
+  Margin margin;
+  run_without_hot_set(margin, 20);
+  EXPECT_EQ(margin.value(), 1) << "it may be chance";
+  run_without_hot_set(margin, 80);
+  EXPECT_GT(margin.value(), 3);
+}
+
+TEST(Margin, APhaseThatEarnsOverrulesALongLoss) {
+  Margin margin;
+  run_without_hot_set(margin, 1000);
+  int ticks = 0;
+  for (; margin.value() > 1 && ticks < 100; ++ticks) {
+    for (int i = 0; i < 10; ++i) margin.add(3, 5e-3);
+    margin.close_tick(1.0);
+  }
+  EXPECT_LE(ticks, 4);
+}
+
 TEST(Margin, WhatPromisesLessThanTheStartOrNothingIsNotLearntFrom) {
   Margin margin({.start = 2});
   run(margin, 20, 10, 1.5, -1);
