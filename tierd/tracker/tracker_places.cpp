@@ -131,11 +131,11 @@ void Tracker::set_residency(const RegionKey& key, const Residency& residency) {
     if (absent || residency.node.value >= 0) node = absent ? NodeId{-1} : residency.node;
     resident_kib = static_cast<std::uint32_t>((residency.resident.value + 1023) >> 10);
     record.pages = residency.pages;
+    state_->note_filled(regions, record, resident_kib);
+    record.mapped_kib = mapped_kib;
   }
-  if (residency.answered) state_->note_filled(regions, record, resident_kib);
   record.ask_after = state_->next_ask(record, node, resident_kib, mapped_kib);
   record.located = state_->now;
-  record.mapped_kib = mapped_kib;
   state_->put_place(regions, record, node, resident_kib);
 }
 
