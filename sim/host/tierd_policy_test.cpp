@@ -40,6 +40,29 @@ TEST(TierdPolicy, BringsTheHotRegionsUpAndGains) {
   EXPECT_GT(tierd.engine().ledger().totals().useful, 10U);
 }
 
+// Whatever is moved, or kept free, is lost where all regions are alike.
+TEST(TierdPolicy, WithoutAHotSetItStandsBack) {
+  PlainWorkload alike;
+  alike.loads.assign(64, 1e5F);
+  alike.compute = 0.2;
+  alike.repeat = 120;
+  FirstTouch none;
+  Machine untouched(plain_machine(20), workloads(alike), none);
+  ASSERT_TRUE(untouched.start());
+  run(untouched);
+  const std::pair<const char*, double> most[] = {{"exponential-average", 1.002}, {"switch", 1.02}};
+  for (const auto& [forecaster, limit] : most) {
+    TierdSettings settings = default_tierd();
+    settings.engine.forecaster = forecaster;
+    TierdPolicy tierd(std::move(settings), 1);
+    Machine machine(plain_machine(20), workloads(alike), tierd);
+    EXPECT_TRUE(run(machine, tierd));
+    const double lost = machine.totals().stall + machine.totals().interference;
+    std::printf("without a hot set, %s: %.4f of none's stall\n", forecaster, lost / untouched.totals().stall);
+    EXPECT_LT(lost, limit * untouched.totals().stall) << forecaster;
+  }
+}
+
 TEST(TierdPolicy, TheSameSeedGivesTheSameBytes) {
   const auto total = [](std::uint64_t seed) {
     TierdPolicy tierd(default_tierd(), seed);
