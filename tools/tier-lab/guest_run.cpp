@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sstream>
 
 #include "tools/tier-lab/command.h"
 #include "tools/tier-lab/effect.h"
@@ -35,7 +35,7 @@ std::vector<std::string> filled(std::vector<std::string> command, const Scenario
 
 json ranges_of(const Scenario& scenario, bool fast) {
   json ranges = json::array();
-  for (const NodeRange& range : physical_map(scenario.topology))
+  for (const PhysicalRange& range : physical_map(scenario.topology))
     if ((range.node == scenario.topology.fast_node()) == fast) ranges.push_back({range.start, range.end});
   return ranges;
 }
@@ -74,6 +74,35 @@ json rival_plan(const Scenario& scenario) {
             {"hot_threshold_ms", numab.hot_threshold_ms}}}};
 }
 
+// What a dependent load must take from CPU 0, on each node; null where waiting takes no time or nothing is
+// measured.
+json self_test_plan(const Scenario& scenario) {
+  if (scenario.clock != ClockKind::kWaiting || scenario.mode != Mode::kMeasure) return nullptr;
+  const TopologySpec& topology = scenario.topology;
+  const std::size_t from = node_of_vcpu(topology, 0);
+  json nodes = json::array();
+  std::size_t fast = from, slow = from;
+  const auto latency = [&](std::size_t node) {
+    return latency_between(topology, from, node, topology.nodes[node].read_latency_ns);
+  };
+  for (std::size_t node = 0; node < topology.nodes.size(); ++node) {
+    nodes.push_back({{"node", node}, {"read_ns", latency(node)}});
+    if (latency(node) < latency(fast)) fast = node;
+    if (latency(node) > latency(slow)) slow = node;
+  }
+  // Twice the cache, walked in a circle, never hits it. What a small node has no room for is flushed instead.
+  const std::uint64_t wanted_kib = scenario.llc.size_bytes * 2 >> 10;
+  std::uint64_t room_kib = wanted_kib;
+  for (const NodeSpec& node : topology.nodes) room_kib = std::min(room_kib, node.size_mib * 1024 / 8);
+  const bool flush = room_kib < wanted_kib;
+  return {{"instruction_ns", scenario.ns_per_instruction()},
+          {"nodes", nodes},
+          {"fast", fast},
+          {"slow", slow},
+          {"circle_kib", flush ? std::uint64_t{1024} : std::max<std::uint64_t>(wanted_kib, 1024)},
+          {"flush", flush}};
+}
+
 json agent_plan(const Scenario& scenario, const json& modules) {
   json commands = json::array();
   for (const auto& command : scenario.commands) commands.push_back(filled(command, scenario));
@@ -94,6 +123,7 @@ json agent_plan(const Scenario& scenario, const json& modules) {
           {"seed", scenario.seed},
           {"modules", modules},
           {"collect", collect},
+          {"self_test", self_test_plan(scenario)},
           {"rival", rival_plan(scenario)}};
 }
 
@@ -160,16 +190,6 @@ Result<> build_image(const Scenario& scenario, const LabPaths& paths, const std:
   return image.write(target);
 }
 
-std::string plugin_argument(const Scenario& scenario, const LabPaths& paths, const std::string& events) {
-  std::ostringstream text;
-  text << paths.plugin << ",out=" << events << ",count=" << (scenario.mode == Mode::kMeasure ? "on" : "off")
-       << ",llc=" << scenario.llc.size_bytes << ",ways=" << scenario.llc.ways
-       << ",line=" << scenario.llc.line_bytes << std::hex;
-  for (const NodeRange& range : physical_map(scenario.topology))
-    text << ",map=" << range.start << '-' << range.end << '-' << std::dec << range.node << std::hex;
-  return text.str();
-}
-
 VmPlan vm_plan(const Scenario& scenario, const LabPaths& paths, const std::string& kernel,
                const std::string& image) {
   VmPlan plan;
@@ -179,37 +199,17 @@ VmPlan vm_plan(const Scenario& scenario, const LabPaths& paths, const std::strin
   plan.timeout_s = static_cast<double>(scenario.timeout_s);
   plan.silence_s = static_cast<double>(scenario.silence_s);
   plan.arguments = topology_arguments(scenario.topology);
+  const PluginOptions plugin = plugin_options(scenario, plan.events_path);
   const std::vector<std::string> fixed = {
-      // Software emulation only: deterministic time (8 ns of guest time an instruction). There rep stosb is
-      // slow, and mwait spins
-      // instead of sleeping, so that an idle vCPU would take half the time from a busy one.
-      "-accel",
-      "tcg",
-      "-icount",
-      "shift=3,sleep=off",
-      "-cpu",
-      "max,-erms,-fsrm,-la57,-monitor",
-      "-nodefaults",
-      "-no-user-config",
-      "-display",
-      "none",
-      "-nic",
-      "none",
-      "-no-reboot",
-      "-rtc",
-      "base=2026-01-01T00:00:00,clock=vm",
-      "-seed",
-      std::to_string(scenario.seed),
-      "-serial",
-      "file:" + plan.console_path,
-      "-kernel",
-      kernel + "/vmlinuz",
-      "-initrd",
-      image,
-      "-plugin",
-      plugin_argument(scenario, paths, plan.events_path),
-      "-append",
-      "console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check mitigations=off nowatchdog "
+      // Software emulation only: deterministic time. There rep stosb is slow, and mwait spins instead of
+      // sleeping, so that an idle vCPU would take half the time from a busy one.
+      "-accel", "tcg", "-icount", "shift=" + std::to_string(plugin.shift) + ",sleep=off", "-cpu",
+      "max,-erms,-fsrm,-la57,-monitor", "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
+      "-no-reboot", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", std::to_string(scenario.seed),
+      "-serial", "file:" + plan.console_path, "-kernel", kernel + "/vmlinuz", "-initrd", image, "-plugin",
+      paths.plugin + plugin_arguments(plugin), "-append",
+      // nokaslr: else the seed decides which node holds the kernel's 37 MiB.
+      "console=ttyS0 nokaslr panic=-1 oops=panic tsc=reliable no_timer_check mitigations=off nowatchdog "
       "cryptomgr.notests random.trust_cpu=on " +
           scenario.kernel_arguments};
   plan.arguments.insert(plan.arguments.end(), fixed.begin(), fixed.end());
@@ -293,6 +293,10 @@ Result<> run_guest(const Scenario& scenario, const LabPaths& paths, RunRecord& r
     if (event) show(*event, scenario, record);
   });
   fs::remove(image, failed);
+  if (!ran && ran.error().message.find(kClockRefusal) != std::string::npos)
+    return fail(ErrorKind::kFailed, ran.error().message,
+                "tools/lib/ensure-qemu installs Debian's QEMU 10, which exports all that is needed; or use "
+                "--clock instructions, where waiting takes no time");
   if (!ran) return ran;
   if (!accepted) return accepted;
   return complete(record);

@@ -1,11 +1,14 @@
 #include "tools/tier-lab/machine.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace tier::lab {
 namespace {
 
 constexpr std::uint64_t kMib = 1 << 20;
+constexpr std::uint64_t kPsPerNs = 1000;
+constexpr std::uint64_t kPsPerSecond = 1'000'000'000'000;
 constexpr std::uint64_t kAbove = 4ULL << 30;
 // q35 (hw/i386/pc_q35.c): 2 GiB below the hole when memory reaches 0xb0000000, else all of it.
 constexpr std::uint64_t kHoleStarts = 0xb0000000;
@@ -15,11 +18,11 @@ std::string number(std::uint64_t value) { return std::to_string(value); }
 
 }  // namespace
 
-std::vector<NodeRange> physical_map(const TopologySpec& topology) {
+std::vector<PhysicalRange> physical_map(const TopologySpec& topology) {
   std::uint64_t total = 0;
   for (const NodeSpec& node : topology.nodes) total += node.size_mib * kMib;
   const std::uint64_t below = total >= kHoleStarts ? kBelowWithHole : total;
-  std::vector<NodeRange> ranges;
+  std::vector<PhysicalRange> ranges;
   std::uint64_t offset = 0;
   for (std::size_t node = 0; node < topology.nodes.size(); ++node) {
     const std::uint64_t end = offset + topology.nodes[node].size_mib * kMib;
@@ -48,6 +51,40 @@ std::uint64_t latency_between(const TopologySpec& topology, std::size_t initiato
   const auto from = static_cast<std::uint64_t>(topology.distances[initiator][target]);
   const auto base = static_cast<std::uint64_t>(topology.distances[nearest][target]);
   return std::max<std::uint64_t>(1, nearest_ns * from / base);
+}
+
+std::size_t node_of_vcpu(const TopologySpec& topology, int vcpu) {
+  for (std::size_t node = 0; node < topology.nodes.size(); ++node)
+    for (const int cpu : topology.nodes[node].cpus)
+      if (cpu == vcpu) return node;
+  return 0;
+}
+
+PluginOptions plugin_options(const Scenario& scenario, const std::string& out) {
+  PluginOptions options;
+  options.out = out;
+  options.count = scenario.mode == Mode::kMeasure;
+  options.charge = scenario.clock == ClockKind::kWaiting;
+  options.shift = static_cast<std::uint64_t>(std::countr_zero(scenario.ns_per_instruction()));
+  options.llc = scenario.llc;
+  options.ranges = physical_map(scenario.topology);
+  options.core = scenario.core;
+  const std::uint64_t line = scenario.llc.line_bytes;
+  const auto line_ps = [&](std::uint64_t mib_s) { return line * kPsPerSecond / (mib_s * kMib); };
+  for (const NodeSpec& node : scenario.topology.nodes)
+    options.tiers.push_back(
+        {line_ps(node.read_bandwidth_mib_s), line_ps(node.write_bandwidth_mib_s), node.bank_ns * kPsPerNs});
+  for (int vcpu = 0; vcpu < scenario.topology.vcpus; ++vcpu) {
+    const std::size_t from = node_of_vcpu(scenario.topology, vcpu);
+    std::vector<Latency> row;
+    for (std::size_t node = 0; node < scenario.topology.nodes.size(); ++node) {
+      const NodeSpec& spec = scenario.topology.nodes[node];
+      row.push_back({latency_between(scenario.topology, from, node, spec.read_latency_ns) * kPsPerNs,
+                     latency_between(scenario.topology, from, node, spec.write_latency_ns) * kPsPerNs});
+    }
+    options.latencies.push_back(std::move(row));
+  }
+  return options;
 }
 
 std::vector<std::string> topology_arguments(const TopologySpec& topology) {

@@ -4,20 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "tools/tier-lab/plugin/tier_options.h"
 #include "tools/tier-lab/scenario.h"
 
 namespace tier::lab {
 
-// Half-open physical range of one node, bytes.
-struct NodeRange {
-  std::uint64_t start = 0;
-  std::uint64_t end = 0;
-  std::size_t node = 0;
-};
-
 // Where QEMU's q35 machine puts the nodes: in order from 0, with a hole below 4 GiB once memory does not fit
 // under it.
-std::vector<NodeRange> physical_map(const TopologySpec& topology);
+std::vector<PhysicalRange> physical_map(const TopologySpec& topology);
 
 // Latency in nanoseconds from an initiator node to a target: the target's own figure from its nearest
 // initiator, more by the ratio of distances from the others.
@@ -26,6 +20,12 @@ std::uint64_t latency_between(const TopologySpec& topology, std::size_t initiato
 
 // The first node with CPUs that is nearest to `target` (itself, when it has CPUs).
 std::size_t nearest_initiator(const TopologySpec& topology, std::size_t target);
+
+// The node whose CPUs hold `vcpu`; 0 when none does.
+std::size_t node_of_vcpu(const TopologySpec& topology, int vcpu);
+
+// What the plugin needs to know about the machine; events go to `out`. Latencies are those of the HMAT.
+PluginOptions plugin_options(const Scenario& scenario, const std::string& out);
 
 // -machine, -smp, -m, memory backends, nodes, distances and HMAT.
 std::vector<std::string> topology_arguments(const TopologySpec& topology);

@@ -16,7 +16,7 @@ TopologySpec two_nodes(std::uint64_t fast_mib, std::uint64_t slow_mib) {
 }
 
 TEST(PhysicalMap, IsContiguousBelowTheHole) {
-  const std::vector<NodeRange> ranges = physical_map(two_nodes(256, 2048));
+  const std::vector<PhysicalRange> ranges = physical_map(two_nodes(256, 2048));
   ASSERT_EQ(ranges.size(), 2U);
   EXPECT_EQ(ranges[0].start, 0U);
   EXPECT_EQ(ranges[0].end, 256ULL << 20);
@@ -26,7 +26,7 @@ TEST(PhysicalMap, IsContiguousBelowTheHole) {
 }
 
 TEST(PhysicalMap, ContinuesAt4GiBOnceMemoryReachesTheHole) {
-  const std::vector<NodeRange> ranges = physical_map(two_nodes(512, 3072));
+  const std::vector<PhysicalRange> ranges = physical_map(two_nodes(512, 3072));
   ASSERT_EQ(ranges.size(), 3U);
   EXPECT_EQ(ranges[1].end, 2048ULL << 20) << "2 GiB lie below the hole";
   EXPECT_EQ(ranges[2].start, 4096ULL << 20);
@@ -37,7 +37,7 @@ TEST(PhysicalMap, ContinuesAt4GiBOnceMemoryReachesTheHole) {
 TEST(PhysicalMap, CoversEveryByteOnce) {
   for (std::uint64_t slow : {1024ULL, 2560ULL, 2562ULL, 8192ULL}) {
     std::uint64_t bytes = 0;
-    for (const NodeRange& range : physical_map(two_nodes(256, slow))) bytes += range.end - range.start;
+    for (const PhysicalRange& range : physical_map(two_nodes(256, slow))) bytes += range.end - range.start;
     EXPECT_EQ(bytes, (256 + slow) << 20);
   }
 }
@@ -58,6 +58,22 @@ TEST(Latency, GrowsWithTheDistanceOfARemoteInitiator) {
   topology.nodes[0].cpus = {0};
   EXPECT_EQ(latency_between(topology, 1, 1, 240), 240U);
   EXPECT_EQ(latency_between(topology, 0, 1, 240), 480U);
+}
+
+TEST(PluginOptions, ChargeWhatTheHmatSays) {
+  Scenario scenario;
+  scenario.topology = two_nodes(256, 1024);
+  scenario.topology.nodes[1].cpus = {1};
+  scenario.topology.nodes[0].cpus = {0};
+  scenario.clock = ClockKind::kWaiting;
+  const PluginOptions options = plugin_options(scenario, "out");
+  EXPECT_TRUE(options.charge);
+  EXPECT_EQ(options.shift, 0U);
+  EXPECT_EQ(options.latencies[0][0].read_ps, 80'000U);
+  EXPECT_EQ(options.latencies[0][1].read_ps, 480'000U) << "from afar";
+  EXPECT_EQ(options.latencies[1][1].read_ps, 240'000U);
+  EXPECT_EQ(options.tiers[0].read_line_ps, 610U) << "64 B at 100,000 MiB/s";
+  EXPECT_EQ(plugin_options_problem(options, 2), "");
 }
 
 }  // namespace

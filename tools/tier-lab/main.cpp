@@ -22,7 +22,7 @@ using namespace tier;
 using namespace tier::lab;
 
 struct RunOptions {
-  std::string scenario, kernel, tool, out;
+  std::string scenario, kernel, tool, clock, out;
   std::vector<std::string> overrides;
   long long seed = -1;
   int timeout = 0;
@@ -44,6 +44,7 @@ Result<Scenario> scenario_for(const RunOptions& options, const LabPaths& paths) 
   std::vector<std::string> overrides = options.overrides;
   if (!options.kernel.empty()) overrides.push_back("run.kernel=\"" + options.kernel + "\"");
   if (!options.tool.empty()) overrides.push_back("rival.tool=\"" + options.tool + "\"");
+  if (!options.clock.empty()) overrides.push_back("run.clock=\"" + options.clock + "\"");
   if (options.seed >= 0) overrides.push_back("run.seed=" + std::to_string(options.seed));
   if (options.timeout > 0) overrides.push_back("run.timeout_s=" + std::to_string(options.timeout));
   return load_scenario(scenario_path(paths, options.scenario), overrides);
@@ -169,6 +170,8 @@ void add_run(CLI::App& app, RunOptions& options, int& code) {
       ->required();
   command->add_option("--kernel", options.kernel, "6.1, 6.12 or 7.2 instead of the scenario's");
   command->add_option("--tool", options.tool, "none, numab, damos or tierd instead of the scenario's");
+  command->add_option("--clock", options.clock,
+                      "waiting: a miss takes the time of its memory; instructions: waiting takes none");
   command->add_option("--set", options.overrides, "Set a key of the scenario, for example run.length_s=10")
       ->allow_extra_args(false);
   command->add_option("--seed", options.seed, "Seed of the workload and of the guest's randomness");

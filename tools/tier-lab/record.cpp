@@ -18,12 +18,20 @@ PeriodCounts period_from(const json& event) {
   for (const json& node : event.at("nodes"))
     period.nodes.push_back({node.at(0).get<std::uint64_t>(), node.at(1).get<std::uint64_t>(),
                             node.at(2).get<std::uint64_t>(), node.at(3).get<std::uint64_t>()});
+  if (event.contains("waits_ns"))
+    for (std::size_t node = 0; node < period.nodes.size(); ++node) {
+      const json& waits = event["waits_ns"].at(node);
+      period.nodes[node].user_wait_ns = waits.at(0).get<std::uint64_t>();
+      period.nodes[node].kernel_wait_ns = waits.at(1).get<std::uint64_t>();
+    }
   for (const json& row : event.at("regions")) {
     RegionCounts region;
     region.region = row.at(0).get<std::uint64_t>();
     for (std::size_t i = 1; i < row.size(); ++i) region.misses.push_back(row[i].get<std::uint64_t>());
     if (region.misses.size() != period.nodes.size())
       throw std::out_of_range("a region with another number of nodes");
+    if (event.contains("region_waits_ns"))
+      region.wait_ns = event["region_waits_ns"].at(period.regions.size()).get<std::uint64_t>();
     if (event.contains("kinds")) region.kinds = kinds_from(event["kinds"].at(period.regions.size()));
     period.regions.push_back(std::move(region));
   }
@@ -42,6 +50,7 @@ void accept_guest(const json& event, RunRecord& into) {
   if (kind == "before") into.free_kib = event.at("free_kib").get<std::vector<long long>>();
   if (kind == "tick") into.ticks.push_back(event);
   if (kind == "collected") into.collected.push_back(event);
+  if (kind == "self_test") into.self_test = event;
   if (kind == "exit") into.exits.push_back(event);
   if (kind == "tool_stop") into.tool_stop = event;
   if (kind == "error") into.errors.push_back(event.at("text"));

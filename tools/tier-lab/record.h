@@ -18,6 +18,8 @@ struct NodeCounts {
   std::uint64_t user_writes = 0;
   std::uint64_t kernel_reads = 0;
   std::uint64_t kernel_writes = 0;
+  std::uint64_t user_wait_ns = 0;  // charged for them, with the waiting clock
+  std::uint64_t kernel_wait_ns = 0;
 };
 
 // User misses of one 2 MiB region in one period.
@@ -26,6 +28,7 @@ struct RegionCounts {
   std::vector<std::uint64_t> misses;  // by node
   // The same by kind. All zero in events that were recorded before the plugin told them apart.
   KindMisses kinds = {};
+  std::uint64_t wait_ns = 0;  // that these misses were charged, with the waiting clock
 
   std::uint64_t total() const;
 };
@@ -43,6 +46,7 @@ struct RunRecord {
   nlohmann::json collected = nlohmann::json::array();
   nlohmann::json exits = nlohmann::json::array();
   nlohmann::json tool_stop;
+  nlohmann::json self_test;  // null where there was none
   std::vector<std::string> errors;
   std::vector<std::string> lines;  // "name: text" of programs in the guest
   bool stopped = false;            // the stop mark came

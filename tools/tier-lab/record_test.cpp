@@ -18,6 +18,18 @@ TEST(Events, PeriodsCarryNodesAndRegions) {
   EXPECT_EQ(record.periods[0].regions[1].kinds.sequential_loads, 4U);
 }
 
+TEST(Events, WaitsAreThoseOfTheirMisses) {
+  RunRecord record;
+  ASSERT_TRUE(accept_event(
+      R"({"plugin":"period","index":0,"nodes":[[1,2,3,4],[5,6,7,8]],"waits_ns":[[10,20],[30,40]],"regions":[[100,1,2],[101,0,9]],"kinds":[[1,1,1,0],[2,3,4,0]],"region_waits_ns":[70,90]})",
+      record));
+  EXPECT_EQ(record.periods[0].nodes[1].user_wait_ns, 30U);
+  EXPECT_EQ(record.periods[0].nodes[0].kernel_wait_ns, 20U);
+  EXPECT_EQ(record.periods[0].regions[1].wait_ns, 90U);
+  ASSERT_TRUE(accept_event(R"({"guest":"self_test","passed":true})", record));
+  EXPECT_EQ(record.self_test["passed"], true);
+}
+
 TEST(Events, GuestMessagesFillTheRecord) {
   RunRecord record;
   ASSERT_TRUE(accept_event(R"({"guest":"before","free_kib":[1000,2000]})", record));

@@ -22,6 +22,8 @@ json period_arrays(const Verdict& verdict) {
                  {"stall_s", json::array()},
                  {"kernel_misses", json::array()},
                  {"kernel_stall_s", json::array()},
+                 {"waited_s", json::array()},
+                 {"kernel_waited_s", json::array()},
                  {"progress", json::array()}};
   for (const PeriodVerdict& period : verdict.periods) {
     arrays["fast_share"].push_back(period.fast_share);
@@ -32,6 +34,8 @@ json period_arrays(const Verdict& verdict) {
     arrays["stall_s"].push_back(period.stall_s);
     arrays["kernel_misses"].push_back(period.kernel_misses);
     arrays["kernel_stall_s"].push_back(period.kernel_stall_s);
+    arrays["waited_s"].push_back(period.waited_s);
+    arrays["kernel_waited_s"].push_back(period.kernel_waited_s);
     arrays["progress"].push_back(period.progress);
   }
   return arrays;
@@ -67,6 +71,8 @@ json summary_json(const Verdict& verdict) {
       {"all_fast_stall_s", verdict.all_fast_stall_s},
       {"oracle_stall_s", verdict.oracle_stall_s},
       {"kernel_stall_s", verdict.kernel_stall_s},
+      {"waited_s", verdict.waited_s},
+      {"kernel_waited_s", verdict.kernel_waited_s},
       {"stall_per_million_misses_ms", verdict.stall_per_million_misses_ms},
       {"stall_per_million_ops_s", verdict.stall_per_million_ops_s},
       {"moved_up_mib", verdict.moved_up_mib < 0 ? json(nullptr) : json(verdict.moved_up_mib)},
@@ -95,6 +101,8 @@ json identity(const Scenario& scenario, const RunRecord& record) {
           {"period_s", scenario.period_s},
           {"fast_node", scenario.topology.fast_node()},
           {"nodes", nodes},
+          {"clock", {{"kind", name_of(scenario.clock)}, {"instruction_ns", scenario.ns_per_instruction()}}},
+          {"self_test", record.self_test},
           {"machine", record.machine},
           {"collected", record.collected},
           {"tool_stop", record.tool_stop},

@@ -7,6 +7,7 @@
 #include "core/toml_reader.h"
 #include "platform/api/text_file.h"
 #include "tools/tier-lab/plugin/region_table.h"
+#include "tools/tier-lab/presets.h"
 
 namespace tier::lab {
 namespace {
@@ -33,32 +34,54 @@ Result<> apply_override(toml::table& root, const std::string& text) {
   return {};
 }
 
-void read_node(const toml::node& item, std::size_t index, TopologySpec& into, std::string& error) {
+NodeSpec preset_node(const MemoryPreset* preset, std::size_t index) {
+  NodeSpec node;
+  if (preset == nullptr || index >= preset->nodes.size()) return node;
+  const PresetNode& given = preset->nodes[index];
+  node.read_latency_ns = given.read_latency_ns;
+  node.write_latency_ns = given.write_latency_ns;
+  node.read_bandwidth_mib_s = given.read_bandwidth_mib_s;
+  node.write_bandwidth_mib_s = given.write_bandwidth_mib_s;
+  node.bank_ns = given.bank_ns;
+  return node;
+}
+
+// Write figures follow read figures unless they are given.
+void read_node(const toml::node& item, std::size_t index, const MemoryPreset* preset, TopologySpec& into,
+               std::string& error) {
   const std::string prefix = "topology.node[" + std::to_string(index) + "].";
   const toml::table* table = item.as_table();
   if (table == nullptr) {
     if (error.empty()) error = "topology.node must be an array of tables: [[topology.node]]";
     return;
   }
-  NodeSpec node;
+  NodeSpec node = preset_node(preset, index);
   TomlReader reader(*table, prefix, error);
   reader.integer("size_mib", node.size_mib, 1, 1 << 20);
   reader.integers("cpus", node.cpus);
   reader.integer("read_latency_ns", node.read_latency_ns, 1, 65'000);
-  node.write_latency_ns = node.read_latency_ns;
+  if (table->contains("read_latency_ns")) node.write_latency_ns = node.read_latency_ns;
   reader.integer("write_latency_ns", node.write_latency_ns, 1, 65'000);
   reader.integer("read_bandwidth_mib_s", node.read_bandwidth_mib_s, 1, 4'000'000);
-  node.write_bandwidth_mib_s = node.read_bandwidth_mib_s;
+  if (table->contains("read_bandwidth_mib_s")) node.write_bandwidth_mib_s = node.read_bandwidth_mib_s;
   reader.integer("write_bandwidth_mib_s", node.write_bandwidth_mib_s, 1, 4'000'000);
+  reader.integer("bank_ns", node.bank_ns, 0, 10'000);
   reader.finish();
   into.nodes.push_back(node);
 }
 
-void read_topology(const toml::table& table, TopologySpec& into, std::string& error) {
+void read_topology(const toml::table& table, Scenario& scenario, std::string& error) {
+  TopologySpec& into = scenario.topology;
   TomlReader reader(table, "topology.", error);
   reader.integer("vcpus", into.vcpus, 1, 8);
+  std::string name = "none";
+  std::vector<std::string> names = {name};
+  for (const MemoryPreset& preset : memory_presets()) names.emplace_back(preset.name);
+  reader.choice("preset", name, names);
+  const MemoryPreset* preset = find_preset(name);
+  if (preset != nullptr) scenario.core = preset->core;
   std::size_t index = 0;
-  reader.each("node", [&](const toml::node& item) { read_node(item, index++, into, error); });
+  reader.each("node", [&](const toml::node& item) { read_node(item, index++, preset, into, error); });
   reader.integer_lists("distances", into.distances);
   std::string hmat = "on";
   reader.choice("hmat", hmat, {"on", "off"});
@@ -95,6 +118,19 @@ void read_run(const toml::table& table, Scenario& into, std::string& error) {
   reader.integer("timeout_s", into.timeout_s, 1, 36'000);
   reader.integer("silence_s", into.silence_s, 1, 3600);
   reader.text("kernel_arguments", into.kernel_arguments);
+  std::string clock = name_of(into.clock);
+  reader.choice("clock", clock, {"instructions", "waiting"});
+  into.clock = clock == "waiting" ? ClockKind::kWaiting : ClockKind::kInstructions;
+  reader.integer("instruction_ns", into.instruction_ns, 1, 8);
+  reader.finish();
+}
+
+void read_core(const toml::table& table, CoreSpec& into, std::string& error) {
+  TomlReader reader(table, "core.", error);
+  reader.integer("fill_buffers", into.fill_buffers, 1, 1024);
+  reader.integer("prefetches", into.prefetches, 1, 1024);
+  reader.integer("window", into.window, 1, 1 << 20);
+  reader.integer("store_buffer", into.store_buffer, 1, 1024);
   reader.finish();
 }
 
@@ -131,11 +167,17 @@ void read_tierd(const toml::table& table, Scenario& into, std::string& error) {
   reader.texts("arguments", into.tierd_arguments);
   reader.text_lists("collect", into.collect);
   // The daemon's own keys are its business: it checks them itself, with the same messages as anywhere.
-  if (const toml::table* config = reader.table("config")) {
+  const toml::table* config = reader.table("config");
+  const toml::table* without_waiting = reader.table("config_without_waiting");
+  if (config != nullptr) {
     toml::table root = *config;
-    // The emulated CPU runs 125 M instructions a second: what is a thousandth of a real one is a few per cent
-    // of it.
-    if (!root.contains("daemon")) root.insert("daemon", toml::table{{"cpu_limit", 1.0}});
+    if (into.clock == ClockKind::kInstructions) {
+      // This CPU runs 125 M instructions a second: what is a thousandth of a real one is a few per cent of
+      // it.
+      if (!root.contains("daemon")) root.insert("daemon", toml::table{{"cpu_limit", 1.0}});
+      if (without_waiting != nullptr)
+        for (const auto& [key, value] : *without_waiting) root.insert(key, value);
+    }
     root.is_inline(false);  // an override writes it in one line, which is no document
     std::ostringstream text;
     text << root << '\n';
@@ -163,8 +205,9 @@ void read_scenario(const toml::table& table, Scenario& into, std::string& error)
   TomlReader reader(table, "", error);
   reader.text("name", into.name);
   reader.text("description", into.description);
-  if (const toml::table* inner = reader.table("topology")) read_topology(*inner, into.topology, error);
+  if (const toml::table* inner = reader.table("topology")) read_topology(*inner, into, error);
   if (const toml::table* inner = reader.table("workload")) read_workload(*inner, into, error);
+  if (const toml::table* inner = reader.table("core")) read_core(*inner, into.core, error);
   if (const toml::table* inner = reader.table("run")) read_run(*inner, into, error);
   if (const toml::table* inner = reader.table("rival")) read_rival(*inner, into, error);
   if (const toml::table* inner = reader.table("tierd")) read_tierd(*inner, into, error);
@@ -182,6 +225,13 @@ void read_scenario(const toml::table& table, Scenario& into, std::string& error)
 }
 
 }  // namespace
+
+const char* name_of(ClockKind clock) { return clock == ClockKind::kWaiting ? "waiting" : "instructions"; }
+
+std::uint64_t Scenario::ns_per_instruction() const {
+  if (instruction_ns != 0) return instruction_ns;
+  return clock == ClockKind::kWaiting ? 1 : 8;
+}
 
 std::size_t TopologySpec::fast_node() const {
   const auto fastest = std::min_element(nodes.begin(), nodes.end(), [](const NodeSpec& a, const NodeSpec& b) {

@@ -8,6 +8,7 @@
 
 #include "core/result.h"
 #include "tools/tier-lab/plugin/llc_model.h"
+#include "tools/tier-lab/plugin/memory_model.h"
 
 namespace tier::lab {
 
@@ -18,7 +19,13 @@ struct NodeSpec {
   std::uint64_t write_latency_ns = 0;
   std::uint64_t read_bandwidth_mib_s = 0;
   std::uint64_t write_bandwidth_mib_s = 0;
+  std::uint64_t bank_ns = 40;  // time that a bank is busy with one access: how soon a queue forms
 };
+
+// What makes the guest's clock go. Instructions: each takes the same time and waiting takes none. Waiting:
+// each last-level miss takes the time that plugin/memory_model.h says, from power-on.
+enum class ClockKind { kInstructions, kWaiting };
+const char* name_of(ClockKind clock);
 
 struct TopologySpec {
   int vcpus = 2;
@@ -75,8 +82,11 @@ struct Scenario {
   std::string numa_balancing = "off";  // "boot": as the kernel has it by default, unless the tool is numab
   std::vector<std::string> modules;
   std::int64_t timeout_s = 900;  // wall seconds for the whole run
-  std::int64_t silence_s = 90;   // wall seconds without any sign of life
+  std::int64_t silence_s = 300;  // wall seconds without any sign of life; other programs may fill the host
   std::string kernel_arguments;  // appended to the kernel's command line
+  ClockKind clock = ClockKind::kInstructions;
+  std::uint64_t instruction_ns = 0;  // of the guest's clock: 1, 2, 4 or 8; 0: 1 with waiting, 8 without
+  CoreSpec core;                     // what waits for memory, with the waiting clock
 
   std::string tool = "none";
   DamosSpec damos;
@@ -91,6 +101,7 @@ struct Scenario {
   std::vector<std::pair<std::string, std::string>> files;  // host path, guest path
 
   std::size_t periods() const;
+  std::uint64_t ns_per_instruction() const;
 };
 
 // Parses a scenario; `overrides` are "dotted.key=value" with TOML values, applied before checking.

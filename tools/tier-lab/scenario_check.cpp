@@ -1,4 +1,5 @@
 // What a scenario may not be, and what to write instead.
+#include <bit>
 #include <set>
 
 #include "tools/tier-lab/plugin/region_table.h"
@@ -111,6 +112,9 @@ Result<> check_scenario(const Scenario& scenario) {
                   "add a second [[topology.node]]");
   if (scenario.length_s < scenario.period_s)
     return refuse("run.length_s is shorter than run.period_s", "measure at least one period");
+  if (!std::has_single_bit(scenario.ns_per_instruction()))
+    return refuse("run.instruction_ns is " + std::to_string(scenario.instruction_ns),
+                  "use 1, 2, 4 or 8: the emulator's clock knows powers of two alone");
   for (int cpu : scenario.cpus)
     if (cpu >= scenario.topology.vcpus)
       return refuse("workload.cpus names CPU " + std::to_string(cpu) + ", which does not exist",

@@ -95,6 +95,35 @@ TEST(ScenarioCheck, RunsThatCannotBeAreRefused) {
   EXPECT_THAT(refusal({"workload.cpus=[5]"}), HasSubstr("workload.cpus names CPU 5"));
 }
 
+TEST(Clock, WithoutWaitingInstructionsAreSlowAndTierdIsToldSo) {
+  const std::vector<std::string> keys = {"tierd.config_without_waiting.policy={move_cost_scale=0.05}"};
+  const Result<Scenario> old = parse_scenario(kGood, "good.toml", [&] {
+    auto more = keys;
+    more.push_back("run.clock=instructions");
+    return more;
+  }());
+  ASSERT_TRUE(old) << old.error().text();
+  EXPECT_EQ(old->ns_per_instruction(), 8U);
+  EXPECT_THAT(old->tierd_config, HasSubstr("move_cost_scale = 0.05"));
+  EXPECT_THAT(old->tierd_config, HasSubstr("cpu_limit = 1.0"));
+  const Result<Scenario> waiting = parse_scenario(kGood, "good.toml", [&] {
+    auto more = keys;
+    more.push_back("run.clock=waiting");
+    return more;
+  }());
+  ASSERT_TRUE(waiting) << waiting.error().text();
+  EXPECT_EQ(waiting->ns_per_instruction(), 1U);
+  EXPECT_EQ(waiting->tierd_config.find("move_cost_scale"), std::string::npos);
+  EXPECT_EQ(waiting->tierd_config.find("cpu_limit"), std::string::npos);
+}
+
+TEST(Clock, NonsenseIsRefused) {
+  EXPECT_THAT(refusal({"run.clock=sundial"}), HasSubstr("instructions, waiting"));
+  EXPECT_THAT(refusal({"run.instruction_ns=3"}), HasSubstr("use 1, 2, 4 or 8"));
+  EXPECT_THAT(refusal({"topology.preset=abacus"}), HasSubstr("ddr5-cxl"));
+  EXPECT_THAT(refusal({"core.fill_buffers=0"}), HasSubstr("core.fill_buffers"));
+}
+
 TEST(ScenarioFiles, AllOfTheRepositoryAreGood) {
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(TIER_SCENARIOS)) {

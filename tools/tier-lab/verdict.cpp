@@ -36,6 +36,7 @@ PeriodVerdict judge_period(const Scenario& scenario, const PeriodCounts& counts,
     for (std::size_t node = 0; node < region.misses.size(); ++node)
       period.misses_by_node[node] += region.misses[node];
     totals.push_back(region.total());
+    period.waited_s += static_cast<double>(region.wait_ns) * 1e-9;
   }
   period.misses = std::accumulate(totals.begin(), totals.end(), std::uint64_t{0});
   period.fast_share = share(period.misses_by_node[scenario.topology.fast_node()], period.misses);
@@ -43,6 +44,7 @@ PeriodVerdict judge_period(const Scenario& scenario, const PeriodCounts& counts,
   for (std::size_t node = 0; node < counts.nodes.size(); ++node) {
     const std::uint64_t kernel = counts.nodes[node].kernel_reads + counts.nodes[node].kernel_writes;
     period.kernel_misses += kernel;
+    period.kernel_waited_s += static_cast<double>(counts.nodes[node].kernel_wait_ns) * 1e-9;
     period.stall_s += static_cast<double>(period.misses_by_node[node]) * latency_s(scenario, node);
     period.kernel_stall_s += static_cast<double>(kernel) * latency_s(scenario, node);
   }
@@ -104,6 +106,8 @@ void add_totals(const Scenario& scenario, Verdict& verdict) {
     ratio += period.oracle_share > 0 ? period.fast_share / period.oracle_share : 1;
     verdict.stall_s += period.stall_s;
     verdict.kernel_stall_s += period.kernel_stall_s;
+    verdict.waited_s += period.waited_s;
+    verdict.kernel_waited_s += period.kernel_waited_s;
     verdict.progress += period.progress;
     verdict.all_fast_stall_s += weight * latency_s(scenario, fast_node);
     verdict.oracle_stall_s += weight * (period.oracle_share * latency_s(scenario, fast_node) +

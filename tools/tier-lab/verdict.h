@@ -23,8 +23,10 @@ struct PeriodVerdict {
   double static_oracle_share = 0;  // if the K busiest regions of the whole run had been there throughout
   std::uint64_t misses = 0;        // of the workload
   std::vector<std::uint64_t> misses_by_node;
-  double stall_s = 0;         // misses times the node's read latency
-  double kernel_stall_s = 0;  // the kernel's own misses: what moving pages costs, among others
+  double stall_s = 0;          // misses times the node's read latency
+  double kernel_stall_s = 0;   // the kernel's own misses: what moving pages costs, among others
+  double waited_s = 0;         // what the workload's misses were charged; 0 without the waiting clock
+  double kernel_waited_s = 0;  // the kernel's own
   std::uint64_t kernel_misses = 0;
   double progress = 0;  // the workload's own operations in this period
 };
@@ -49,6 +51,8 @@ struct Verdict {
   double all_fast_stall_s = 0;
   double oracle_stall_s = 0;
   double kernel_stall_s = 0;
+  double waited_s = 0;  // charged to the guest's clock, with the waiting clock
+  double kernel_waited_s = 0;
   double stall_per_million_misses_ms = 0;
   double stall_per_million_ops_s = 0;  // user and kernel stall together; 0 without progress
   std::int64_t moved_up_mib = -1;      // by the kernel's own counters; -1 where it has none for this tool

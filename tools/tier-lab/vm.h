@@ -15,7 +15,7 @@ struct VmPlan {
   std::string events_path;             // where the plugin writes its lines
   std::string qemu_log_path;           // QEMU's own messages
   double timeout_s = 900;              // wall seconds in all
-  double silence_s = 90;               // wall seconds without a byte on console or events
+  double silence_s = 300;              // wall seconds without a byte on console or events
 };
 
 // Called with each new whole line of the events file, in order, while the guest runs.

@@ -9,8 +9,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "platform/api/file_descriptor.h"
 #include "tools/tier-lab/agent/facts.h"
@@ -40,6 +42,9 @@ void mount_all() {
   };
   for (const Mount& one : kMounts) {
     mkdir(one.where, 0755);
+    // What the image holds there must stay to be seen: a checkout that lies in /tmp, for example.
+    std::error_code none;
+    if (one.type == std::string_view("tmpfs") && !std::filesystem::is_empty(one.where, none)) continue;
     if (mount(one.type, one.where, one.type, 0, one.options) != 0) std::perror(one.where);
   }
 }

@@ -9,6 +9,8 @@
 
 #include "tools/tier-lab/agent/facts.h"
 #include "tools/tier-lab/agent/rival.h"
+#include "tools/tier-lab/agent/self_test.h"
+#include "tools/tier-lab/self_test.h"
 
 namespace tier::lab {
 namespace {
@@ -35,6 +37,9 @@ void Session::error(const std::string& text) {
 void Session::run() {
   phase("up");
   channel_.send({{"guest", "machine"}, {"facts", machine_facts()}});
+  // What the oracle may use is read before the workload, a tool or the self-test holds any of it.
+  channel_.send({{"guest", "before"}, {"free_kib", node_free_kib()}});
+  if (!waiting_costs_time()) return;
   const std::string refused = apply_rival(plan_.at("rival"));
   if (!refused.empty()) {
     error(refused);
@@ -44,6 +49,23 @@ void Session::run() {
     measure();
   }
   phase("done");
+}
+
+// Before a measurement: what the scenario says about waiting holds in this guest. True where nothing is to be
+// tested.
+bool Session::waiting_costs_time() {
+  const json& expected = plan_.at("self_test");
+  if (expected.is_null()) return true;
+  phase("self-test");
+  json measured = measure_waiting(expected);
+  const std::string problem = self_test_problem(expected, measured);
+  channel_.send({{"guest", "self_test"},
+                 {"expected", expected},
+                 {"measured", std::move(measured)},
+                 {"passed", problem.empty()},
+                 {"problem", problem}});
+  if (!problem.empty()) error("the self-test failed: " + problem);
+  return problem.empty();
 }
 
 Process& Session::spawn(const std::string& name, const Words& command, const std::vector<int>& cpus) {
@@ -99,7 +121,6 @@ void Session::execute() {
 
 bool Session::start_workload() {
   phase("workload starts");
-  channel_.send({{"guest", "before"}, {"free_kib", node_free_kib()}});
   workload_ = &spawn("workload", plan_.at("command").get<Words>(), plan_.at("cpus").get<std::vector<int>>());
   if (!plan_.at("prepare").empty()) spawn("prepare", plan_.at("prepare").get<Words>(), {});
   const double limit = uptime_seconds() + plan_.at("ready_timeout_s").get<double>();

@@ -21,6 +21,7 @@ class Session {
 
  private:
   void measure();
+  bool waiting_costs_time();
   void execute();
   bool start_workload();
   bool start_tool();

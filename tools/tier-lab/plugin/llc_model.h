@@ -35,10 +35,7 @@ class LlcModel {
   // a set, so a hit in the first way costs one comparison.
   bool access(std::uint64_t physical) {
     const std::uint64_t line = physical >> line_shift_;
-    // Fold higher bits in: real caches hash, and huge pages would otherwise make every region start in the
-    // same set.
-    const std::uint64_t set = (line ^ (line >> 15)) & set_mask_;
-    std::uint64_t* way = &lines_[set * ways_];
+    std::uint64_t* way = &lines_[set_of(line) * ways_];
     if (way[0] == line) return true;
     std::uint32_t position = 1;
     while (position < ways_ && way[position] != line) ++position;
@@ -49,7 +46,22 @@ class LlcModel {
     return hit;
   }
 
+  // Takes the line of a physical address out, as clflush does.
+  void flush(std::uint64_t physical) {
+    const std::uint64_t line = physical >> line_shift_;
+    std::uint64_t* way = &lines_[set_of(line) * ways_];
+    std::uint32_t position = 0;
+    while (position < ways_ && way[position] != line) ++position;
+    if (position == ways_) return;
+    std::memmove(way + position, way + position + 1, (ways_ - 1 - position) * sizeof(std::uint64_t));
+    way[ways_ - 1] = kEmpty;
+  }
+
  private:
+  // Fold higher bits in: real caches hash, and huge pages would otherwise make every region start in the
+  // same set.
+  std::uint64_t set_of(std::uint64_t line) const { return (line ^ (line >> 15)) & set_mask_; }
+
   static constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
   std::uint32_t ways_;
   unsigned line_shift_;
@@ -68,6 +80,11 @@ class LineFilter {
     if (entry == line) return true;
     entry = line;
     return false;
+  }
+  // The next access to this line goes to the last level.
+  void forget(std::uint64_t virtual_address) {
+    std::uint64_t& entry = entries_[(virtual_address >> 6) & (kEntries - 1)];
+    if (entry == virtual_address >> 6) entry = ~std::uint64_t{0};
   }
   void clear() { std::memset(entries_, 0xff, sizeof entries_); }
 

@@ -56,5 +56,28 @@ TEST(LineFilter, RemembersTheLastLineOfEachSlot) {
   EXPECT_FALSE(filter.hit(0));
 }
 
+TEST(LlcModel, AFlushTakesOneLineOutAndLeavesTheOthers) {
+  LlcModel cache({4096, 4, 64});
+  for (std::uint64_t line = 0; line < 64; ++line) cache.access(line * 64);
+  cache.flush(5 * 64 + 8);
+  cache.flush(1 << 20);  // not there
+  for (std::uint64_t line = 0; line < 64; ++line)
+    if (line != 5) {
+      EXPECT_TRUE(cache.access(line * 64)) << line;
+    }
+  EXPECT_FALSE(cache.access(5 * 64));
+  EXPECT_TRUE(cache.access(5 * 64));
+}
+
+TEST(LineFilter, ForgetsOneLine) {
+  LineFilter filter;
+  filter.clear();
+  EXPECT_FALSE(filter.hit(0x1000));
+  EXPECT_FALSE(filter.hit(0x1040));
+  filter.forget(0x1008);
+  EXPECT_FALSE(filter.hit(0x1000));
+  EXPECT_TRUE(filter.hit(0x1040));
+}
+
 }  // namespace
 }  // namespace tier::lab

@@ -47,6 +47,7 @@ void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, qemu_plugin_vcpu_tb
 std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb*);                                     // *
 std::uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb*);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, std::size_t);  // *
+std::uint64_t qemu_plugin_insn_vaddr(const qemu_plugin_insn*);
 std::size_t qemu_plugin_insn_size(const qemu_plugin_insn*);
 std::size_t qemu_plugin_insn_data(const qemu_plugin_insn*, void*, std::size_t);
 void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn*, qemu_plugin_vcpu_mem_cb_t, qemu_plugin_cb_flags,
@@ -69,6 +70,22 @@ struct GByteArray {
   unsigned int len;
 };
 GByteArray* g_byte_array_new();
+GByteArray* g_byte_array_set_size(GByteArray*, unsigned int);
 bool qemu_plugin_read_memory_vaddr(std::uint64_t, GByteArray*, std::size_t);
+
+// Registers of the running vCPU, since version 3; from callbacks of a vCPU alone.
+struct GArray {
+  char* data;
+  unsigned int len;
+};
+struct qemu_plugin_register;
+struct qemu_plugin_reg_descriptor {
+  qemu_plugin_register* handle;
+  const char* name;
+  const char* feature;
+};
+GArray* qemu_plugin_get_registers();
+// Appends the register's bytes; returns how many, negative when it cannot be read.
+int qemu_plugin_read_register(qemu_plugin_register*, GByteArray*);
 
 }  // extern "C"
