@@ -23,6 +23,7 @@ size_mib = 256
 command = ["w"]
 [run]
 clock = "waiting"
+instruction_ps = 1000  # the guest's clock is then the machine's
 )",
                                                    "p.toml", {});
   EXPECT_TRUE(scenario) << scenario.error().text();

@@ -12,6 +12,8 @@
 namespace tier::lab {
 namespace {
 
+constexpr std::int64_t kSlowestNs = 65'000 / 8;  // what an HMAT can say of the slowest clock
+
 // Puts "a.b=value" into the table, creating tables on the way.
 Result<> apply_override(toml::table& root, const std::string& text) {
   const std::size_t equals = text.find('=');
@@ -59,9 +61,9 @@ void read_node(const toml::node& item, std::size_t index, const MemoryPreset* pr
   TomlReader reader(*table, prefix, error);
   reader.integer("size_mib", node.size_mib, 1, 1 << 20);
   reader.integers("cpus", node.cpus);
-  reader.integer("read_latency_ns", node.read_latency_ns, 1, 65'000);
+  reader.integer("read_latency_ns", node.read_latency_ns, 1, kSlowestNs);
   if (table->contains("read_latency_ns")) node.write_latency_ns = node.read_latency_ns;
-  reader.integer("write_latency_ns", node.write_latency_ns, 1, 65'000);
+  reader.integer("write_latency_ns", node.write_latency_ns, 1, kSlowestNs);
   reader.integer("read_bandwidth_mib_s", node.read_bandwidth_mib_s, 1, 4'000'000);
   if (table->contains("read_bandwidth_mib_s")) node.write_bandwidth_mib_s = node.read_bandwidth_mib_s;
   reader.integer("write_bandwidth_mib_s", node.write_bandwidth_mib_s, 1, 4'000'000);
@@ -121,7 +123,7 @@ void read_run(const toml::table& table, Scenario& into, std::string& error) {
   std::string clock = name_of(into.clock);
   reader.choice("clock", clock, {"instructions", "waiting"});
   into.clock = clock == "waiting" ? ClockKind::kWaiting : ClockKind::kInstructions;
-  reader.integer("instruction_ns", into.instruction_ns, 1, 8);
+  reader.integer("instruction_ps", into.instruction_ps, 125, 8000);
   reader.finish();
 }
 
@@ -161,6 +163,17 @@ void read_rival(const toml::table& table, Scenario& into, std::string& error) {
   reader.finish();
 }
 
+// Adds what `into` lacks, table by table.
+void add_missing(toml::table& into, const toml::table& from) {
+  for (const auto& [key, value] : from) {
+    toml::node* there = into.get(key);
+    if (there == nullptr)
+      into.insert(key, value);
+    else if (there->is_table() && value.is_table())
+      add_missing(*there->as_table(), *value.as_table());
+  }
+}
+
 void read_tierd(const toml::table& table, Scenario& into, std::string& error) {
   TomlReader reader(table, "tierd.", error);
   reader.choice("start", into.tierd_start, {"before", "after"});
@@ -175,8 +188,7 @@ void read_tierd(const toml::table& table, Scenario& into, std::string& error) {
       // This CPU runs 125 M instructions a second: what is a thousandth of a real one is a few per cent of
       // it.
       if (!root.contains("daemon")) root.insert("daemon", toml::table{{"cpu_limit", 1.0}});
-      if (without_waiting != nullptr)
-        for (const auto& [key, value] : *without_waiting) root.insert(key, value);
+      if (without_waiting != nullptr) add_missing(root, *without_waiting);
     }
     root.is_inline(false);  // an override writes it in one line, which is no document
     std::ostringstream text;
@@ -224,13 +236,30 @@ void read_scenario(const toml::table& table, Scenario& into, std::string& error)
   reader.finish();
 }
 
+// The node as a guest sees it whose clock is `times` slower than the machine's.
+void slow_down(NodeSpec& node, std::uint64_t times) {
+  node.read_latency_ns *= times;
+  node.write_latency_ns *= times;
+  node.bank_ns *= times;
+  for (std::uint64_t* bandwidth : {&node.read_bandwidth_mib_s, &node.write_bandwidth_mib_s})
+    if (*bandwidth > 0) *bandwidth = std::max<std::uint64_t>(1, *bandwidth / times);
+}
+
 }  // namespace
 
 const char* name_of(ClockKind clock) { return clock == ClockKind::kWaiting ? "waiting" : "instructions"; }
 
+std::uint64_t Scenario::machine_ps_per_instruction() const {
+  if (instruction_ps != 0) return instruction_ps;
+  return clock == ClockKind::kWaiting ? 250 : 8000;
+}
+
 std::uint64_t Scenario::ns_per_instruction() const {
-  if (instruction_ns != 0) return instruction_ns;
-  return clock == ClockKind::kWaiting ? 1 : 8;
+  return std::max<std::uint64_t>(1, machine_ps_per_instruction() / 1000);
+}
+
+std::uint64_t Scenario::stretch() const {
+  return std::max<std::uint64_t>(1, 1000 / machine_ps_per_instruction());
 }
 
 std::size_t TopologySpec::fast_node() const {
@@ -252,6 +281,7 @@ Result<Scenario> parse_scenario(const std::string& text, const std::string& orig
   std::string error;
   read_scenario(table, scenario, error);
   if (!error.empty()) return fail(ErrorKind::kUsage, origin + ": " + error);
+  for (NodeSpec& node : scenario.topology.nodes) slow_down(node, scenario.stretch());
   if (Result<> checked = check_scenario(scenario); !checked)
     return fail(checked.error().kind, origin + ": " + checked.error().message, checked.error().fix);
   return scenario;

@@ -85,8 +85,10 @@ struct Scenario {
   std::int64_t silence_s = 300;  // wall seconds without any sign of life; other programs may fill the host
   std::string kernel_arguments;  // appended to the kernel's command line
   ClockKind clock = ClockKind::kInstructions;
-  std::uint64_t instruction_ns = 0;  // of the guest's clock: 1, 2, 4 or 8; 0: 1 with waiting, 8 without
-  CoreSpec core;                     // what waits for memory, with the waiting clock
+  // Of the machine that is pretended, for an instruction: 125 to 8000, a power of two times 125. 0: 250 with
+  // waiting (a core of 3 GHz that executes 4 instructions in 3 cycles), 8000 without.
+  std::uint64_t instruction_ps = 0;
+  CoreSpec core;  // what waits for memory, with the waiting clock
 
   std::string tool = "none";
   DamosSpec damos;
@@ -101,7 +103,12 @@ struct Scenario {
   std::vector<std::pair<std::string, std::string>> files;  // host path, guest path
 
   std::size_t periods() const;
+  std::uint64_t machine_ps_per_instruction() const;
+  // The guest's clock: at least 1 ns, which is the emulator's finest.
   std::uint64_t ns_per_instruction() const;
+  // How many times slower the guest's clock sees the whole machine, because an instruction cannot take less
+  // than a nanosecond on it. Latencies and bandwidths of a parsed scenario are those that the guest sees.
+  std::uint64_t stretch() const;
 };
 
 // Parses a scenario; `overrides` are "dotted.key=value" with TOML values, applied before checking.

@@ -112,9 +112,11 @@ Result<> check_scenario(const Scenario& scenario) {
                   "add a second [[topology.node]]");
   if (scenario.length_s < scenario.period_s)
     return refuse("run.length_s is shorter than run.period_s", "measure at least one period");
-  if (!std::has_single_bit(scenario.ns_per_instruction()))
-    return refuse("run.instruction_ns is " + std::to_string(scenario.instruction_ns),
-                  "use 1, 2, 4 or 8: the emulator's clock knows powers of two alone");
+  const std::uint64_t instruction_ps = scenario.machine_ps_per_instruction();
+  if (instruction_ps % 125 != 0 || !std::has_single_bit(instruction_ps / 125))
+    return refuse(
+        "run.instruction_ps is " + std::to_string(scenario.instruction_ps),
+        "use 125, 250, 500, 1000, 2000, 4000 or 8000: the emulator's clock knows powers of two alone");
   for (int cpu : scenario.cpus)
     if (cpu >= scenario.topology.vcpus)
       return refuse("workload.cpus names CPU " + std::to_string(cpu) + ", which does not exist",

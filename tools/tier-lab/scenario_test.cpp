@@ -96,7 +96,8 @@ TEST(ScenarioCheck, RunsThatCannotBeAreRefused) {
 }
 
 TEST(Clock, WithoutWaitingInstructionsAreSlowAndTierdIsToldSo) {
-  const std::vector<std::string> keys = {"tierd.config_without_waiting.policy={move_cost_scale=0.05}"};
+  const std::vector<std::string> keys = {"tierd.config_without_waiting.policy={move_cost_scale=0.05}",
+                                         "tierd.config.policy={horizons=[1]}"};
   const Result<Scenario> old = parse_scenario(kGood, "good.toml", [&] {
     auto more = keys;
     more.push_back("run.clock=instructions");
@@ -113,13 +114,18 @@ TEST(Clock, WithoutWaitingInstructionsAreSlowAndTierdIsToldSo) {
   }());
   ASSERT_TRUE(waiting) << waiting.error().text();
   EXPECT_EQ(waiting->ns_per_instruction(), 1U);
+  EXPECT_EQ(waiting->stretch(), 4U) << "250 ps take a nanosecond there, so all else takes four times as long";
+  EXPECT_EQ(waiting->topology.nodes[1].read_latency_ns, 960U);
+  EXPECT_EQ(waiting->topology.nodes[1].read_bandwidth_mib_s, 5000U);
+  EXPECT_EQ(old->topology.nodes[1].read_latency_ns, 240U);
+  EXPECT_THAT(old->tierd_config, HasSubstr("horizons"));
   EXPECT_EQ(waiting->tierd_config.find("move_cost_scale"), std::string::npos);
   EXPECT_EQ(waiting->tierd_config.find("cpu_limit"), std::string::npos);
 }
 
 TEST(Clock, NonsenseIsRefused) {
   EXPECT_THAT(refusal({"run.clock=sundial"}), HasSubstr("instructions, waiting"));
-  EXPECT_THAT(refusal({"run.instruction_ns=3"}), HasSubstr("use 1, 2, 4 or 8"));
+  EXPECT_THAT(refusal({"run.instruction_ps=375"}), HasSubstr("use 125, 250, 500"));
   EXPECT_THAT(refusal({"topology.preset=abacus"}), HasSubstr("ddr5-cxl"));
   EXPECT_THAT(refusal({"core.fill_buffers=0"}), HasSubstr("core.fill_buffers"));
 }

@@ -57,8 +57,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kLine = 64;
-constexpr std::size_t kUnrolled = 16;               // loads in one turn of the chase's loop
-constexpr std::size_t kTurns = 1'000'000;           // of the sampled pair
+constexpr std::size_t kUnrolled = 16;  // loads in one turn of the chase's loop
+constexpr double kSampledNs = 0.4e9;   // 4000 samples: shares of them are then right within a point
 constexpr std::uint64_t kSamplePeriodNs = 100'000;  // 10 kHz
 constexpr std::size_t kRingPages = 64;
 constexpr int kBind = 2;  // MPOL_BIND
@@ -217,9 +217,9 @@ json sample_pair(const Circle& fast, const Circle& slow, bool flush, json measur
   measured["pair_ns"] = static_cast<double>(walk(fast, slow, flush)) / static_cast<double>(fast.lines());
   Samples samples;
   if (!samples.ready()) return {{"error", reason("no samples of the clock")}};
-  for (std::size_t turns = 0; turns < kTurns; turns += fast.lines()) {
+  for (double taken_ns = 0; taken_ns < kSampledNs;) {
     samples.start();
-    walk(fast, slow, flush);
+    taken_ns += static_cast<double>(walk(fast, slow, flush));
     samples.stop();
     samples.take();
   }

@@ -7,25 +7,30 @@
 // page predicted: the first starts the stream, the second gives it its direction.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 namespace tier::lab {
 
 class StreamTable {
  public:
+  StreamTable() { std::fill(std::begin(pages_), std::end(pages_), ~std::uint64_t{0}); }
+
   // Enters a miss by its virtual address; true when a stream predicted it.
   bool predicted(std::uint64_t address) {
     const std::uint64_t page = address >> 12;
     const int line = static_cast<int>(address >> 6 & 63);
     std::uint32_t at = 0;
-    while (at < kStreams && streams_[at].page != page) ++at;
+    while (at < kStreams && pages_[at] != page) ++at;
     if (at == kStreams) {
-      move_to_front(kStreams - 1);
-      streams_[0] = {page, line, 0};
+      at = oldest();
+      pages_[at] = page;
+      streams_[at] = {line, 0, ++uses_};
       return false;
     }
-    move_to_front(at);
-    Stream& stream = streams_[0];
+    Stream& stream = streams_[at];
+    stream.used = ++uses_;
     const int step = line - stream.line;
     stream.line = line;
     const int direction = step == 0 || step > kReach || step < -kReach ? 0 : step > 0 ? 1 : -1;
@@ -41,19 +46,22 @@ class StreamTable {
   static constexpr int kReach = 4;
 
   struct Stream {
-    std::uint64_t page = ~std::uint64_t{0};
     int line = 0;
-    int direction = 0;  // 1 up, -1 down, 0 not known yet
+    int direction = 0;       // 1 up, -1 down, 0 not known yet
+    std::uint64_t used = 0;  // count of misses when it was last used; 0 never
   };
 
-  // Most recent first; a scan finds its stream at once.
-  void move_to_front(std::uint32_t at) {
-    const Stream moved = streams_[at];
-    for (; at > 0; --at) streams_[at] = streams_[at - 1];
-    streams_[0] = moved;
+  std::uint32_t oldest() const {
+    std::uint32_t found = 0;
+    for (std::uint32_t i = 1; i < kStreams; ++i)
+      if (streams_[i].used < streams_[found].used) found = i;
+    return found;
   }
 
+  // Pages apart from the rest: a miss that continues no stream compares them all.
+  std::uint64_t pages_[kStreams];
   Stream streams_[kStreams];
+  std::uint64_t uses_ = 0;
 };
 
 }  // namespace tier::lab
