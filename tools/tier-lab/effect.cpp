@@ -13,12 +13,20 @@ namespace {
 
 using nlohmann::json;
 
-// Guest time is 8 ns an instruction (-icount shift=3, guest_run.cpp).
+// Of the clock that counts instructions alone: 8 ns each (scenario.h).
 constexpr int kMillionInstructions = 125;
 
+bool waited(const json& result) {
+  return result.contains("clock") && result.at("clock").at("kind") == name_of(ClockKind::kWaiting);
+}
+
 double number(const json& result, const char* name) { return result.at("summary").at(name).get<double>(); }
-double wait(const json& result) { return number(result, "stall_per_million_ops_s"); }
 double millions(const json& result) { return number(result, "progress") / 1e6; }
+// Seconds of waiting in a million operations: what was felt, or what is modelled where nothing was.
+double wait(const json& result) {
+  return waited(result) ? number(result, "waited_s") / millions(result)
+                        : number(result, "stall_per_million_ops_s");
+}
 double percent_more(double now, double before) { return before > 0 ? 100 * (now / before - 1) : 0; }
 
 Result<> comparable(const json& without, const json& with) {
@@ -28,11 +36,15 @@ Result<> comparable(const json& without, const json& with) {
   const auto text = [](const json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
   };
-  for (const char* key : {"scenario", "kernel", "seed", "length_s"})
-    if (without.at(key) != with.at(key))
+  const json kNoClock;
+  const auto of = [&](const json& result, const char* key) -> const json& {
+    return result.contains(key) ? result.at(key) : kNoClock;  // older results have no clock
+  };
+  for (const char* key : {"scenario", "kernel", "seed", "length_s", "clock"})
+    if (of(without, key) != of(with, key))
       return fail(ErrorKind::kUsage,
-                  fmt::format("the two results differ in {}: {} and {}", key, text(without.at(key)),
-                              text(with.at(key))),
+                  fmt::format("the two results differ in {}: {} and {}", key, text(of(without, key)),
+                              text(of(with, key))),
                   "compare two runs of one scenario that differ in the tool alone");
   for (const json* result : {&without, &with})
     if (number(*result, "progress") <= 0)
@@ -41,7 +53,17 @@ Result<> comparable(const json& without, const json& with) {
   return {};
 }
 
+std::string felt_headline(const json& without, const json& with) {
+  const std::string tool = with.at("tool");
+  return fmt::format(
+      "In {:.0f} s the program did {:.2f} million operations without {},\n{:.2f} million with it: {:+.1f} "
+      "%.\n",
+      with.at("length_s").get<double>(), millions(without), tool, millions(with),
+      percent_more(millions(with), millions(without)));
+}
+
 std::string headline(const json& without, const json& with) {
+  if (waited(with)) return felt_headline(without, with);
   const double change = percent_more(wait(with), wait(without));
   const std::string tool = with.at("tool");
   std::string told = std::abs(change) < 0.5
@@ -64,20 +86,34 @@ std::string slower_text(const json& result) {
                      : "the slow takes longer";
 }
 
-std::string columns_text(const json& without, const json& with) {
+// What the last column means.
+std::string operations_text(const json& without, const json& with) {
   const std::string tool = with.at("tool");
+  if (waited(with))
+    return fmt::format(
+        "  operations  millions in {:.0f} s of the guest's clock, on which waiting for memory\n"
+        "              takes the time of that memory. All CPUs share the clock: with\n"
+        "              {}'s CPU time given back it would be {:.2f} million\n",
+        without.at("length_s").get<double>(), tool,
+        number(with, "progress_per_s_tool_cpu_given_back") * with.at("length_s").get<double>() / 1e6);
   return fmt::format(
-      "  wait        seconds of waiting for memory in a million operations\n"
-      "  fast        misses answered by fast memory; {}\n"
-      "  best        the share that knowing every second ahead would have reached\n"
-      "  kept from   second from which on \"fast\" stayed above 90 % of \"best\"\n"
-      "  moved       MiB of memory that were moved between the two\n"
       "  operations  millions in {:.0f} s of the emulator's clock. That clock counts\n"
       "              instructions, {} million a second (a twentieth of a real CPU),\n"
       "              and no waiting. So this is not the program's speed: it shows what\n"
       "              {}'s own work took from the program here ({:+.1f} %)\n",
-      slower_text(without), without.at("length_s").get<double>(), kMillionInstructions, tool,
+      without.at("length_s").get<double>(), kMillionInstructions, tool,
       percent_more(millions(with), millions(without)));
+}
+
+std::string columns_text(const json& without, const json& with) {
+  return fmt::format(
+             "  wait        seconds of waiting for memory in a million operations\n"
+             "  fast        misses answered by fast memory; {}\n"
+             "  best        the share that knowing every second ahead would have reached\n"
+             "  kept from   second from which on \"fast\" stayed above 90 % of \"best\"\n"
+             "  moved       MiB of memory that were moved between the two\n",
+             slower_text(without)) +
+         operations_text(without, with);
 }
 
 std::string row(const std::string& name, const json& result) {

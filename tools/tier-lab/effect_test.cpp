@@ -42,6 +42,25 @@ TEST(Effect, BeginsWithWhatTheProgramWaited) {
   EXPECT_THAT(*text, HasSubstr("3.0 times as long"));
 }
 
+TEST(Effect, BeginsWithOperationsWhereWaitingTakesTime) {
+  json none = result("none", 0.2, 100e6), tierd = result("tierd", 0.1, 130e6);
+  for (json* one : {&none, &tierd}) {
+    (*one)["clock"] = {{"kind", "waiting"}};
+    (*one)["summary"]["waited_s"] = 13;
+    (*one)["summary"]["progress_per_s_tool_cpu_given_back"] = 5e6;
+  }
+  const auto text = effect_text(none, tierd);
+  ASSERT_TRUE(text) << text.error().text();
+  EXPECT_THAT(*text, HasSubstr("100.00 million operations without tierd"));
+  EXPECT_THAT(*text, HasSubstr("130.00 million with it: +30.0 %"));
+  EXPECT_THAT(*text, HasSubstr("given back it would be 150.00 million"));
+  EXPECT_THAT(*text, HasSubstr("0.1300")) << "seconds waited in a million operations";
+  EXPECT_THAT(*text, Not(HasSubstr("twentieth")));
+  std::istringstream lines(*text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  EXPECT_THAT(effect_text(result("none", 0.2, 1e6), tierd).error().text(), HasSubstr("differ in clock"));
+}
+
 TEST(Effect, ALossIsCalledMore) {
   EXPECT_THAT(*effect_text(result("none", 0.1, 1e6), result("tierd", 0.11, 1e6)), HasSubstr("10 % more."));
   EXPECT_THAT(*effect_text(result("none", 0.1, 1e6), result("tierd", 0.1, 1e6)),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <functional>
 
 #include "tools/tier-lab/plugin/region_table.h"
 
@@ -83,7 +84,23 @@ json summary_json(const Verdict& verdict) {
       {"tool_cpu_s_per_s", verdict.tool_cpu},
       {"tool_rss_kib", verdict.tool_rss_kib},
       {"workload_cpu_s_per_s", verdict.workload_cpu},
-      {"progress", verdict.progress}};
+      {"progress", verdict.progress},
+      {"progress_per_s", verdict.progress_per_s},
+      {"progress_per_s_tool_cpu_given_back", verdict.progress_per_s_alone}};
+}
+
+// True where waiting for memory took time on the guest's clock.
+bool waited(const json& result) {
+  return result.contains("clock") && result.at("clock").at("kind") == name_of(ClockKind::kWaiting);
+}
+
+// What the program felt: with the waiting clock this is what a run is judged by.
+void add_felt_rows(const json& s, const std::function<void(const char*, const std::string&)>& row) {
+  const auto millions = [&](const char* key) { return fmt::format("{:.3f}", s.at(key).get<double>() / 1e6); };
+  row("the workload's operations a second (millions)", millions("progress_per_s"));
+  row("  with the tool's CPU time given back", millions("progress_per_s_tool_cpu_given_back"));
+  row("the workload's waits for memory (s)", fmt::format("{:.2f}", s.at("waited_s").get<double>()));
+  row("the kernel's waits for memory (s)", fmt::format("{:.2f}", s.at("kernel_waited_s").get<double>()));
 }
 
 json identity(const Scenario& scenario, const RunRecord& record) {
@@ -189,6 +206,7 @@ std::string result_table(const json& result) {
   const auto row = [&](const char* name, const std::string& value) {
     text += fmt::format("  {:<46}{:>14}\n", name, value);
   };
+  if (waited(result)) add_felt_rows(s, row);
   row("accesses served by the fast tier", percent(s.at("fast_share")));
   row("  per-epoch oracle", percent(s.at("oracle_share")));
   row("  static oracle", percent(s.at("static_oracle_share")));

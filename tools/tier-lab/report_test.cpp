@@ -54,6 +54,20 @@ TEST(ResultTable, SaysNeverWhereTheOracleWasNotReached) {
   EXPECT_THAT(table, HasSubstr("10 / ?"));
 }
 
+TEST(ResultTable, BeginsWithWhatTheProgramFeltWhereWaitingTakesTime) {
+  json felt = result("tierd", 0.2);
+  EXPECT_THAT(result_table(felt), ::testing::Not(HasSubstr("given back")));
+  felt["clock"] = {{"kind", "waiting"}};
+  felt["summary"].update({{"progress_per_s", 5e6},
+                          {"progress_per_s_tool_cpu_given_back", 5.5e6},
+                          {"waited_s", 1.25},
+                          {"kernel_waited_s", 0.5}});
+  const std::string table = result_table(felt);
+  EXPECT_THAT(table, HasSubstr("5.500"));
+  EXPECT_THAT(table, HasSubstr("1.25"));
+  EXPECT_LT(table.find("5.000"), table.find("served by the fast tier"));
+}
+
 TEST(CompareTable, SavedStallIsForEqualWork) {
   const std::string table = compare_table({result("none", 0.2), result("tierd", 0.15)});
   EXPECT_THAT(table, HasSubstr("0.50"));  // (0.2 - 0.15) s for each million, ten millions

@@ -13,6 +13,7 @@ namespace {
 using nlohmann::json;
 constexpr double kReached = 0.9;
 constexpr std::int64_t kPageKib = 4;
+constexpr double kMostToolCpu = 0.95;  // a tool that leaves less to the program is not set off
 
 double latency_s(const Scenario& scenario, std::size_t node) {
   return static_cast<double>(scenario.topology.nodes[node].read_latency_ns) * 1e-9;
@@ -149,6 +150,10 @@ void add_costs(const Scenario& scenario, const RunRecord& record, Verdict& verdi
   verdict.kernel_threads_cpu = rate("kernel_threads_cpu");
   verdict.tool_cpu = rate("tool_cpu") + verdict.kernel_threads_cpu;
   verdict.workload_cpu = rate("workload_cpu");
+  verdict.progress_per_s = seconds > 0 ? verdict.progress / seconds : 0;
+  verdict.progress_per_s_alone = verdict.progress_per_s;
+  if (scenario.topology.vcpus > 1 && verdict.tool_cpu < kMostToolCpu)
+    verdict.progress_per_s_alone /= 1 - verdict.tool_cpu;
   verdict.tool_rss_kib = last.value("tool_rss_kib", std::int64_t{0});
   verdict.migrated_mib = std::max<std::int64_t>(0, counted_mib(record, {"pgmigrate_success"}));
   if (scenario.tool == "numab") {

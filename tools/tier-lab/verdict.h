@@ -65,6 +65,11 @@ struct Verdict {
   std::int64_t tool_rss_kib = 0;
   double workload_cpu = 0;
   double progress = 0;
+  // Operations in a second of the guest's clock, which all vCPUs share: while a tool runs, the program does
+  // not.
+  double progress_per_s = 0;
+  // The same with the tool's CPU time given back, as on a machine that has an idle CPU for it.
+  double progress_per_s_alone = 0;
   std::map<std::uint64_t, std::vector<HeatCell>> heat;  // region -> one cell for each period
 };
 

@@ -87,6 +87,20 @@ TEST(Judge, CostsAreDifferencesOfTicks) {
   EXPECT_EQ(verdict->migrated_mib, 2);
   EXPECT_DOUBLE_EQ(verdict->tool_cpu, 0.25);
   EXPECT_DOUBLE_EQ(verdict->progress, 3000);
+  EXPECT_DOUBLE_EQ(verdict->progress_per_s, 1500);
+  EXPECT_DOUBLE_EQ(verdict->progress_per_s_alone, 2000) << "a quarter of the clock was the tool's";
+}
+
+TEST(Judge, WaitsAreTheWorkloadsOwn) {
+  RunRecord r = record();
+  r.periods[0].regions[0].wait_ns = 300'000'000;
+  r.periods[1].regions[3].wait_ns = 200'000'000;
+  r.periods[1].nodes[0].kernel_wait_ns = 100'000'000;
+  const Result<Verdict> verdict = judge(scenario(), r);
+  ASSERT_TRUE(verdict);
+  EXPECT_NEAR(verdict->waited_s, 0.5, 1e-12);
+  EXPECT_NEAR(verdict->periods[1].waited_s, 0.2, 1e-12);
+  EXPECT_NEAR(verdict->kernel_waited_s, 0.1, 1e-12);
 }
 
 TEST(Judge, OnlyTheWorkloadsMappingsCount) {

@@ -57,8 +57,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kLine = 64;
-constexpr std::size_t kUnrolled = 16;  // loads in one turn of the chase's loop
-constexpr double kSampledNs = 0.4e9;   // 4000 samples: shares of them are then right within a point
+constexpr std::size_t kChaseBytes = 1 << 20;  // any cache could hold it, were it not flushed
+constexpr std::size_t kUnrolled = 16;         // loads in one turn of the chase's loop
+constexpr double kSampledNs = 0.4e9;          // 4000 samples: shares of them are then right within a point
 constexpr std::uint64_t kSamplePeriodNs = 100'000;  // 10 kHz
 constexpr std::size_t kRingPages = 64;
 constexpr int kBind = 2;  // MPOL_BIND
@@ -117,8 +118,8 @@ class Circle {
   bool ready_ = false;
 };
 
-// Nanoseconds of one load whose address the load before it gives. All lines were flushed before: flushes are
-// what a tool's own probe of latencies rests on.
+// Nanoseconds of one load whose address the load before it gives. The lines are flushed first, since a tool's
+// own probe of latencies rests on that.
 double chase(const Circle& circle) {
   circle.flush();
   void* at = circle.start();
@@ -232,7 +233,7 @@ json measure(const json& expected) {
   const std::size_t bytes = expected.at("circle_kib").get<std::size_t>() * 1024;
   for (const json& one : expected.at("nodes")) {
     const int node = one.at("node").get<int>();
-    const Circle circle(node, bytes);
+    const Circle circle(node, kChaseBytes);
     if (!circle.ready()) return {{"error", reason("no memory on node " + std::to_string(node))}};
     measured["nodes"].push_back({{"node", node}, {"read_ns", chase(circle)}});
   }

@@ -1,0 +1,41 @@
+// The waiting clock: what a program feels of the memory that it waits for.
+#include "tests/lab/lab_rig.h"
+#include "tools/tier-lab/verdict.h"
+
+namespace tier::lab {
+namespace {
+
+Outcome run_bound(const std::string& node) {
+  return run_scenario("smoke-2node", {"run.clock=\"waiting\"", "run.length_s=1", "run.timeout_s=1500",
+                                      "workload.command=[\"bound\",\"" + node + "\",\"64\"]"});
+}
+
+TEST(WaitingClock, ASlowNodeMakesTheProgramSlowAndItsWaitsSayWhy) {
+  double operations[2] = {}, waited[2] = {};
+  for (const std::size_t node : {0U, 1U}) {
+    const Outcome outcome = run_bound(std::to_string(node));
+    ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
+    EXPECT_EQ(outcome.record.self_test.at("passed"), true);
+    const Result<Verdict> verdict = judge(outcome.scenario, outcome.record);
+    ASSERT_TRUE(verdict) << verdict.error().text();
+    operations[node] = verdict->progress_per_s;
+    waited[node] = verdict->waited_s / static_cast<double>(verdict->misses);
+  }
+  // Independent reads overlap alike on both nodes, so a wait is longer as the latency is, or by a little
+  // less.
+  EXPECT_GT(waited[1] / waited[0], 2.4);
+  EXPECT_LT(waited[1] / waited[0], 3.2);
+  EXPECT_GT(operations[0], 1.3 * operations[1]);
+}
+
+TEST(WaitingClock, TheSameSeedGivesTheSameRun) {
+  const Outcome first = run_bound("1"), second = run_bound("1");
+  ASSERT_TRUE(first.ran && second.ran);
+  ASSERT_EQ(first.record.periods.size(), second.record.periods.size());
+  for (std::size_t i = 0; i < first.record.periods.size(); ++i)
+    EXPECT_EQ(first.record.periods[i].nodes[1].user_wait_ns, second.record.periods[i].nodes[1].user_wait_ns);
+  EXPECT_EQ(first.record.self_test.at("measured"), second.record.self_test.at("measured"));
+}
+
+}  // namespace
+}  // namespace tier::lab
