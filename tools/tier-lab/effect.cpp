@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "tools/tier-lab/report.h"
 #include "tools/tier-lab/verdict.h"
 
 namespace tier::lab {
@@ -16,16 +17,12 @@ using nlohmann::json;
 // Of the clock that counts instructions alone: 8 ns each (scenario.h).
 constexpr int kMillionInstructions = 125;
 
-bool waited(const json& result) {
-  return result.contains("clock") && result.at("clock").at("kind") == name_of(ClockKind::kWaiting);
-}
-
 double number(const json& result, const char* name) { return result.at("summary").at(name).get<double>(); }
 double millions(const json& result) { return number(result, "progress") / 1e6; }
 // Seconds of waiting in a million operations: what was felt, or what is modelled where nothing was.
 double wait(const json& result) {
-  return waited(result) ? number(result, "waited_s") / millions(result)
-                        : number(result, "stall_per_million_ops_s");
+  return waiting_took_time(result) ? number(result, "waited_s") / millions(result)
+                                   : number(result, "stall_per_million_ops_s");
 }
 double percent_more(double now, double before) { return before > 0 ? 100 * (now / before - 1) : 0; }
 
@@ -63,7 +60,7 @@ std::string felt_headline(const json& without, const json& with) {
 }
 
 std::string headline(const json& without, const json& with) {
-  if (waited(with)) return felt_headline(without, with);
+  if (waiting_took_time(with)) return felt_headline(without, with);
   const double change = percent_more(wait(with), wait(without));
   const std::string tool = with.at("tool");
   std::string told = std::abs(change) < 0.5
@@ -89,7 +86,7 @@ std::string slower_text(const json& result) {
 // What the last column means.
 std::string operations_text(const json& without, const json& with) {
   const std::string tool = with.at("tool");
-  if (waited(with))
+  if (waiting_took_time(with))
     return fmt::format(
         "  operations  millions in {:.0f} s of the guest's clock, on which waiting for memory\n"
         "              takes the time of that memory. All CPUs share the clock: with\n"

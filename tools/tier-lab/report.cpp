@@ -89,11 +89,6 @@ json summary_json(const Verdict& verdict) {
       {"progress_per_s_tool_cpu_given_back", verdict.progress_per_s_alone}};
 }
 
-// True where waiting for memory took time on the guest's clock.
-bool waited(const json& result) {
-  return result.contains("clock") && result.at("clock").at("kind") == name_of(ClockKind::kWaiting);
-}
-
 // What the program felt: with the waiting clock this is what a run is judged by.
 void add_felt_rows(const json& s, const std::function<void(const char*, const std::string&)>& row) {
   const auto millions = [&](const char* key) { return fmt::format("{:.3f}", s.at(key).get<double>() / 1e6); };
@@ -197,6 +192,10 @@ Result<json> load_result(const std::string& path) {
   return result;
 }
 
+bool waiting_took_time(const json& result) {
+  return result.contains("clock") && result.at("clock").at("kind") == name_of(ClockKind::kWaiting);
+}
+
 std::string result_table(const json& result) {
   const json& s = result.at("summary");
   std::string text =
@@ -206,7 +205,7 @@ std::string result_table(const json& result) {
   const auto row = [&](const char* name, const std::string& value) {
     text += fmt::format("  {:<46}{:>14}\n", name, value);
   };
-  if (waited(result)) add_felt_rows(s, row);
+  if (waiting_took_time(result)) add_felt_rows(s, row);
   row("accesses served by the fast tier", percent(s.at("fast_share")));
   row("  per-epoch oracle", percent(s.at("oracle_share")));
   row("  static oracle", percent(s.at("static_oracle_share")));

@@ -2,6 +2,8 @@
 
 #include <Zydis/Zydis.h>
 
+#include <bit>
+
 namespace tier::lab {
 namespace {
 
@@ -124,11 +126,13 @@ class BlockReader {
       const bool keeps = operand.size < 32 || (operand.actions & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0;
       if (!keeps) origin = {};
       origin.add(sources);
-      for (std::size_t load = 0; load < followed_.size(); ++load)
-        if ((origin.loads >> load & 1) != 0) {
-          RegisterSet& loaded = facts[followed_[load]].access.loaded;
-          loaded = static_cast<RegisterSet>(loaded | 1U << reg);
-        }
+      const bool alone = origin.at_start == 0 && std::has_single_bit(origin.loads);
+      for (std::size_t load = 0; load < followed_.size(); ++load) {
+        if ((origin.loads >> load & 1) == 0) continue;
+        AccessRegisters& access = facts[followed_[load]].access;
+        access.loaded = static_cast<RegisterSet>(access.loaded | 1U << reg);
+        if (alone) access.replaced = static_cast<RegisterSet>(access.replaced | 1U << reg);
+      }
     }
   }
 

@@ -6,7 +6,7 @@
 //    the block has computed from constants alone, and the registers that come to hold what it loads or
 //    something computed from it (decoded by Zydis; general registers only, never the stack pointer).
 //  - Dynamic, for each vCPU: when the missing load that a register's value comes from arrived. A load that
-//    hits clears its registers again.
+//    hits clears the registers that rest on it alone.
 // Not seen: a value that a block without a load of its own moves to another register (the load that uses it
 // there passes for independent), and a register that such a block overwrites (the next load through it passes
 // for dependent). Neither matters once the instructions are further apart than a reorder window.
@@ -26,9 +26,21 @@ using RegisterSet = std::uint16_t;
 
 // What an instruction that accesses memory has to do with other loads.
 struct AccessRegisters {
-  RegisterSet address =
-      0;                   // the address rests on the values that these had when the block began or got in it
-  RegisterSet loaded = 0;  // these come to hold what is loaded, or something computed from it
+  // The address rests on the values that these had when the block began or got in it.
+  RegisterSet address = 0;
+  // These come to hold what is loaded, or something computed from it.
+  RegisterSet loaded = 0;
+  // Of those, the ones that then rest on nothing else.
+  RegisterSet replaced = 0;
+
+  // As the one word that a plugin's callback gets, and back.
+  std::uint64_t packed() const {
+    return address | static_cast<std::uint64_t>(loaded) << 16 | static_cast<std::uint64_t>(replaced) << 32;
+  }
+  static AccessRegisters unpacked(std::uint64_t word) {
+    return {static_cast<RegisterSet>(word), static_cast<RegisterSet>(word >> 16),
+            static_cast<RegisterSet>(word >> 32)};
+  }
 };
 
 // The instructions that flush a line from all caches.
@@ -70,14 +82,17 @@ class LoadChains {
     return latest;
   }
 
-  // A load into `loaded` has missed.
-  void missed(RegisterSet loaded, std::uint64_t arrival_ps) {
-    live_ = static_cast<RegisterSet>(live_ | loaded);
-    for (unsigned r = 0; r < 16; ++r)
-      if ((loaded >> r & 1) != 0) arrivals_ps_[r] = arrival_ps;
+  // A load has missed.
+  void missed(const AccessRegisters& load, std::uint64_t arrival_ps) {
+    for (unsigned r = 0; r < 16; ++r) {
+      if ((load.loaded >> r & 1) == 0) continue;
+      const bool joins = ((live_ & ~load.replaced) >> r & 1) != 0;
+      arrivals_ps_[r] = joins && arrivals_ps_[r] > arrival_ps ? arrivals_ps_[r] : arrival_ps;
+    }
+    live_ = static_cast<RegisterSet>(live_ | load.loaded);
   }
-  // A load into `loaded` has hit, or came in time.
-  void hit(RegisterSet loaded) { live_ = static_cast<RegisterSet>(live_ & ~loaded); }
+  // A load has hit, or came in time.
+  void hit(const AccessRegisters& load) { live_ = static_cast<RegisterSet>(live_ & ~load.replaced); }
 
  private:
   RegisterSet live_ = 0;  // registers whose value comes from a load that missed

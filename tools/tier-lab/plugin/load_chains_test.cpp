@@ -75,6 +75,28 @@ TEST(BlockFacts, ReadAndAddAddsALoadedValue) {
   EXPECT_EQ(facts[2].access.loaded, 0) << "a store loads nothing";
 }
 
+// A walk through a list of addresses whose every step adds what the last one loaded (it is masked to zero):
+// the list's entries are in the cache, the loads still follow each other.
+TEST(BlockFacts, AValueThatIsAddedToKeepsWhatItCameFrom) {
+  const auto facts = facts_of({{0x48, 0x03, 0x07},    // add rax, [rdi]
+                               kLoadRaxRax,           // mov rax, [rax]
+                               {0x4c, 0x21, 0xc0}});  // and rax, r8
+  EXPECT_EQ(facts[0].access.loaded, kRax);
+  EXPECT_EQ(facts[0].access.replaced, 0) << "rax rests on what it was before, too";
+  LoadChains chains;
+  chains.missed(facts[1].access, 1000);
+  chains.hit(facts[0].access);
+  EXPECT_EQ(chains.needs_ps(facts[1].access.address), 1000U);
+}
+
+TEST(BlockFacts, AreOneWord) {
+  const AccessRegisters registers = {kRax | kRbx, kRcx | kRdx, kRdx};
+  const AccessRegisters back = AccessRegisters::unpacked(registers.packed());
+  EXPECT_EQ(back.address, registers.address);
+  EXPECT_EQ(back.loaded, registers.loaded);
+  EXPECT_EQ(back.replaced, registers.replaced);
+}
+
 TEST(BlockFacts, WhatIsNoInstructionHasNone) {
   const auto facts = facts_of({{0x06}, {}, kLoadRaxRax});
   EXPECT_EQ(facts[0].access.loaded, 0);
@@ -103,18 +125,22 @@ TEST(BlockFacts, FlushesNameTheirLine) {
 TEST(LoadChains, ALoadNeedsWhatItsAddressComesFrom) {
   LoadChains chains;
   EXPECT_EQ(chains.needs_ps(kRax), 0U);
-  chains.missed(kRax | kRdx, 1000);
+  chains.missed({0, kRax | kRdx, kRax | kRdx}, 1000);
   EXPECT_EQ(chains.needs_ps(kRax), 1000U);
   EXPECT_EQ(chains.needs_ps(kRdx | kRbx), 1000U);
   EXPECT_EQ(chains.needs_ps(kRbx), 0U);
-  chains.missed(kRcx, 1400);
+  chains.missed({0, kRcx, kRcx}, 1400);
   EXPECT_EQ(chains.needs_ps(kRax | kRcx), 1400U) << "both must be there";
+  chains.missed({0, kRcx, 0}, 1200);
+  EXPECT_EQ(chains.needs_ps(kRcx), 1400U) << "what is added to a value comes no later than the value";
+  chains.missed({0, kRcx, kRcx}, 1300);
+  EXPECT_EQ(chains.needs_ps(kRcx), 1300U);
 }
 
 TEST(LoadChains, AHitBreaksTheChain) {
   LoadChains chains;
-  chains.missed(kRax | kRcx, 5);
-  chains.hit(kRax);
+  chains.missed({0, kRax | kRcx, kRax | kRcx}, 5);
+  chains.hit({0, kRax, kRax});
   EXPECT_EQ(chains.needs_ps(kRax), 0U);
   EXPECT_EQ(chains.needs_ps(kRcx), 5U);
 }

@@ -129,9 +129,9 @@ std::uint64_t wait_of(Counter& shared, unsigned vcpu, const Miss& miss, const Ac
   const std::uint64_t needs_ps = chains.needs_ps(registers.address);
   const LoadCost cost = shared.memory.load(vcpu, miss.node, miss.streamed, needs_ps, now);
   if (miss.streamed)
-    chains.hit(registers.loaded);
+    chains.hit(registers);
   else
-    chains.missed(registers.loaded, cost.arrival_ps);
+    chains.missed(registers, cost.arrival_ps);
   return cost.wait_ps;
 }
 
@@ -143,22 +143,20 @@ inline __attribute__((always_inline)) void access(unsigned given, qemu_plugin_me
   Counter& shared = *counter;
   const unsigned index = shared.clock.running(given);
   Vcpu& vcpu = shared.vcpus[index];
-  const auto packed = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(data));
-  const AccessRegisters registers = {static_cast<RegisterSet>(packed),
-                                     static_cast<RegisterSet>(packed >> 16)};
+  const AccessRegisters registers = AccessRegisters::unpacked(reinterpret_cast<std::uintptr_t>(data));
   if (vcpu.filter.hit(address)) {
     if (store) return;
     if (vcpu.charged_line == address >> 6)
       vcpu.charged_line = Vcpu::kNoLine;
     else
-      vcpu.chains.hit(registers.loaded);
+      vcpu.chains.hit(registers);
     return;
   }
   const qemu_plugin_hwaddr* hardware = qemu_plugin_get_hwaddr(info, address);
   if (hardware == nullptr || qemu_plugin_hwaddr_is_io(hardware)) return;
   const std::uint64_t physical = qemu_plugin_hwaddr_phys_addr(hardware);
   if (shared.llc.access(physical)) {
-    if (!store) vcpu.chains.hit(registers.loaded);
+    if (!store) vcpu.chains.hit(registers);
     return;
   }
   Miss miss = {address, shared.node_of(physical), store, false};
@@ -332,8 +330,7 @@ std::vector<InstructionFacts> facts_of(const qemu_plugin_tb* block) {
 
 void watch_memory(qemu_plugin_insn* instruction, const InstructionFacts& facts) {
   Counter& shared = *counter;
-  const std::uintptr_t packed = facts.access.address | static_cast<std::uintptr_t>(facts.access.loaded) << 16;
-  auto* data = reinterpret_cast<void*>(packed);
+  auto* data = reinterpret_cast<void*>(static_cast<std::uintptr_t>(facts.access.packed()));
   // A load that uses the budget up is restarted, for which QEMU must have written the registers back.
   qemu_plugin_register_vcpu_mem_cb(instruction, on_load, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_MEM_R, data);
   qemu_plugin_register_vcpu_mem_cb(instruction, on_store, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_MEM_W, data);
