@@ -65,6 +65,7 @@ PluginOptions plugin_options(const Scenario& scenario, const std::string& out) {
   options.out = out;
   options.count = scenario.mode == Mode::kMeasure;
   options.charge = scenario.clock == ClockKind::kWaiting;
+  options.own_clocks = options.charge && scenario.own_clocks;
   options.shift = static_cast<std::uint64_t>(std::countr_zero(scenario.ns_per_instruction()));
   options.llc = scenario.llc;
   options.ranges = physical_map(scenario.topology);

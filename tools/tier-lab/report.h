@@ -21,7 +21,8 @@ nlohmann::json exec_json(const Scenario& scenario, const RunRecord& record);
 // Reads a result file and checks its schema. Errors (kUsage): not there, not JSON, another schema.
 Result<nlohmann::json> load_result(const std::string& path);
 
-// True for a result whose clock let waiting for memory take time; false for older results, which have no clock.
+// True for a result whose clock let waiting for memory take time; false for older results, which have no
+// clock.
 bool waiting_took_time(const nlohmann::json& result);
 
 // One result as a two-column table.

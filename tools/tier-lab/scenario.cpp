@@ -123,6 +123,9 @@ void read_run(const toml::table& table, Scenario& into, std::string& error) {
   std::string clock = name_of(into.clock);
   reader.choice("clock", clock, {"instructions", "waiting"});
   into.clock = clock == "waiting" ? ClockKind::kWaiting : ClockKind::kInstructions;
+  std::string vcpu_clocks = "shared";
+  reader.choice("vcpu_clocks", vcpu_clocks, {"shared", "own"});
+  into.own_clocks = vcpu_clocks == "own";
   reader.integer("instruction_ps", into.instruction_ps, 125, 8000);
   reader.finish();
 }

@@ -88,7 +88,8 @@ struct Scenario {
   // Of the machine that is pretended, for an instruction: 125 to 8000, a power of two times 125. 0: 250 with
   // waiting (a core of 3 GHz that executes 4 instructions in 3 cycles), 8000 without.
   std::uint64_t instruction_ps = 0;
-  CoreSpec core;  // what waits for memory, with the waiting clock
+  bool own_clocks = false;  // vCPUs do not pay for each other's time, with the waiting clock
+  CoreSpec core;            // what waits for memory, with the waiting clock
 
   std::string tool = "none";
   DamosSpec damos;

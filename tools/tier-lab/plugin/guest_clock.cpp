@@ -34,6 +34,8 @@ void find(const char* name, Pointer& into, std::string& missing) {
 constexpr std::size_t kVcpuBytes = 1 << 14;   // the fields lie within these
 constexpr std::size_t kTimersBytes = 1 << 9;  // no more than what follows timers_state in QEMU's data
 constexpr std::int64_t kTrial = 0x5a5a;
+constexpr std::uint64_t kTurnPs = 20'000'000;    // the longest turn while vCPUs have clocks of their own
+constexpr std::uint64_t kBehindPs = 40'000'000;  // no vCPU goes further back than this
 
 std::int64_t& at64(std::vector<char>& memory, std::size_t place) {
   return *reinterpret_cast<std::int64_t*>(memory.data() + place);
@@ -137,12 +139,35 @@ void* GuestClock::current() const {
 unsigned GuestClock::running(unsigned given) {
   if (qemu.qemu_get_cpu == nullptr) return given;
   void* cpu = current();
-  if (cpu == vcpus_[last_] && cpu != nullptr) return last_;
+  if (cpu == vcpus_[last_].cpu && cpu != nullptr) return last_;
   for (unsigned vcpu = 0; vcpu < kMostVcpus; ++vcpu) {
-    if (vcpus_[vcpu] == nullptr) vcpus_[vcpu] = qemu.qemu_get_cpu(static_cast<int>(vcpu));
-    if (vcpus_[vcpu] == cpu) return last_ = vcpu;
+    if (vcpus_[vcpu].cpu == nullptr) vcpus_[vcpu].cpu = qemu.qemu_get_cpu(static_cast<int>(vcpu));
+    if (vcpus_[vcpu].cpu != cpu) continue;
+    if (own_clocks_) take_turn(last_, vcpu);
+    return last_ = vcpu;
   }
   return given;
+}
+
+void GuestClock::take_turn(unsigned from, unsigned to) {
+  ++turns_;
+  const std::int64_t now = *timers_icount_;  // what `from` has come to
+  vcpus_[from].ended_units = now;
+  Vcpu& vcpu = vcpus_[to];
+  const std::int64_t earliest = vcpu.sleeps ? now : now - static_cast<std::int64_t>(kBehindPs / unit_ps_);
+  vcpu.sleeps = false;
+  *timers_icount_ = std::max(vcpu.ended_units, earliest);
+  const std::int64_t left = field<std::uint16_t>(vcpu.cpu, low_) + field<std::int64_t>(vcpu.cpu, extra_);
+  const auto most = static_cast<std::int64_t>(kTurnPs / unit_ps_);
+  if (left <= most) return;
+  field<std::int64_t>(vcpu.cpu, budget_) -= left - most;
+  set_left(vcpu.cpu, low_, extra_, most);
+}
+
+std::uint64_t GuestClock::waited_ps() const {
+  std::uint64_t units = 0;
+  for (const Vcpu& vcpu : vcpus_) units += vcpu.waited_units;
+  return units * unit_ps_ + carried_ps_;
 }
 
 std::uint64_t GuestClock::physical_of(std::uint64_t virtual_address) const {
@@ -151,13 +176,20 @@ std::uint64_t GuestClock::physical_of(std::uint64_t virtual_address) const {
   return page == kNoAddress ? kNoAddress : (page & ~kInPage) | (virtual_address & kInPage);
 }
 
-std::uint64_t GuestClock::now_ps() const { return (instructions() + waited_units_) * unit_ps_ + carried_ps_; }
-
-std::uint64_t GuestClock::instructions() const {
+std::uint64_t GuestClock::now_ps() const {
   void* cpu = current();
   const std::int64_t executed = field<std::int64_t>(cpu, budget_) -
                                 (field<std::uint16_t>(cpu, low_) + field<std::int64_t>(cpu, extra_));
-  return static_cast<std::uint64_t>(*timers_icount_ + executed) - waited_units_;
+  return static_cast<std::uint64_t>(*timers_icount_ + executed) * unit_ps_ + carried_ps_;
+}
+
+std::uint64_t GuestClock::instructions() const {
+  std::uint64_t waited = vcpus_[last_].waited_units;
+  if (!own_clocks_) {
+    waited = 0;
+    for (const Vcpu& vcpu : vcpus_) waited += vcpu.waited_units;
+  }
+  return now_ps() / unit_ps_ - waited;
 }
 
 void GuestClock::wait(std::uint64_t ps, std::uintptr_t host_pc) {
@@ -165,7 +197,7 @@ void GuestClock::wait(std::uint64_t ps, std::uintptr_t host_pc) {
   if (carried_ps_ < unit_ps_) return;
   const std::uint64_t units = carried_ps_ / unit_ps_;
   carried_ps_ %= unit_ps_;
-  waited_units_ += units;
+  vcpus_[last_].waited_units += units;
   spend(current(), units, host_pc);
 }
 

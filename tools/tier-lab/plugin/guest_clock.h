@@ -6,6 +6,12 @@
 // later and the timer N units nearer, both at once. What a wait needs beyond the budget is added to the
 // budget, so that the clock passes the timer's time before the timer fires.
 //
+// vCPUs take turns on one thread and share the clock, so each of two busy ones stands still half of the time
+// by it. With own clocks a vCPU that comes back from another's turn goes on at the time at which its own last
+// turn ended, unless it has slept: the turns of all then cover the same time, as if they ran side by side.
+// The clock goes back for that between turns, never within one vCPU; turns are kept to 20 us, so that vCPUs
+// are no further apart.
+//
 // A block's instructions are counted when it begins. So a wait that uses the budget up must leave the block
 // right after the load that waits, or a timer interrupt would find the block's end instead of the load.
 //
@@ -32,6 +38,10 @@ class GuestClock {
   // Finds QEMU's functions and fields. Returns what is missing, in words for the user; empty when all is
   // there. `unit_ps`: picoseconds of one instruction, 1000 << shift.
   std::string open(std::uint64_t unit_ps);
+  // Lets vCPUs not pay for each other's time. After open() alone.
+  void give_own_clocks() { own_clocks_ = true; }
+  // The running vCPU is about to sleep until an interrupt: it wakes at the time of whoever wakes it.
+  void sleeps() { vcpus_[last_].sleeps = true; }
   bool is_open() const { return timers_icount_ != nullptr; }
 
   // The vCPU that runs, from 0. QEMU 10 gives a callback the index of the vCPU that translated the block,
@@ -40,7 +50,8 @@ class GuestClock {
 
   // The guest's clock, without the time in which all vCPUs slept, in picoseconds; exact to one block.
   std::uint64_t now_ps() const;
-  // Instructions executed by all vCPUs.
+  // Instructions executed until now. With own clocks those of the running vCPU, and the time that it has
+  // slept.
   std::uint64_t instructions() const;
 
   // Lets `ps` pass. What does not fill a unit is carried over to the next wait. `host_pc`: return address
@@ -53,21 +64,30 @@ class GuestClock {
   std::uint64_t physical_of(std::uint64_t virtual_address) const;
 
   const Exits& exits() const { return exits_; }
-  std::uint64_t waited_ps() const { return waited_units_ * unit_ps_ + carried_ps_; }
+  std::uint64_t waited_ps() const;
+  std::uint64_t turns() const { return turns_; }
 
  private:
   bool find_fields();
   void spend(void* cpu, std::uint64_t units, std::uintptr_t host_pc);
   void* current() const;
+  void take_turn(unsigned from, unsigned to);
 
   std::uint64_t unit_ps_ = 0;
   std::uint64_t carried_ps_ = 0;
-  std::uint64_t waited_units_ = 0;
+  std::uint64_t turns_ = 0;
+  bool own_clocks_ = false;
   Exits exits_;
   std::int64_t* timers_icount_ = nullptr;         // what all vCPUs executed until they were last asked
   std::size_t budget_ = 0, extra_ = 0, low_ = 0;  // places in a vCPU, bytes
   static constexpr unsigned kMostVcpus = 8;
-  void* vcpus_[kMostVcpus] = {};
+  struct Vcpu {
+    void* cpu = nullptr;
+    std::uint64_t waited_units = 0;
+    std::int64_t ended_units = 0;  // the clock when its last turn ended
+    bool sleeps = false;
+  };
+  Vcpu vcpus_[kMostVcpus];
   unsigned last_ = 0;
 };
 

@@ -156,6 +156,7 @@ std::vector<InstructionFacts> block_facts(const std::vector<InstructionBytes>& b
                                              &code.instruction, code.operands)))
       continue;
     facts[i].flush = flush_of(code, block[i]);
+    facts[i].halts = code.instruction.mnemonic == ZYDIS_MNEMONIC_HLT;
     reader.read(i, code, facts);
   }
   return facts;

@@ -66,6 +66,7 @@ struct InstructionBytes {
 struct InstructionFacts {
   AccessRegisters access;
   LineFlush flush;
+  bool halts = false;  // hlt: the vCPU sleeps until an interrupt
 };
 
 // One entry for each instruction of a block. Code that is not valid x86-64 has no facts.

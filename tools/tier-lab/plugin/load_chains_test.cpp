@@ -89,6 +89,11 @@ TEST(BlockFacts, AValueThatIsAddedToKeepsWhatItCameFrom) {
   EXPECT_EQ(chains.needs_ps(facts[1].access.address), 1000U);
 }
 
+TEST(BlockFacts, AHaltIsKnown) {
+  EXPECT_TRUE(facts_of({{0xf4}})[0].halts);
+  EXPECT_FALSE(facts_of({{0x90}})[0].halts);
+}
+
 TEST(BlockFacts, AreOneWord) {
   const AccessRegisters registers = {kRax | kRbx, kRcx | kRdx, kRdx};
   const AccessRegisters back = AccessRegisters::unpacked(registers.packed());

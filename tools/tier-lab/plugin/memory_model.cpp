@@ -5,32 +5,37 @@
 namespace tier::lab {
 namespace {
 
-constexpr std::uint64_t kWindowPs = 1 << 23;  // 8.4 us, over which the use of a tier is measured
-constexpr std::uint64_t kFraction = 256;      // busy time is kept in 1/256 ps
+constexpr std::uint64_t kWindowPs = 1 << 23;    // 8.4 us, over which the use of a tier is measured
+constexpr std::uint64_t kApartPs = 40'000'000;  // how far vCPUs' clocks may be apart (guest_clock.cpp)
+constexpr std::uint64_t kFraction = 256;        // busy time is kept in 1/256 ps
 constexpr std::uint64_t kBusiest = kWindowPs / 16 * 15;
 
 std::uint64_t since(std::uint64_t start, std::uint64_t now) { return now > start ? now - start : 0; }
 
 }  // namespace
 
-std::uint64_t TierLoad::enter(std::uint64_t now_ps, std::uint64_t line_ps) {
-  const std::uint64_t elapsed = std::min(since(last_ps_, now_ps), kWindowPs);
-  busy_ -= busy_ * elapsed / kWindowPs;
-  last_ps_ = std::max(last_ps_, now_ps);
-  const std::uint64_t busy = std::min(busy_ / kFraction, kBusiest);
+std::uint64_t TierLoad::enter(std::size_t vcpu, std::uint64_t now_ps, std::uint64_t line_ps) {
+  const auto left_after = [](std::uint64_t busy, std::uint64_t elapsed) {
+    return busy - busy * std::min(elapsed, kWindowPs) / kWindowPs;
+  };
+  Use& own = by_vcpu_[vcpu];
+  own.busy = left_after(own.busy, since(own.last_ps, now_ps));
+  own.last_ps = std::max(own.last_ps, now_ps);
+  std::uint64_t busy = 0;
+  for (const Use& use : by_vcpu_)
+    busy += &use == &own ? own.busy : left_after(use.busy, since(use.last_ps + kApartPs, now_ps));
+  busy = std::min(busy / kFraction, kBusiest);
   const std::uint64_t queue = spec_.bank_ps * busy / (2 * (kWindowPs - busy));
-  const std::uint64_t behind = since(now_ps, free_at_ps_);
-  free_at_ps_ = std::max(free_at_ps_, now_ps) + line_ps;
-  busy_ = std::min(busy_ + line_ps * kFraction, kWindowPs * kFraction);
+  const std::uint64_t behind = since(now_ps, own.free_at_ps);
+  own.free_at_ps = std::max(own.free_at_ps, now_ps) + line_ps;
+  own.busy = std::min(own.busy + line_ps * kFraction, kWindowPs * kFraction);
   return queue + behind;
 }
 
 MemoryModel::MemoryModel(CoreSpec core, const std::vector<TierSpec>& tiers,
                          std::vector<std::vector<Latency>> latencies)
-    : core_(core),
-      tiers_(tiers.begin(), tiers.end()),
-      latencies_(std::move(latencies)),
-      cores_(latencies_.size()) {
+    : core_(core), latencies_(std::move(latencies)), cores_(latencies_.size()) {
+  for (const TierSpec& tier : tiers) tiers_.emplace_back(tier, latencies_.size());
   for (Core& one : cores_) {
     one.arrivals_ps.assign(core_.fill_buffers, 0);
     one.waits.resize(core_.window + 1);
@@ -73,7 +78,8 @@ LoadCost MemoryModel::load(std::size_t vcpu, std::size_t node, bool streamed, st
                            Moment now) {
   Core& core = cores_[vcpu];
   TierLoad& tier = tiers_[node];
-  const std::uint64_t latency = latencies_[vcpu][node].read_ps + tier.enter(now.ps, tier.spec().read_line_ps);
+  const std::uint64_t latency =
+      latencies_[vcpu][node].read_ps + tier.enter(vcpu, now.ps, tier.spec().read_line_ps);
   if (streamed) {
     const std::uint64_t wait = stream_wait_ps(core, tier.spec(), latency, now);
     if (wait > 0) add_wait(core, now.instructions, wait);
@@ -92,7 +98,7 @@ std::uint64_t MemoryModel::store(std::size_t vcpu, std::size_t node, bool stream
   Core& core = cores_[vcpu];
   TierLoad& tier = tiers_[node];
   const std::uint64_t traffic = tier.spec().read_line_ps + tier.spec().write_line_ps;
-  const std::uint64_t latency = latencies_[vcpu][node].write_ps + tier.enter(now.ps, traffic);
+  const std::uint64_t latency = latencies_[vcpu][node].write_ps + tier.enter(vcpu, now.ps, traffic);
   const std::uint64_t drain =
       streamed ? std::max(traffic, latency / core_.prefetches) : latency / core_.fill_buffers;
   const std::size_t entries = core.store_ends_ps.size();

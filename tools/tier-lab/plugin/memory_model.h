@@ -26,7 +26,10 @@
 //    is busy with one access. DDR5 and HBM have row cycles of 40 to 50 ns (JEDEC JESD79-5, JESD235): 40 ns
 //    puts the knee where it is measured, at 75 to 83 % of the bandwidth (Tang et al., EuroSys'24, 3.2).
 //    Beyond that the tier falls behind, which bounds its bandwidth.
-//  - Everything counts as load: programs, the kernel, its copies of pages, all vCPUs.
+//  - Everything counts as load: programs, the kernel, its copies of pages, all vCPUs. vCPUs' clocks may be
+//  some
+//    microseconds apart, so each one's use of a tier is measured by its own, and added up; what a tier is
+//    behind is counted for each vCPU alone.
 //
 // Defaults of a core are Golden Cove's: 16 L1 fill buffers, 48 L2 fill buffers, which streams use, a reorder
 // buffer of 512 and a store buffer of 112 entries (Intel 64 and IA-32 Architectures Optimization Reference
@@ -70,18 +73,22 @@ struct Moment {
 // How busy one tier is.
 class TierLoad {
  public:
-  explicit TierLoad(TierSpec spec) : spec_(spec) {}
+  TierLoad(TierSpec spec, std::size_t vcpus) : spec_(spec), by_vcpu_(vcpus) {}
   const TierSpec& spec() const { return spec_; }
 
-  // Enters an access that keeps the tier busy for `line_ps`; returns the wait that the traffic before it
-  // causes, picoseconds. `now_ps` may stand still; steps back count as standing still.
-  std::uint64_t enter(std::uint64_t now_ps, std::uint64_t line_ps);
+  // Enters an access of `vcpu` that keeps the tier busy for `line_ps`; returns the wait that the traffic
+  // before it causes, picoseconds. `now_ps`, the vCPU's clock, may stand still; steps back count as standing
+  // still.
+  std::uint64_t enter(std::size_t vcpu, std::uint64_t now_ps, std::uint64_t line_ps);
 
  private:
+  struct Use {
+    std::uint64_t last_ps = 0;
+    std::uint64_t busy = 0;        // decayed busy time in 1/256 ps
+    std::uint64_t free_at_ps = 0;  // when all lines entered so far have moved
+  };
   TierSpec spec_;
-  std::uint64_t last_ps_ = 0;
-  std::uint64_t busy_ = 0;        // decayed busy time in 1/256 ps
-  std::uint64_t free_at_ps_ = 0;  // when all lines entered so far have moved
+  std::vector<Use> by_vcpu_;
 };
 
 // A missing load: how long it waits, and when its line arrives on the vCPU's own scale (time waited so far).

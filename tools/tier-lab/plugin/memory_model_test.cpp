@@ -135,11 +135,11 @@ TEST_F(SlowTier, StoresMoveALineTwice) {
 
 // Latency that traffic adds at a share of the bandwidth, picoseconds.
 std::uint64_t added_at(double use, TierSpec spec) {
-  TierLoad tier(spec);
+  TierLoad tier(spec, 2);
   const auto apart = static_cast<std::uint64_t>(static_cast<double>(spec.read_line_ps) / use);
   std::uint64_t now = 0, added = 0;
   for (int i = 0; i < 100'000; ++i) {
-    added = tier.enter(now, spec.read_line_ps);
+    added = tier.enter(0, now, spec.read_line_ps);
     now += apart;
   }
   return added;
@@ -153,20 +153,34 @@ TEST(TierLoad, TheQueueIsThatOfMD1) {
   }
 }
 
+// The clocks of vCPUs may be apart: each sees the other's traffic, and none is counted twice.
+TEST(TierLoad, AddsUpVcpusWhoseClocksAreApart) {
+  TierLoad tier({640, 640, 40'000}, 2);
+  std::uint64_t now = 50'000'000, added[2] = {};
+  for (int turn = 0; turn < 200; ++turn) {
+    for (const std::size_t vcpu : {0U, 1U})
+      for (std::uint64_t at = 0; at < 20'000'000; at += 2560) added[vcpu] = tier.enter(vcpu, now + at, 640);
+    now += 20'000'000;
+  }
+  const double wait = 40'000 * 0.5 / (2 * 0.5);
+  for (const std::uint64_t one : added) EXPECT_NEAR(static_cast<double>(one), wait, 0.1 * wait);
+}
+
 TEST(TierLoad, IsForgottenAfterAWindow) {
-  TierLoad tier({640, 640, 40'000});
+  TierLoad tier({640, 640, 40'000}, 2);
   std::uint64_t now = 0;
-  for (int i = 0; i < 100'000; ++i) tier.enter(now += 700, 640);
-  EXPECT_GT(tier.enter(now, 640), 100'000U);
-  EXPECT_EQ(tier.enter(now + 20'000'000, 640), 0U);
+  for (int i = 0; i < 100'000; ++i) tier.enter(0, now += 700, 640);
+  EXPECT_GT(tier.enter(0, now, 640), 100'000U);
+  EXPECT_EQ(tier.enter(0, now + 20'000'000, 640), 0U);
+  EXPECT_EQ(tier.enter(1, now + 90'000'000, 640), 0U);
 }
 
 // Two vCPUs that take turns may ask with a clock that stands still.
 TEST(TierLoad, MoreThanTheBandwidthFallsBehindByAllOfIt) {
-  TierLoad tier({1000, 1000, 0});
-  for (int i = 0; i < 1000; ++i) tier.enter(5000, 1000);
-  EXPECT_EQ(tier.enter(5000, 1000), 1'000'000U);
-  EXPECT_EQ(tier.enter(4000, 1000), 1'002'000U) << "a step back loses nothing";
+  TierLoad tier({1000, 1000, 0}, 2);
+  for (int i = 0; i < 1000; ++i) tier.enter(0, 5000, 1000);
+  EXPECT_EQ(tier.enter(0, 5000, 1000), 1'000'000U);
+  EXPECT_EQ(tier.enter(0, 4000, 1000), 1'002'000U) << "a step back loses nothing";
 }
 
 // A fast and a slow miss that overlap: the slow one is waited for.

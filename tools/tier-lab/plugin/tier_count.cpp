@@ -210,6 +210,11 @@ void on_flush(unsigned int, void* data) {
   for (Vcpu& vcpu : shared.vcpus) vcpu.filter.forget(address);
 }
 
+void on_halt(unsigned int vcpu, void*) {
+  counter->clock.running(vcpu);
+  counter->clock.sleeps();
+}
+
 // Writes the period's counts as one line and clears them.
 void end_period(Counter& shared) {
   std::fprintf(shared.out, "{\"plugin\":\"period\",\"index\":%" PRIu64 ",\"nodes\":[", shared.period);
@@ -334,6 +339,8 @@ void watch_memory(qemu_plugin_insn* instruction, const InstructionFacts& facts) 
   // A load that uses the budget up is restarted, for which QEMU must have written the registers back.
   qemu_plugin_register_vcpu_mem_cb(instruction, on_load, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_MEM_R, data);
   qemu_plugin_register_vcpu_mem_cb(instruction, on_store, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_MEM_W, data);
+  if (facts.halts && shared.options.own_clocks)
+    qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_halt, QEMU_PLUGIN_CB_NO_REGS, nullptr);
   if (!facts.flush.is_flush || !shared.clock.is_open()) return;
   shared.flushes.push_back(facts.flush);
   qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_flush, QEMU_PLUGIN_CB_R_REGS,
@@ -363,8 +370,9 @@ void on_exit(qemu_plugin_id_t, void*) {
   if (counter->options.charge)
     std::fprintf(counter->out,
                  "{\"plugin\":\"clock\",\"waited_ns\":%" PRIu64 ",\"exact_exits\":%" PRIu64
-                 ",\"early_exits\":%" PRIu64 ",\"loose_exits\":%" PRIu64 "}\n",
-                 clock.waited_ps() / kPsPerNs, clock.exits().exact, clock.exits().early, clock.exits().loose);
+                 ",\"early_exits\":%" PRIu64 ",\"loose_exits\":%" PRIu64 ",\"turns\":%" PRIu64 "}\n",
+                 clock.waited_ps() / kPsPerNs, clock.exits().exact, clock.exits().early, clock.exits().loose,
+                 clock.turns());
   std::fputs("{\"plugin\":\"exit\"}\n", counter->out);
   std::fclose(counter->out);
 }
@@ -388,6 +396,7 @@ int install(qemu_plugin_id_t id, const qemu_info_t* info, int argc, char** argv)
   counter = new Counter(id, std::move(options), out, vcpus);
   const std::string missing = counter->clock.open(kPsPerNs << counter->options.shift);
   if (!missing.empty() && counter->options.charge) return refuse(kClockRefusal + missing);
+  if (counter->options.charge && counter->options.own_clocks) counter->clock.give_own_clocks();
   on_retranslate(id);
   return 0;
 }

@@ -93,6 +93,7 @@ bool parse_flag(std::string_view value, bool& into) {
 std::string plugin_arguments(const PluginOptions& options) {
   std::string text = ",out=" + options.out + ",count=" + (options.count ? "on" : "off") +
                      ",charge=" + (options.charge ? "on" : "off") + ",shift=" + decimal(options.shift) +
+                     ",own=" + (options.own_clocks ? "on" : "off") +
                      ",llc=" + decimal(options.llc.size_bytes) + '-' + decimal(options.llc.ways) + '-' +
                      decimal(options.llc.line_bytes);
   for (const PhysicalRange& range : options.ranges)
@@ -120,6 +121,7 @@ bool parse_plugin_argument(std::string_view argument, PluginOptions& options) {
   if (key == "out") return options.out = value, !value.empty();
   if (key == "count") return parse_flag(value, options.count);
   if (key == "charge") return parse_flag(value, options.charge);
+  if (key == "own") return parse_flag(value, options.own_clocks);
   if (key == "llc") return parse_cache(value, options);
   if (key == "map") return parse_map(value, options);
   if (key == "core") return parse_core(value, options);

@@ -23,6 +23,7 @@ struct PluginOptions {
   bool count = true;        // between the guest's marks
   std::uint64_t shift = 3;  // of -icount: an instruction is 1 << shift ns
   bool charge = false;      // waiting for memory takes time
+  bool own_clocks = false;  // vCPUs do not pay for each other's time
   LlcGeometry llc;
   std::vector<PhysicalRange> ranges;
   CoreSpec core;

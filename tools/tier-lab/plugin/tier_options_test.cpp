@@ -15,6 +15,7 @@ PluginOptions full() {
   options.count = false;
   options.shift = 0;
   options.charge = true;
+  options.own_clocks = true;
   options.llc = {1 << 20, 8, 128};
   options.ranges = {{0, 0x10000000, 0}, {0x100000000, 0x180000000, 1}};
   options.core = {10, 32, 224, 56};
@@ -36,6 +37,7 @@ TEST(TierOptions, WhatTierLabWritesThePluginReads) {
   EXPECT_EQ(plugin_arguments(got), plugin_arguments(sent));
   EXPECT_EQ(got.out, sent.out);
   EXPECT_TRUE(got.charge);
+  EXPECT_TRUE(got.own_clocks);
   EXPECT_FALSE(got.count);
   EXPECT_EQ(got.shift, 0U);
   EXPECT_EQ(got.llc.line_bytes, 128U);
