@@ -112,6 +112,9 @@ Result<> check_scenario(const Scenario& scenario) {
                   "add a second [[topology.node]]");
   if (scenario.length_s < scenario.period_s)
     return refuse("run.length_s is shorter than run.period_s", "measure at least one period");
+  if (scenario.own_clocks && scenario.clock == ClockKind::kInstructions)
+    return refuse("run.vcpu_clocks is own with the clock of instructions",
+                  "add --clock waiting: only that clock is ours to set");
   const std::uint64_t instruction_ps = scenario.machine_ps_per_instruction();
   if (instruction_ps % 125 != 0 || !std::has_single_bit(instruction_ps / 125))
     return refuse(

@@ -126,6 +126,8 @@ TEST(Clock, WithoutWaitingInstructionsAreSlowAndTierdIsToldSo) {
 TEST(Clock, NonsenseIsRefused) {
   EXPECT_THAT(refusal({"run.clock=sundial"}), HasSubstr("instructions, waiting"));
   EXPECT_THAT(refusal({"run.instruction_ps=375"}), HasSubstr("use 125, 250, 500"));
+  EXPECT_THAT(refusal({"run.vcpu_clocks=own"}), HasSubstr("--clock waiting"));
+  EXPECT_EQ(refusal({"run.vcpu_clocks=own", "run.clock=waiting"}), "accepted");
   EXPECT_THAT(refusal({"topology.preset=abacus"}), HasSubstr("ddr5-cxl"));
   EXPECT_THAT(refusal({"core.fill_buffers=0"}), HasSubstr("core.fill_buffers"));
 }
