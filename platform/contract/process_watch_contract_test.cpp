@@ -11,7 +11,8 @@
 namespace tier {
 namespace {
 
-ManualClock looked_at;  // moved by hand: a look waits until its price is a small share of the time since the last one
+// Moved by hand: a look waits until its price is a small share of the time since the last one.
+ManualClock looked_at;
 
 Result<std::unique_ptr<ProcessWatch>> fake_watch(Rig& rig) {
   return std::make_unique<FakeProcessWatch>(rig.processes());
