@@ -9,8 +9,8 @@
 
 #include "tools/tier-lab/agent/facts.h"
 #include "tools/tier-lab/agent/rival.h"
-#include "tools/tier-lab/agent/self_test.h"
-#include "tools/tier-lab/self_test.h"
+#include "tools/tier-lab/agent/self_check.h"
+#include "tools/tier-lab/self_check.h"
 
 namespace tier::lab {
 namespace {

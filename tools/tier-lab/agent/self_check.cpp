@@ -1,4 +1,4 @@
-#include "tools/tier-lab/agent/self_test.h"
+#include "tools/tier-lab/agent/self_check.h"
 
 #include <linux/perf_event.h>
 #include <sched.h>

@@ -6,7 +6,7 @@
 
 namespace tier::lab {
 
-// `expected` and the result: tools/tier-lab/self_test.h. Takes about half a guest second and `circle_kib` of
+// `expected` and the result: tools/tier-lab/self_check.h. Takes about half a guest second and `circle_kib` of
 // each node, which are given back.
 nlohmann::json measure_waiting(const nlohmann::json& expected);
 

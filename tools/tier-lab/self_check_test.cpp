@@ -1,4 +1,4 @@
-#include "tools/tier-lab/self_test.h"
+#include "tools/tier-lab/self_check.h"
 
 #include <gmock/gmock.h>
 
