@@ -10,10 +10,12 @@ Outcome run_bound(const std::string& node) {
                                       "workload.command=[\"bound\",\"" + node + "\",\"64\"]"});
 }
 
-TEST(WaitingClock, ASlowNodeMakesTheProgramSlowAndItsWaitsSayWhy) {
+// Guests cost most of the time, so both are asked of the same three.
+TEST(WaitingClock, ASlowNodeMakesTheProgramSlowByItsWaitsAndTheSameSeedDoesSoAgain) {
+  const Outcome on_fast = run_bound("0"), on_slow = run_bound("1"), again = run_bound("1");
   double operations[2] = {}, waited[2] = {};
   for (const std::size_t node : {0U, 1U}) {
-    const Outcome outcome = run_bound(std::to_string(node));
+    const Outcome& outcome = node == 0 ? on_fast : on_slow;
     ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
     EXPECT_EQ(outcome.record.self_test.at("passed"), true);
     const Result<Verdict> verdict = judge(outcome.scenario, outcome.record);
@@ -26,15 +28,12 @@ TEST(WaitingClock, ASlowNodeMakesTheProgramSlowAndItsWaitsSayWhy) {
   EXPECT_GT(waited[1] / waited[0], 2.4);
   EXPECT_LT(waited[1] / waited[0], 3.2);
   EXPECT_GT(operations[0], 1.3 * operations[1]);
-}
 
-TEST(WaitingClock, TheSameSeedGivesTheSameRun) {
-  const Outcome first = run_bound("1"), second = run_bound("1");
-  ASSERT_TRUE(first.ran && second.ran);
-  ASSERT_EQ(first.record.periods.size(), second.record.periods.size());
-  for (std::size_t i = 0; i < first.record.periods.size(); ++i)
-    EXPECT_EQ(first.record.periods[i].nodes[1].user_wait_ns, second.record.periods[i].nodes[1].user_wait_ns);
-  EXPECT_EQ(first.record.self_test.at("measured"), second.record.self_test.at("measured"));
+  ASSERT_TRUE(again.ran) << again.ran.error().text();
+  ASSERT_EQ(on_slow.record.periods.size(), again.record.periods.size());
+  for (std::size_t i = 0; i < again.record.periods.size(); ++i)
+    EXPECT_EQ(on_slow.record.periods[i].nodes[1].user_wait_ns, again.record.periods[i].nodes[1].user_wait_ns);
+  EXPECT_EQ(on_slow.record.self_test.at("measured"), again.record.self_test.at("measured"));
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "tierd/daemon/engine_fixture.h"
 #include "tierd/daemon/views.h"
 
@@ -373,8 +375,8 @@ TEST_F(EngineTest, PagesOfAProgramThatIsNotSeenStayWhereTheyAre) {
   EngineSettings settings = acting();
   settings.targets.pids = {Pid{42}, Pid{43}};
   start(settings);
-  std::vector<int> hot;
-  for (int i = 0; i < 14; ++i) hot.push_back(i);
+  std::vector<int> hot(14);
+  std::iota(hot.begin(), hot.end(), 0);
   // Seen as a whole before anything is demoted: 50 samples promised, 5 s of CPU.
   for (int i = 0; i < 40; ++i) {
     for (const int pid : {42, 43}) machine_.use_cpu(Pid{pid}, std::chrono::seconds(5));

@@ -237,6 +237,22 @@ std::unique_ptr<ProcessWatch> watch_processes(const Machine& machine) {
   return std::make_unique<PolledProcesses>(machine.processes, watch.error());
 }
 
+// Which sources run, which do not, and what confines the daemon.
+void log_sight(const SourceKeeper& keeper, bool blind) {
+  for (const auto& decision : keeper.decisions()) {
+    spdlog::info("source {}: {}{}", decision.name,
+                 decision.chosen ? "chosen: " : "not chosen: ", decision.reason);
+  }
+  for (const auto& limit : read_confinement())
+    if (limit.limits)
+      spdlog::warn("{}: {}{}", limit.name, limit.reason,
+                   limit.fix.empty() ? "" : " (fix: " + limit.fix + ")");
+  // What is missing may come: a daemon that waits for it can say what it lacks, one that has ended cannot.
+  if (blind)
+    spdlog::warn(
+        "no access source can run: nothing is seen and nothing moved; it is tried again from time to time");
+}
+
 int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
   const Config& config = loaded.config;
   // First of all, so that a second tierd is refused before it samples or measures anything.
@@ -252,18 +268,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
                          return make_sources(features, sampling, machine.clock, request);
                        }});
   auto sources = keeper.begin(machine.clock.now());
-  for (const auto& decision : keeper.decisions()) {
-    spdlog::info("source {}: {}{}", decision.name,
-                 decision.chosen ? "chosen: " : "not chosen: ", decision.reason);
-  }
-  for (const auto& limit : read_confinement())
-    if (limit.limits)
-      spdlog::warn("{}: {}{}", limit.name, limit.reason,
-                   limit.fix.empty() ? "" : " (fix: " + limit.fix + ")");
-  // What is missing may come: a daemon that waits for it can say what it lacks, one that has ended cannot.
-  if (sources.empty())
-    spdlog::warn(
-        "no access source can run: nothing is seen and nothing moved; it is tried again from time to time");
+  log_sight(keeper, sources.empty());
 
   const auto batch_page = machine.processes.base_page_size();
   Migrator migrator(machine.pages, machine.pages, machine.processes, machine.clock,

@@ -149,7 +149,7 @@ void Tracker::State::note_filled(const TargetRegions& regions, RegionRecord& rec
 }
 
 void Tracker::State::put_place(TargetRegions& regions, RegionRecord& record, NodeId node,
-                               std::uint32_t resident_kib) {
+                               std::uint32_t resident_kib) const {
   record.node = static_cast<std::int16_t>(node.value);
   regions.set_resident(record, resident_kib);
   if (upper(record)) regions.list(record);

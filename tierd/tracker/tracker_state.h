@@ -69,7 +69,7 @@ struct Tracker::State {
   bool fresh(const RegionRecord& record) const {
     return record.filled > 0 && record.filled < now && now - record.filled <= kFreshTicks;
   }
-  void put_place(TargetRegions& regions, RegionRecord& record, NodeId node, std::uint32_t resident_kib);
+  void put_place(TargetRegions& regions, RegionRecord& record, NodeId node, std::uint32_t resident_kib) const;
   bool ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out);
   void ask_reported(std::size_t max, std::vector<LocateRequest>& out);
   void ask_round(const std::vector<RegionKey>& keys, RegionKey& next, std::size_t max,

@@ -11,7 +11,8 @@ import json
 import re
 import sys
 
-# Minutes on two cores, with an empty compiler cache. Together 60: what needs more belongs into `tools/check nightly`.
+# Minutes on two cores, with an empty compiler cache. Together an hour and what the lab's second clock takes, at no time more than 75: what needs
+# more belongs into `tools/check nightly`.
 ALLOWED = {
     "packages": 1,
     "style": 1,
@@ -25,10 +26,10 @@ ALLOWED = {
     "threads": 4,
     "fuzz": 1,
     "product": 5,
-    "lab": 6,
+    "lab": 8,
     "systemd": 5,
 }
-TOGETHER = 60
+TOGETHER = 62
 
 
 def second_tries(text):
