@@ -100,7 +100,7 @@ TEST(Clock, WithoutWaitingInstructionsAreSlowAndTierdIsToldSo) {
                                          "tierd.config.policy={horizons=[1]}"};
   const Result<Scenario> old = parse_scenario(kGood, "good.toml", [&] {
     auto more = keys;
-    more.push_back("run.clock=instructions");
+    more.emplace_back("run.clock=instructions");
     return more;
   }());
   ASSERT_TRUE(old) << old.error().text();
@@ -109,7 +109,7 @@ TEST(Clock, WithoutWaitingInstructionsAreSlowAndTierdIsToldSo) {
   EXPECT_THAT(old->tierd_config, HasSubstr("cpu_limit = 1.0"));
   const Result<Scenario> waiting = parse_scenario(kGood, "good.toml", [&] {
     auto more = keys;
-    more.push_back("run.clock=waiting");
+    more.emplace_back("run.clock=waiting");
     return more;
   }());
   ASSERT_TRUE(waiting) << waiting.error().text();
