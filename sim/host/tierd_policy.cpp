@@ -26,7 +26,6 @@ constexpr Override kOverrides[] = {
        s.engine.policy.bytes_per_tick = s.migrator.rate;
      }},
     {"samples_per_second", [](TierdSettings& s, double v) { s.sampling.most_per_second = v; }},
-    {"move_cost_scale", [](TierdSettings& s, double v) { s.engine.policy.move_cost_scale = v; }},
     {"cooldown",
      [](TierdSettings& s, double v) { s.engine.policy.cooldown = static_cast<std::uint32_t>(v); }},
     {"event_path", [](TierdSettings& s, double v) { s.engine.event_path = v != 0; }},

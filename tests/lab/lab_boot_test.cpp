@@ -5,8 +5,9 @@ namespace tier::lab {
 namespace {
 
 TEST(Topology, ThreeTiers) {
-  const Outcome outcome = run_scenario(
-      "topo-3node", {"run.length_s=1", "workload.command=[\"hotset\",\"--mib\",\"300\",\"--wait\"]"});
+  const Outcome outcome =
+      run_scenario("topo-3node", {"run.clock=instructions", "run.length_s=1",
+                                  "workload.command=[\"hotset\",\"--mib\",\"300\",\"--wait\"]"});
   ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
   const nlohmann::json& nodes = outcome.record.machine.at("nodes");
   ASSERT_EQ(nodes.size(), 3U);
@@ -19,7 +20,7 @@ TEST(Topology, ThreeTiers) {
 }
 
 TEST(Topology, FourNodesAcrossTheHole) {
-  const Outcome outcome = run_scenario("topo-4node", {"run.length_s=1"});
+  const Outcome outcome = run_scenario("topo-4node", {"run.clock=instructions", "run.length_s=1"});
   ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
   const nlohmann::json& nodes = outcome.record.machine.at("nodes");
   ASSERT_EQ(nodes.size(), 4U);

@@ -6,7 +6,7 @@ namespace tier::lab {
 namespace {
 
 Outcome run_bound(const std::string& node) {
-  return run_scenario("smoke-2node", {"run.clock=\"waiting\"", "run.length_s=1", "run.timeout_s=1500",
+  return run_scenario("smoke-2node", {"run.length_s=1", "run.timeout_s=1500",
                                       "workload.command=[\"bound\",\"" + node + "\",\"64\"]"});
 }
 

@@ -11,8 +11,9 @@ class BoundTo : public ::testing::TestWithParam<int> {};
 
 TEST_P(BoundTo, MissesComeFromThatNode) {
   const std::string node = std::to_string(GetParam());
-  const Outcome outcome =
-      run_scenario("smoke-2node", {"run.length_s=4", "workload.command=[\"bound\",\"" + node + "\",\"64\"]"});
+  const Outcome outcome = run_scenario(
+      "smoke-2node",
+      {"run.clock=instructions", "run.length_s=4", "workload.command=[\"bound\",\"" + node + "\",\"64\"]"});
   ASSERT_TRUE(outcome.ran) << outcome.ran.error().text();
   const Result<Verdict> verdict = judge(outcome.scenario, outcome.record);
   ASSERT_TRUE(verdict) << verdict.error().text();
@@ -38,7 +39,8 @@ TEST_P(BoundTo, MissesComeFromThatNode) {
 INSTANTIATE_TEST_SUITE_P(EitherNode, BoundTo, ::testing::Values(0, 1));
 
 TEST(SameSeed, GivesTheSameCounts) {
-  const std::vector<std::string> quick = {"run.length_s=1", "workload.command=[\"bound\",\"1\",\"32\"]"};
+  const std::vector<std::string> quick = {"run.clock=instructions", "run.length_s=1",
+                                          "workload.command=[\"bound\",\"1\",\"32\"]"};
   const Outcome first = run_scenario("smoke-2node", quick);
   const Outcome second = run_scenario("smoke-2node", quick);
   ASSERT_TRUE(first.ran && second.ran);

@@ -39,7 +39,8 @@ TEST(Weather, AHangIsFoundByItsSilence) {
 }
 
 TEST(Weather, AWorkloadThatEndsEarlyIsAnError) {
-  const Outcome outcome = run_scenario("smoke-2node", {"workload.command=[\"hotset\",\"--nonsense\",\"1\"]"});
+  const Outcome outcome = run_scenario(
+      "smoke-2node", {"run.clock=instructions", "workload.command=[\"hotset\",\"--nonsense\",\"1\"]"});
   ASSERT_FALSE(outcome.ran);
   EXPECT_TRUE(contains(outcome.ran.error().text(), "ended with code 2 before its ready line"))
       << outcome.ran.error().text();

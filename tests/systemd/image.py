@@ -20,14 +20,12 @@ MASKED = ("getty.target", "getty@tty1.service", "serial-getty@ttyS0.service", "s
           "systemd-tpm2-setup.service", "systemd-tpm2-setup-early.service", "systemd-pcrmachine.service", "e2scrub_reap.service", "e2scrub_all.timer",
           "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer", "systemd-tmpfiles-clean.timer", "console-getty.service",
           "dev-hugepages.mount", "sys-kernel-debug.mount", "proc-sys-fs-binfmt_misc.automount")
-# The configuration of all checks. The emulator charges every node the same time for an access, so only the firmware's word tells the tiers apart, and its CPU
-# is about a twentieth of a real one, so that moves look that much more expensive beside latencies that firmware gives as real.
+# The configuration of all checks. The emulator charges every node the same time for an access, so only the firmware's word tells the tiers apart. Its CPU is
+# about a twentieth of a real one, and so is what tierd may take of it.
 SETTINGS = """[targets]
 executables = ["hotshare"]
 [tiers]
 latency = "firmware"
-[policy]
-move_cost_scale = 0.05
 [daemon]
 cpu_limit = 1.0
 """

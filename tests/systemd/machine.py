@@ -7,6 +7,7 @@ import subprocess
 import time
 
 FAST_MIB, SLOW_MIB = 384, 1280
+SLOWDOWN = 20  # An emulated CPU takes about so many times a real one's time for an instruction; what firmware says of memory fits it.
 SILENCE_S = 150  # between two signs of life; the guest gives one every ten seconds once it is up
 LINES = 30
 # Of these a guest does not recover.
@@ -19,7 +20,7 @@ def qemu_words(kernel, disk, out):
              "-object", f"memory-backend-ram,id=m0,size={FAST_MIB}M", "-object", f"memory-backend-ram,id=m1,size={SLOW_MIB}M",
              "-numa", "node,nodeid=0,memdev=m0,cpus=0-1", "-numa", "node,nodeid=1,memdev=m1,initiator=0",
              "-numa", "dist,src=0,dst=1,val=20", "-numa", "dist,src=1,dst=0,val=20"]
-    for node, latency, bandwidth in ((0, 80, 100000), (1, 240, 20000)):
+    for node, latency, bandwidth in ((0, 80 * SLOWDOWN, 100000 // SLOWDOWN), (1, 240 * SLOWDOWN, 20000 // SLOWDOWN)):
         for access in ("read", "write"):
             lead = f"hmat-lb,initiator=0,target={node},hierarchy=memory,data-type={access}"
             words += ["-numa", f"{lead}-latency,latency={latency}", "-numa", f"{lead}-bandwidth,bandwidth={bandwidth}M"]

@@ -59,9 +59,6 @@ struct PolicyConfig {
   std::int64_t horizon = 16;
   // Benefit must exceed margin × cost. 1 = break even by forecast; the ledger raises it from here.
   double margin = 1.0;
-  // Factor on every measured move's cost; other than 1 only for emulators, whose CPU does not match their
-  // memory.
-  double move_cost_scale = 1.0;
   // Share of the fast tier kept free for new memory of watched programs while they allocate.
   double headroom = 0.02;
   // cgroup -> most of a fast tier that its processes hold together, 0..1; the innermost one named counts.

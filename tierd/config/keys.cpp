@@ -158,8 +158,6 @@ void add_acting_keys(std::vector<ConfigKey>& keys) {
   keys.push_back({"policy.horizon", apply_horizon, TIER_SHOW(std::to_string(c.policy.horizon))});
   keys.push_back(
       {"policy.margin", real(TIER_MEMBER(policy.margin), 1, 8), TIER_SHOW(show_real(c.policy.margin))});
-  keys.push_back({"policy.move_cost_scale", real(TIER_MEMBER(policy.move_cost_scale), 0.001, 1000),
-                  TIER_SHOW(show_real(c.policy.move_cost_scale))});
   keys.push_back({"policy.headroom", share(TIER_MEMBER(policy.headroom), 0, 0.5),
                   TIER_SHOW(show_real(c.policy.headroom))});
   keys.push_back({"policy.fast_limits.*", apply_fast_limit, show_fast_limits});

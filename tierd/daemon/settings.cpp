@@ -45,7 +45,6 @@ PolicySettings policy_settings(const Config& config) {
   settings.horizon = static_cast<int>(config.policy.horizon);
   settings.bytes_per_tick = config.policy.bytes_per_tick;
   settings.headroom_share = config.policy.headroom;
-  settings.move_cost_scale = config.policy.move_cost_scale;
   settings.fast_limits = config.policy.fast_limits;
   settings.cooldown = static_cast<std::uint32_t>(
       std::max<std::int64_t>(0, config.policy.cooldown / std::max(config.interval, Nanoseconds(1))));

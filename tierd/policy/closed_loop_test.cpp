@@ -93,14 +93,13 @@ TEST(ClosedLoop, FollowsAHotSetThatMovesEveryTwentyTicks) {
   }
 }
 
-// As in the lab: moves so slow that a plan takes longer than a tick, beside latencies modelled as real.
+// Moves so slow that a plan takes longer than a tick.
 Outcome run_slow_moves(double samples, double erratic_samples) {
   LoopSettings settings = settings_of({"", 425, 100, samples, 25e-3});
   settings.erratic_samples = erratic_samples;
   settings.hot = 60;
   settings.hot_moves_every = 20;
-  settings.accesses_per_tick = 1e6;
-  settings.policy.move_cost_scale = 0.05;
+  settings.accesses_per_tick = 3e6;
   return run(settings, 120);
 }
 

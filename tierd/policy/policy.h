@@ -38,9 +38,6 @@ struct PolicySettings {
   // that work; where programs queue for CPUs it takes time from them, so the share of time they queue (PSI)
   // is the price if it is higher. Never free: it uses caches and memory bandwidth.
   double least_work_price = 0.1;
-  // Factor on every move's cost. Below 1 only for an emulator: its CPU, and so every measured move, is many
-  // times slower than the memory latencies that firmware tells of.
-  double move_cost_scale = 1.0;
   // Most bytes one plan moves, both directions together.
   Bytes bytes_per_tick = 256_MiB;
   // Share of each node of a faster tier kept free while watched programs allocate: their new memory is

@@ -189,7 +189,7 @@ double Valuation::cost(const Candidate& candidate, bool promotion) const {
       std::clamp(input_.system.cpu_pressure_some / 100, input_.settings.least_work_price, 1.0);
   const double work = this->work(candidate, promotion);
   const double away = work - seconds(input_.prices.fixed);  // the fixed part is over before a page is away
-  return input_.settings.move_cost_scale * (work * price + wait_for_page(candidate, away));
+  return work * price + wait_for_page(candidate, away);
 }
 
 }  // namespace tier

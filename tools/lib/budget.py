@@ -18,16 +18,16 @@ ALLOWED = {
     "style": 1,
     "build": 10,
     "tidy": 3,
-    "unit": 2,
-    "contract": 1,
+    "plain": 2,
     "native": 2,
     "sanitize": 18,
     "clang": 1,
     "threads": 4,
     "fuzz": 1,
-    "product": 5,
-    "lab": 8,
+    "lab": 10,
     "systemd": 5,
+    "unit": 2,
+    "contract": 1,
 }
 TOGETHER = 62
 

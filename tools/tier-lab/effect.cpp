@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 
 #include "tools/tier-lab/report.h"
@@ -14,16 +13,10 @@ namespace {
 
 using nlohmann::json;
 
-// Of the clock that counts instructions alone: 8 ns each (scenario.h).
-constexpr int kMillionInstructions = 125;
-
 double number(const json& result, const char* name) { return result.at("summary").at(name).get<double>(); }
 double millions(const json& result) { return number(result, "progress") / 1e6; }
-// Seconds of waiting in a million operations: what was felt, or what is modelled where nothing was.
-double wait(const json& result) {
-  return waiting_took_time(result) ? number(result, "waited_s") / millions(result)
-                                   : number(result, "stall_per_million_ops_s");
-}
+// Seconds of waiting in a million operations.
+double wait(const json& result) { return number(result, "waited_s") / millions(result); }
 double percent_more(double now, double before) { return before > 0 ? 100 * (now / before - 1) : 0; }
 
 Result<> comparable(const json& without, const json& with) {
@@ -43,33 +36,23 @@ Result<> comparable(const json& without, const json& with) {
                   fmt::format("the two results differ in {}: {} and {}", key, text(of(without, key)),
                               text(of(with, key))),
                   "compare two runs of one scenario that differ in the tool alone");
+  if (!waiting_took_time(with))
+    return fail(ErrorKind::kUsage, "on the clock of these results waiting for memory took no time",
+                "run the scenario without --clock instructions");
   for (const json* result : {&without, &with})
     if (number(*result, "progress") <= 0)
       return fail(ErrorKind::kUsage, "the program counted no operations of its own",
-                  "use `tier-lab compare`, which goes by misses");
+                  "`tier-lab compare` shows their misses");
   return {};
 }
 
-std::string felt_headline(const json& without, const json& with) {
+std::string headline(const json& without, const json& with) {
   const std::string tool = with.at("tool");
   return fmt::format(
       "In {:.0f} s the program did {:.2f} million operations without {},\n{:.2f} million with it: {:+.1f} "
       "%.\n",
       with.at("length_s").get<double>(), millions(without), tool, millions(with),
       percent_more(millions(with), millions(without)));
-}
-
-std::string headline(const json& without, const json& with) {
-  if (waiting_took_time(with)) return felt_headline(without, with);
-  const double change = percent_more(wait(with), wait(without));
-  const std::string tool = with.at("tool");
-  std::string told = std::abs(change) < 0.5
-                         ? std::string("no difference")
-                         : fmt::format("{:.0f} % {}", std::abs(change), change < 0 ? "less" : "more");
-  return fmt::format(
-      "In a million operations the program waited {:.3f} s for memory without {},\n{:.3f} s with it: "
-      "{}.\n",
-      wait(without), tool, wait(with), told);
 }
 
 // "the slow takes 3.0 times as long", from the latencies that the scenario gives its nodes.
@@ -84,22 +67,14 @@ std::string slower_text(const json& result) {
 }
 
 // What the last column means.
-std::string operations_text(const json& without, const json& with) {
-  const std::string tool = with.at("tool");
-  if (waiting_took_time(with))
-    return fmt::format(
-        "  operations  millions in {:.0f} s of the guest's clock, on which waiting for memory\n"
-        "              takes the time of that memory. All CPUs share the clock: with\n"
-        "              {}'s CPU time given back it would be {:.2f} million\n",
-        without.at("length_s").get<double>(), tool,
-        number(with, "progress_per_s_tool_cpu_given_back") * with.at("length_s").get<double>() / 1e6);
+std::string operations_text(const json& with) {
+  const double seconds = with.at("length_s").get<double>();
   return fmt::format(
-      "  operations  millions in {:.0f} s of the emulator's clock. That clock counts\n"
-      "              instructions, {} million a second (a twentieth of a real CPU),\n"
-      "              and no waiting. So this is not the program's speed: it shows what\n"
-      "              {}'s own work took from the program here ({:+.1f} %)\n",
-      without.at("length_s").get<double>(), kMillionInstructions, tool,
-      percent_more(millions(with), millions(without)));
+      "  operations  millions in {:.0f} s of the guest's clock, on which waiting for memory\n"
+      "              takes the time of that memory. All CPUs share the clock: with\n"
+      "              {}'s CPU time given back it would be {:.2f} million\n",
+      seconds, with.at("tool").get<std::string>(),
+      number(with, "progress_per_s_tool_cpu_given_back") * seconds / 1e6);
 }
 
 std::string columns_text(const json& without, const json& with) {
@@ -110,7 +85,7 @@ std::string columns_text(const json& without, const json& with) {
              "  kept from   second from which on \"fast\" stayed above 90 % of \"best\"\n"
              "  moved       MiB of memory that were moved between the two\n",
              slower_text(without)) +
-         operations_text(without, with);
+         operations_text(with);
 }
 
 std::string row(const std::string& name, const json& result) {

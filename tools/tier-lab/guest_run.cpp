@@ -66,7 +66,8 @@ json rival_plan(const Scenario& scenario) {
             {"quota_ms_per_s", damos.quota_ms_per_s},
             {"hot_min_percent", damos.hot_min_percent},
             {"cold_max_percent", damos.cold_max_percent},
-            {"min_age", damos.min_age}}},
+            {"min_age", damos.min_age},
+            {"goals", damos.goals}}},
           {"numab",
            {{"rate_limit_mb_per_s", numab.rate_limit_mb_per_s},
             {"scan_delay_ms", numab.scan_delay_ms},
@@ -172,6 +173,7 @@ Result<> build_image(const Scenario& scenario, const LabPaths& paths, const std:
   Image image(paths.build_folder);
   auto modules = TIER_TRY(add_modules(image, scenario, kernel));
   TIER_TRY(image.add_file(paths.agent, "/init"));
+  if (!scenario.python.empty()) TIER_TRY(image.add_python(scenario.python));
   TIER_TRY(add_programs(image, scenario));
   for (const auto& [host, guest] : scenario.files) {
     const std::string path = host.starts_with("/") ? host : paths.source_folder + "/" + host;

@@ -135,6 +135,39 @@ Result<> Image::add_program(const std::string& name) {
   return add_libraries(*path);
 }
 
+Result<> Image::add_python(const std::vector<std::string>& modules) {
+  const std::string python = "/usr/bin/python3";
+  // A compiled module goes where its source was: what lies in __pycache__ counts only beside a source of the
+  // same age.
+  std::string program = "import sys, os\n", names;
+  for (const std::string& module : modules) {
+    program += "import " + module + "\n";
+    names += " " + module;
+  }
+  program += R"(
+for module in list(sys.modules.values()):
+    source, cached = getattr(module, "__file__", None), getattr(module, "__cached__", None)
+    if not source:
+        continue
+    compiled = bool(cached) and source.endswith(".py") and os.path.exists(cached)
+    print((cached if compiled else source) + "\t" + (source + "c" if compiled else source))
+)";
+  const Result<std::string> listed = capture({python, "-I", "-c", program});
+  if (!listed)
+    return fail(ErrorKind::kUsage, "image.python: " + python + " cannot import one of" + names,
+                "install the Debian package of the module, python3-…");
+  TIER_TRY(add_program(python));
+  std::istringstream lines(*listed);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t tab = line.find('\t');
+    if (tab == std::string::npos) continue;
+    const std::string host = line.substr(0, tab);
+    TIER_TRY(add_file(host, line.substr(tab + 1)));
+    if (host.find(".so") != std::string::npos) TIER_TRY(add_libraries(host));
+  }
+  return {};
+}
+
 Result<> Image::add_busybox() {
   Result<std::string> path = find_program("busybox");
   if (!path) return fail(ErrorKind::kUsage, "no busybox", "apt-get install busybox-static");

@@ -24,6 +24,9 @@ class Image {
   // A program by name (build folder first, then PATH and the sbin folders) or by path, put into /usr/bin with
   // its libraries and, when `strip` is set, without debug information.
   Result<> add_program(const std::string& name);
+  // Debian's Python with these modules and what importing them loads, compiled, and nothing else of its
+  // library.
+  Result<> add_python(const std::vector<std::string>& modules);
   // Statically linked busybox with a link for each of its applets that no other program has taken.
   Result<> add_busybox();
 

@@ -58,6 +58,26 @@ TEST_F(ImageTest, TheBuildFolderComesFirst) {
   EXPECT_LT(std::filesystem::file_size(folder_ + "/root.cpio"), 4096U);
 }
 
+TEST_F(ImageTest, PythonComesWithWhatItsModulesLoadAndNothingElse) {
+  Image image(folder_);
+  ASSERT_TRUE(image.add_python({"json.decoder"}));
+  ASSERT_TRUE(image.write(folder_ + "/root.cpio"));
+  const Result<std::string> listed = capture({"sh", "-c", "cpio -t < " + folder_ + "/root.cpio 2>/dev/null"});
+  ASSERT_TRUE(listed);
+  for (const char* name : {"usr/bin/python3\n", "/encodings/utf_8.py", "/json/scanner.py", "/os.py"})
+    EXPECT_NE(listed->find(name), std::string::npos) << name;
+  EXPECT_EQ(listed->find("/sqlite3/"), std::string::npos);
+  EXPECT_EQ(listed->find("__pycache__"), std::string::npos);
+  EXPECT_LT(std::filesystem::file_size(folder_ + "/root.cpio"), 16U << 20);
+}
+
+TEST_F(ImageTest, AModuleThatIsNotThereIsNamed) {
+  Image image(folder_);
+  const Result<> added = image.add_python({"no_such_module"});
+  ASSERT_FALSE(added);
+  EXPECT_NE(added.error().text().find("no_such_module"), std::string::npos) << added.error().text();
+}
+
 TEST_F(ImageTest, MissingProgramsAreNamed) {
   Image image(folder_);
   const Result<> added = image.add_program("no-such-program");

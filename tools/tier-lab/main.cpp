@@ -169,7 +169,8 @@ void add_run(CLI::App& app, RunOptions& options, int& code) {
   command->add_option("scenario", options.scenario, "Name (see 'tier-lab list') or path of a scenario file")
       ->required();
   command->add_option("--kernel", options.kernel, "6.1, 6.12 or 7.2 instead of the scenario's");
-  command->add_option("--tool", options.tool, "none, numab, damos or tierd instead of the scenario's");
+  command->add_option("--tool", options.tool,
+                      "none, numab, damos, interleave or tierd instead of the scenario's");
   command->add_option("--clock", options.clock,
                       "waiting: a miss takes the time of its memory; instructions: waiting takes none");
   command->add_option("--set", options.overrides, "Set a key of the scenario, for example run.length_s=10")

@@ -23,7 +23,7 @@ constexpr CoreSpec kNeoverseV2 = {16, 92, 320, 72};
 // xeon-max-flat: J. D. McCalpin, Bandwidth Limits in the Intel Xeon Max (Sapphire Rapids with HBM)
 // Processors, IXPUG workshop at ISC'23: reads of HBM reach 43 % of 1,638.4 GB/s, 2.3 times what those of DDR5
 // reach; HBM answers later than DDR5 (107 against 130 ns, recalled). Node 0 is DDR5, node 1 HBM, as Linux
-// numbers them.
+// numbers them. The fast tier is HBM, for its bandwidth.
 //
 // gh200: Schieffer et al., Harnessing Integrated CPU-GPU System Memory for HPC, ICPP'24: 486 GB/s from the
 // CPU's LPDDR5X, 297 to 375 GB/s through NVLink-C2C. Latencies: Chips and Cheese, Grace Hopper, Nvidia's
@@ -36,7 +36,8 @@ const std::vector<MemoryPreset>& memory_presets() {
        kGoldenCove},
       {"xeon-max-flat",
        {{107, 107, mib(306'000), mib(250'000), 40}, {130, 130, mib(704'000), mib(600'000), 40}},
-       kGoldenCove},
+       kGoldenCove,
+       1},
       {"gh200",
        {{210, 210, mib(486'000), mib(486'000), 40}, {800, 800, mib(297'000), mib(375'000), 40}},
        kNeoverseV2},

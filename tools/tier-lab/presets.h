@@ -20,6 +20,7 @@ struct MemoryPreset {
   const char* name;
   std::vector<PresetNode> nodes;  // in the order of topology.node
   CoreSpec core;
+  std::size_t fast_node = 0;  // the tier that is worth filling first
 };
 
 // All presets; each stands beside its sources in presets.cpp.

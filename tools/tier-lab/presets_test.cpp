@@ -22,7 +22,6 @@ size_mib = 256
 [workload]
 command = ["w"]
 [run]
-clock = "waiting"
 instruction_ps = 1000  # the guest's clock is then the machine's
 )",
                                                    "p.toml", {});
@@ -76,6 +75,7 @@ TEST(Presets, XeonMaxHasBandwidthThatOneCoreCannotUse) {
   EXPECT_GT(loaded_ns(options, 1, 0), loaded_ns(options, 0, 0));
   EXPECT_LT(streamed_gb_s(options, 1), streamed_gb_s(options, 0));
   EXPECT_LT(streamed_gb_s(options, 0), 35);
+  EXPECT_EQ(find_preset("xeon-max-flat")->fast_node, 1U);
 }
 
 // Schieffer et al., ICPP'24: 486 GB/s from LPDDR5X, 297 GB/s through NVLink-C2C.
@@ -102,12 +102,15 @@ size_mib = 256
 command = ["w"]
 [core]
 fill_buffers = 10
+[run]
+instruction_ps = 1000
 )",
                                                    "p.toml", {});
   ASSERT_TRUE(scenario) << scenario.error().text();
   EXPECT_EQ(scenario->topology.nodes[0].read_latency_ns, 111U);
   EXPECT_EQ(scenario->topology.nodes[0].write_latency_ns, 111U);
   EXPECT_EQ(scenario->topology.nodes[1].read_latency_ns, 250U);
+  EXPECT_EQ(scenario->topology.fast_node(), 0U);
   EXPECT_EQ(scenario->core.fill_buffers, 10U);
 }
 

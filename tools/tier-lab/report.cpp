@@ -86,7 +86,9 @@ json summary_json(const Verdict& verdict) {
       {"workload_cpu_s_per_s", verdict.workload_cpu},
       {"progress", verdict.progress},
       {"progress_per_s", verdict.progress_per_s},
-      {"progress_per_s_tool_cpu_given_back", verdict.progress_per_s_alone}};
+      {"progress_per_s_tool_cpu_given_back", verdict.progress_per_s_alone},
+      {"oracle_progress_per_s", verdict.oracle_progress_per_s},
+      {"oracle_moves", verdict.oracle_moves}};
 }
 
 // What the program felt: with the waiting clock this is what a run is judged by.
@@ -94,6 +96,7 @@ void add_felt_rows(const json& s, const std::function<void(const char*, const st
   const auto millions = [&](const char* key) { return fmt::format("{:.3f}", s.at(key).get<double>() / 1e6); };
   row("the workload's operations a second (millions)", millions("progress_per_s"));
   row("  with the tool's CPU time given back", millions("progress_per_s_tool_cpu_given_back"));
+  row("  had every period been known ahead (oracle)", millions("oracle_progress_per_s"));
   row("the workload's waits for memory (s)", fmt::format("{:.2f}", s.at("waited_s").get<double>()));
   row("the kernel's waits for memory (s)", fmt::format("{:.2f}", s.at("kernel_waited_s").get<double>()));
 }
@@ -228,35 +231,29 @@ std::string result_table(const json& result) {
 }
 
 std::string compare_table(const std::vector<json>& results) {
-  std::string text = fmt::format("{:<14}{:<7}{:<7}{:>9}{:>9}{:>9}{:>9}{:>11}{:>9}{:>10}{:>9}{:>9}{:>8}\n",
-                                 "scenario", "kernel", "tool", "fast", "oracle", "of orc", "90% kept",
-                                 "stall s/M", "saved s", "moved MiB", "tool CPU", "Mops", "vs none");
-  // Stall saved needs equal work: seconds for each million operations (or misses), times the work of this
-  // run.
-  const auto unit = [](const json& s) {
-    return s.at("progress").get<double>() > 0 ? s.at("stall_per_million_ops_s").get<double>()
-                                              : s.at("stall_per_million_misses_ms").get<double>() / 1e3;
-  };
+  std::string text =
+      fmt::format("{:<14}{:<7}{:<11}{:>9}{:>9}{:>9}{:>9}{:>8}{:>8}{:>8}{:>10}{:>8}{:>10}{:>9}\n", "scenario",
+                  "kernel", "tool", "Mops/s", "vs none", "given b.", "oracle", "waits s", "fast", "oracle",
+                  "90% kept", "moved", "kernel s", "tool CPU");
   const auto base =
       std::find_if(results.begin(), results.end(), [](const json& r) { return r.at("tool") == "none"; });
   for (const json& result : results) {
     const json& s = result.at("summary");
-    const double work =
-        (s.at("progress").get<double>() > 0 ? s.at("progress").get<double>() : s.at("misses").get<double>()) /
-        1e6;
-    std::string saved = "-", against = "-";
-    if (base != results.end()) {
-      const double none = unit(base->at("summary"));
-      saved = fmt::format("{:.2f}", (none - unit(s)) * work);
-      against = fmt::format("{:+.1f}%", (unit(s) / none - 1) * 100);
-    }
-    text += fmt::format("{:<14}{:<7}{:<7}{:>9}{:>9}{:>9}{:>9}{:>11.4f}{:>9}{:>10}{:>9.4f}{:>9.1f}{:>8}\n",
-                        result.at("scenario").get<std::string>(), result.at("kernel").get<std::string>(),
-                        result.at("tool").get<std::string>(), percent(s.at("fast_share")),
-                        percent(s.at("oracle_share")), percent(s.at("of_oracle")),
-                        second(s.at("kept_90_percent_of_oracle_from_s")), unit(s), saved,
-                        mib(s.at("migrated_mib")), s.at("tool_cpu_s_per_s").get<double>(),
-                        s.at("progress").get<double>() / 1e6, against);
+    const auto number = [&](const char* key) { return s.at(key).get<double>(); };
+    const auto millions = [&](const char* key) { return fmt::format("{:.3f}", number(key) / 1e6); };
+    std::string against = "-";
+    if (base != results.end() && base->at("summary").at("progress_per_s").get<double>() > 0)
+      against = fmt::format(
+          "{:+.1f}%",
+          100 * (number("progress_per_s") / base->at("summary").at("progress_per_s").get<double>() - 1));
+    text +=
+        fmt::format("{:<14}{:<7}{:<11}{:>9}{:>9}{:>9}{:>9}{:>8.2f}{:>8}{:>8}{:>10}{:>8}{:>10.2f}{:>9.4f}\n",
+                    result.at("scenario").get<std::string>(), result.at("kernel").get<std::string>(),
+                    result.at("tool").get<std::string>(), millions("progress_per_s"), against,
+                    millions("progress_per_s_tool_cpu_given_back"), millions("oracle_progress_per_s"),
+                    number("waited_s"), percent(s.at("fast_share")), percent(s.at("oracle_share")),
+                    second(s.at("kept_90_percent_of_oracle_from_s")), mib(s.at("migrated_mib")),
+                    number("kernel_waited_s"), number("tool_cpu_s_per_s"));
   }
   return text;
 }

@@ -85,9 +85,16 @@ void read_topology(const toml::table& table, Scenario& scenario, std::string& er
   std::size_t index = 0;
   reader.each("node", [&](const toml::node& item) { read_node(item, index++, preset, into, error); });
   reader.integer_lists("distances", into.distances);
+  reader.flag("all_fast", into.all_fast);
   std::string hmat = "on";
   reader.choice("hmat", hmat, {"on", "off"});
   into.hmat = hmat == "on";
+  if (preset != nullptr) into.fast = preset->fast_node;
+  if (table.contains("fast_node")) {
+    std::size_t fast = 0;
+    reader.integer("fast_node", fast, 0, kMaxNodes - 1);
+    into.fast = fast;
+  }
   reader.finish();
 }
 
@@ -141,7 +148,7 @@ void read_core(const toml::table& table, CoreSpec& into, std::string& error) {
 
 void read_rival(const toml::table& table, Scenario& into, std::string& error) {
   TomlReader reader(table, "rival.", error);
-  reader.choice("tool", into.tool, {"none", "numab", "damos", "tierd"});
+  reader.choice("tool", into.tool, {"none", "numab", "damos", "interleave", "tierd"});
   if (const toml::table* damos = reader.table("damos")) {
     TomlReader inner(*damos, "rival.damos.", error);
     inner.integer("sample_us", into.damos.sample_us, 100, 10'000'000);
@@ -153,6 +160,7 @@ void read_rival(const toml::table& table, Scenario& into, std::string& error) {
     inner.integer("hot_min_percent", into.damos.hot_min_percent, 0, 100);
     inner.integer("cold_max_percent", into.damos.cold_max_percent, 0, 100);
     inner.integer("min_age", into.damos.min_age, 0, 1'000'000);
+    inner.flag("goals", into.damos.goals);
     inner.finish();
   }
   if (const toml::table* numab = reader.table("numab")) {
@@ -166,33 +174,14 @@ void read_rival(const toml::table& table, Scenario& into, std::string& error) {
   reader.finish();
 }
 
-// Adds what `into` lacks, table by table.
-void add_missing(toml::table& into, const toml::table& from) {
-  for (const auto& [key, value] : from) {
-    toml::node* there = into.get(key);
-    if (there == nullptr)
-      into.insert(key, value);
-    else if (there->is_table() && value.is_table())
-      add_missing(*there->as_table(), *value.as_table());
-  }
-}
-
 void read_tierd(const toml::table& table, Scenario& into, std::string& error) {
   TomlReader reader(table, "tierd.", error);
   reader.choice("start", into.tierd_start, {"before", "after"});
   reader.texts("arguments", into.tierd_arguments);
   reader.text_lists("collect", into.collect);
   // The daemon's own keys are its business: it checks them itself, with the same messages as anywhere.
-  const toml::table* config = reader.table("config");
-  const toml::table* without_waiting = reader.table("config_without_waiting");
-  if (config != nullptr) {
+  if (const toml::table* config = reader.table("config")) {
     toml::table root = *config;
-    if (into.clock == ClockKind::kInstructions) {
-      // This CPU runs 125 M instructions a second: what is a thousandth of a real one is a few per cent of
-      // it.
-      if (!root.contains("daemon")) root.insert("daemon", toml::table{{"cpu_limit", 1.0}});
-      if (without_waiting != nullptr) add_missing(root, *without_waiting);
-    }
     root.is_inline(false);  // an override writes it in one line, which is no document
     std::ostringstream text;
     text << root << '\n';
@@ -204,6 +193,11 @@ void read_tierd(const toml::table& table, Scenario& into, std::string& error) {
 void read_image(const toml::table& table, Scenario& into, std::string& error) {
   TomlReader reader(table, "image.", error);
   reader.texts("binaries", into.binaries);
+  reader.texts("python", into.python);
+  for (const std::string& module : into.python)
+    if (module.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") !=
+        std::string::npos)
+      reader.refuse("python", "must hold names of modules");
   std::vector<std::string> files;
   reader.texts("files", files);
   for (const std::string& file : files) {
@@ -239,6 +233,19 @@ void read_scenario(const toml::table& table, Scenario& into, std::string& error)
   reader.finish();
 }
 
+// Every node answers as the fast one: the best that placing memory could do.
+void level(TopologySpec& topology) {
+  if (!topology.all_fast || topology.nodes.empty()) return;
+  const NodeSpec fast = topology.nodes[std::min(topology.fast_node(), topology.nodes.size() - 1)];
+  for (NodeSpec& node : topology.nodes) {
+    node.read_latency_ns = fast.read_latency_ns;
+    node.write_latency_ns = fast.write_latency_ns;
+    node.read_bandwidth_mib_s = fast.read_bandwidth_mib_s;
+    node.write_bandwidth_mib_s = fast.write_bandwidth_mib_s;
+    node.bank_ns = fast.bank_ns;
+  }
+}
+
 // The node as a guest sees it whose clock is `times` slower than the machine's.
 void slow_down(NodeSpec& node, std::uint64_t times) {
   node.read_latency_ns *= times;
@@ -266,6 +273,7 @@ std::uint64_t Scenario::stretch() const {
 }
 
 std::size_t TopologySpec::fast_node() const {
+  if (fast) return *fast;
   const auto fastest = std::min_element(nodes.begin(), nodes.end(), [](const NodeSpec& a, const NodeSpec& b) {
     return a.read_latency_ns < b.read_latency_ns;
   });
@@ -284,6 +292,7 @@ Result<Scenario> parse_scenario(const std::string& text, const std::string& orig
   std::string error;
   read_scenario(table, scenario, error);
   if (!error.empty()) return fail(ErrorKind::kUsage, origin + ": " + error);
+  level(scenario.topology);
   for (NodeSpec& node : scenario.topology.nodes) slow_down(node, scenario.stretch());
   if (Result<> checked = check_scenario(scenario); !checked)
     return fail(checked.error().kind, origin + ": " + checked.error().message, checked.error().fix);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,11 @@ struct TopologySpec {
   std::vector<NodeSpec> nodes;
   std::vector<std::vector<int>> distances;  // square, 10 on the diagonal
   bool hmat = true;                         // firmware tells latencies and bandwidths
+  // The fast tier, where that is not the node with the lowest read latency: memory may be worth more for its
+  // bandwidth.
+  std::optional<std::size_t> fast;
+  bool all_fast = false;  // every node has the fast one's figures
 
-  // The node with the lowest read latency: the fast tier.
   std::size_t fast_node() const;
 };
 
@@ -47,6 +51,9 @@ struct DamosSpec {
   std::int64_t hot_min_percent = 50;  // share of samples that must have found the region accessed
   std::int64_t cold_max_percent = 40;
   std::int64_t min_age = 1;  // aggregation intervals a region must have kept its rate
+  // Linux 6.16 and later: the quotas are tuned until 99.7 % of the fast node is used and 0.5 % of it free, as
+  // damo's example of memory tiering has it.
+  bool goals = false;
 };
 
 struct NumabSpec {
@@ -84,7 +91,7 @@ struct Scenario {
   std::int64_t timeout_s = 900;  // wall seconds for the whole run
   std::int64_t silence_s = 300;  // wall seconds without any sign of life; other programs may fill the host
   std::string kernel_arguments;  // appended to the kernel's command line
-  ClockKind clock = ClockKind::kInstructions;
+  ClockKind clock = ClockKind::kWaiting;
   // Of the machine that is pretended, for an instruction: 125 to 8000, a power of two times 125. 0: 250 with
   // waiting (a core of 3 GHz that executes 4 instructions in 3 cycles), 8000 without.
   std::uint64_t instruction_ps = 0;
@@ -101,6 +108,7 @@ struct Scenario {
 
   LlcGeometry llc;
   std::vector<std::string> binaries;                       // more programs for the image, by name or path
+  std::vector<std::string> python;                         // modules; with them comes Python itself
   std::vector<std::pair<std::string, std::string>> files;  // host path, guest path
 
   std::size_t periods() const;

@@ -91,6 +91,10 @@ Result<> check_topology(const TopologySpec& topology) {
       return refuse(node_key(node) + ".read_bandwidth_mib_s is missing",
                     "give the node's read bandwidth in MiB/s, for example 100000");
   }
+  if (topology.fast_node() >= topology.nodes.size())
+    return refuse("topology.fast_node is " + std::to_string(topology.fast_node()) + ", but there are " +
+                      std::to_string(topology.nodes.size()) + " nodes",
+                  "name one of them, counted from 0");
   TIER_TRY(check_cpus(topology));
   return check_distances(topology);
 }

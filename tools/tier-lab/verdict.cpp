@@ -5,6 +5,7 @@
 #include <functional>
 #include <numeric>
 
+#include "tools/tier-lab/oracle.h"
 #include "tools/tier-lab/plugin/region_table.h"
 
 namespace tier::lab {
@@ -125,6 +126,16 @@ void add_totals(const Scenario& scenario, Verdict& verdict) {
     verdict.stall_per_million_ops_s = (verdict.stall_s + verdict.kernel_stall_s) * 1e6 / verdict.progress;
 }
 
+void add_oracle_run(const Scenario& scenario, const std::vector<std::vector<RegionCounts>>& regions,
+                    Verdict& verdict) {
+  if (scenario.clock != ClockKind::kWaiting) return;
+  std::vector<double> progress;
+  for (const PeriodVerdict& period : verdict.periods) progress.push_back(period.progress);
+  const OracleRun run = oracle_run(scenario, regions, progress, verdict.capacity_regions);
+  verdict.oracle_progress_per_s = run.total() / (static_cast<double>(progress.size()) * scenario.period_s);
+  verdict.oracle_moves = run.moves;
+}
+
 // Difference of a counter of /proc/vmstat between the first and the last tick, in MiB; -1 when this kernel
 // has none.
 std::int64_t counted_mib(const RunRecord& record, const std::vector<std::string>& names) {
@@ -233,6 +244,7 @@ Result<Verdict> judge(const Scenario& scenario, const RunRecord& record) {
   verdict.reached_s = kept_from(verdict.periods, scenario.period_s);
   add_static_oracle(regions, verdict.capacity_regions, verdict);
   add_heat(regions, fast, verdict);
+  add_oracle_run(scenario, regions, verdict);
   add_totals(scenario, verdict);
   if (verdict.misses == 0)
     return fail(ErrorKind::kFailed, "not one miss of the workload was counted",

@@ -70,6 +70,8 @@ struct Verdict {
   double progress_per_s = 0;
   // The same with the tool's CPU time given back, as on a machine that has an idle CPU for it.
   double progress_per_s_alone = 0;
+  double oracle_progress_per_s = 0;                     // as oracle.h has it; 0 without the waiting clock
+  std::uint64_t oracle_moves = 0;                       // regions
   std::map<std::uint64_t, std::vector<HeatCell>> heat;  // region -> one cell for each period
 };
 

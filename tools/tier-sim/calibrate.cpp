@@ -150,10 +150,8 @@ Result<LabFacts> read_facts(const std::string& path) {
   return facts;
 }
 
-// As the lab's scenarios configure it: samples count accesses, and moves weigh a twentieth.
 TierdSettings lab_tierd(const LabFacts& facts) {
   TierdSettings settings = default_tierd();
-  settings.engine.policy.move_cost_scale = 0.05;
   settings.meaning = WeightMeaning::kAccesses;
   settings.sampling = {facts.samples_per_second, 1, 1 - facts.cached, 0, Nanoseconds{0}};
   return settings;

@@ -1,7 +1,9 @@
 // hotset: random updates over many 2 MiB regions, most of them in a hot set at random places; the hot set may
-// move, for ever to new places or round a few. Prints "ready" after touching everything in address order,
-// waits for SIGUSR1 with --wait, then prints "ops N" (a running total) each second. With --sharers N the data
-// is shared memory and N processes update it alike; the first one prints.
+// move, for ever to new places or round a few. With --chase each update must wait for the one before it, as
+// in a tree, a list or a hash table; without, as many overlap as the processor can hold. Prints "ready" after
+// touching everything in address order (with --hot-first the hot set first), waits for SIGUSR1 with --wait,
+// then prints "ops N" (a running total) each second. With --sharers N the data is shared memory and N
+// processes update it alike; the first one prints.
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -32,6 +34,8 @@ struct Options {
   std::uint64_t seed = 1;
   std::size_t sharers = 0;  // processes; 0: one, and memory of its own
   bool wait = false;
+  bool chase = false;      // the next place comes from the value found at the last one
+  bool hot_first = false;  // the first hot set is touched first: memory nearest by is given to it
 };
 
 std::uint64_t xorshift(std::uint64_t& state) {
@@ -53,6 +57,10 @@ Options parse(int argc, char** argv) {
     const std::string key = argv[i];
     if (key == "--wait") {
       options.wait = true;
+      continue;
+    }
+    if (key == "--chase" || key == "--hot-first") {
+      (key == "--chase" ? options.chase : options.hot_first) = true;
       continue;
     }
     if (i + 1 >= argc) {
@@ -91,8 +99,15 @@ std::vector<std::uint32_t> hot_regions(std::size_t regions, std::size_t hot, std
   return all;
 }
 
+// One word of each page is enough to have it; the kernel zeroes the rest.
+void touch(std::uint64_t* data, std::size_t from, std::size_t bytes) {
+  for (std::size_t at = from; at < from + bytes; at += 4096) data[at / sizeof *data] = at;
+}
+
 // One batch of updates; small enough that the clock is looked at often, large enough that looking costs
-// nothing.
+// nothing. Both choices of a region are looked up, so that no branch parts a value from the place that comes
+// of it.
+template <bool kChase>
 void update(std::uint64_t* data, std::size_t regions, const std::vector<std::uint32_t>& hot, unsigned percent,
             std::uint64_t& state) {
   constexpr std::size_t kWords = kRegion / sizeof(std::uint64_t);
@@ -100,9 +115,12 @@ void update(std::uint64_t* data, std::size_t regions, const std::vector<std::uin
   for (int i = 0; i < 20'000; ++i) {
     const std::uint64_t value = xorshift(state);
     const std::uint64_t pick = (value >> 16) & 0xffffffff;
-    const std::size_t region =
-        (value & 0xffff) < threshold ? hot[(pick * hot.size()) >> 32] : (pick * regions) >> 32;
-    data[region * kWords + (value >> 48) % kWords + ((pick & 3) << 16) % kWords] += value;
+    const std::size_t among_hot = hot[(pick * hot.size()) >> 32], among_all = (pick * regions) >> 32;
+    const std::size_t region = (value & 0xffff) < threshold ? among_hot : among_all;
+    std::uint64_t& word = data[region * kWords + (value >> 48) % kWords + ((pick & 3) << 16) % kWords];
+    const std::uint64_t found = word;
+    word = found + value;
+    if (kChase) state = (state ^ found) | 1;
   }
 }
 
@@ -126,8 +144,11 @@ int main(int argc, char** argv) {
                                                 ~(kRegion - 1));
   // Without this the kernel gives huge pages on the nearest node only and crumbs everywhere else.
   if (madvise(data, regions * kRegion, MADV_HUGEPAGE) != 0) std::perror("hotset: no huge pages");
-  // One word of each page is enough to have it; the kernel zeroes the rest.
-  for (std::size_t at = 0; at < regions * kRegion; at += 4096) data[at / sizeof *data] = at;
+  std::mt19937_64 random(options.seed);
+  std::vector<std::vector<std::uint32_t>> places = {hot_regions(regions, options.hot, random)};
+  if (options.hot_first)
+    for (const std::uint32_t region : places[0]) touch(data, region * kRegion, kRegion);
+  touch(data, 0, regions * kRegion);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::puts("ready");
   if (options.wait) sigwaitinfo(&go, nullptr);
@@ -137,15 +158,13 @@ int main(int argc, char** argv) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
   }
 
-  std::mt19937_64 random(options.seed);
-  std::vector<std::vector<std::uint32_t>> places = {hot_regions(regions, options.hot, random)};
   std::size_t place = 0;  // the hot set's
   // The same hot set for all sharers, visited in another order.
   std::uint64_t state = (options.seed + 1000 * self) * 0x9e3779b97f4a7c15ULL + 1, operations = 0;
   const double start = now();
   double next_move = options.move_s > 0 ? start + options.move_s : 1e18, next_print = start + kPrintEvery;
   while (true) {
-    update(data, regions, places[place], options.hot_percent, state);
+    (options.chase ? update<true> : update<false>)(data, regions, places[place], options.hot_percent, state);
     operations += 20'000;
     const double time = now();
     if (time >= next_move) {

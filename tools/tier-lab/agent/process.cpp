@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,16 +14,28 @@
 namespace tier::lab {
 namespace {
 
-[[noreturn]] void become(const std::vector<std::string>& command, const std::vector<int>& cpus, int output) {
+constexpr int kWeightedInterleave = 6;  // MPOL_WEIGHTED_INTERLEAVE, include/uapi/linux/mempolicy.h, Linux 6.9
+
+void apply(const ProcessSettings& settings) {
+  if (!settings.cpus.empty()) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int cpu : settings.cpus) CPU_SET(cpu, &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0) std::perror("cannot pin to the CPUs of the scenario");
+  }
+  unsigned long nodes = 0;
+  for (const unsigned node : settings.interleave) nodes |= 1UL << node;
+  if (nodes == 0 || syscall(SYS_set_mempolicy, kWeightedInterleave, &nodes, 8 * sizeof nodes) == 0) return;
+  std::perror("cannot interleave by weight (Linux 6.9 and later can)");
+  _exit(127);
+}
+
+[[noreturn]] void become(const std::vector<std::string>& command, const ProcessSettings& settings,
+                         int output) {
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
   setsid();
-  if (!cpus.empty()) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (int cpu : cpus) CPU_SET(cpu, &set);
-    if (sched_setaffinity(0, sizeof set, &set) != 0) std::perror("cannot pin to the CPUs of the scenario");
-  }
+  apply(settings);
   std::vector<char*> arguments;
   arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -34,14 +47,14 @@ namespace {
 
 }  // namespace
 
-Process::Process(const std::vector<std::string>& command, const std::vector<int>& cpus, LineSink on_line)
+Process::Process(const std::vector<std::string>& command, const ProcessSettings& settings, LineSink on_line)
     : on_line_(std::move(on_line)) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return;
   pipe_.reset(ends[0]);
   const FileDescriptor output(ends[1]);
   pid_ = fork();
-  if (pid_ == 0) become(command, cpus, output.get());
+  if (pid_ == 0) become(command, settings, output.get());
   fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
 }
 

@@ -15,11 +15,17 @@ namespace tier::lab {
 
 using LineSink = std::function<void(const std::string& line)>;
 
+struct ProcessSettings {
+  std::vector<int> cpus;  // pins it to them; empty: to none
+  std::vector<unsigned>
+      interleave;  // nodes over which its memory is spread by weight; empty: as the kernel does
+};
+
 class Process {
  public:
-  // Starts `command` with stdout and stderr on one pipe, pinned to `cpus` unless that is empty. On failure to
-  // execute, the child prints the reason and exits 127, as a shell does.
-  Process(const std::vector<std::string>& command, const std::vector<int>& cpus, LineSink on_line);
+  // Starts `command` with stdout and stderr on one pipe. On failure to execute it, or to give it its
+  // settings, the child prints the reason and exits 127, as a shell does.
+  Process(const std::vector<std::string>& command, const ProcessSettings& settings, LineSink on_line);
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 

@@ -36,7 +36,9 @@ struct Scheme {
   std::string action;
   int target_node = 0;
   long long min_accesses = 0, max_accesses = 0;
-  json ranges;  // [[start, end], …] physical bytes
+  json ranges;               // [[start, end], …] physical bytes
+  std::string goal;          // metric that the quota is tuned by, where goals are used
+  long long goal_value = 0;  // ten-thousandths of the fast node
 };
 
 void set_range(Setter& to, const std::string& folder, long long low, const std::string& high) {
@@ -44,7 +46,7 @@ void set_range(Setter& to, const std::string& folder, long long low, const std::
   to.set(folder + "/max", high);
 }
 
-void start_kdamond(Setter& to, int index, const Scheme& scheme, const json& damos) {
+void start_kdamond(Setter& to, int index, const Scheme& scheme, int fast_node, const json& damos) {
   const std::string kdamond = std::string(kDamon) + "/" + std::to_string(index);
   to.set(kdamond + "/contexts/nr_contexts", 1);
   const std::string context = kdamond + "/contexts/0";
@@ -74,6 +76,13 @@ void start_kdamond(Setter& to, int index, const Scheme& scheme, const json& damo
   to.set(folder + "/quotas/bytes", damos.at("quota_mib_per_s").get<long long>() << 20);
   to.set(folder + "/quotas/ms", damos.at("quota_ms_per_s").get<long long>());
   to.set(folder + "/quotas/reset_interval_ms", 1000);
+  if (damos.at("goals").get<bool>()) {
+    const std::string goal = folder + "/quotas/goals/0";
+    to.set(folder + "/quotas/goals/nr_goals", 1);
+    to.set(goal + "/target_metric", scheme.goal);
+    to.set(goal + "/target_value", scheme.goal_value);
+    to.set(goal + "/nid", fast_node);
+  }
   to.set(folder + "/quotas/weights/nr_accesses_permil", 1000);
   to.set(folder + "/quotas/weights/age_permil", 0);
   to.set(folder + "/quotas/weights/sz_permil", 0);
@@ -87,14 +96,15 @@ void apply_damos(Setter& to, const json& plan) {
       std::max(1LL, damos.at("aggr_us").get<long long>() / damos.at("sample_us").get<long long>());
   const auto share = [&](const char* key) { return samples * damos.at(key).get<long long>() / 100; };
   to.set(std::string(kDamon) + "/nr_kdamonds", 2);
+  const int fast = plan.at("fast_node").get<int>();
   start_kdamond(to, 0,
-                {"migrate_hot", plan.at("fast_node").get<int>(), share("hot_min_percent"), samples,
-                 plan.at("slow_ranges")},
-                damos);
+                {"migrate_hot", fast, share("hot_min_percent"), samples, plan.at("slow_ranges"),
+                 "node_mem_used_bp", 9970},
+                fast, damos);
   start_kdamond(to, 1,
                 {"migrate_cold", plan.at("slow_nodes").at(0).get<int>(), 0, share("cold_max_percent"),
-                 plan.at("fast_ranges")},
-                damos);
+                 plan.at("fast_ranges"), "node_mem_free_bp", 50},
+                fast, damos);
 }
 
 void apply_numab(Setter& to, const json& plan) {
@@ -124,6 +134,9 @@ std::string apply_rival(const json& plan) {
     to.set("/proc/sys/kernel/numa_balancing", 0LL);
   if (fs::exists("/sys/kernel/mm/numa/demotion_enabled"))
     to.set("/sys/kernel/mm/numa/demotion_enabled", "false");
+  // Weights follow the bandwidths that firmware tells of, where the kernel does that (Linux 6.16).
+  const std::string weights = "/sys/kernel/mm/mempolicy/weighted_interleave/auto";
+  if (tool == "interleave" && fs::exists(weights)) to.set(weights, "true");
   if (tool == "damos") {
     if (!fs::exists(kDamon))
       return std::string(kDamon) + " is missing: this kernel has no DAMON; use --kernel 6.12 or 7.2";

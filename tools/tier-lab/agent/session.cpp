@@ -68,7 +68,7 @@ bool Session::waiting_costs_time() {
   return problem.empty();
 }
 
-Process& Session::spawn(const std::string& name, const Words& command, const std::vector<int>& cpus) {
+Process& Session::spawn(const std::string& name, const Words& command, const ProcessSettings& settings) {
   auto on_line = [this, name](const std::string& line) {
     const std::string ready_from = plan_.at("prepare").empty() ? "workload" : "prepare";
     if (name == ready_from && line == plan_.at("ready").get<std::string>()) ready_ = true;
@@ -79,7 +79,7 @@ Process& Session::spawn(const std::string& name, const Words& command, const std
     }
     channel_.send({{"guest", "line"}, {"from", name}, {"text", line.substr(0, kLineLimit)}});
   };
-  children_.push_back({name, std::make_unique<Process>(command, cpus, on_line)});
+  children_.push_back({name, std::make_unique<Process>(command, settings, on_line)});
   return *children_.back().process;
 }
 
@@ -121,7 +121,13 @@ void Session::execute() {
 
 bool Session::start_workload() {
   phase("workload starts");
-  workload_ = &spawn("workload", plan_.at("command").get<Words>(), plan_.at("cpus").get<std::vector<int>>());
+  ProcessSettings settings;
+  settings.cpus = plan_.at("cpus").get<std::vector<int>>();
+  if (const json& rival = plan_.at("rival"); rival.at("tool") == "interleave") {
+    settings.interleave = rival.at("slow_nodes").get<std::vector<unsigned>>();
+    settings.interleave.push_back(rival.at("fast_node").get<unsigned>());
+  }
+  workload_ = &spawn("workload", plan_.at("command").get<Words>(), settings);
   if (!plan_.at("prepare").empty()) spawn("prepare", plan_.at("prepare").get<Words>(), {});
   const double limit = uptime_seconds() + plan_.at("ready_timeout_s").get<double>();
   pump(limit, [&] { return ready_ || workload_->exit_code().has_value(); });

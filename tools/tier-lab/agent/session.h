@@ -33,7 +33,7 @@ class Session {
   void phase(const std::string& name);
   void error(const std::string& text);
   Process& spawn(const std::string& name, const std::vector<std::string>& command,
-                 const std::vector<int>& cpus);
+                 const ProcessSettings& settings);
   // Hands output on and sends signs of life until `done` or until `deadline` (uptime seconds). True when
   // done.
   bool pump(double deadline, const std::function<bool()>& done);

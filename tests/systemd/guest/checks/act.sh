@@ -55,7 +55,7 @@ crowded() {
 # Sampling made impossible by rights: no BPF program can be loaded, so no source can run.
 check_blind_rights() {
   begin
-  config 20-blind $'mode = "act"\n[policy]\nheadroom = 0.1\nmove_cost_scale = 0.05'
+  config 20-blind $'mode = "act"\n[policy]\nheadroom = 0.1'
   override $'[Service]\nCapabilityBoundingSet=\nCapabilityBoundingSet=CAP_SYS_PTRACE CAP_SYS_NICE'
   crowded
   start
@@ -65,7 +65,7 @@ check_blind_rights() {
 # Sampling made impossible by the choice of source: faults show nothing of a program that has all its pages.
 check_blind() {
   begin
-  config 20-blind $'mode = "act"\n[sampling]\nsource = "faults"\n[policy]\nheadroom = 0.1\nmove_cost_scale = 0.05'
+  config 20-blind $'mode = "act"\n[sampling]\nsource = "faults"\n[policy]\nheadroom = 0.1'
   crowded
   start
   blind_for "${BLIND_SECONDS:-40}"
