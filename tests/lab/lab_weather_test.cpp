@@ -24,14 +24,14 @@ TEST(Weather, APanicIsNamedWithTheConsole) {
 TEST(Weather, AHangIsFoundByItsSilence) {
   // Real-time loops on both CPUs starve everything else, the agent included.
   const auto start = std::chrono::steady_clock::now();
-  const Outcome outcome =
-      run_scenario("exec-example",
-                   {"run.silence_s=15", "run.timeout_s=200",
-                    "run.kernel_arguments=\"rcupdate.rcu_cpu_stall_suppress=1\"", "image.binaries=[\"chrt\"]",
-                    "workload.commands=[[\"sh\",\"-c\",\"echo -1 > /proc/sys/kernel/sched_rt_runtime_us; "
-                    "for f in /sys/kernel/debug/sched/fair_server/cpu*/runtime; do echo 0 > $f; done; "
-                    "chrt -f 99 sh -c 'while :; do :; done' & "
-                    "chrt -f 99 sh -c 'while :; do :; done'\"]]"});
+  const std::string starve =
+      "echo -1 > /proc/sys/kernel/sched_rt_runtime_us; "
+      "for f in /sys/kernel/debug/sched/fair_server/cpu*/runtime; do echo 0 > $f; done; "
+      "chrt -f 99 sh -c 'while :; do :; done' & chrt -f 99 sh -c 'while :; do :; done'";
+  const Outcome outcome = run_scenario(
+      "exec-example",
+      {"run.silence_s=15", "run.timeout_s=200", "run.kernel_arguments=\"rcupdate.rcu_cpu_stall_suppress=1\"",
+       "image.binaries=[\"chrt\"]", "workload.commands=[[\"sh\",\"-c\",\"" + starve + "\"]]"});
   ASSERT_FALSE(outcome.ran);
   EXPECT_TRUE(contains(outcome.ran.error().text(), "the guest hangs: no sign of life for 15 s"))
       << outcome.ran.error().text();

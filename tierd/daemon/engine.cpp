@@ -138,6 +138,17 @@ void Engine::begin_stage() {
                       forecaster_->standing_back());
 }
 
+// Forgets what was learnt of demand; where memory lies, and what moves cost, stays known.
+void Engine::learn_anew() {
+  tracker_.forget_samples();
+  event_path_ = EventPath(settings_.events);
+  new_memory_ = NewMemoryMeter();
+  if (auto forecaster = make_controlled(parts_, settings_)) {
+    forecaster_ = std::move(forecaster);
+    begin_stage();
+  }
+}
+
 // A forecast that loses against the reactive one stands back and keeps the control group only, where it can
 // show that it has become better.
 void Engine::judge_forecaster() {

@@ -182,6 +182,7 @@ class Engine {
   void read_mappings(const Target& target);
   void collect();
   void note_seen(const std::string& source, const SampleBatch& batch);
+  void follow_meaning(const std::string& source, const SampleBatch& batch);
   SightRate sight_rate() const;
   void judge_sight(Nanoseconds interval);
   void judge_sources(Nanoseconds interval, double user_seconds, bool any_target);
@@ -197,6 +198,7 @@ class Engine {
   void submit(MigrationPlan plan);
   void take_reports();
   void report_event(const MigrationReport& report);
+  void learn_anew();
   void judge_forecaster();
   void begin_stage();
   void decide();
@@ -240,6 +242,7 @@ class Engine {
   std::map<std::string, Sight> source_sights_;
   std::map<TargetId, TargetTick> seen_;                   // samples in the running tick
   std::map<std::string, std::uint64_t> seen_by_;          // the same by source
+  std::map<std::string, WeightMeaning> meanings_;         // of each source's samples, when it gave some last
   std::unordered_map<TargetId, Nanoseconds> user_times_;  // at the last tick
   std::set<TargetId> unseen_;                             // as it was told last
   TroubleLog troubles_;

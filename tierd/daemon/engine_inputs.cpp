@@ -127,6 +127,7 @@ void Engine::collect() {
       continue;
     }
     note_seen(source->name(), *batch);
+    follow_meaning(source->name(), *batch);
     runs_on_.fold(*batch);
     const auto folded = tracker_.fold(*batch);
     state_.unfolded += folded.outside + folded.foreign;
@@ -149,6 +150,21 @@ void Engine::note_seen(const std::string& source, const SampleBatch& batch) {
   for (const TargetId target : batch.deferred) ++seen_[target].samples, ++seen_[target].deferred, ++count;
   seen_by_[source] += count;
   sight_.arrived(count);
+}
+
+// A source that learns what its samples mean counts in another unit from then on, hundreds of times as large or
+// as small. What was learnt in the old one would value every move wrongly until it is forgotten.
+void Engine::follow_meaning(const std::string& source, const SampleBatch& batch) {
+  if (batch.samples.empty()) return;
+  const WeightMeaning now = batch.samples.back().meaning;
+  const auto [known, first] = meanings_.try_emplace(source, now);
+  if (first || known->second == now) return;
+  known->second = now;
+  learn_anew();
+  events_.add(event("source", fmt::format("{}: samples {}; demand is learnt anew", source,
+                                          now == WeightMeaning::kStall
+                                              ? "follow waiting time from now on, not accesses"
+                                              : "count accesses from now on, not waiting time")));
 }
 
 // What all sources together must deliver: the sum of their rates, with the shortest of their silences.

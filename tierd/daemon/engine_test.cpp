@@ -341,6 +341,44 @@ TEST_F(EngineTest, WhatWaitsIsCalledOffWhenSightIsLost) {
   EXPECT_TRUE(migrator_.totals().requests.contains(MoveFate::kStale));
 }
 
+// A region's forecast, accesses a tick.
+double forecast_of(const Engine& engine, int region) {
+  const auto& regions = engine.state().snapshot.regions;
+  for (std::size_t i = 0; i < regions.size(); ++i)
+    if (regions[i].key.start == kBase + static_cast<Address>(region) * kRegion)
+      return engine.state().forecasts.forecasts[i].horizons[0].mean;
+  return -1;
+}
+
+// The stall source takes its samples for counts of accesses until its calibration has shown that they follow
+// waiting: a sample then stands for 4 ms of waiting, which is some ten thousand accesses, not a million.
+TEST_F(EngineTest, WhenSamplesMeanSomethingElseDemandIsLearntAnew) {
+  start({});
+  const auto counted = [&] {
+    SampleBatch batch;
+    for (int i = 0; i < 10; ++i) {
+      batch.samples.push_back(sample(3));
+      batch.samples.back().meaning = WeightMeaning::kAccesses;
+      batch.samples.back().weight = 1e6;
+    }
+    return batch;
+  };
+  for (int i = 0; i < 5; ++i) {
+    script_.push_back(counted());
+    clock_.advance(std::chrono::seconds(1));
+    engine_->tick();
+  }
+  EXPECT_GT(forecast_of(*engine_, 3), 1e6);
+  tick({3});
+  const double fresh = forecast_of(*engine_, 3);
+  EXPECT_GT(fresh, 0);
+  EXPECT_LT(fresh, 1e6) << "nothing of the old unit is left";
+  const auto events = engine_->events().since(0, 100);
+  EXPECT_TRUE(std::any_of(events.begin(), events.end(), [](const Event& one) {
+    return one.message.find("follow waiting time from now on") != std::string::npos;
+  }));
+}
+
 TEST_F(EngineTest, SamplesWhoseCodeIsLookedAtLaterHideNoProgram) {
   start(acting());
   const TargetId job{1};

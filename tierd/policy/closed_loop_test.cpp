@@ -99,7 +99,7 @@ Outcome run_slow_moves(double samples, double erratic_samples) {
   settings.erratic_samples = erratic_samples;
   settings.hot = 60;
   settings.hot_moves_every = 20;
-  settings.accesses_per_tick = 3e6;
+  settings.accesses_per_tick = 20e6;  // of twenty threads
   return run(settings, 120);
 }
 

@@ -233,6 +233,14 @@ FoldResult Tracker::fold(const SampleBatch& batch) {
 
 void Tracker::set_unseen(std::set<TargetId> targets) { state_->unseen = std::move(targets); }
 
+void Tracker::forget_samples() {
+  for (Active& counters : state_->active) {
+    counters.stall = counters.accesses = 0;
+    counters.samples = counters.writes = 0;
+  }
+  state_->kinds = {};
+}
+
 RegionSnapshot Tracker::close_tick(Tick tick, Nanoseconds now, Nanoseconds interval,
                                    const SystemState& system) {
   state_->settle_objects();

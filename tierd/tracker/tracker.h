@@ -105,6 +105,8 @@ class Tracker {
   void set_topology(const TierTopology& topology);
 
   FoldResult fold(const SampleBatch& batch);
+  // Drops what the running tick's samples have told so far: they turned out to mean something else.
+  void forget_samples();
 
   // Regions whose place should be asked now, at most `max`, each at most once per tick: those of migration
   // reports first, then those of the snapshot whose place is unknown, in motion or old (a quarter is left for

@@ -55,10 +55,10 @@ class Budget(WithFolders):
         self.assertEqual(budget.second_tries("a\nsystemd_x passed at its second try\n"), ["systemd_x"])
 
     def test_the_last_run_of_a_suite_counts_and_who_is_over_is_named(self):
-        path = self.record(("lab", 10, "0"), ("unit", 30, "1"), ("lab", 60 * budget.ALLOWED["lab"] + 1, "1"))
+        path = self.record(("lab", 10, "0"), ("native", 30, "1"), ("lab", 60 * budget.ALLOWED["lab"] + 1, "1"))
         verdict = budget.judged(budget.read(path))
         self.assertEqual([(suite["suite"], suite["over"], suite["passed"]) for suite in verdict["suites"]],
-                         [("unit", False, True), ("lab", True, True)])
+                         [("native", False, True), ("lab", True, True)])
         self.assertTrue(verdict["over"])
         self.assertEqual(budget.main(["show", path, "--json"]), 1)
         self.assertIn("lab_bpf_test", budget.table(verdict))

@@ -87,6 +87,7 @@ json summary_json(const Verdict& verdict) {
       {"progress", verdict.progress},
       {"progress_per_s", verdict.progress_per_s},
       {"progress_per_s_tool_cpu_given_back", verdict.progress_per_s_alone},
+      {"progress_per_s_tool_cpu_in_machine_time", verdict.progress_per_machine_s},
       {"oracle_progress_per_s", verdict.oracle_progress_per_s},
       {"oracle_moves", verdict.oracle_moves}};
 }

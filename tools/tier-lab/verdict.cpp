@@ -165,6 +165,8 @@ void add_costs(const Scenario& scenario, const RunRecord& record, Verdict& verdi
   verdict.progress_per_s_alone = verdict.progress_per_s;
   if (scenario.topology.vcpus > 1 && verdict.tool_cpu < kMostToolCpu)
     verdict.progress_per_s_alone /= 1 - verdict.tool_cpu;
+  verdict.progress_per_machine_s =
+      verdict.progress_per_s_alone * (1 - verdict.tool_cpu / static_cast<double>(scenario.stretch()));
   verdict.tool_rss_kib = last.value("tool_rss_kib", std::int64_t{0});
   verdict.migrated_mib = std::max<std::int64_t>(0, counted_mib(record, {"pgmigrate_success"}));
   if (scenario.tool == "numab") {

@@ -70,6 +70,10 @@ struct Verdict {
   double progress_per_s = 0;
   // The same with the tool's CPU time given back, as on a machine that has an idle CPU for it.
   double progress_per_s_alone = 0;
+  // The same with the part of it taken that would be the tool's in the machine's own time. What a tool does
+  // once a second it does four times as often for the same work of a program whose machine is slowed down
+  // four times.
+  double progress_per_machine_s = 0;
   double oracle_progress_per_s = 0;                     // as oracle.h has it; 0 without the waiting clock
   std::uint64_t oracle_moves = 0;                       // regions
   std::map<std::uint64_t, std::vector<HeatCell>> heat;  // region -> one cell for each period

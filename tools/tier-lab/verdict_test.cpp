@@ -89,6 +89,8 @@ TEST(Judge, CostsAreDifferencesOfTicks) {
   EXPECT_DOUBLE_EQ(verdict->progress, 3000);
   EXPECT_DOUBLE_EQ(verdict->progress_per_s, 1500);
   EXPECT_DOUBLE_EQ(verdict->progress_per_s_alone, 2000) << "a quarter of the clock was the tool's";
+  EXPECT_DOUBLE_EQ(verdict->progress_per_machine_s, 2000 * (1 - 0.25 / 4))
+      << "the machine is slowed down four times";
 }
 
 TEST(Judge, WaitsAreTheWorkloadsOwn) {

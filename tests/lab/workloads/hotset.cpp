@@ -18,6 +18,7 @@
 #include <numeric>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -124,6 +125,67 @@ void update(std::uint64_t* data, std::size_t regions, const std::vector<std::uin
   }
 }
 
+// Aligned to regions; nullptr and a message where there is no room.
+std::uint64_t* map_data(std::size_t regions, bool shared) {
+  void* mapped = mmap(nullptr, (regions + 1) * kRegion, PROT_READ | PROT_WRITE,
+                      (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) return std::perror("hotset: mmap"), nullptr;
+  auto* data = reinterpret_cast<std::uint64_t*>((reinterpret_cast<std::uintptr_t>(mapped) + kRegion - 1) &
+                                                ~(kRegion - 1));
+  // Without this the kernel gives huge pages on the nearest node only and crumbs everywhere else.
+  if (madvise(data, regions * kRegion, MADV_HUGEPAGE) != 0) std::perror("hotset: no huge pages");
+  return data;
+}
+
+// Where the hot set is, and where it goes next.
+class HotSet {
+ public:
+  HotSet(const Options& options, std::size_t regions)
+      : options_(options),
+        regions_(regions),
+        random_(options.seed),
+        places_({hot_regions(regions, options.hot, random_)}) {}
+  const std::vector<std::uint32_t>& here() const { return places_[place_]; }
+  void move() {
+    if (places_.size() == options_.places) {
+      place_ = (place_ + 1) % places_.size();
+      return;
+    }
+    if (options_.places == 0) places_.clear();
+    places_.push_back(hot_regions(regions_, options_.hot, random_));
+    place_ = places_.size() - 1;
+  }
+
+ private:
+  const Options& options_;
+  std::size_t regions_;
+  std::mt19937_64 random_;
+  std::vector<std::vector<std::uint32_t>> places_;
+  std::size_t place_ = 0;
+};
+
+// For ever. `self`: which of the sharers this is; all have the same hot set and visit it in another order.
+[[noreturn]] void run(std::uint64_t* data, std::size_t regions, HotSet hot, const Options& options,
+                      std::size_t self) {
+  const auto batch = options.chase ? update<true> : update<false>;
+  std::uint64_t state = (options.seed + 1000 * self) * 0x9e3779b97f4a7c15ULL + 1, operations = 0;
+  const double start = now();
+  double next_move = options.move_s > 0 ? start + options.move_s : 1e18, next_print = start + kPrintEvery;
+  while (true) {
+    batch(data, regions, hot.here(), options.hot_percent, state);
+    operations += 20'000;
+    const double time = now();
+    if (time >= next_move) {
+      hot.move();
+      next_move += options.move_s;
+    }
+    if (self == 0 && time >= next_print) {
+      std::printf("ops %llu\n", static_cast<unsigned long long>(operations));
+      next_print += kPrintEvery;
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -136,18 +198,11 @@ int main(int argc, char** argv) {
   sigaddset(&go, SIGUSR1);
   sigprocmask(SIG_BLOCK, &go, nullptr);
   signal(SIGUSR1, SIG_DFL);  // blocked, so it stays pending until it is waited for
-  const int sharing = options.sharers > 0 ? MAP_SHARED : MAP_PRIVATE;
-  void* mapped = mmap(nullptr, (regions + 1) * kRegion, PROT_READ | PROT_WRITE,
-                      sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped == MAP_FAILED) return std::perror("hotset: mmap"), 1;
-  auto* data = reinterpret_cast<std::uint64_t*>((reinterpret_cast<std::uintptr_t>(mapped) + kRegion - 1) &
-                                                ~(kRegion - 1));
-  // Without this the kernel gives huge pages on the nearest node only and crumbs everywhere else.
-  if (madvise(data, regions * kRegion, MADV_HUGEPAGE) != 0) std::perror("hotset: no huge pages");
-  std::mt19937_64 random(options.seed);
-  std::vector<std::vector<std::uint32_t>> places = {hot_regions(regions, options.hot, random)};
+  std::uint64_t* data = map_data(regions, options.sharers > 0);
+  if (data == nullptr) return 1;
+  HotSet hot(options, regions);
   if (options.hot_first)
-    for (const std::uint32_t region : places[0]) touch(data, region * kRegion, kRegion);
+    for (const std::uint32_t region : hot.here()) touch(data, region * kRegion, kRegion);
   touch(data, 0, regions * kRegion);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::puts("ready");
@@ -157,29 +212,5 @@ int main(int argc, char** argv) {
     ++self;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
   }
-
-  std::size_t place = 0;  // the hot set's
-  // The same hot set for all sharers, visited in another order.
-  std::uint64_t state = (options.seed + 1000 * self) * 0x9e3779b97f4a7c15ULL + 1, operations = 0;
-  const double start = now();
-  double next_move = options.move_s > 0 ? start + options.move_s : 1e18, next_print = start + kPrintEvery;
-  while (true) {
-    (options.chase ? update<true> : update<false>)(data, regions, places[place], options.hot_percent, state);
-    operations += 20'000;
-    const double time = now();
-    if (time >= next_move) {
-      if (places.size() == options.places) {
-        place = (place + 1) % places.size();
-      } else {
-        if (options.places == 0) places.clear();
-        places.push_back(hot_regions(regions, options.hot, random));
-        place = places.size() - 1;
-      }
-      next_move += options.move_s;
-    }
-    if (self == 0 && time >= next_print) {
-      std::printf("ops %llu\n", static_cast<unsigned long long>(operations));
-      next_print += kPrintEvery;
-    }
-  }
+  run(data, regions, std::move(hot), options, self);
 }
