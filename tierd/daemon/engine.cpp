@@ -143,10 +143,11 @@ void Engine::learn_anew() {
   tracker_.forget_samples();
   event_path_ = EventPath(settings_.events);
   new_memory_ = NewMemoryMeter();
+  ledger_ = Ledger(settings_.ledger);
   if (auto forecaster = make_controlled(parts_, settings_)) {
     forecaster_ = std::move(forecaster);
-    begin_stage();
   }
+  begin_stage();
 }
 
 // A forecast that loses against the reactive one stands back and keeps the control group only, where it can

@@ -140,6 +140,9 @@ std::string apply_rival(const json& plan) {
   if (tool == "damos") {
     if (!fs::exists(kDamon))
       return std::string(kDamon) + " is missing: this kernel has no DAMON; use --kernel 6.12 or 7.2";
+    // Linux 6.17 and later may watch the whole machine from boot on, and nobody else then (DAMON_STAT).
+    const std::string statistics = "/sys/module/damon_stat/parameters/enabled";
+    if (fs::exists(statistics)) to.set(statistics, "N");
     apply_damos(to, plan);
   }
   return to.error();
