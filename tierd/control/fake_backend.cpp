@@ -77,7 +77,7 @@ Result<StatusView> FakeBackend::status(const Caller&) {
   view.tiers = fake_tiers();
   view.hit_share = 0.91;
   view.hit_share_total = 0.88;
-  view.ledger = {1200, 1100, 980, 90, 20, 1.25, 60.5, 52.25, 1.5, 6.0, 8, 2, 41, 0.02};
+  view.ledger = {1200, 1100, 980, 90, 20, 1.25, 60.5, 52.25, 1.5, 6.0, 8, 2, 41, 0.02, 61.5};
   view.late_ticks = 3, view.worst_tick_seconds = 2.67, view.worst_tick_phase = "targets";
   view.cpu_limit = 0.1;
   view.held_bytes = 44 * kGiB, view.located_bytes = 42 * kGiB, view.located_demand_share = 0.99;

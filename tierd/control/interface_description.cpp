@@ -34,7 +34,8 @@ type Migrator (
 type Ledger (
   decisions: int, scored: int, useful: int, wasted: int, harmful: int, margin: float,
   expected_saved_seconds: float, stall_saved_seconds: float, move_cost_seconds: float, regret_seconds: ?float,
-  without_effect: int, unknown: int, foreseen: int, unscored_cost_seconds: float
+  without_effect: int, unknown: int, foreseen: int, unscored_cost_seconds: float,
+  placed_saved_seconds: ?float
 )
 
 type SelfCost (cpu_seconds: float, cpu_share: float, resident_bytes: int, bytes_per_managed_gib: ?float)

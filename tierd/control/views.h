@@ -74,6 +74,9 @@ struct LedgerView {
   // Of the useful: demotions by themselves, which earn nothing and lost no more than foreseen.
   std::uint64_t foreseen = 0;
   double unscored_cost_seconds = 0;  // of move_cost_seconds, of moves that have no score yet
+  // What memory waited less where moves have put it than where it lay first, all costs subtracted; none where
+  // nothing was moved.
+  std::optional<double> placed_saved_seconds;
 };
 
 // What tierd itself uses.

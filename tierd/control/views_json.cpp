@@ -20,7 +20,7 @@ TIER_VIEW(MigratorView, requests, stale, cancelled, target_gone, promoted_bytes,
           rate_limit_bytes_per_second, seconds, made_visible)
 TIER_VIEW(LedgerView, decisions, scored, useful, wasted, harmful, margin, expected_saved_seconds,
           stall_saved_seconds, move_cost_seconds, regret_seconds, without_effect, unknown, foreseen,
-          unscored_cost_seconds)
+          unscored_cost_seconds, placed_saved_seconds)
 TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, resident_bytes, bytes_per_managed_gib)
 TIER_VIEW(MetricView, name, value)
 TIER_VIEW(SightView, state, reason, may_move, unseen)

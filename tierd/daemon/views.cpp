@@ -124,6 +124,7 @@ LedgerView ledger_view(const Ledger& ledger) {
   view.margin = ledger.margin();
   view.expected_saved_seconds = totals.expected.value;
   view.stall_saved_seconds = totals.saved().value;
+  if (totals.placed.value != 0) view.placed_saved_seconds = totals.placed_net().value;
   view.move_cost_seconds = totals.cost.value;
   view.regret_seconds = totals.regret.value;
   view.without_effect = totals.void_moves;

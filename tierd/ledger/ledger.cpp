@@ -16,6 +16,8 @@ namespace {
 constexpr std::uint64_t kLostAfter = 300;
 // Regions whose demand sets the price of fast memory, 56 bytes each.
 constexpr std::size_t kMostWanted = 1 << 16;
+// Moved regions that are followed for as long as they live, 72 bytes each.
+constexpr std::size_t kMostMoved = 1 << 16;
 
 const Region* find_region(const RegionSnapshot& snapshot, const RegionKey& key) {
   const auto it = std::lower_bound(snapshot.regions.begin(), snapshot.regions.end(), key,
@@ -141,6 +143,22 @@ void Ledger::report(const MigrationReport& report, Tick tick) {
   const double asked = static_cast<double>(std::max<std::uint64_t>(decision.request.bytes.value, 1));
   execute(decision, tick, std::min(1.0, static_cast<double>(report.moved.value) / asked),
           cost_of(decision.request, report.duration));
+  const MigrationRequest& request = decision.request;
+  if (report.moved.value > 0 && moved_.size() < kMostMoved)
+    moved_.try_emplace(request.key, Origin{request.from, request.why.latency_from, request.why.reach_from});
+}
+
+void Ledger::follow_moved(const RegionSnapshot& snapshot, const SystemState& system) {
+  if (moved_.empty()) return;
+  for (const Region& region : snapshot.regions) {
+    if (region.demand.value <= 0) continue;
+    const auto it = moved_.find(region.key);
+    if (it == moved_.end() || it->second.node == region.node || region.node.value < 0) continue;
+    const Origin& origin = it->second;
+    const double before = latency_of(system, origin.node, origin.latency, origin.reach);
+    const double now = latency_of(system, region.node, origin.latency);
+    totals_.placed += StallSeconds{region.demand.value * (before - now)};
+  }
 }
 
 void Ledger::follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system) {
@@ -234,6 +252,7 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
     });
     if (all_ripe) judge(group, snapshot.tick);
   }
+  follow_moved(snapshot, system);
   double waited = 0;
   for (const Region& region : snapshot.regions) waited += region.waited.value;
   margin_.close_tick(waited);
@@ -350,6 +369,7 @@ void Ledger::target_gone(TargetId target, Tick tick) {
         it->second.verdict == Verdict::kPending)
       close(it->second, Verdict::kUnknown, tick);
   }
+  std::erase_if(moved_, [&](const auto& each) { return each.first.target == target; });
 }
 
 void Ledger::evict() {
@@ -388,7 +408,8 @@ RegionStory Ledger::explain(const RegionKey& key) const {
 std::size_t Ledger::bytes_used() const {
   constexpr std::size_t kTreeNode = 40;  // of a std::map, beside the value
   return decisions_.size() * (sizeof(std::pair<std::uint64_t, Decision>) + kTreeNode) +
-         open_.capacity() * sizeof(open_[0]) + comparison_.bytes_used() + wanted_.size() * 56;
+         open_.capacity() * sizeof(open_[0]) + comparison_.bytes_used() + wanted_.size() * 56 +
+         moved_.size() * 72;
 }
 
 }  // namespace tier

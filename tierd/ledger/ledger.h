@@ -67,6 +67,10 @@ struct LedgerTotals {
   std::uint64_t foreseen = 0;          // of the useful: demotions that lost no more than foreseen
   // Benefit and cost of the same moves: what has not been scored yet is in neither.
   StallSeconds saved() const { return realised - scored_cost; }
+  // What memory waited less where moves have put it than it would have where it lay before its first one:
+  // for as long as it stays there, where a decision is followed through its horizon alone.
+  StallSeconds placed;
+  StallSeconds placed_net() const { return placed - cost; }
   // Sampled demand on the fastest tier, whole life.
   double demand = 0, demand_fast = 0;
   // Stall that the per-tick best placement of the sampled demand would have avoided. An upper bound: a
@@ -125,6 +129,7 @@ class Ledger {
   void record(const std::vector<MigrationRequest>& requests, Tick tick, bool imagined, bool declined);
   void execute(Decision& decision, Tick tick, double share, StallSeconds cost);
   void follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system);
+  void follow_moved(const RegionSnapshot& snapshot, const SystemState& system);
   bool complete(const Decision& decision) const;
   Group group_of(Decision& decision);
   void judge(const Group& group, Tick tick);
@@ -142,6 +147,13 @@ class Ledger {
   TickScore last_score_;
   Margin margin_;
   Comparison comparison_;
+  // Where a region lay before its first move.
+  struct Origin {
+    NodeId node;
+    Nanoseconds latency;  // of that node, where it is not measured
+    double reach = 1;
+  };
+  std::unordered_map<RegionKey, Origin> moved_;
   double price_ = 0;  // of a byte of the fastest tier, stall seconds a tick; see Comparison
   std::unordered_map<RegionKey, PlacedDemand> wanted_;  // of the running block
   std::uint64_t wanted_ticks_ = 0;

@@ -75,6 +75,20 @@ class LedgerTest : public ::testing::Test {
   std::uint64_t next_id_ = 1, tick_ = 10;
 };
 
+// A decision is followed through its horizon; what it did for a program goes on.
+TEST_F(LedgerTest, WhereMemoryWasMovedToSavesForAsLongAsItStaysThere) {
+  record({request(0, true)});
+  report(1);
+  for (int t = 0; t < 10; ++t) tick({500}, {0});
+  EXPECT_NEAR(ledger_.totals().placed.value, 10 * 500 * 200e-9, 1e-12);
+  EXPECT_NEAR(ledger_.totals().placed_net().value, 10 * 500 * 200e-9 - 1e-4, 1e-12);
+  tick({500}, {1});
+  EXPECT_NEAR(ledger_.totals().placed.value, 10 * 500 * 200e-9, 1e-12) << "it lies where it lay first";
+  ledger_.target_gone(key(0).target, Tick{99});
+  tick({500}, {0});
+  EXPECT_NEAR(ledger_.totals().placed.value, 10 * 500 * 200e-9, 1e-12) << "and nothing is followed any more";
+}
+
 TEST_F(LedgerTest, APromotionThatEarnsItsCostIsUseful) {
   record({request(0, true)});
   EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kPending);

@@ -113,7 +113,7 @@ def ledger_saved(result):
     """Seconds of stall that tierd says it saved, costs subtracted; None where it was not asked."""
     for item in result["collected"]:
         if '"io.tierd.status/1"' in item.get("text", ""):
-            return json.loads(item["text"])["ledger"]["stall_saved_seconds"]
+            return json.loads(item["text"])["ledger"]["placed_saved_seconds"]
     return None
 
 

@@ -15,7 +15,7 @@ import lab_core  # noqa: E402
 
 
 def result(speed, waited, oracle=200.0, saved=None):
-    collected = [] if saved is None else [{"text": json.dumps({"schema": "io.tierd.status/1", "ledger": {"stall_saved_seconds": saved}}, separators=(",", ":"))}]
+    collected = [] if saved is None else [{"text": json.dumps({"schema": "io.tierd.status/1", "ledger": {"placed_saved_seconds": saved}}, separators=(",", ":"))}]
     return {"length_s": 10.0, "collected": collected, "periods": {"fast_share": [0.1, 0.8, 0.8, 0.8], "oracle_share": [0.9, 0.8, 0.8, 0.8]},
             "summary": {"progress_per_s": 0.97 * speed, "progress_per_s_tool_cpu_in_machine_time": speed, "progress": 10 * speed, "waited_s": waited, "progress_per_s_tool_cpu_given_back": 1.01 * speed,
                         "oracle_progress_per_s": oracle, "tool_cpu_s_per_s": 0.01, "migrated_mib": 50}}

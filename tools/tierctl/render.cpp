@@ -55,6 +55,9 @@ std::string ledger_text(const StatusView& status) {
                        status.mode == "act" ? "" : ", had the moves been made,",
                        plural(ledger.scored, "decision", "decisions"),
                        seconds_text(ledger.expected_saved_seconds));
+  if (ledger.placed_saved_seconds)
+    text = fmt::format("{} by where memory was moved to; {}", seconds_text(*ledger.placed_saved_seconds),
+                       ledger.scored > 0 ? text : "no decision has a score yet (");
   text += fmt::format("moving cost {}", seconds_text(ledger.move_cost_seconds));
   if (ledger.unscored_cost_seconds > 0)
     text += fmt::format(", {} of it not scored yet", seconds_text(ledger.unscored_cost_seconds));
