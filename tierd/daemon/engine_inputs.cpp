@@ -152,8 +152,8 @@ void Engine::note_seen(const std::string& source, const SampleBatch& batch) {
   sight_.arrived(count);
 }
 
-// A source that learns what its samples mean counts in another unit from then on, hundreds of times as large or
-// as small. What was learnt in the old one would value every move wrongly until it is forgotten.
+// A source that learns what its samples mean counts in another unit from then on, hundreds of times as large
+// or as small. What was learnt in the old one would value every move wrongly until it is forgotten.
 void Engine::follow_meaning(const std::string& source, const SampleBatch& batch) {
   if (batch.samples.empty()) return;
   const WeightMeaning now = batch.samples.back().meaning;
@@ -161,10 +161,10 @@ void Engine::follow_meaning(const std::string& source, const SampleBatch& batch)
   if (first || known->second == now) return;
   known->second = now;
   learn_anew();
-  events_.add(event("source", fmt::format("{}: samples {}; demand is learnt anew", source,
-                                          now == WeightMeaning::kStall
-                                              ? "follow waiting time from now on, not accesses"
-                                              : "count accesses from now on, not waiting time")));
+  events_.add(event(
+      "source", fmt::format("{}: samples {}; demand is learnt anew", source,
+                            now == WeightMeaning::kStall ? "follow waiting time from now on, not accesses"
+                                                         : "count accesses from now on, not waiting time")));
 }
 
 // What all sources together must deliver: the sum of their rates, with the shortest of their silences.
