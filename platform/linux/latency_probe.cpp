@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "platform/linux/affinity.h"
@@ -21,8 +20,10 @@ constexpr std::size_t kSlot = 128;
 // Lines of one page that are visited: enough for sixteen pages to make a part.
 constexpr std::size_t kLinesPerPage = 32;
 constexpr std::size_t kMostLines = 16384;
-// The median of this many parts is reported, so that a preemption in one of them does not show.
-constexpr std::uint32_t kParts = 8;
+// A walk is timed in parts of so many steps and their median reported, so that what interrupts some of them
+// does not show. Some microseconds each: two readings of the clock are below 1 % of that, and where virtual
+// CPUs take turns on one real one, most parts lie within a turn.
+constexpr std::uint32_t kPartSteps = 64;
 // Steps of one measurement of all nodes together, so that a tick on a machine of many nodes costs no more
 // than on one of four; and the fewest of one node that a median of parts is worth anything of.
 constexpr std::uint32_t kStepsOfAll = 16384, kFewestSteps = 512;
@@ -101,11 +102,12 @@ Nanoseconds LinuxLatencyProbe::Chase::walk_part(std::size_t steps) {
 }
 
 Nanoseconds LinuxLatencyProbe::Chase::walk(std::uint32_t steps) {
-  const std::size_t part = std::clamp<std::size_t>(steps / kParts, 1, lines_.size());
-  std::array<Nanoseconds, kParts> times{};
+  const std::size_t part = std::min<std::size_t>(kPartSteps, lines_.size());
+  std::vector<Nanoseconds> times(std::max<std::size_t>(1, steps / part));
   for (Nanoseconds& time : times) time = walk_part(part);
-  std::nth_element(times.begin(), times.begin() + kParts / 2, times.end());
-  return times[kParts / 2] / static_cast<std::int64_t>(part);
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  return *middle / static_cast<std::int64_t>(part);
 }
 
 LinuxLatencyProbe::LinuxLatencyProbe(LatencyProbeSettings settings) : settings_(settings) {}
