@@ -141,6 +141,7 @@ TEST(Confined, WithoutTickAndClockTheReasonIsNamed) {
 TEST(Confined, WithoutCalibrationTheProgramsThemselvesSettleIt) {
   const SteadyClock clock;
   StallOptions options;
+  options.prior = WeightMeaning::kStall;
   options.calibrate = false;
   StallSource source(options, clock);
   ASSERT_EQ(sample_a_reader(source), kSampled);

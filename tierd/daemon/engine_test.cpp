@@ -350,8 +350,8 @@ double forecast_of(const Engine& engine, int region) {
   return -1;
 }
 
-// The stall source takes its samples for counts of accesses until its calibration has shown that they follow
-// waiting: a sample then stands for 4 ms of waiting, which is some ten thousand accesses, not a million.
+// Calibration may find out late what samples mean. One that stands for 4 ms of waiting says some ten thousand
+// accesses; the same one, taken for a count of what was executed in that time, a million.
 TEST_F(EngineTest, WhenSamplesMeanSomethingElseDemandIsLearntAnew) {
   start({});
   const auto counted = [&] {

@@ -1,5 +1,6 @@
 #include "platform/linux/sampling/calibration.h"
 
+#include <cpuid.h>
 #include <linux/close_range.h>
 #include <numaif.h>
 #include <signal.h>
@@ -83,6 +84,13 @@ constexpr std::uint64_t kCacheLineMask = ~std::uint64_t{63};
 constexpr Nanoseconds kWallLimit = std::chrono::seconds(30);
 constexpr unsigned kFirstInheritedFd = 3;  // the standard three stay
 
+// CPUID: leaf 1, ecx bit 31: a hypervisor runs this; then leaf 0x40000000 names it in ebx, ecx and edx
+// (Documentation/virt/kvm/x86/cpuid.rst of the kernel; target/i386/cpu.c of QEMU for the name of its
+// emulator).
+constexpr unsigned kHypervisorBit = 31;
+constexpr unsigned kHypervisorLeaf = 0x40000000;
+constexpr std::string_view kEmulator = "TCGTCGTCGTCG";
+
 // Largest power of two of pages that could be touched within a third of the time; emulators zero memory
 // slowly.
 std::size_t touch_buffer(char* buffer, std::size_t size, Nanoseconds time_limit) {
@@ -143,6 +151,20 @@ CalibrationLoop calibration_loop() {
   return {reinterpret_cast<Address>(tier_calibration_begin), reinterpret_cast<Address>(tier_calibration_load),
           reinterpret_cast<Address>(tier_calibration_after), reinterpret_cast<Address>(tier_calibration_end),
           kLoopInstructions};
+}
+
+WeightMeaning prior_of(std::string_view hypervisor_signature) {
+  return hypervisor_signature == kEmulator ? WeightMeaning::kAccesses : WeightMeaning::kStall;
+}
+
+WeightMeaning prior_meaning() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx >> kHypervisorBit & 1U) == 0) return prior_of({});
+  __cpuid(kHypervisorLeaf, eax, ebx, ecx, edx);
+  std::array<char, 12> signature{};
+  const std::array<unsigned, 3> words = {ebx, ecx, edx};
+  std::memcpy(signature.data(), words.data(), signature.size());
+  return prior_of({signature.data(), signature.size()});
 }
 
 Nanoseconds kernel_tick_period() {

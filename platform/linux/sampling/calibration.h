@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "core/access_sample.h"
 #include "core/result.h"
@@ -15,6 +16,11 @@
 namespace tier {
 
 CalibrationLoop calibration_loop();
+
+// What samples mean before any was seen: by the signature of CPUID's hypervisor leaf (0x40000000), frequency
+// in QEMU's emulator, else waiting. The first is pure; the second asks this processor.
+WeightMeaning prior_of(std::string_view hypervisor_signature);
+WeightMeaning prior_meaning();
 
 // Time between the kernel's ticks on a busy CPU: the resolution of its coarse clock is just that.
 Nanoseconds kernel_tick_period();

@@ -13,6 +13,12 @@
 namespace tier {
 namespace {
 
+TEST(Calibration, TheEmulatorsNameMakesFrequencyLikely) {
+  EXPECT_EQ(prior_of("TCGTCGTCGTCG"), WeightMeaning::kAccesses);
+  for (const char* other : {"", "KVMKVMKVM\0\0\0", "Microsoft Hv", "VMwareVMware"})
+    EXPECT_EQ(prior_of(other), WeightMeaning::kStall) << other;
+}
+
 SamplingSettings short_run() {
   SamplingSettings settings;
   settings.calibration_time = std::chrono::milliseconds(20);

@@ -10,11 +10,12 @@ constexpr Nanoseconds kLongestPause = std::chrono::hours(1);
 
 }  // namespace
 
-LiveCalibration::LiveCalibration(const SamplingSettings& settings, const Clock& clock, bool with_child)
+LiveCalibration::LiveCalibration(const SamplingSettings& settings, const Clock& clock, WeightMeaning prior,
+                                 bool with_child)
     : settings_(settings),
       clock_(clock),
       with_child_(with_child),
-      evidence_(calibration_loop()),
+      evidence_(calibration_loop(), prior),
       next_run_(clock.now() + settings.calibration_delay),
       pause_(kFirstPause),
       instruction_seconds_(cached_instruction_seconds()) {}

@@ -33,7 +33,7 @@ struct StallCalibration {
 class LiveCalibration {
  public:
   // `clock` must outlive this. `with_child` false: no calibration loop runs.
-  LiveCalibration(const SamplingSettings& settings, const Clock& clock, bool with_child);
+  LiveCalibration(const SamplingSettings& settings, const Clock& clock, WeightMeaning prior, bool with_child);
 
   // Starts the child when it is due, and ends it once all is settled or its time is over. A run that settled
   // nothing is repeated after 40 s, then after twice as long each time, an hour at most: with 0.4 s of CPU

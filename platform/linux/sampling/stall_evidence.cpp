@@ -54,9 +54,11 @@ StallEvidence::Scores StallEvidence::scores() const {
   const auto loop_score = [&](unsigned hits) {
     return hits * std::log(kShareAtPlace) + (samples_ - hits) * elsewhere;
   };
-  Scores sum{loop_score(behind_load_) + std::log(kPriorShareBehind),
-             loop_score(at_load_) + std::log(1 - kPriorShareBehind),
-             -kPriorOfMeaning - samples_ * std::log(instructions)};
+  const double of_waiting = prior_ == WeightMeaning::kStall ? 0 : -kPriorOfMeaning;
+  const double of_frequency = prior_ == WeightMeaning::kStall ? -kPriorOfMeaning : 0;
+  Scores sum{loop_score(behind_load_) + std::log(kPriorShareBehind) + of_waiting,
+             loop_score(at_load_) + std::log(1 - kPriorShareBehind) + of_waiting,
+             of_frequency - samples_ * std::log(instructions)};
   const double behind = live_.log_odds_behind(), at = live_.log_odds_at();
   const double waiting = std::min(kMostLiveForWaiting, std::max(behind, at));
   const double less = std::min(kMostLiveForPlace, std::abs(behind - at));
@@ -109,7 +111,9 @@ std::string StallEvidence::describe() const {
   if (!waiting && at_block_starts()) text += "; interrupts come only where a block of code begins";
   text += fmt::format("; the saved pointer is {} the access", ip_is_behind() || !waiting ? "behind" : "at");
   if (settled()) return text;
-  return text + "; not settled yet, so taken from what is likely";
+  const char* prior =
+      prior_ == WeightMeaning::kStall ? "no emulator is named by CPUID" : "CPUID names an emulator";
+  return text + fmt::format("; not settled yet, so taken from what is likely ({})", prior);
 }
 
 }  // namespace tier

@@ -5,15 +5,15 @@
 // so far), or *at* it; or samples follow the *frequency* of instructions (an emulator, where nothing waits).
 // Natural logarithms of their likelihoods are summed; a verdict is settled when the odds reach 1000 to 1, ln
 // 1000 = 6.9.
-//  - Prior: 99 to 1 (4.6) for waiting, also where CPUID names an emulator: some let waiting take
-//    time, and a sample taken for so much waiting never says more than there is, where one
-//    taken for accesses may say hundreds of times as much; 9 to 1 (2.2) for behind.
+//  - Prior: 99 to 1 (4.6) for frequency where CPUID names QEMU's emulator, else for waiting; 9
+//    to 1 (2.2) for behind.
 //  - Calibration loop of 23 instructions with one load. Frequency: each instruction is hit with
 //    1/23. Waiting: the instruction in question with 1/2, each other one with 1/44. 0.95 was
 //    measured, but a cache that holds the buffer shortens the wait; with 1/2 the two are level
 //    where the load draws 4.8 times its share. A sample at the place weighs ln(23/2) = 2.4 for
 //    waiting, one elsewhere ln(44/23) = 0.65 against it: two samples at the place settle it
-//    with the prior, eighteen elsewhere settle frequency.
+//    with the prior, three overrule the contrary prior, and four elsewhere settle frequency in
+//    an emulator.
 //  - Watched programs: any stream of instructions steps out of reading (a load, then no load)
 //    as often as into it, so samples that follow frequency show both alike (1/2), whatever the
 //    program. Where samples follow waiting one kind prevails (3/4): out of reading if the
@@ -66,7 +66,7 @@ class LiveTransitions {
 
 class StallEvidence {
  public:
-  explicit StallEvidence(CalibrationLoop loop) : loop_(loop) {}
+  StallEvidence(CalibrationLoop loop, WeightMeaning prior) : loop_(loop), prior_(prior) {}
 
   // A sample of the calibration loop (those outside of it count for nothing). `right`: it decoded to an
   // address inside the loop's buffer.
@@ -95,6 +95,7 @@ class StallEvidence {
   Scores scores() const;
 
   CalibrationLoop loop_;
+  WeightMeaning prior_;
   unsigned samples_ = 0, at_begin_ = 0, at_load_ = 0, behind_load_ = 0, right_at_ = 0, right_behind_ = 0;
   LiveTransitions live_;
 };

@@ -8,7 +8,8 @@ namespace {
 const CalibrationLoop kLoop{0x1000, 0x1028, 0x102c, 0x105c, 23};
 constexpr Address kElsewhere = 0x1004;
 
-StallEvidence evidence_of_nothing() { return StallEvidence(kLoop); }
+StallEvidence hardware() { return {kLoop, WeightMeaning::kStall}; }
+StallEvidence emulator() { return {kLoop, WeightMeaning::kAccesses}; }
 
 void add(StallEvidence& evidence, Address ip, int count) {
   for (int i = 0; i < count; ++i) evidence.add_calibration(ip, ip == kLoop.after);
@@ -21,53 +22,61 @@ void add_live(StallEvidence& evidence, X86Transition transition, int count, int 
 }
 
 TEST(StallEvidence, TheNextBestIsLikelyBeforeAnySample) {
-  EXPECT_EQ(evidence_of_nothing().meaning(), WeightMeaning::kStall);
-  EXPECT_TRUE(evidence_of_nothing().ip_is_behind());
-  EXPECT_FALSE(evidence_of_nothing().settled());
-  EXPECT_NE(evidence_of_nothing().describe().find("not settled yet"), std::string::npos);
+  EXPECT_EQ(hardware().meaning(), WeightMeaning::kStall);
+  EXPECT_TRUE(hardware().ip_is_behind());
+  EXPECT_FALSE(hardware().settled());
+  EXPECT_EQ(emulator().meaning(), WeightMeaning::kAccesses);
+  EXPECT_FALSE(emulator().settled());
+  EXPECT_NE(hardware().describe().find("not settled yet"), std::string::npos);
 }
 
 TEST(StallEvidence, TwoSamplesSettleWhatIsLikely) {
-  StallEvidence evidence = evidence_of_nothing();
+  StallEvidence evidence = hardware();
   add(evidence, kLoop.after, 2);
   EXPECT_TRUE(evidence.settled());
   EXPECT_EQ(evidence.meaning(), WeightMeaning::kStall);
   EXPECT_TRUE(evidence.ip_is_behind());
 }
 
-TEST(StallEvidence, AnEmulatorIsFoundOut) {
-  StallEvidence evidence = evidence_of_nothing();
+TEST(StallEvidence, ThreeSamplesOverruleAWrongPrior) {
+  StallEvidence evidence = emulator();
+  add(evidence, kLoop.after, 3);
+  EXPECT_EQ(evidence.meaning(), WeightMeaning::kStall);
+}
+
+TEST(StallEvidence, AnEmulatorIsFoundOutWithoutItsName) {
+  StallEvidence evidence = hardware();
   add(evidence, kElsewhere, 20);
   add(evidence, kLoop.after, 1);
   EXPECT_EQ(evidence.meaning(), WeightMeaning::kAccesses);
-  StallEvidence plain = evidence_of_nothing();
-  add(plain, kElsewhere, 18);
-  EXPECT_TRUE(plain.settled());
-  EXPECT_EQ(plain.meaning(), WeightMeaning::kAccesses);
+  StallEvidence named = emulator();
+  add(named, kElsewhere, 4);
+  EXPECT_TRUE(named.settled());
+  EXPECT_EQ(named.meaning(), WeightMeaning::kAccesses);
 }
 
 TEST(StallEvidence, InterruptsBetweenBlocksAloneAreNoticed) {
-  StallEvidence exact = evidence_of_nothing();
+  StallEvidence exact = emulator();
   for (Address ip = kLoop.begin; ip < kLoop.end; ip += 4) add(exact, ip, 2);
   EXPECT_FALSE(exact.at_block_starts());
-  StallEvidence blocks = evidence_of_nothing();
+  StallEvidence blocks = emulator();
   add(blocks, kLoop.begin, 3);
   EXPECT_FALSE(blocks.at_block_starts()) << "three may be chance";
-  add(blocks, kLoop.begin, 15);
+  add(blocks, kLoop.begin, 2);
   EXPECT_TRUE(blocks.at_block_starts());
   EXPECT_NE(blocks.describe().find("where a block of code begins"), std::string::npos);
   EXPECT_EQ(blocks.meaning(), WeightMeaning::kAccesses);
 }
 
 TEST(StallEvidence, OtherProcessorsPointAtTheLoad) {
-  StallEvidence evidence = evidence_of_nothing();
+  StallEvidence evidence = hardware();
   add(evidence, kLoop.load, 4);
   EXPECT_TRUE(evidence.settled());
   EXPECT_FALSE(evidence.ip_is_behind());
 }
 
 TEST(StallEvidence, ALargeCacheWeakensTheWaitButHidesItNot) {
-  StallEvidence evidence = evidence_of_nothing();
+  StallEvidence evidence = hardware();
   add(evidence, kLoop.after, 40);
   add(evidence, kElsewhere, 60);
   EXPECT_TRUE(evidence.settled());
@@ -77,14 +86,14 @@ TEST(StallEvidence, ALargeCacheWeakensTheWaitButHidesItNot) {
 }
 
 TEST(StallEvidence, SamplesOutsideOfTheLoopCountForNothing) {
-  StallEvidence evidence = evidence_of_nothing();
+  StallEvidence evidence = hardware();
   add(evidence, 0x2000, 100);
   EXPECT_EQ(evidence.calibration_samples(), 0U);
   EXPECT_FALSE(evidence.settled());
 }
 
 TEST(StallEvidence, ProgramsThatWaitSettleItWithoutCalibration) {
-  StallEvidence evidence = evidence_of_nothing();
+  StallEvidence evidence = hardware();
   add_live(evidence, kOut, 300);
   add_live(evidence, kInto, 30);
   EXPECT_TRUE(evidence.settled());
@@ -93,7 +102,7 @@ TEST(StallEvidence, ProgramsThatWaitSettleItWithoutCalibration) {
 }
 
 TEST(StallEvidence, ProgramsShowWhereThePointerIs) {
-  StallEvidence evidence = evidence_of_nothing();
+  StallEvidence evidence = hardware();
   add_live(evidence, kInto, 300);
   EXPECT_FALSE(evidence.ip_is_behind());
   EXPECT_FALSE(evidence.settled()) << "so unlikely a place must show in the calibration loop too";
@@ -104,13 +113,13 @@ TEST(StallEvidence, ProgramsShowWhereThePointerIs) {
 
 // A program that lives in the caches looks just like an emulator.
 TEST(StallEvidence, ProgramsThatDoNotWaitAreEvidenceOfNothing) {
-  StallEvidence evidence = evidence_of_nothing();
+  StallEvidence evidence = hardware();
   add_live(evidence, kOut, 2000);
   add_live(evidence, kInto, 1900);
   add_live(evidence, kNeither, 1000);
   EXPECT_EQ(evidence.meaning(), WeightMeaning::kStall);
   EXPECT_FALSE(evidence.settled());
-  StallEvidence behind = evidence_of_nothing();
+  StallEvidence behind = hardware();
   add(behind, kLoop.after, 2);
   add_live(behind, kInto, 2000);  // the same with more steps into reading, as jumps may make it appear
   add_live(behind, kOut, 1700);
@@ -118,14 +127,13 @@ TEST(StallEvidence, ProgramsThatDoNotWaitAreEvidenceOfNothing) {
 }
 
 TEST(StallEvidence, ProgramsAloneDoNotMakeAnEmulatorWait) {
-  StallEvidence evidence = evidence_of_nothing();
-  add(evidence, kElsewhere, 18);
+  StallEvidence evidence = emulator();
   add_live(evidence, kOut, 4000);
   EXPECT_EQ(evidence.meaning(), WeightMeaning::kAccesses);
 }
 
 TEST(StallEvidence, OneLoopCountsForAFewSamples) {
-  StallEvidence evidence = evidence_of_nothing();
+  StallEvidence evidence = hardware();
   add_live(evidence, kInto, 3, 1);
   EXPECT_TRUE(evidence.ip_is_behind());
   LiveTransitions one_place, many_places;

@@ -239,7 +239,8 @@ Result<void> StallSource::Impl::start() {
   TIER_TRY(require_btf(options_.btf_path));
   TIER_TRY(load_best());
   TIER_TRY(attach());
-  calibration_ = std::make_unique<LiveCalibration>(options_.settings, clock_, options_.calibrate);
+  calibration_ =
+      std::make_unique<LiveCalibration>(options_.settings, clock_, options_.prior, options_.calibrate);
   calibrate_first();
   set_gaps();
   const tier_counters now = events_->counters();

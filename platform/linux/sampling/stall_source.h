@@ -18,7 +18,8 @@ struct StallOptions {
   SamplingSettings settings;
   std::string btf_path = kKernelBtf;
   bool ride_tick = true;  // else only the clock event
-  bool calibrate = true;  // else no calibration loop runs: watched programs alone decide
+  WeightMeaning prior = prior_meaning();
+  bool calibrate = true;  // else no calibration loop runs: prior and watched programs alone decide
 };
 
 struct StallPrices {
