@@ -143,7 +143,7 @@ void Engine::learn_anew() {
   tracker_.forget_samples();
   event_path_ = EventPath(settings_.events);
   new_memory_ = NewMemoryMeter();
-  ledger_ = Ledger(settings_.ledger);
+  ledger_.begin_anew();
   if (auto forecaster = make_controlled(parts_, settings_)) {
     forecaster_ = std::move(forecaster);
   }

@@ -372,6 +372,12 @@ void Ledger::target_gone(TargetId target, Tick tick) {
   std::erase_if(moved_, [&](const auto& each) { return each.first.target == target; });
 }
 
+void Ledger::begin_anew() {
+  auto moved = std::move(moved_);
+  *this = Ledger(settings_);
+  moved_ = std::move(moved);
+}
+
 void Ledger::evict() {
   while (decisions_.size() > settings_.capacity) {
     ++totals_.evicted;

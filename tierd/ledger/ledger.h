@@ -111,6 +111,9 @@ class Ledger {
   // Adds the tick's demand to every open decision and closes those whose horizon has passed.
   TickScore score(const RegionSnapshot& snapshot, const SystemState& system, const TierTopology& topology);
   void target_gone(TargetId target, Tick tick);  // closes its open decisions as kUnknown
+  // Forgets every account and decision, for demand is counted in another unit from now on. Where memory lay
+  // before it was moved stays known: what its places save from now on is counted.
+  void begin_anew();
 
   const LedgerTotals& totals() const { return totals_; }
   const TickScore& last_score() const { return last_score_; }

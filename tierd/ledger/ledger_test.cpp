@@ -89,6 +89,18 @@ TEST_F(LedgerTest, WhereMemoryWasMovedToSavesForAsLongAsItStaysThere) {
   EXPECT_NEAR(ledger_.totals().placed.value, 10 * 500 * 200e-9, 1e-12) << "and nothing is followed any more";
 }
 
+TEST_F(LedgerTest, BegunAnewItKnowsNothingButWhereMovedMemoryLay) {
+  record({request(0, true)});
+  report(1);
+  for (int t = 0; t < 10; ++t) tick({500}, {0});
+  ledger_.begin_anew();
+  EXPECT_EQ(ledger_.totals().planned, 0U);
+  EXPECT_EQ(ledger_.totals().placed.value, 0);
+  EXPECT_EQ(ledger_.find(1), nullptr);
+  tick({500}, {0});
+  EXPECT_NEAR(ledger_.totals().placed.value, 500 * 200e-9, 1e-12);
+}
+
 TEST_F(LedgerTest, APromotionThatEarnsItsCostIsUseful) {
   record({request(0, true)});
   EXPECT_EQ(ledger_.find(1)->verdict, Verdict::kPending);
