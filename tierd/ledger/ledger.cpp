@@ -394,8 +394,8 @@ const Decision* Ledger::find(std::uint64_t request_id) const {
 RegionStory Ledger::explain(const RegionKey& key) const {
   RegionStory story;
   story.key = key;
-  for (auto it = decisions_.rbegin(); it != decisions_.rend(); ++it) {
-    const Decision& decision = it->second;
+  for (auto it = decisions_.end(); it != decisions_.begin();) {
+    const Decision& decision = (--it)->second;
     if (decision.request.key != key) continue;
     if (!story.node && !decision.imagined && decision.executed && decision.moved_share > 0.5) {
       story.node = decision.request.to;

@@ -46,6 +46,8 @@ std::string decisions_text(const LedgerView& ledger) {
   return text + margin;
 }
 
+const char* yes_no(bool value) { return value ? "yes" : "no"; }
+
 std::string ledger_text(const StatusView& status) {
   const LedgerView& ledger = status.ledger;
   if (ledger.scored == 0 && ledger.move_cost_seconds == 0) return "-, no decision has a score yet";
@@ -240,32 +242,32 @@ std::string render(const DoctorView& v, const Style& style) {
   facts.add("daemon", v.daemon_running ? "running" : "not running (start it with `systemctl start tierd`)");
   if (!v.kernel.empty()) facts.add("kernel", v.kernel);
   facts.add("tiers", v.tiered ? "yes" : "no: one tier only, nothing to gain by moving");
-  facts.add("observe", v.can_observe ? "yes" : "no");
-  facts.add("act", v.can_act ? "yes" : "no");
+  facts.add("observe", yes_no(v.can_observe));
+  facts.add("act", yes_no(v.can_act));
   if (!v.reading.interface.empty()) facts.add("mappings", reading_text(v.reading));
   if (!v.verdict.empty()) facts.add("verdict", v.verdict);
 
   Table sources({{"SOURCE", kLeft}, {"CHOSEN", kLeft}, {"SIGHT", kLeft}, {"WHY", kLeft, kWrap}});
   for (const auto& s : v.sources)
-    sources.add({s.name, s.chosen ? "yes" : "no", s.sight.empty() ? "-" : s.sight, s.reason});
+    sources.add({s.name, yes_no(s.chosen), s.sight.empty() ? "-" : s.sight, s.reason});
   Table features({{"FEATURE", kLeft},
                   {"PRESENT", kLeft},
                   {"SINCE", kLeft},
                   {"REASON", kLeft, kWrap},
                   {"FIX", kLeft, kWrap, 0, "fix: "}});
   for (const auto& f : v.features)
-    features.add({f.name, f.present ? "yes" : "no", f.first_kernel, f.reason, f.present ? "" : f.fix});
+    features.add({f.name, yes_no(f.present), f.first_kernel, f.reason, f.present ? "" : f.fix});
   Table latencies({{"NODE", kRight}, {"LATENCY", kRight}, {"FROM", kLeft}});
   for (const auto& l : v.latencies)
     latencies.add({std::to_string(l.node), latency_text(l.latency_ns), l.source});
   Table capabilities({{"CAPABILITY", kLeft}, {"HELD", kLeft}, {"NEEDED FOR", kLeft, kWrap}});
-  for (const auto& c : v.capabilities) capabilities.add({c.name, c.held ? "yes" : "no", c.needed_for});
+  for (const auto& c : v.capabilities) capabilities.add({c.name, yes_no(c.held), c.needed_for});
 
   Table limits({{"LIMIT", kLeft},
                 {"LIMITS", kLeft},
                 {"WHAT WAS FOUND", kLeft, kWrap},
                 {"FIX", kLeft, kWrap, 0, "fix: "}});
-  for (const auto& l : v.limits) limits.add({l.name, l.limits ? "yes" : "no", l.reason, l.fix});
+  for (const auto& l : v.limits) limits.add({l.name, yes_no(l.limits), l.reason, l.fix});
 
   std::string out = facts.text(style.width);
   for (const Table* table : {&sources, &features, &latencies, &capabilities, &limits})

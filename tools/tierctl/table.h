@@ -20,9 +20,9 @@ class Table {
     std::string title;
     Align align = Align::kLeft;
     Fit fit = Fit::kWhole;
-    int drop = 0;            // left out where there is no room, those with the largest number first; 0: never
-    std::string below = "";  // before its text where that stands below the row: "fix: "
-    std::size_t least = 0;   // columns that kWrap takes at least; 0: 30
+    int drop = 0;           // left out where there is no room, those with the largest number first; 0: never
+    std::string below{};    // before its text where that stands below the row: "fix: "
+    std::size_t least = 0;  // columns that kWrap takes at least; 0: 30
   };
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
