@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 OUT = ROOT / "build/bench/lab-core"
 RATIOS = ("1to4", "1to8")
 CELLS = [f"{load}-{ratio}" for load in ("hotset", "moving", "periodic", "redis", "sqlite", "graph", "stencil") for ratio in RATIOS] + ["postgres"]
-# As damo's example of memory tiering: promote from 5 % accesses on, demote what was idle for 30 s, 200 MiB/s each way, goals for the fast node's use.
+# After damo's example of memory tiering: promote from 5 % accesses on, demote what had none, 200 MiB/s each way, goals for the fast node's use.
 DAMO = ["rival.damos={goals=true,quota_mib_per_s=200,quota_ms_per_s=0,hot_min_percent=5,cold_max_percent=0,min_age=0}", 'run.kernel="7.2"']
 TOOLS = {
     "none": ["rival.tool=none"],
