@@ -345,6 +345,7 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
 
 std::vector<MeterStateView> meter_views(const std::vector<MeterDecision>& meters) {
   std::vector<MeterStateView> views;
+  views.reserve(meters.size());
   for (const MeterDecision& each : meters)
     views.push_back({each.name, each.used, each.delivers, each.reason});
   return views;
