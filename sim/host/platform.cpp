@@ -208,9 +208,6 @@ Result<void> SimulatedStallSource::set_targets(std::span<const Target> targets) 
 Result<SampleBatch> SimulatedStallSource::collect() {
   SampleBatch batch;
   std::uniform_int_distribution<std::uint64_t> line(0, machine_.region_size().value / 64 - 1);
-  double misses = 0;  // per thread-second
-  for (int tier = 0; tier < machine_.tiers(); ++tier) misses += machine_.miss_rate_of_tier(tier);
-  misses /= std::max(machine_.busy_threads(), 1.0);
   for (const SampledAccess& sampled : sampler_.take()) {
     const auto known = targets_.find(SimulatedPlatform::pid_of(sampled.target));
     if (known == targets_.end()) {
@@ -222,8 +219,8 @@ Result<SampleBatch> SimulatedStallSource::collect() {
     sample.tid = {SimulatedPlatform::pid_of(sampled.target).value};
     sample.address = machine_.address_of(sampled.region) + 64 * line(random_);
     sample.type = sampled.store ? AccessType::kStore : AccessType::kLoad;
-    sample.meaning = meaning_;
-    sample.weight = meaning_ == WeightMeaning::kStall ? sampled.weight : sampled.weight * misses;
+    sample.meaning = WeightMeaning::kStall;
+    sample.weight = sampled.weight;
     sample.time = machine_.now();
     batch.samples.push_back(sample);
   }

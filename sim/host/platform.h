@@ -74,16 +74,11 @@ class SimulatedPlatform final : public ProcessTable,
   std::vector<Process> processes_;  // by target
 };
 
-// Stall samples of the machine as an access source. With kAccesses they count misses, as where nothing waits:
-// in an emulator.
+// Stall samples of the machine as an access source.
 class SimulatedStallSource final : public AccessSource {
  public:
-  SimulatedStallSource(Machine& machine, StallSamplingSettings settings, std::uint64_t seed,
-                       WeightMeaning meaning = WeightMeaning::kStall)
-      : machine_(machine),
-        sampler_(settings, seed),
-        random_(seed ^ 0x9E3779B97F4A7C15ULL),
-        meaning_(meaning) {}
+  SimulatedStallSource(Machine& machine, StallSamplingSettings settings, std::uint64_t seed)
+      : machine_(machine), sampler_(settings, seed), random_(seed ^ 0x9E3779B97F4A7C15ULL) {}
   std::string name() const override { return "stall"; }
   Result<void> start() override;
   Result<void> set_targets(std::span<const Target> targets) override;
@@ -95,7 +90,6 @@ class SimulatedStallSource final : public AccessSource {
   Machine& machine_;
   StallSampler sampler_;
   Random random_;
-  WeightMeaning meaning_;
   std::map<Pid, TargetId> targets_;
   SampleCounters totals_;
   SamplingCounters seen_;

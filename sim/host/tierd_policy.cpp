@@ -71,7 +71,7 @@ void TierdPolicy::start(Machine& machine) {
   settings_.engine.tracker.region_size = machine.region_size();
   migrator_ = std::make_unique<Migrator>(*platform_, *platform_, *platform_, *platform_, settings_.migrator,
                                          executor_);
-  auto source = std::make_unique<SimulatedStallSource>(machine, settings_.sampling, seed_, settings_.meaning);
+  auto source = std::make_unique<SimulatedStallSource>(machine, settings_.sampling, seed_);
   (void)source->start();  // attaching to a simulated machine cannot fail
   EngineParts parts{
       *platform_, *platform_, *migrator_,

@@ -17,7 +17,6 @@ struct TierdSettings {
   EngineSettings engine;
   MigratorSettings migrator;
   StallSamplingSettings sampling;
-  WeightMeaning meaning = WeightMeaning::kStall;
   std::shared_ptr<const NamedModel> model;  // of the forecaster "learned"; null: the switch alone
   // The daemon's own work of one tick takes no time here; `tools/bench` has its cost.
 };

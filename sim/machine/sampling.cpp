@@ -36,8 +36,8 @@ Region StallSampler::at_hand(const Machine& machine, std::uint32_t target) {
 }
 
 std::optional<SampledAccess> StallSampler::draw(const Machine& machine, bool waiting) {
-  if (waiting || happens(random_, settings_.computing_on_misses)) {
-    const auto drawn = waiting ? machine.draw_stall(random_) : machine.draw_miss(random_);
+  if (waiting) {
+    const auto drawn = machine.draw_stall(random_);
     return drawn ? std::optional(sampled(*drawn, 0)) : std::nullopt;
   }
   double left = uniform(random_) * machine.busy_threads();

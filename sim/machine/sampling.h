@@ -28,9 +28,7 @@ struct StallSamplingSettings {
   double rate = 250;     // per running thread and second of running time: the kernel's tick
   double decoded = 0.8;  // share of samples whose address can be computed
   // Samples of a thread that computes decode as well, to accesses that hit a cache: its stack and what else
-  // it has at hand, here the first region of its target. This share of them falls on misses instead, in
-  // proportion: for emulators, where nothing waits.
-  double computing_on_misses = 0;
+  // it has at hand, here the first region of its target.
   double most_per_second = 0;                         // thinned to this many; 0: no bound
   Nanoseconds price = std::chrono::nanoseconds(500);  // of one sample, taken from the sampled thread
 };

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import subprocess
 import time
 
@@ -75,13 +76,19 @@ def made_from(build, cell, words, seed):
     programs = ["tools/tier-lab/tier-lab", "tools/tier-lab/libtier_count.so", "tools/tier-lab/tier-lab-agent", "tests/lab/hotset", "tests/lab/redisload"]
     if any("tierd" in word for word in words):
         programs += ["tierd/daemon/tierd", "tools/tierctl/tierctl"]
-    for path in [build / name for name in programs] + [ROOT / f"tests/lab/scenarios/{cell}.toml"] + sorted((ROOT / "tests/lab/workloads/python").glob("*.py")):
+    scenario = ROOT / f"tests/lab/scenarios/{cell}.toml"
+    named = [ROOT / path for path in re.findall(r'"(tests/[^":]+):/', scenario.read_text())]
+    for path in [build / name for name in programs] + [scenario] + named:
         digest.update(path.read_bytes() if path.exists() else b"?")
     return digest.hexdigest()
 
 
+def folder_of(cell, name, options):
+    return OUT / cell / (name if options.seed == 1 else f"{name}-seed{options.seed}")
+
+
 def run(build, cell, name, options, note, words=None):
-    folder = OUT / cell / (name if options.seed == 1 else f"{name}-seed{options.seed}")
+    folder = folder_of(cell, name, options)
     words = overrides(cell, name) if words is None else words
     key = made_from(build, cell, words, options.seed)
     result, made = folder / "result.json", folder / "made-from"

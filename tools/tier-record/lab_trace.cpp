@@ -35,14 +35,27 @@ double served_latency(const lab::RegionCounts& region, const std::vector<double>
   return region.total() == 0 ? 0 : sum / static_cast<double>(region.total());
 }
 
-sim::WorkloadInfo info_of(const json& result, double threads, const Reference& reference) {
+// With the lab's waiting clock: what was waited for in full, in misses of the latency that served.
+constexpr const char* kWaitedFor = "waited for";
+
+bool waiting_was_counted(const lab::RunRecord& record) {
+  return std::any_of(record.periods.begin(), record.periods.end(), [](const lab::PeriodCounts& period) {
+    return std::any_of(period.regions.begin(), period.regions.end(),
+                       [](const lab::RegionCounts& region) { return region.wait_ns > 0; });
+  });
+}
+
+sim::WorkloadInfo info_of(const json& result, double threads, bool waits, const Reference& reference) {
   sim::WorkloadInfo info;
   info.name = result.at("scenario").get<std::string>();
   info.region_size = Bytes{std::uint64_t{1} << lab::kRegionShift};
   info.interval = Nanoseconds(std::llround(result.at("period_s").get<double>() * 1e9));
   info.targets = {{info.name, threads}};
-  info.streams = {{"random", 0, reference.parallelism, 0},
-                  {"sequential", 0, kSequentialParallelism, kPrefetchable}};
+  if (waits)
+    info.streams = {{kWaitedFor, 0, 1, 0}};
+  else
+    info.streams = {{"random", 0, reference.parallelism, 0},
+                    {"sequential", 0, kSequentialParallelism, kPrefetchable}};
   return info;
 }
 
@@ -50,8 +63,12 @@ sim::WorkloadInfo info_of(const json& result, double threads, const Reference& r
 class LabReplay {
  public:
   LabReplay(const json& result, const lab::RunRecord& record, double threads, const Reference& reference)
-      : spans_(lab::workload_spans(record)), threads_(threads), reference_(reference) {
-    trace_.header.workload = info_of(result, threads, reference);
+      : spans_(lab::workload_spans(record)),
+        threads_(threads),
+        waits_(waiting_was_counted(record)),
+        reference_(reference) {
+    trace_.header.workload = info_of(result, threads, waits_, reference);
+    trace_.header.has_stall = waits_;
     for (const json& node : result.at("nodes"))
       latencies_.push_back(node.at("read_latency_ns").get<double>() * 1e-9);
     for (const lab::PeriodCounts& period : record.periods)
@@ -75,7 +92,8 @@ class LabReplay {
     std::sort(counted.begin(), counted.end(),
               [](const auto& a, const auto& b) { return a.region < b.region; });
     for (const lab::RegionCounts& region : counted)
-      if (region.total() > 0) stall += add_region(region, kinds_of(region, period), *demand);
+      if (region.total() > 0)
+        stall += waits_ ? add_waits(region, *demand) : add_region(region, kinds_of(region, period), *demand);
     interval.demand = std::move(demand);
     interval.compute = {std::max(0.0, seconds(interval.duration) * threads_ - stall)};
     trace_.intervals.push_back(std::move(interval));
@@ -84,7 +102,15 @@ class LabReplay {
   Trace take() { return std::move(trace_); }
 
  private:
-  // The region's demand; gives the seconds waited for it on the nodes that served it.
+  // Both give the seconds that the region's demand waited on the nodes that served it.
+  double add_waits(const lab::RegionCounts& region, sim::Demand& demand) {
+    const double waited = static_cast<double>(region.wait_ns) * 1e-9;
+    const auto misses = static_cast<float>(waited / served_latency(region, latencies_));
+    if (misses > 0)
+      demand.streams[0].push_back({indexes_.of(0, region.region), misses, 0, static_cast<float>(waited)});
+    return waited;
+  }
+
   double add_region(const lab::RegionCounts& region, const lab::KindMisses& kinds, sim::Demand& demand) {
     const double latency = served_latency(region, latencies_);
     const std::uint32_t loads[] = {kinds.random_loads, kinds.sequential_loads};
@@ -104,6 +130,7 @@ class LabReplay {
 
   const std::vector<lab::Span> spans_;
   const double threads_;
+  const bool waits_;
   const Reference reference_;
   std::vector<double> latencies_;  // by node, seconds
   RegionIndex indexes_;

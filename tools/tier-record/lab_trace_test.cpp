@@ -83,6 +83,22 @@ TEST(LabTrace, EventsWithoutKindsAreRandomWithTheNodesShareOfStores) {
   EXPECT_TRUE(trace->intervals[0].demand->streams[1].empty());
 }
 
+TEST(LabTrace, WithTheWaitingClockDemandIsWhatWasCharged) {
+  // Region 101 waited 0.2 s for misses of which half came from each node: 1 M at 200 ns in the mean.
+  const Result<Trace> trace = lab_trace(
+      result(),
+      record_of({R"({"plugin":"period","index":0,"nodes":[[9,0,0,0],[9,0,0,0]],"waits_ns":[[1,0],[1,0]],)"
+                 R"("regions":[[101,4000000,4000000],[102,7,0]],"region_waits_ns":[200000000,0]})"}),
+      1, reference());
+  ASSERT_TRUE(trace) << trace.error().text();
+  EXPECT_TRUE(trace->header.has_stall);
+  ASSERT_EQ(trace->header.workload.streams.size(), 1U);
+  EXPECT_EQ(trace->header.workload.streams[0].parallelism, 1);
+  EXPECT_EQ(trace->intervals[0].demand->streams[0], (std::vector<sim::RegionDemand>{{0, 1000000, 0, 0.2F}}))
+      << "what overlapped whole was not waited for";
+  EXPECT_NEAR(trace->intervals[0].compute[0], 0.8, 1e-9);
+}
+
 TEST(LabTrace, WhatIsMissingIsSaid) {
   EXPECT_FALSE(lab_trace(result(), {}, 1, reference()).has_value());
   json incomplete = result();

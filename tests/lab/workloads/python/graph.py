@@ -10,14 +10,17 @@ import pace
 
 BATCH = 500
 SKEW = 3  # half of all edges lead to an eighth of the vertices
+PART = 1_750_000  # edges added at a time: igraph makes a list of pairs of them first, 140 bytes an edge
 
 vertices, edges, seed = (int(word) for word in sys.argv[1:4])
 chance = numpy.random.RandomState(seed)
-ends = numpy.empty((edges, 2), numpy.int64)
-ends[:, 0] = chance.randint(0, vertices, edges)
-ends[:, 1] = vertices * chance.random_sample(edges) ** SKEW
-graph = igraph.Graph(n=vertices, edges=ends, directed=True)
-del ends
+graph = igraph.Graph(n=vertices, directed=True)
+for first in range(0, edges, PART):
+    count = min(PART, edges - first)
+    ends = numpy.empty((count, 2), numpy.int64)
+    ends[:, 0] = chance.randint(0, vertices, count)
+    ends[:, 1] = vertices * chance.random_sample(count) ** SKEW
+    graph.add_edges(ends)
 pace.filled()
 progress = pace.Progress()
 while True:
