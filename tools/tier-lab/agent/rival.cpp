@@ -82,6 +82,10 @@ void start_kdamond(Setter& to, int index, const Scheme& scheme, int fast_node, c
     to.set(goal + "/target_metric", scheme.goal);
     to.set(goal + "/target_value", scheme.goal_value);
     to.set(goal + "/nid", fast_node);
+    // The first tuner begins at one byte and doubles it each second; since Linux 7.1 there is one that uses
+    // the whole quota until the goal is reached.
+    const std::string tuner = folder + "/quotas/goal_tuner";
+    if (fs::exists(tuner)) to.set(tuner, "temporal");
   }
   to.set(folder + "/quotas/weights/nr_accesses_permil", 1000);
   to.set(folder + "/quotas/weights/age_permil", 0);
