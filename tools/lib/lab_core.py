@@ -48,8 +48,19 @@ AXES = {
     "banks twice as long busy": ["topology.node=[{size_mib=256,cpus=[0,1],read_latency_ns=80,read_bandwidth_mib_s=100000,bank_ns=80},{size_mib=1024,read_latency_ns=240,read_bandwidth_mib_s=20000,bank_ns=80}]"],
     "DDR5 and CXL": ['topology.preset="ddr5-cxl"', "topology.node=[{size_mib=256,cpus=[0,1]},{size_mib=1024}]"],
     "vCPUs with clocks of their own": ["run.vcpu_clocks=own"],
+    "two tenants": ['workload.command=["sh","-c","hotset --chase --mib 420 --hot 40 --hot-percent 90 --seed 7 >/dev/null & '
+                    'exec hotset --chase --mib 420 --hot 40 --hot-percent 90 --seed {seed} --wait"]', "run.vcpu_clocks=own"],
     "all memory fast": ["topology.all_fast=true"],
     "interleaved by weight": ["rival.tool=interleave", 'run.kernel="7.2"'],
+}
+# What is no cell of the matrix, or a cell on another machine: the scenario, and what differs.
+REDIS = ['workload.prepare=["redisload","/tmp/redis.sock","fill","{0}","4000"]', 'workload.driver=["redisload","/tmp/redis.sock","run","{0}","4000","0.99","{{seed}}"]',
+         "topology.node=[{1},{2}]"]
+ALONE = {
+    **{f"stress-ng {method}": ("stress-1to4", [f'workload.command=["/usr/bin/python3","/workloads/stress.py","400","{method}"]'])
+       for method in ("zero-one", "move-inv", "rand-set", "flip")},
+    **{f"redis, {times} times": ("redis-1to4", [word.format(keys, NODE0, NODE1.format(size, 240)) for word in REDIS])
+       for times, keys, size in ((6, 240000, 1792), (12, 480000, 3328))},
 }
 STILL = ("hotset-1to4", "hotset-1to8")
 RIVALS = ("numab", "damos")
@@ -221,19 +232,20 @@ def measure(build, options, note):
 
 
 def axes(build, options, note):
-    """One axis at a time on the still and the unordered load: does what tierd does for a program depend on what the lab assumes?"""
-    names = options.only.split(",") if options.only else list(AXES)
-    unknown = [name for name in names if name not in AXES]
+    """One axis at a time on the still and the unordered load: does what tierd does for a program depend on what the lab assumes? And what is no cell of the matrix."""
+    names = options.only.split(",") if options.only else [*AXES, *ALONE]
+    unknown = [name for name in names if name not in AXES and name not in ALONE]
     if unknown:
-        raise SystemExit(f"tools/bench: lab-axes has no axis {unknown[0]} (they are: {', '.join(AXES)})")
-    cells = ("hotset-1to4", "stencil-1to4")
-    def applies(cell, name):
-        return cell == "hotset-1to4" or not any(word.startswith(("workload.", "topology.node=")) for word in AXES[name])
-    wanted = [(cell, name, tool) for name in names for cell in cells if applies(cell, name) for tool in ("none", "tierd")
+        raise SystemExit(f"tools/bench: lab-axes has no axis {unknown[0]} (they are: {', '.join([*AXES, *ALONE])})")
+    def cells_of(name):
+        if name in ALONE:
+            return (ALONE[name][0],)
+        return ("hotset-1to4",) if any(word.startswith(("workload.", "topology.node=")) for word in AXES[name]) else ("hotset-1to4", "stencil-1to4")
+    wanted = [(cell, name, tool) for name in names for cell in cells_of(name) for tool in ("none", "tierd")
               if tool == "none" or name not in ("all memory fast", "interleaved by weight")]
     def one(cell, name, tool):
-        words = [*TOOLS[tool], *AXES[name]]
-        return run(build, cell, f"axis-{name.replace(' ', '-').replace(':', 'to')}-{tool}", options, note, words)
+        words = [*TOOLS[tool], *(ALONE[name][1] if name in ALONE else AXES[name])]
+        return run(build, cell, "axis-" + re.sub("[^a-z0-9.]+", "-", name.lower().replace(":", "to")) + "-" + tool, options, note, words)
     with concurrent.futures.ThreadPoolExecutor(max_workers=options.jobs) as pool:
         jobs = {at: pool.submit(one, *at) for at in wanted}
         results = {at: job.result() for at, job in jobs.items()}
