@@ -51,8 +51,9 @@ struct DamosSpec {
   std::int64_t hot_min_percent = 50;  // share of samples that must have found the region accessed
   std::int64_t cold_max_percent = 40;
   std::int64_t min_age = 1;  // aggregation intervals a region must have kept its rate
-  // Linux 6.16 and later: the quotas are tuned until 99.7 % of the fast node is used and 0.5 % of it free, as
-  // damo's example of memory tiering has it; from 7.1 on by the tuner that uses all of a quota until then.
+  // Linux 6.16 and later: as damo's script for two tiers has it (scripts/mem_tier.sh), quotas are tuned until
+  // 99.7 % of the fast node is used and 0.5 % of it free, from 7.1 on by the tuner that uses all of a quota
+  // until then; intervals are tuned, too, and pages looked at one by one before they move.
   bool goals = false;
 };
 

@@ -37,6 +37,7 @@ struct Scheme {
   int target_node = 0;
   long long min_accesses = 0, max_accesses = 0;
   json ranges;               // [[start, end], …] physical bytes
+  bool young = false;        // of a region, only the pages accessed lately; otherwise only the others
   std::string goal;          // metric that the quota is tuned by, where goals are used
   long long goal_value = 0;  // ten-thousandths of the fast node
 };
@@ -44,6 +45,30 @@ struct Scheme {
 void set_range(Setter& to, const std::string& folder, long long low, const std::string& high) {
   to.set(folder + "/min", low);
   to.set(folder + "/max", high);
+}
+
+// What damo's script for two tiers asks for (scripts/mem_tier.sh): quotas tuned to how full the fast node is,
+// intervals tuned to 4 % of all checks finding an access, and pages looked at one by one before they move.
+void follow_goals(Setter& to, const std::string& context, const Scheme& scheme, int fast_node) {
+  const std::string intervals = context + "/monitoring_attrs/intervals/intervals_goal";
+  to.set(intervals + "/access_bp", 400);
+  to.set(intervals + "/aggrs", 3);
+  to.set(intervals + "/min_sample_us", 5'000);
+  to.set(intervals + "/max_sample_us", 10'000'000);
+  const std::string folder = context + "/schemes/0", goal = folder + "/quotas/goals/0";
+  to.set(folder + "/apply_interval_us", 1'000'000);
+  to.set(folder + "/quotas/goals/nr_goals", 1);
+  to.set(goal + "/target_metric", scheme.goal);
+  to.set(goal + "/target_value", scheme.goal_value);
+  to.set(goal + "/nid", fast_node);
+  // The first tuner begins at one byte and doubles it each second; since Linux 7.1 there is one that uses
+  // the whole quota until the goal is reached.
+  const std::string tuner = folder + "/quotas/goal_tuner";
+  if (fs::exists(tuner)) to.set(tuner, "temporal");
+  to.set(folder + "/filters/nr_filters", 1);
+  to.set(folder + "/filters/0/type", "young");
+  to.set(folder + "/filters/0/matching", "Y");
+  to.set(folder + "/filters/0/allow", scheme.young ? "Y" : "N");
 }
 
 void start_kdamond(Setter& to, int index, const Scheme& scheme, int fast_node, const json& damos) {
@@ -76,17 +101,7 @@ void start_kdamond(Setter& to, int index, const Scheme& scheme, int fast_node, c
   to.set(folder + "/quotas/bytes", damos.at("quota_mib_per_s").get<long long>() << 20);
   to.set(folder + "/quotas/ms", damos.at("quota_ms_per_s").get<long long>());
   to.set(folder + "/quotas/reset_interval_ms", 1000);
-  if (damos.at("goals").get<bool>()) {
-    const std::string goal = folder + "/quotas/goals/0";
-    to.set(folder + "/quotas/goals/nr_goals", 1);
-    to.set(goal + "/target_metric", scheme.goal);
-    to.set(goal + "/target_value", scheme.goal_value);
-    to.set(goal + "/nid", fast_node);
-    // The first tuner begins at one byte and doubles it each second; since Linux 7.1 there is one that uses
-    // the whole quota until the goal is reached.
-    const std::string tuner = folder + "/quotas/goal_tuner";
-    if (fs::exists(tuner)) to.set(tuner, "temporal");
-  }
+  if (damos.at("goals").get<bool>()) follow_goals(to, context, scheme, fast_node);
   to.set(folder + "/quotas/weights/nr_accesses_permil", 1000);
   to.set(folder + "/quotas/weights/age_permil", 0);
   to.set(folder + "/quotas/weights/sz_permil", 0);
@@ -102,12 +117,12 @@ void apply_damos(Setter& to, const json& plan) {
   to.set(std::string(kDamon) + "/nr_kdamonds", 2);
   const int fast = plan.at("fast_node").get<int>();
   start_kdamond(to, 0,
-                {"migrate_hot", fast, share("hot_min_percent"), samples, plan.at("slow_ranges"),
+                {"migrate_hot", fast, share("hot_min_percent"), samples, plan.at("slow_ranges"), true,
                  "node_mem_used_bp", 9970},
                 fast, damos);
   start_kdamond(to, 1,
                 {"migrate_cold", plan.at("slow_nodes").at(0).get<int>(), 0, share("cold_max_percent"),
-                 plan.at("fast_ranges"), "node_mem_free_bp", 50},
+                 plan.at("fast_ranges"), false, "node_mem_free_bp", 50},
                 fast, damos);
 }
 
