@@ -287,7 +287,10 @@ Result<> run_guest(const Scenario& scenario, const LabPaths& paths, RunRecord& r
   TIER_TRY(build_image(scenario, paths, kernel, image));
   std::fprintf(stderr, "%s on kernel %s, tool %s: booting\n", scenario.name.c_str(), scenario.kernel.c_str(),
                scenario.tool.c_str());
-  const VmPlan plan = vm_plan(scenario, paths, kernel, image);
+  Scenario machine = scenario;
+  if (scenario.mode == Mode::kMeasure)
+    machine.topology = with_room_for_image(scenario.topology, fs::file_size(image));
+  const VmPlan plan = vm_plan(machine, paths, kernel, image);
   Result<> accepted;
   Result<> ran = run_vm(plan, [&](const std::string& line) {
     Result<json> event = accept_event(line, record);

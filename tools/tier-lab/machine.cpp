@@ -60,6 +60,12 @@ std::size_t node_of_vcpu(const TopologySpec& topology, int vcpu) {
   return 0;
 }
 
+TopologySpec with_room_for_image(TopologySpec topology, std::uint64_t bytes) {
+  constexpr std::uint64_t kStep = 2 * kMib;  // a huge page
+  topology.nodes[node_of_vcpu(topology, 0)].size_mib += (bytes + kStep - 1) / kStep * kStep / kMib;
+  return topology;
+}
+
 PluginOptions plugin_options(const Scenario& scenario, const std::string& out) {
   PluginOptions options;
   options.out = out;

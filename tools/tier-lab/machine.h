@@ -24,6 +24,10 @@ std::size_t nearest_initiator(const TopologySpec& topology, std::size_t target);
 // The node whose CPUs hold `vcpu`; 0 when none does.
 std::size_t node_of_vcpu(const TopologySpec& topology, int vcpu);
 
+// The topology with room for the guest's root file system, of `bytes`, on the node it is unpacked on, that of
+// CPU 0: programs and tools find the memory that the scenario names, however large the image is.
+TopologySpec with_room_for_image(TopologySpec topology, std::uint64_t bytes);
+
 // What the plugin needs to know about the machine; events go to `out`. Latencies are those of the HMAT.
 PluginOptions plugin_options(const Scenario& scenario, const std::string& out);
 

@@ -42,6 +42,15 @@ TEST(PhysicalMap, CoversEveryByteOnce) {
   }
 }
 
+TEST(RoomForTheImage, IsAddedWhereItIsUnpacked) {
+  EXPECT_EQ(with_room_for_image(two_nodes(256, 1024), (30ULL << 20) + 1).nodes[0].size_mib, 288U);
+  TopologySpec flat = two_nodes(256, 1024);
+  std::swap(flat.nodes[0].cpus, flat.nodes[1].cpus);
+  flat = with_room_for_image(flat, 4 << 20);
+  EXPECT_EQ(flat.nodes[0].size_mib, 256U);
+  EXPECT_EQ(flat.nodes[1].size_mib, 1028U) << "the CPUs are there";
+}
+
 TEST(TopologyArguments, NameNodesDistancesAndHmat) {
   const std::vector<std::string> arguments = topology_arguments(two_nodes(256, 1024));
   EXPECT_THAT(arguments, Contains("node,nodeid=0,memdev=m0,cpus=0,cpus=1"));
