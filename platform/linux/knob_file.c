@@ -1,5 +1,3 @@
-#define _FILE_OFFSET_BITS 64
-#define _GNU_SOURCE
 #include "platform/linux/knob_file.h"
 
 #include <errno.h>

@@ -78,6 +78,7 @@ class PcmMeter final : public Meter {
       add(Signal::kMemoryWritten, own.value_or(*node), socket.hbm_written);
     }
     std::vector<CounterReading> out;
+    out.reserve(sums.size());
     for (const auto& [counter, bytes] : sums)
       out.push_back({counter.first, counter.second, bytes, at, {}, {}});
     return out;

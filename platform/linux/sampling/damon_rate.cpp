@@ -49,6 +49,7 @@ std::vector<AddressRange> damon_spans(std::span<const Mapping> mappings, std::ui
     }
     if (spans.size() > std::max(maximum, 1U) && span < (std::uint64_t{1} << 47)) continue;
     std::vector<AddressRange> result;
+    result.reserve(spans.size());
     for (const auto& [start, range] : spans) result.push_back(range);
     return result;
   }

@@ -109,7 +109,7 @@ Result<void> DamonSysfs::claim() {
   if (const std::string user = kernel_damon_user(modules_); !user.empty())
     return fail(ErrorKind::kFailed, "somebody else runs DAMON: the kernel's own " + user,
                 "echo N > " + modules_ + "/" + user + "/parameters/enabled");
-  const Result<void> recorded = record_.hold();
+  Result<void> recorded = record_.hold();
   unrecorded_ = recorded ? "" : recorded.error().message;
   // Between the look above and the lock another tierd may have come.
   if (record_.holder() == DamonRecord::Holder::kLiving) return recorded;
