@@ -20,6 +20,7 @@ class BlockMeter final : public Meter {
     const auto stats = parse_diskstats(*text);
     // One file tells of all devices; which of them are whole, sysfs tells with one for each.
     std::vector<std::uint32_t> units;
+    units.reserve(stats.size());
     for (const DiskStat& stat : stats) units.push_back(stat.major << 20 | stat.minor);
     if (units != units_) find_devices(std::move(units));
     std::vector<CounterReading> out;

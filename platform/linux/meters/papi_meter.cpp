@@ -55,7 +55,7 @@ class PapiSession {
     if (const int code = papi_.create_eventset(&set); code != PAPI_OK)
       return wrong("PAPI_create_eventset", cpu, code);
     sets_[cpu] = set;
-    const auto step = prepare(set, cpu);
+    auto step = prepare(set, cpu);
     if (!step) close(cpu);
     return step;
   }
@@ -100,7 +100,7 @@ class PapiSession {
     return {};
   }
 
-  tl::unexpected<Error> wrong(const char* step, int cpu, int code) {
+  tl::unexpected<Error> wrong(const char* step, int cpu, int code) const {
     const char* const text = papi_.strerror(code);
     const bool right = code == PAPI_EPERM;
     return fail(right ? ErrorKind::kPermission : ErrorKind::kUnsupported,

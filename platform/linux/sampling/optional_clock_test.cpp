@@ -23,7 +23,7 @@ struct Fake {
       return {};
     };
     return {[this, permitted](double frequency) {
-              const Result<void> result = permitted();
+              Result<void> result = permitted();
               if (result) set = frequency;
               return result;
             },
