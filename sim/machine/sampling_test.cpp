@@ -31,7 +31,7 @@ double weight_of(const std::vector<SampledAccess>& samples, Region region) {
 TEST(StallSampler, WeightsAreTheSecondsWaited) {
   Rig rig(half_waiting());
   ASSERT_TRUE(rig.started);
-  StallSampler sampler({1000, 1.0, 0, 0, Nanoseconds{0}}, 7);
+  StallSampler sampler({1000, 1.0, 0, Nanoseconds{0}}, 7);
   rig.machine.attach(sampler);
   rig.machine.advance(std::chrono::seconds(20));
   const auto samples = sampler.take();
@@ -42,14 +42,12 @@ TEST(StallSampler, WeightsAreTheSecondsWaited) {
   EXPECT_NEAR(weight_of(samples, 1), 5, 0.3);
 }
 
-TEST(StallSampler, InAnEmulatorSamplesFollowTheMisses) {
-  Rig rig({{3e5, 1e5}, 1, 1, 1e9, 0, 1000});
+TEST(StallSampler, WhatDoesNotDecodeIsCounted) {
+  Rig rig(half_waiting());
   ASSERT_TRUE(rig.started);
-  StallSampler sampler({1000, 0.5, 1, 0, Nanoseconds{0}}, 7);
+  StallSampler sampler({1000, 0.5, 0, Nanoseconds{0}}, 7);
   rig.machine.attach(sampler);
   rig.machine.advance(std::chrono::seconds(20));
-  const auto samples = sampler.take();
-  EXPECT_NEAR(weight_of(samples, 0) / weight_of(samples, 1), 3, 0.3);
   EXPECT_NEAR(static_cast<double>(sampler.counters().undecoded), 10'000, 300);
   EXPECT_EQ(sampler.counters().undecoded + sampler.counters().delivered, sampler.counters().taken);
 }
@@ -57,7 +55,7 @@ TEST(StallSampler, InAnEmulatorSamplesFollowTheMisses) {
 TEST(StallSampler, ThinningKeepsTheWeightAndChargesLess) {
   Rig rig(half_waiting());
   ASSERT_TRUE(rig.started);
-  StallSampler sampler({1000, 1.0, 0, 100, std::chrono::microseconds(1)}, 7);
+  StallSampler sampler({1000, 1.0, 100, std::chrono::microseconds(1)}, 7);
   rig.machine.attach(sampler);
   rig.machine.advance(std::chrono::seconds(20));
   const auto samples = sampler.take();

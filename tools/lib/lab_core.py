@@ -60,7 +60,7 @@ REDIS = ['workload.prepare=["redisload","/tmp/redis.sock","fill","{0}","4000"]',
 ALONE = {
     **{f"stress-ng {method}": ("stress-1to4", [f'workload.command=["/usr/bin/python3","/workloads/stress.py","400","{method}"]'])
        for method in ("zero-one", "move-inv", "rand-set", "flip")},
-    **{f"redis, {times} times": ("redis-1to4", [word.format(keys, NODE0, NODE1.format(size, 240)) for word in REDIS])
+    **{f"redis at {times} times": ("redis-1to4", [word.format(keys, NODE0, NODE1.format(size, 240)) for word in REDIS])
        for times, keys, size in ((6, 240000, 1792), (12, 480000, 3328))},
 }
 STILL = ("hotset-1to4", "hotset-1to8")

@@ -5,6 +5,7 @@ import json
 import pathlib
 import sys
 import tempfile
+import tomllib
 import types
 import unittest
 
@@ -68,6 +69,18 @@ class Runs(unittest.TestCase):
     def test_every_cell_has_its_scenario(self):
         for cell in lab_core.CELLS:
             self.assertTrue((lab_core.ROOT / f"tests/lab/scenarios/{cell}.toml").exists(), cell)
+
+    def test_every_axis_can_be_asked_for_and_read(self):
+        words = {**lab_core.AXES, **{name: words for name, (_, words) in lab_core.ALONE.items()}}
+        for name, overrides in words.items():
+            self.assertNotIn(",", name)
+            for word in overrides:
+                if any(mark in word for mark in '["'):
+                    tomllib.loads(word)
+        nodes = tomllib.loads(lab_core.ALONE["redis at 6 times"][1][2])["topology"]["node"]
+        self.assertEqual([node["size_mib"] for node in nodes], [256, 1792])
+        for scenario, _ in lab_core.ALONE.values():
+            self.assertTrue((lab_core.ROOT / f"tests/lab/scenarios/{scenario}.toml").exists())
 
     def test_a_still_set_is_placed_by_touching_it_first(self):
         self.assertIn('"--hot-first"', lab_core.overrides("hotset-1to4", "placed")[-1])
