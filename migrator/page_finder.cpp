@@ -47,6 +47,7 @@ PageCall PageFinder::locate(Pid pid, std::span<const Address> pages) const {
     read(pid, heads(pages, marked), sum);
     look_again(pid, pages, marked, call);
     std::vector<Address> rest;
+    rest.reserve(marked.size());
     for (const std::size_t i : marked) rest.push_back(pages[i]);
     if (sum.read > 0 && !rest.empty()) {
       read(pid, rest, sum);
@@ -113,6 +114,7 @@ void PageFinder::read(Pid pid, std::span<const Address> pages, MarkedTotals& sum
 void PageFinder::look_again(Pid pid, std::span<const Address> pages, std::vector<std::size_t>& marked,
                             PageCall& call) const {
   std::vector<Address> addresses;
+  addresses.reserve(marked.size());
   for (const std::size_t i : marked) addresses.push_back(pages[i]);
   const PageCall now = locator_.locate(pid, addresses);
   std::vector<std::size_t> still;

@@ -8,6 +8,7 @@
 #include "predictor/changed_shares.h"
 #include "predictor/exposures.h"
 #include "predictor/gamma_quantile.h"
+#include "predictor/nearest_whole.h"
 #include "predictor/outlook_table.h"
 #include "predictor/rate_mixture.h"
 #include "predictor/run_lengths.h"
@@ -322,7 +323,7 @@ void ExponentialAverage::learn_kinds(const RegionSnapshot& snapshot) {
   tallies_[quiet_.place][0] = static_cast<double>(snapshot.quiet);
   for (std::size_t i = 0; i < beliefs_.size(); ++i) {
     const double samples = beliefs_[i].recent_samples;
-    const auto bin = static_cast<std::size_t>(samples * kTallySteps + 0.5);
+    const auto bin = nearest_whole(samples * kTallySteps);
     const std::uint64_t ticks = seen_ticks(snapshot.regions[i]);
     const bool old = ticks >= std::min(tick_, kOld);
     const double visible = exposures_.recent(beliefs_[i].place);

@@ -9,7 +9,7 @@ constexpr NodeId kFast{0}, kSlow{1};
 
 class ExposuresTest : public ::testing::Test {
  protected:
-  void ticks(int count, std::vector<NodeVisibility> nodes) {
+  void ticks(int count, const std::vector<NodeVisibility>& nodes) {
     for (int t = 0; t < count; ++t) {
       const RunLengths::Step step = runs_.advance();
       exposures_.advance(nodes, runs_, step);

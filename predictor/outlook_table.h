@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "predictor/nearest_whole.h"
 #include "predictor/rate_mixture.h"
 
 namespace tier {
@@ -34,7 +35,7 @@ class OutlookTable {
 
   // Samples are rounded to eighths, far below what sampling leaves open. Valid until the next call.
   const Outlook& at(float samples) {
-    const auto i = static_cast<std::size_t>(samples * kSteps + 0.5F);
+    const auto i = nearest_whole(static_cast<double>(samples) * kSteps);
     if (i >= kEntries) return fill(beyond_, samples);
     Outlook& entry = entries_[i];
     return entry.generation == generation_ ? entry : fill(entry, static_cast<double>(i) / kSteps);

@@ -64,7 +64,7 @@ struct LinuxRig final : Rig {
     // Twice the size: behind the file's pages the child has a hole.
     map = ::mmap(nullptr, 2 * kSize.value, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     EXPECT_NE(map, MAP_FAILED);
-    ::mmap(map, kSize.value, PROT_READ, MAP_PRIVATE | MAP_FIXED, file.get(), 0);
+    EXPECT_EQ(::mmap(map, kSize.value, PROT_READ, MAP_PRIVATE | MAP_FIXED, file.get(), 0), map);
     ::munmap(static_cast<char*>(map) + kSize.value, kSize.value);
     child = ::fork();
     if (child == 0) {

@@ -77,7 +77,7 @@ class FakeRig final : public Rig {
     return std::make_unique<FakeProgram>(machine_, ++last_pid_, options);
   }
   std::pair<std::unique_ptr<Program>, std::unique_ptr<Program>> start_pair(ProgramOptions options) override {
-    const auto object = static_cast<std::uint64_t>(last_pid_ + 1);
+    const auto object = static_cast<std::uint64_t>(last_pid_) + 1;
     auto first = std::make_unique<FakeProgram>(machine_, ++last_pid_, options, object, false);
     auto second = std::make_unique<FakeProgram>(machine_, ++last_pid_, options, object, true);
     return {std::move(first), std::move(second)};

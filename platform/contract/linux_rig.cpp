@@ -196,7 +196,7 @@ class LinuxProgram final : public Program {
     must(::write(commands_.in.get(), &c, 1) == 1, "command");
     if (answered) wait_for_answer();
   }
-  void wait_for_answer() {
+  void wait_for_answer() const {
     char answer;
     const ssize_t n = ::read(answers_.out.get(), &answer, 1);
     if (n != 1) throw std::runtime_error("the child ended too early");

@@ -110,7 +110,7 @@ void FakeMachine::set_pressure(std::optional<double> percent, std::optional<doub
 
 void FakeMachine::set_readings(MachineReadings readings) {
   std::lock_guard lock(state_->mutex);
-  state_->readings = readings;
+  state_->readings = std::move(readings);
 }
 
 void FakeMachine::set_usage(SelfUsage usage) {

@@ -206,7 +206,7 @@ Result<Nanoseconds> TruthfulProbe::measure(NodeId node) {
 }
 
 Result<Nanoseconds> TruthfulProbe::measure_from(std::span<const int> cpus, NodeId node) {
-  const auto near = measure(node);
+  auto near = measure(node);
   if (!near || cpus.empty()) return near;
   int here = 255, nearest = 255;
   for (const NumaNode& from : nodes_) {

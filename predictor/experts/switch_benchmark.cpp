@@ -47,7 +47,7 @@ void whole(benchmark::State& bench, bool with_standing) {
   SwitchSettings settings;
   for (const ExpertEntry& entry : expert_table())
     if (with_standing || entry.name != std::string("exponential-average"))
-      settings.experts.push_back(entry.name);
+      settings.experts.emplace_back(entry.name);
   Switch follower(settings);
   std::size_t tick = 0;
   for (auto _ : bench) benchmark::DoNotOptimize(follower.forecast(list[tick++ % list.size()]));

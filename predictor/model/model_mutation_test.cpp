@@ -11,9 +11,6 @@
 namespace tier {
 namespace {
 
-using testing::AnyOf;
-using testing::HasSubstr;
-
 class Mutator {
  public:
   std::string mutate(const std::string& bytes) {

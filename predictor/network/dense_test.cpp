@@ -133,7 +133,7 @@ TEST(Dense, OutputsAreThoseOfTheDefinition) {
 // d(Σ outputs · d_outputs) by central differences, of some weights of each tensor.
 TEST_P(Shapes, GradientIsThatOfFiniteDifferences) {
   Window window(GetParam());
-  for (std::size_t i = 0; i < window.d_outputs.size(); ++i) window.d_outputs[i] /= 3e3F;
+  for (float& d_output : window.d_outputs) d_output /= 3e3F;
   const auto network = make(window.shape, Kernels::kOnednn);
   ASSERT_TRUE(network);
   forward(*network, window);

@@ -39,11 +39,12 @@ TIER_INLINE void run_tile(const PackedLayer& layer, std::size_t inputs, std::siz
   const std::size_t outputs = layer.outputs;
   Vector<kCode> sum[R][B];
   for (std::size_t r = 0; r < R; ++r)
-    for (std::size_t b = 0; b < B; ++b) {
+    for (std::size_t b = 0; b < B; ++b)
       sum[r][b] = vector_at<kCode>(layer.bias.data() + channel + b * kWidth);
-      if (run.residual)
+  if (run.residual)
+    for (std::size_t r = 0; r < R; ++r)
+      for (std::size_t b = 0; b < B; ++b)
         sum[r][b] += vector_at<kCode>(run.residual + (first + r) * outputs + channel + b * kWidth);
-    }
   const float* weight = layer.weight.data() + channel * taps * inputs;
   for (std::size_t tap = 0; tap < taps; ++tap) {
     const float* x = run.taps[tap] + first * inputs;

@@ -8,7 +8,8 @@
 
 namespace tier {
 
-LearnedForecaster::LearnedForecaster(std::shared_ptr<const NamedModel> model, LearnedSettings settings)
+LearnedForecaster::LearnedForecaster(const std::shared_ptr<const NamedModel>& model,
+                                     const LearnedSettings& settings)
     : settings_(settings),
       classical_(settings.classical),
       network_(model, settings.network),
@@ -151,7 +152,7 @@ std::size_t LearnedForecaster::bytes_used() const {
 }
 
 std::function<std::unique_ptr<Forecaster>(const std::string&)> forecaster_maker(
-    std::shared_ptr<const NamedModel> model, LearnedSettings settings) {
+    std::shared_ptr<const NamedModel> model, const LearnedSettings& settings) {
   return [model = std::move(model), settings](const std::string& name) -> std::unique_ptr<Forecaster> {
     if (name != kLearnedForecaster || !model) return make_forecaster(name);
     return std::make_unique<SkipIdle>(std::make_unique<LearnedForecaster>(model, settings));

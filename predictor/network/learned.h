@@ -51,7 +51,8 @@ struct LearnedStatus {
 
 class LearnedForecaster final : public Forecaster {
  public:
-  LearnedForecaster(std::shared_ptr<const NamedModel> model, LearnedSettings settings = {});
+  explicit LearnedForecaster(const std::shared_ptr<const NamedModel>& model,
+                             const LearnedSettings& settings = {});
 
   std::string name() const override { return "learned"; }
   void observe(const NodeContext& node) override;
@@ -92,6 +93,6 @@ class LearnedForecaster final : public Forecaster {
 // make_forecaster() with a model: "learned" is then the above, idle regions skipped. Without one, or for
 // other names, as make_forecaster().
 std::function<std::unique_ptr<Forecaster>(const std::string&)> forecaster_maker(
-    std::shared_ptr<const NamedModel> model, LearnedSettings settings = {});
+    std::shared_ptr<const NamedModel> model, const LearnedSettings& settings = {});
 
 }  // namespace tier

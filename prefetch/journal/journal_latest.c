@@ -1,5 +1,3 @@
-// fileno, lstat and geteuid (POSIX.1-2008).
-#define _POSIX_C_SOURCE 200809L
 #include "prefetch/journal/journal_latest.h"
 
 #include <errno.h>

@@ -27,6 +27,7 @@ class FeedbackTest : public ::testing::Test {
       rates.take({&read, 1}, now, 1s);
     }
     std::vector<const PrefetchControl*> all;
+    all.reserve(controls.size());
     for (const PrefetchControl& each : controls) all.push_back(&each);
     for (const FeedbackEntry& entry : feedback_table())
       if (std::string(entry.actuator) == actuator) return entry.make({rates, {}, all, 2s});

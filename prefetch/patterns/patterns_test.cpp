@@ -72,11 +72,12 @@ std::unique_ptr<Program> uniform(std::uint64_t bytes, std::uint64_t element) {
 // Objects of 64 bytes, the k-th drawn with a probability of about 1/k; scattered by a hash, or sorted.
 std::unique_ptr<Program> zipf(std::uint64_t bytes, bool sorted) {
   return std::make_unique<Chance>([=](auto& random) {
-    const auto objects = static_cast<double>(bytes / 64);
+    const std::uint64_t count = bytes / 64;
+    const auto objects = static_cast<double>(count);
     const double u = std::uniform_real_distribution<double>(0, 1)(random);
     auto k = static_cast<std::uint64_t>(std::pow(objects, u));
     if (!sorted) k = k * 0x9E3779B97F4A7C15ULL >> 20;
-    return k % (bytes / 64) * 64;
+    return k % count * 64;
   });
 }
 

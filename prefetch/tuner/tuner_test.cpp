@@ -64,7 +64,7 @@ class Node {
 
 // By the share of the controls that have each setting.
 Node::Worth by_share(std::vector<double> gains) {
-  return [gains](const std::vector<std::size_t>& settings) {
+  return [gains = std::move(gains)](const std::vector<std::size_t>& settings) {
     double sum = 0;
     for (const std::size_t s : settings) sum += gains[s] / static_cast<double>(settings.size());
     return sum;

@@ -73,7 +73,7 @@ Apply real(double& (*member)(Config&), double low, double high) {
 }
 
 Apply share(std::function<double&(Config&)> member, double low, double high) {
-  return [=](const Setting& setting, Config& config) -> Result<void> {
+  return [=, member = std::move(member)](const Setting& setting, Config& config) -> Result<void> {
     const auto* text = std::get_if<std::string>(&setting.value);
     const auto value = TIER_TRY(text ? parse_share(*text) : real_of(setting));
     member(config) = value;
@@ -99,7 +99,7 @@ Apply duration(Nanoseconds& (*member)(Config&), Nanoseconds low, Nanoseconds hig
 }
 
 Apply size(std::function<Bytes&(Config&)> member, Bytes low, Bytes high, bool rate) {
-  return [=](const Setting& setting, Config& config) -> Result<void> {
+  return [=, member = std::move(member)](const Setting& setting, Config& config) -> Result<void> {
     const std::string suffix = rate ? "/s" : "";
     const auto text = TIER_TRY(text_of(setting, show_size(member(config)) + suffix));
     const Bytes value = member(config) = TIER_TRY(rate ? parse_rate(text) : parse_size(text));

@@ -5,7 +5,7 @@
 namespace tier {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 TEST(MessageSplitter, YieldsWholeMessagesOnly) {
   MessageSplitter splitter(100);

@@ -372,6 +372,7 @@ TEST_F(ControlServerUsers, CannotKeepRootOut) {
     end.reset();
     if (::setgid(kUser) != 0 || ::setuid(kUser) != 0) ::_exit(1);
     std::vector<std::unique_ptr<RawClient>> clients;
+    clients.reserve(40);
     for (int i = 0; i < 40; ++i) clients.push_back(std::make_unique<RawClient>(server.socket()));
     if (!clients.back()->receive()) ::_exit(2);  // the refusal: all that get in are in
     char byte = 'h';

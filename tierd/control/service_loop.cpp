@@ -152,7 +152,7 @@ void ServiceLoop::notify_reloading() {
 
 void ServiceLoop::notify_stopping() { sd_notify(0, "STOPPING=1\nSTATUS=stopping"); }
 
-void ServiceLoop::watchdog_ping() {
+void ServiceLoop::watchdog_ping() const {
   if (watchdog_) sd_notify(0, "WATCHDOG=1");
 }
 

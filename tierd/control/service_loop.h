@@ -45,7 +45,7 @@ class ServiceLoop {
   void notify_stopping();
   // Call from the tick after it has really advanced, never from elsewhere. Silent unless the unit sets
   // WatchdogSec.
-  void watchdog_ping();
+  void watchdog_ping() const;
 
   sd_event* event() { return event_; }
 

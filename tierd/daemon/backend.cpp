@@ -152,7 +152,7 @@ Result<void> DaemonBackend::reload_as(const std::string& actor) {
   Event event;
   event.actor = actor;
   if (waiting) {
-    waiting_ = *std::move(waiting);
+    waiting_ = std::move(*waiting);
     event.kind = "reloaded";
     event.message = "configuration read";
     if (!waiting_.empty())

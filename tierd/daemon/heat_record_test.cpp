@@ -13,7 +13,8 @@ TierTopology two_tiers() {
   return topology;
 }
 
-RegionSnapshot snapshot(std::uint64_t tick, std::vector<std::pair<Address, double>> demands, int node) {
+RegionSnapshot snapshot(std::uint64_t tick, const std::vector<std::pair<Address, double>>& demands,
+                        int node) {
   RegionSnapshot made;
   made.tick = Tick{tick};
   for (const auto& [start, demand] : demands) {

@@ -25,6 +25,7 @@ class WhoRan {
  public:
   std::vector<bool> operator()(const std::vector<Target>& targets) {
     std::vector<bool> ran;
+    ran.reserve(targets.size());
     for (const Target& target : targets)
       ran.push_back(std::exchange(times_[target.id], target.user_time) != target.user_time);
     return ran;

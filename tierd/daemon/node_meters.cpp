@@ -62,7 +62,7 @@ void NodeMeters::start_wanted() {
     if (wanted(row) && !row.meter && (row.delay.count() == 0 || now_ >= row.retry_at)) start(row, now_);
 }
 
-void NodeMeters::start(Row& row, Nanoseconds now) {
+void NodeMeters::start(Row& row, Nanoseconds now) const {
   auto made = row.entry.make();
   if (!made) {
     row.refusal = made.error().text();
@@ -145,7 +145,7 @@ std::vector<NodeTraffic> NodeMeters::memory_traffic() const {
 
 // Why a meter that runs gives nothing.
 std::string NodeMeters::silence_of(const Row& row) const {
-  if (const std::string trouble = row.meter->trouble(); !trouble.empty()) return trouble;
+  if (std::string trouble = row.meter->trouble(); !trouble.empty()) return trouble;
   if (row.refused == RateRefusal::kFirst || !taken_)
     return "a rate needs two readings, which is one tick more";
   if (row.refused) return fmt::format("its counters are refused: {}", to_string(*row.refused));

@@ -62,7 +62,7 @@ class NodeMeters final : public MetricReader {
   };
   bool wanted(const Row& row) const;
   void start_wanted();
-  void start(Row& row, Nanoseconds now);
+  void start(Row& row, Nanoseconds now) const;
   void take(Row& row, Nanoseconds now, Nanoseconds passed);
   std::string silence_of(const Row& row) const;
   std::optional<double> rate(Signal signal) const;

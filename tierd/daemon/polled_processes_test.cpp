@@ -10,7 +10,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::SizeIs;
 
 std::vector<int> seen(PolledProcesses& watch, const ProcessQuestion& question, bool renew) {
   const auto look = watch.look(question, renew);

@@ -112,7 +112,7 @@ void PrefetchService::after_engine_tick() {
 
 bool PrefetchService::armed() const { return state() == kArmed; }
 
-void PrefetchService::tick() {
+void PrefetchService::tick() const {
   if (!armed()) return;
   parts_.loop->tick(prefetch_node(parts_.engine.state(), parts_.engine.topology(), parts_.samples));
 }
@@ -133,7 +133,7 @@ Result<std::vector<PrefetchWrite>> PrefetchService::disarm_all() {
   return writes;
 }
 
-void PrefetchService::set_advice(bool armed) {
+void PrefetchService::set_advice(bool armed) const {
   if (parts_.advice->state().armed != armed) parts_.advice->arm(armed);
 }
 

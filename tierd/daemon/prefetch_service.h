@@ -38,7 +38,7 @@ class PrefetchService final : public PrefetchDesk {
   Result<void> start();
   void after_engine_tick();  // samples are folded, advice is given
   bool armed() const;        // false: nothing need be told it
-  void tick();               // one decision, every prefetch.interval
+  void tick() const;         // one decision, every prefetch.interval
 
   Result<PrefetchView> prefetch() override;
   Result<PrefetchExplainView> prefetch_explain(const std::string& control) override;
@@ -53,7 +53,7 @@ class PrefetchService final : public PrefetchDesk {
   Result<PrefetchWritesView> rehearse() const;
   PrefetchWritesView told(const std::vector<PrefetchWrite>& writes,
                           const std::vector<PrefetchRefusal>& refused) const;
-  void set_advice(bool armed);
+  void set_advice(bool armed) const;
   std::string_view state() const;
   std::string why() const;  // nothing is decided just now; or empty
   void note(const std::string& message, const std::string& actor) const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 
 #include "core/normal.h"
 #include "core/printable.h"
@@ -98,6 +99,7 @@ Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, cons
       if (each.name == name)
         return fail(ErrorKind::kFailed, fmt::format("\"{}\" is not tuned: {}", name, each.reason));
     std::vector<std::string> names;
+    names.reserve(all.size());
     for (const TunedStanding& each : all) names.push_back(each.control->name);
     const std::string nearest = nearest_name(name, names);
     return fail(ErrorKind::kFailed, fmt::format("no control is called \"{}\"", escaped_short(name)),
@@ -114,11 +116,11 @@ Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, cons
   PrefetchArmView& standard = view.arms.front();
   standard.gain = standard.gain_low = standard.gain_high = 0.0;
   const auto decisions = loop.decisions(*found->control);
-  for (auto each = decisions.rbegin(); each != decisions.rend(); ++each)
-    view.decisions.push_back({each->interval, settings[each->from].name, settings[each->to].name,
-                              fmt::format("{} ({})", each->reason, to_string(each->context))});
-  for (auto each = loop.writes().rbegin(); each != loop.writes().rend(); ++each)
-    if (each->control == name) view.writes.push_back(write_view(*each));
+  for (const auto& each : std::views::reverse(decisions))
+    view.decisions.push_back({each.interval, settings[each.from].name, settings[each.to].name,
+                              fmt::format("{} ({})", each.reason, to_string(each.context))});
+  for (const auto& each : std::views::reverse(loop.writes()))
+    if (each.control == name) view.writes.push_back(write_view(each));
   return view;
 }
 

@@ -26,7 +26,7 @@ Result<std::string> read(const std::filesystem::path& path) {
 
 SignatureStorage signature_file(std::filesystem::path path) {
   return {[path] { return read(path); },
-          [path](const std::string& bytes) { return replace_file(path, bytes); },
+          [path = std::move(path)](const std::string& bytes) { return replace_file(path, bytes); },
           [] {
             return std::int64_t{std::chrono::duration_cast<std::chrono::seconds>(
                                     std::chrono::system_clock::now().time_since_epoch())

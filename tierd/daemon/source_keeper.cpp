@@ -11,6 +11,7 @@ namespace {
 
 std::vector<std::string> names_of(const std::vector<std::unique_ptr<AccessSource>>& sources) {
   std::vector<std::string> names;
+  names.reserve(sources.size());
   for (const auto& source : sources) names.push_back(source->name());
   return names;
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ranges>
 #include <set>
 
 #include "tierd/daemon/engine_fixture.h"
@@ -96,8 +97,8 @@ TEST_F(SourceKeeperTest, ABlindSourceIsReplacedAndTriedAgainLater) {
 TEST_F(SourceKeeperTest, ASourceThatGoesBlindAgainIsBarredForLonger) {
   begin({"stall", "damon"});
   const auto bar_of_stall = [&] {
-    for (auto request = asked_.rbegin(); request != asked_.rend(); ++request)
-      if (const auto bar = request->barred.find("stall"); bar != request->barred.end()) return bar->second;
+    for (const auto& request : std::views::reverse(asked_))
+      if (const auto bar = request.barred.find("stall"); bar != request.barred.end()) return bar->second;
     return std::string{};
   };
   run(20, 10);

@@ -29,7 +29,7 @@ struct Crowd {
   Choice choose(std::size_t limit, bool replace = true) {
     std::vector<ChoiceEntry> entries;
     for (auto& [pid, one] : all) entries.push_back({Pid{pid}, one.now, &one.range, one.watched});
-    const Choice choice = tier::choose(entries, limit, replace);
+    Choice choice = tier::choose(entries, limit, replace);
     for (const Pid pid : choice.out) all[pid.value].watched = false;
     for (const Pid pid : choice.in) all[pid.value].watched = true;
     return choice;

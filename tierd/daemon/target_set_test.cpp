@@ -18,6 +18,7 @@ using testing::UnorderedElementsAre;
 
 std::vector<int> pids(const std::vector<Target>& targets) {
   std::vector<int> out;
+  out.reserve(targets.size());
   for (const auto& t : targets) out.push_back(t.pid.value);
   return out;
 }

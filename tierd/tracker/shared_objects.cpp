@@ -80,11 +80,13 @@ bool shows_object(const Mapping& mapping) {
 
 std::vector<TargetId> SharedObject::mappers() const {
   std::vector<const Mapper*> order;
+  order.reserve(mappers_.size());
   for (const auto& [process, mapper] : mappers_) order.push_back(&mapper);
   std::sort(order.begin(), order.end(), [](const Mapper* a, const Mapper* b) {
     return std::pair(a->since, a->process) < std::pair(b->since, b->process);
   });
   std::vector<TargetId> processes;
+  processes.reserve(order.size());
   for (const Mapper* mapper : order) processes.push_back(mapper->process);
   return processes;
 }
