@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/printable.h"
 #include "sim/machine/demand_index.h"
 
 namespace tier::sim {
@@ -12,7 +13,7 @@ namespace {
 
 tl::unexpected<Error> wrong(const MachineDescription& machine, const std::string& what,
                             const std::string& fix) {
-  return fail(ErrorKind::kUsage, fmt::format("machine \"{}\": {}", machine.name, what), fix);
+  return fail(ErrorKind::kUsage, fmt::format("machine \"{}\": {}", escaped_short(machine.name), what), fix);
 }
 
 bool positive(double value) { return std::isfinite(value) && value > 0; }
@@ -24,7 +25,7 @@ Result<void> check_curve(const MachineDescription& machine, const TierDescriptio
         before == nullptr || (point.utilisation > before->utilisation && point.factor >= before->factor);
     const bool within = point.utilisation >= 0 && point.utilisation <= 1;  // false for what is no number
     if (!std::isfinite(point.factor) || point.factor < 1 || !within || !ascends)
-      return wrong(machine, fmt::format("the load curve of tier {} is no curve", tier.name),
+      return wrong(machine, fmt::format("the load curve of tier {} is no curve", escaped_short(tier.name)),
                    "give ascending points [utilisation 0..1, factor from 1 up]");
     before = &point;
   }
@@ -39,10 +40,12 @@ Result<void> check(const MachineDescription& machine) {
                  fmt::format("describe one to {} tiers, fastest first", kMostTiers));
   for (const TierDescription& tier : machine.tiers) {
     if (tier.capacity.value == 0 || tier.latency.count() <= 0 || !positive(tier.bandwidth))
-      return wrong(machine, fmt::format("tier {} lacks capacity, latency or bandwidth", tier.name),
+      return wrong(machine,
+                   fmt::format("tier {} lacks capacity, latency or bandwidth", escaped_short(tier.name)),
                    "all three must be above zero");
     if (!std::isfinite(tier.background) || tier.background < 0)
-      return wrong(machine, fmt::format("tier {}: background traffic {}", tier.name, tier.background),
+      return wrong(machine,
+                   fmt::format("tier {}: background traffic {}", escaped_short(tier.name), tier.background),
                    "bytes per second, zero or more");
     TIER_TRY(check_curve(machine, tier));
   }
@@ -85,7 +88,7 @@ Result<MachineDescription> machine_preset(const std::string& name) {
     if (machine.name == name) return machine;
     known += (known.empty() ? "" : ", ") + machine.name;
   }
-  return fail(ErrorKind::kUsage, fmt::format("no machine is called \"{}\"", name),
+  return fail(ErrorKind::kUsage, fmt::format("no machine is called \"{}\"", escaped_short(name)),
               "use one of: " + known + ", or a file that ends in .toml");
 }
 

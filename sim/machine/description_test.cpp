@@ -55,6 +55,13 @@ TEST(MachineDescription, WhatIsWrongIsNamed) {
   EXPECT_THAT(refused([](auto& m) { m.migration.copy_bandwidth = 0; }), HasSubstr("migration"));
   EXPECT_THAT(refused([](auto& m) { m.cpus = 0; }), HasSubstr("CPUs"));
   EXPECT_THAT(refused([](auto& m) { m.huge_page = 1_KiB; }), HasSubstr("huge"));
+  using testing::Not;
+  EXPECT_THAT(refused([](auto& m) { m.name = "a\tb", m.tiers.clear(); }), Not(HasSubstr("\t")))
+      << "names come from files: what cannot be printed is escaped";
+  EXPECT_THAT(refused([](auto& m) { m.tiers[1].name = "c\x1b[2J", m.tiers[1].bandwidth = 0; }),
+              Not(HasSubstr("\x1b")));
+  EXPECT_FALSE(machine_preset("no\nsuch").has_value());
+  EXPECT_THAT(machine_preset("no\nsuch").error().message, Not(HasSubstr("\n")));
 }
 
 TEST(MachineDescription, FilesAreReadAndWrongOnesRefusedByLine) {

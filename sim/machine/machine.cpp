@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/printable.h"
 #include "sim/machine/machine_state.h"
 
 namespace tier::sim {
@@ -105,10 +106,10 @@ void Machine::allocate(Job& job, const RegionEvent& event) {
     s.owner[region] = static_cast<std::uint16_t>(s.first_target[index] + event.target);
     const int tier = tier_with_room(s.placer.place(*this, region));
     if (tier == kNowhere) {
-      s.error =
-          Error{ErrorKind::kUsage,
-                fmt::format("the machine \"{}\" is full at {:.3f} s", s.description.name, seconds(s.now)),
-                "give its slowest tier more capacity"};
+      s.error = Error{ErrorKind::kUsage,
+                      fmt::format("the machine \"{}\" is full at {:.3f} s", escaped_short(s.description.name),
+                                  seconds(s.now)),
+                      "give its slowest tier more capacity"};
       job.close();
       return;
     }
