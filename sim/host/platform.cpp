@@ -153,9 +153,7 @@ PageCall SimulatedPlatform::move(Pid pid, std::span<const Address> pages, NodeId
     const int from = region ? machine_.tier_of(*region) : kNowhere;
     if (from == kNowhere) {
       call.status[i] = -ENOENT;
-    } else if (from == to.value) {
-      call.status[i] = to.value;
-    } else if (machine_.move_now(*region, to.value)) {
+    } else if (from == to.value || machine_.move_now(*region, to.value)) {
       call.status[i] = to.value;
     } else {
       return refuse(ENOMEM);

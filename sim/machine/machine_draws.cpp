@@ -53,7 +53,8 @@ DrawnAccess Machine::draw_stall_in_stream(Random& random, std::size_t job_index,
   for (std::size_t t = 0; t < s.description.tiers.size(); ++t) slowest = std::max(slowest, wait(t));
   while (true) {
     const RegionDemand& entry = job.index().at(stream, uniform(random));
-    const int tier = job.placement()[entry.region];
+    const std::int8_t& place = job.placement()[entry.region];
+    const int tier = place;
     if (tier == kNowhere) continue;
     if (uniform(random) >= wait(static_cast<std::size_t>(tier)) / slowest) continue;
     const double waits = job.index().waits(entry);

@@ -1,5 +1,6 @@
 // What policies and samplers ask a machine.
 #include <algorithm>
+#include <cmath>
 
 #include "sim/machine/machine_state.h"
 
@@ -33,7 +34,7 @@ Bytes Machine::free(int tier) const {
 Nanoseconds Machine::loaded_latency(int tier) const {
   const double latency = state_->load.latency[static_cast<std::size_t>(tier)];
   if (latency <= 0) return state_->description.tiers[static_cast<std::size_t>(tier)].latency;
-  return Nanoseconds{static_cast<std::int64_t>(latency * 1e9 + 0.5)};
+  return Nanoseconds{std::llround(latency * 1e9)};
 }
 
 double Machine::traffic(int tier) const { return state_->load.traffic[static_cast<std::size_t>(tier)]; }

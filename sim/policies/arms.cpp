@@ -197,13 +197,17 @@ class Arms final : public TieringPolicy, public Observer {
       up.push_back(order_[i]);
       down.push_back(order_[--cold]);
     }
+    queue(machine, up, down);
+    return up.size();
+  }
+
+  void queue(Machine& machine, const std::vector<Region>& up, const std::vector<Region>& down) {
     for (const Region region : down) {
       const int to = slower_with_room(machine, moves_, 0);
       if (to != kNowhere) moves_.queue(machine, region, to);
     }
     for (const Region region : up)
       if (moves_.room(machine, 0) > 0) moves_.queue(machine, region, 0);
-    return up.size();
   }
 
   PolicySettings settings_;

@@ -109,6 +109,42 @@ std::vector<Region> by_waiting(const std::vector<Need>& needs) {
   return order_by(needs, [](const Need& need) { return need.waited(); });
 }
 
+namespace {
+
+// Fills the tiers by orders of regions, the fastest one to a share of it.
+class OrderSearch {
+ public:
+  OrderSearch(const MachineDescription& machine, Bytes region_size, Search& search)
+      : machine_(machine), region_size_(region_size), search_(search) {}
+
+  Result<void> attempt(const std::vector<Region>& order, double share) {
+    if (TIER_TRY(search_.attempt(fill_tiers(machine_, region_size_, order, share))))
+      best_share_ = share, best_order_ = order;
+    return {};
+  }
+
+  // Shares around the best one, ever nearer to it.
+  Result<void> refine() {
+    double step = 0.25;
+    for (int i = 0; i < kRefinements && !best_order_.empty(); ++i, step /= 2) {
+      const double centre = best_share_;
+      const std::vector<Region> order = best_order_;
+      for (const double share : {centre + step, centre - step})
+        if (share > 0) TIER_TRY(attempt(order, share));
+    }
+    return {};
+  }
+
+ private:
+  const MachineDescription& machine_;
+  const Bytes region_size_;
+  Search& search_;
+  std::vector<Region> best_order_;
+  double best_share_ = 1;
+};
+
+}  // namespace
+
 Result<FixedPlacement> best_fixed_placement(const MachineDescription& machine,
                                             const std::vector<WorkloadFactory>& workloads,
                                             std::uint64_t seed) {
@@ -117,23 +153,10 @@ Result<FixedPlacement> best_fixed_placement(const MachineDescription& machine,
   Search search(machine, workloads, seed);
   // First touch: everything wants the fastest tier, and what comes first gets it.
   TIER_TRY(search.attempt(FixedPlacement(needs.size(), 0)));
-  std::vector<Region> best_order;
-  double best_share = 1;
-  const auto attempt = [&](const std::vector<Region>& order, double share) -> Result<void> {
-    auto better = TIER_TRY(search.attempt(fill_tiers(machine, region_size, order, share)));
-    if (!better) return {};
-    best_share = share;
-    if (&order != &best_order) best_order = order;
-    return {};
-  };
+  OrderSearch by_order(machine, region_size, search);
   for (const auto& order : orders(needs))
-    for (const double share : {1.0, 0.5, 0.0}) TIER_TRY(attempt(order, share));
-  double step = 0.25;
-  for (int i = 0; i < kRefinements && !best_order.empty(); ++i, step /= 2) {
-    const double centre = best_share;
-    for (const double share : {centre + step, centre - step})
-      if (share > 0) TIER_TRY(attempt(best_order, share));
-  }
+    for (const double share : {1.0, 0.5, 0.0}) TIER_TRY(by_order.attempt(order, share));
+  TIER_TRY(by_order.refine());
   return search.best();
 }
 

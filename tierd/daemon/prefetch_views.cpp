@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
 
 #include "core/normal.h"
 #include "core/printable.h"
@@ -116,11 +115,14 @@ Result<PrefetchExplainView> prefetch_explain_view(const PrefetchLoop& loop, cons
   PrefetchArmView& standard = view.arms.front();
   standard.gain = standard.gain_low = standard.gain_high = 0.0;
   const auto decisions = loop.decisions(*found->control);
-  for (const auto& each : std::views::reverse(decisions))
+  for (const auto& each : decisions)
     view.decisions.push_back({each.interval, settings[each.from].name, settings[each.to].name,
                               fmt::format("{} ({})", each.reason, to_string(each.context))});
-  for (const auto& each : std::views::reverse(loop.writes()))
+  for (const auto& each : loop.writes())
     if (each.control == name) view.writes.push_back(write_view(each));
+  // The latest first.
+  std::reverse(view.decisions.begin(), view.decisions.end());
+  std::reverse(view.writes.begin(), view.writes.end());
   return view;
 }
 

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <ranges>
 #include <set>
 
 #include "tierd/daemon/engine_fixture.h"
@@ -97,9 +96,10 @@ TEST_F(SourceKeeperTest, ABlindSourceIsReplacedAndTriedAgainLater) {
 TEST_F(SourceKeeperTest, ASourceThatGoesBlindAgainIsBarredForLonger) {
   begin({"stall", "damon"});
   const auto bar_of_stall = [&] {
-    for (const auto& request : std::views::reverse(asked_))
-      if (const auto bar = request.barred.find("stall"); bar != request.barred.end()) return bar->second;
-    return std::string{};
+    std::string latest;
+    for (const auto& request : asked_)
+      if (const auto bar = request.barred.find("stall"); bar != request.barred.end()) latest = bar->second;
+    return latest;
   };
   run(20, 10);
   run(12, 0);

@@ -43,7 +43,7 @@ std::string render(const TopView& v, const Style& style) {
                r.fast_bytes ? bytes_text(*r.fast_bytes) : "-", std::to_string(r.regions),
                std::to_string(r.samples), bytes_text(r.promoted_bytes), bytes_text(r.demoted_bytes),
                r.cgroup});
-  const std::string out = table.text(style.legend, style.width);
+  std::string out = table.text(style.legend, style.width);
   if (!style.legend) return out;
   std::string notes;
   if (v.rows.empty() && v.hidden == 0 && v.omitted == 0)
