@@ -65,7 +65,7 @@ Result<void> Commands::show(const std::string& method, const std::string& parame
 
 Result<void> Commands::status() { return show<StatusView>("Status", "{}"); }
 // The line is all that a monitor reads, so it says everything, and the error adds only the exit code.
-Result<void> Commands::check() {
+Result<void> Commands::check() const {
   const auto reply = ask(options_.socket, "Status", json::object());
   const auto view = reply ? as_view<StatusView>(*reply) : tl::make_unexpected(reply.error());
   if (!view) {
@@ -145,8 +145,28 @@ Result<void> Commands::doctor() {
               "the table above names what is missing and the fix");
 }
 
+namespace {
+
+// Prints a page of events, or one that came; gives the number to ask from next, 0 where there was none.
+using EventPrinter = std::function<Result<std::uint64_t>(const json&)>;
+
+// Page by page; a page that shows nothing may still lead to one that does.
+Result<void> print_pages(ControlClient& client, std::uint64_t last, const EventPrinter& print,
+                         const std::function<bool()>& interrupted) {
+  while (!interrupted()) {
+    auto reply = TIER_TRY(client.call("Events", {{"since", last}}));
+    const auto next = reply.value("next", last);
+    TIER_TRY(print(reply));
+    if (next <= last) break;
+    last = next;
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> Commands::events(std::uint64_t since, bool follow) {
-  const auto print_all = [&](const json& parameters) -> Result<std::uint64_t> {
+  const EventPrinter print = [&](const json& parameters) -> Result<std::uint64_t> {
     look_at_terminal();
     auto view = TIER_TRY(as_view<EventsView>(parameters));
     std::string text;
@@ -158,29 +178,19 @@ Result<void> Commands::events(std::uint64_t since, bool follow) {
     return view.events.empty() ? 0 : view.next;
   };
   auto client = TIER_TRY(ControlClient::connect(options_.socket));
-  if (!follow) {
-    // Page by page; a page that shows nothing may still lead to one that does.
-    for (std::uint64_t last = since; !around_.interrupted();) {
-      auto reply = TIER_TRY(client.call("Events", {{"since", last}}));
-      const auto next = reply.value("next", last);
-      TIER_TRY(print_all(reply));
-      if (next <= last) break;
-      last = next;
-    }
-    return {};
-  }
+  if (!follow) return print_pages(client, since, print, around_.interrupted);
   Result<void> result;
   auto ended = client.follow(
       "Events", {{"since", since}},
       [&](const json& parameters) {
-        if (auto printed = print_all(parameters); !printed) result = tl::make_unexpected(printed.error());
+        if (auto printed = print(parameters); !printed) result = tl::make_unexpected(printed.error());
         return result.has_value();
       },
       around_.interrupted);
   return result ? ended : result;
 }
 
-Result<void> Commands::control(const std::string& method, const std::string& message) {
+Result<void> Commands::control(const std::string& method, const std::string& message) const {
   auto reply = TIER_TRY(ask(options_.socket, method, json::object()));
   return around_.print(options_.json ? document(reply, false) : message);
 }
@@ -210,7 +220,7 @@ Result<void> Commands::policy_show() {
   });
 }
 
-Result<void> Commands::config_check(const std::string& file) {
+Result<void> Commands::config_check(const std::string& file) const {
   auto loaded = file.empty() ? load_config(around_.config_directories) : load_config_file(file);
   if (loaded && around_.check_named_files)
     if (auto named = around_.check_named_files(loaded->config); !named)
@@ -234,7 +244,7 @@ Result<void> Commands::config_check(const std::string& file) {
           : fmt::format("valid: {}\n", printable(fmt::format("{}", fmt::join(loaded->files, ", ")))));
 }
 
-Result<void> Commands::config_reload() {
+Result<void> Commands::config_reload() const {
   const auto reply = TIER_TRY(ask(options_.socket, "Reload", json::object(), kReloadTimeout));
   if (options_.json) return around_.print(document(reply, false));
   const auto view = TIER_TRY(as_view<ConfigView>(reply));

@@ -63,7 +63,7 @@ class Commands {
   Result<void> status();
   // One line in any case. kFailed when tierd is blind, kNotRunning when it does not run; these errors have no
   // message, since the line says it.
-  Result<void> check();
+  Result<void> check() const;
   Result<void> doctor();
   Result<void> nodes();
   // Watching on a terminal, where no number of rows is given: as many as fit.
@@ -77,9 +77,9 @@ class Commands {
   Result<void> policy_pause();
   Result<void> policy_resume();
   Result<void> policy_show();
-  Result<void> config_check(const std::string& file);  // empty: the installed files
+  Result<void> config_check(const std::string& file) const;  // empty: the installed files
   Result<void> config_show();
-  Result<void> config_reload();
+  Result<void> config_reload() const;
   Result<void> prefetch_status();
   Result<void> prefetch_explain(const std::string& control);
   // Once, whatever --watch says. kFailed, with the table printed, where a knob could not be written.
@@ -87,7 +87,7 @@ class Commands {
   Result<void> prefetch_disarm();
   Result<void> prefetch_restore();
   Result<void> version();
-  Result<void> options_list();
+  Result<void> options_list() const;
   Result<void> enable(const std::string& option, bool restart);
   Result<void> disable(const std::string& option, bool restart);
   // All that are on; goes on after one that cannot be taken back, and fails then.
@@ -98,9 +98,9 @@ class Commands {
   Result<void> show(const std::string& method, const std::string& parameters_json);
   void look_at_terminal();
   Result<void> repeat(const std::function<Result<std::string>()>& picture);
-  Result<void> control(const std::string& method, const std::string& message);
+  Result<void> control(const std::string& method, const std::string& message) const;
   Result<void> order_prefetch(const std::string& method, const std::string& parameters_json);
-  Result<void> show_changes(const std::vector<OptionChange>& changes);
+  Result<void> show_changes(const std::vector<OptionChange>& changes) const;
   Result<void> end_recording(Recording& recording, const std::string& file, const Result<void>& ended);
 
   CommandOptions options_;

@@ -41,7 +41,7 @@ json as_json(const OptionChange& change) {
 
 }  // namespace
 
-Result<void> Commands::options_list() {
+Result<void> Commands::options_list() const {
   const auto all = TIER_TRY(Enabler(around_.enable).list());
   if (options_.json) {
     json options = json::array();
@@ -60,7 +60,7 @@ Result<void> Commands::options_list() {
   return around_.print(table.text(options_.style.legend) + foreign);
 }
 
-Result<void> Commands::show_changes(const std::vector<OptionChange>& changes) {
+Result<void> Commands::show_changes(const std::vector<OptionChange>& changes) const {
   if (options_.json) {
     json all = json::array();
     for (const OptionChange& change : changes) all.push_back(as_json(change));

@@ -215,7 +215,8 @@ Result<OptionChange> Enabler::enable(const std::string& name, bool restart) {
 }
 
 // Only where it still is what the option made of it; else somebody has chosen it since.
-Result<void> Enabler::put_back(const OptionEntry& option, const std::string& text, OptionChange& change) {
+Result<void> Enabler::put_back(const OptionEntry& option, const std::string& text,
+                               OptionChange& change) const {
   const auto before = before_of(text);
   if (option.kind != OptionKind::kSysctl || !system_.live || !before) return {};
   const auto now = TIER_TRY(system_.read_sysctl(option.sysctl));

@@ -85,7 +85,7 @@ class Enabler {
   Result<void> write(const OptionEntry& option, const std::string& before, OptionChange& change);
   Result<void> switch_on(const OptionEntry& option, OptionChange& change);
   Result<void> remove(const OptionEntry& option, OptionChange& change);
-  Result<void> put_back(const OptionEntry& option, const std::string& text, OptionChange& change);
+  Result<void> put_back(const OptionEntry& option, const std::string& text, OptionChange& change) const;
   Result<void> tell_systemd(const OptionEntry& option, bool restart, OptionChange& change);
   Result<void> systemctl(std::vector<std::string> arguments) const;
   bool tierd_runs() const;

@@ -41,6 +41,7 @@ class Program {
       for (const int fd : {out[0], out[1], err[0], err[1]}) ::close(fd);
       arguments.insert(arguments.begin(), TIERCTL_PROGRAM);
       std::vector<char*> argv;
+      argv.reserve(arguments.size() + 1);
       for (std::string& argument : arguments) argv.push_back(argument.data());
       argv.push_back(nullptr);
       ::execv(TIERCTL_PROGRAM, argv.data());
@@ -61,7 +62,7 @@ class Program {
     waited_ = true;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
   }
-  void interrupt() { ::kill(child_, SIGINT); }
+  void interrupt() const { ::kill(child_, SIGINT); }
   bool read_some() {
     pollfd waiting{out_.get(), POLLIN, 0};
     if (::poll(&waiting, 1, 5000) <= 0) return false;

@@ -39,6 +39,7 @@ bool before(const json& a, const json& b, const SortKey& key) {
 const std::vector<std::string>& top_sort_keys() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> made;
+    made.reserve(std::size(kKeys));
     for (const SortKey& key : kKeys) made.emplace_back(key.name);
     return made;
   }();
