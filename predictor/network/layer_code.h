@@ -31,6 +31,20 @@ struct LayerRun {
   bool relu = true;
 };
 
+// The sums of a tile before any weight: bias and what is added.
+template <VectorCode kCode, std::size_t R, std::size_t B>
+TIER_INLINE void start_tile(Vector<kCode> (&sum)[R][B], const PackedLayer& layer, const LayerRun& run,
+                            std::size_t first, std::size_t channel) {
+  constexpr std::size_t kWidth = kLanes<kCode>;
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::size_t b = 0; b < B; ++b)
+      sum[r][b] = vector_at<kCode>(layer.bias.data() + channel + b * kWidth);
+  if (run.residual == nullptr) return;
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::size_t b = 0; b < B; ++b)
+      sum[r][b] += vector_at<kCode>(run.residual + (first + r) * layer.outputs + channel + b * kWidth);
+}
+
 // R regions from `first` on, B vectors of output channels from `channel` on.
 template <VectorCode kCode, std::size_t R, std::size_t B>
 TIER_INLINE void run_tile(const PackedLayer& layer, std::size_t inputs, std::size_t taps, const LayerRun& run,
@@ -38,13 +52,7 @@ TIER_INLINE void run_tile(const PackedLayer& layer, std::size_t inputs, std::siz
   constexpr std::size_t kWidth = kLanes<kCode>;
   const std::size_t outputs = layer.outputs;
   Vector<kCode> sum[R][B];
-  for (std::size_t r = 0; r < R; ++r)
-    for (std::size_t b = 0; b < B; ++b)
-      sum[r][b] = vector_at<kCode>(layer.bias.data() + channel + b * kWidth);
-  if (run.residual)
-    for (std::size_t r = 0; r < R; ++r)
-      for (std::size_t b = 0; b < B; ++b)
-        sum[r][b] += vector_at<kCode>(run.residual + (first + r) * outputs + channel + b * kWidth);
+  start_tile<kCode, R, B>(sum, layer, run, first, channel);
   const float* weight = layer.weight.data() + channel * taps * inputs;
   for (std::size_t tap = 0; tap < taps; ++tap) {
     const float* x = run.taps[tap] + first * inputs;
