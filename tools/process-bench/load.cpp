@@ -119,11 +119,11 @@ void share(int count, std::size_t mib) {
   with_children(
       count, [=](int) { read(kPage); },
       [=](int i) {
-        while (i % 10 == 0) {
+        if (i % 10 != 0) sleep_on(i);
+        while (true) {
           read(16 * kPage);
           std::this_thread::sleep_for(std::chrono::milliseconds(20));
         }
-        sleep_on(i);
       });
 }
 

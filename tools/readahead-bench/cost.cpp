@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kBytes = std::size_t{64} << 20;
 constexpr std::size_t kRead = 4096;
+constexpr std::size_t kReads = kBytes / kRead;
 constexpr std::size_t kFaultAround = std::size_t{64} << 10;  // mm/memory.c, fault_around_bytes
 constexpr int kRounds = 31;
 
@@ -36,19 +37,19 @@ double sequential_reads(int file) {
   const double begin = cpu_ns();
   for (std::size_t at = 0; at < kBytes; at += kRead)
     if (pread(file, into.data(), kRead, static_cast<off_t>(at)) != kRead) return 0;
-  return (cpu_ns() - begin) / (kBytes / kRead);
+  return (cpu_ns() - begin) / kReads;
 }
 
 double random_reads(int file) {
   std::array<char, kRead> into{};
   std::uint64_t state = 1;
   const double begin = cpu_ns();
-  for (std::size_t i = 0; i < kBytes / kRead; ++i) {
+  for (std::size_t i = 0; i < kReads; ++i) {
     state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    const auto at = static_cast<off_t>((state >> 32) % (kBytes / kRead) * kRead);
+    const auto at = static_cast<off_t>((state >> 32) % kReads * kRead);
     if (pread(file, into.data(), kRead, at) != kRead) return 0;
   }
-  return (cpu_ns() - begin) / (kBytes / kRead);
+  return (cpu_ns() - begin) / kReads;
 }
 
 double touch(int file, int flags, std::size_t step) {
@@ -62,7 +63,8 @@ double touch(int file, int flags, std::size_t step) {
     else
       static_cast<void>(bytes[at]);
   }
-  const double each = (cpu_ns() - begin) / static_cast<double>(kBytes / step);
+  const std::size_t touches = kBytes / step;
+  const double each = (cpu_ns() - begin) / static_cast<double>(touches);
   munmap(memory, kBytes);
   return each;
 }

@@ -9,8 +9,6 @@
 
 #include "platform/api/file_descriptor.h"
 
-extern char** environ;
-
 namespace tier::lab {
 
 Result<std::string> capture(const std::vector<std::string>& command, bool quiet) {

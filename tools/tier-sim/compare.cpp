@@ -53,28 +53,34 @@ nlohmann::json run_cell(const Experiment& experiment, const std::string& build) 
   return cell;
 }
 
+Result<std::vector<PolicyEntry>> policies_of(const Suite& suite) {
+  if (suite.policies.empty()) return all_policies();
+  std::vector<PolicyEntry> policies;
+  policies.reserve(suite.policies.size());
+  for (const std::string& name : suite.policies) policies.push_back(TIER_TRY(policy_called(name)));
+  return policies;
+}
+
+// The settings a policy runs with at one ratio: those of its sweep, or its own alone.
+std::vector<PolicySettingsMap> points_of(const Suite& suite, const PolicyEntry& policy, double ratio) {
+  const auto& ratios = suite.swept_ratios;
+  const bool swept = policy.oracle || std::find(ratios.begin(), ratios.end(), ratio) != ratios.end();
+  if (swept && !policy.sweep.empty()) return policy.sweep;
+  return {{}};
+}
+
 }  // namespace
 
 Result<std::vector<Experiment>> cells_of(const Suite& suite) {
-  std::vector<PolicyEntry> policies;
-  if (suite.policies.empty()) policies = all_policies();
-  for (const std::string& name : suite.policies) {
-    auto entry = TIER_TRY(policy_called(name));
-    policies.push_back(std::move(entry));
-  }
+  const auto policies = TIER_TRY(policies_of(suite));
   std::vector<Experiment> cells;
   for (const std::string& workload : suite.workloads)
     for (const std::string& machine : suite.machines) {
       cells.push_back({workload, machine, 0, "none", {}, suite.seed});
       for (const double ratio : suite.ratios)
-        for (const PolicyEntry& policy : policies) {
-          const bool swept = policy.oracle || std::find(suite.swept_ratios.begin(), suite.swept_ratios.end(),
-                                                        ratio) != suite.swept_ratios.end();
-          std::vector<PolicySettingsMap> points = {{}};
-          if (swept && !policy.sweep.empty()) points = policy.sweep;
-          for (const PolicySettingsMap& point : points)
-            cells.push_back({workload, machine, ratio, policy.name, point, suite.seed});
-        }
+        for (const PolicyEntry& policy : policies)
+          for (PolicySettingsMap& point : points_of(suite, policy, ratio))
+            cells.push_back({workload, machine, ratio, policy.name, std::move(point), suite.seed});
     }
   return cells;
 }

@@ -76,7 +76,7 @@ TEST_F(CompareTest, GoesOnWhereItStoppedButNotWithAnotherProgram) {
 }
 
 TEST_F(CompareTest, OneBadCellDoesNotStopTheOthers) {
-  suite_.workloads.push_back("trace:/nonexistent.trace");
+  suite_.workloads.emplace_back("trace:/nonexistent.trace");
   const auto results = run_suite(suite_, options(1));
   ASSERT_TRUE(results);
   std::size_t errors = 0, outcomes = 0;

@@ -45,7 +45,7 @@ Result<std::uint64_t> peak_regions(Workload& workload) {
 }
 
 // Reads the workloads to their ends: machines have addresses of their own.
-Result<std::vector<RegionName>> names_of(Workloads workloads) {
+Result<std::vector<RegionName>> names_of(const Workloads& workloads) {
   std::vector<std::string> targets;
   for (const auto& workload : workloads)
     for (const WorkloadTarget& target : workload->info().targets) targets.push_back(target.name);
@@ -212,14 +212,21 @@ Result<Bytes> resident_of(const std::string& workload) {
   return known[workload] = sum;
 }
 
+namespace {
+
+// With as much fast memory as the experiment's ratio asks for, or as the machine's description says.
+Result<MachineDescription> machine_of(const Experiment& experiment) {
+  auto description = TIER_TRY(machine_called(experiment.machine));
+  if (experiment.ratio < 0) return description;
+  return with_ratio(std::move(description), TIER_TRY(resident_of(experiment.workload)), experiment.ratio);
+}
+
+}  // namespace
+
 Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat) {
   auto factories = TIER_TRY(parse_workloads(experiment.workload));
   auto opened = TIER_TRY(open_all(factories));
-  auto description = TIER_TRY(machine_called(experiment.machine));
-  if (experiment.ratio >= 0) {
-    const auto resident = TIER_TRY(resident_of(experiment.workload));
-    description = with_ratio(std::move(description), resident, experiment.ratio);
-  }
+  auto description = TIER_TRY(machine_of(experiment));
   const auto entry = TIER_TRY(policy_called(experiment.policy));
   auto policy = TIER_TRY(entry.make({factories, experiment.seed, experiment.settings}));
 
@@ -230,8 +237,8 @@ Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat) {
   RunOptions options;
   std::optional<HeatWatcher> watcher;
   if (heat != nullptr) {
-    auto again = TIER_TRY(open_all(factories));
-    heat->names = TIER_TRY(names_of(std::move(again)));
+    const auto again = TIER_TRY(open_all(factories));
+    heat->names = TIER_TRY(names_of(again));
     watcher.emplace(*heat);
     options.every = Nanoseconds{static_cast<std::int64_t>(heat->column * 1e9)};
   }

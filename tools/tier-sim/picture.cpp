@@ -96,6 +96,7 @@ std::vector<RowLabel> row_labels(const std::vector<RegionName>& names, std::size
   pass([&](std::size_t i) { return !begins(i) && names[i].address != names[i - 1].address + region_size; });
   pass([&](std::size_t i) { return !begins(i); });
   std::vector<RowLabel> labels;
+  labels.reserve(chosen.size());
   for (auto& [at, text] : chosen) labels.push_back({at, std::move(text)});
   return labels;
 }

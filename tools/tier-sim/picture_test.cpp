@@ -77,6 +77,7 @@ TEST(Labels, RowsAreNamedByProcessAndAddress) {
   for (std::size_t i = 0; i < 10; ++i) names.push_back({"sort", 0x10000000 + i * 0x200000});
   const auto labels = row_labels(names, 0x200000, 6);
   std::vector<std::string> texts;
+  texts.reserve(labels.size());
   for (const RowLabel& label : labels) texts.push_back(fmt::format("{} {}", label.at, label.text));
   EXPECT_THAT(texts,
               ElementsAre("0 redis 0x10000000", "10 0x7f0000000000", "20 sort 0x10000000", "26 0x10c00000"));

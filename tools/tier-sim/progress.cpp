@@ -33,7 +33,7 @@ void Progress::show(std::size_t done, std::size_t of) {
   std::cerr << (terminal_ ? "\r\033[K" + text : text + "\n") << std::flush;
 }
 
-void Progress::finish() {
+void Progress::finish() const {
   if (terminal_ && any_) std::cerr << "\n";
 }
 

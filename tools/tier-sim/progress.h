@@ -12,7 +12,7 @@ class Progress {
  public:
   explicit Progress(std::string what);
   void show(std::size_t done, std::size_t of);
-  void finish();  // ends the line
+  void finish() const;  // ends the line
 
  private:
   std::string what_;

@@ -97,13 +97,13 @@ class Ablation {
       fit_settings.training.seed = seed, fit_settings.folder.clear(), fit_settings.resume = false;
       fit_settings.quiet = true;
       auto report = TIER_TRY(fit(fit_settings, *data_));
-      auto model = std::make_shared<const NamedModel>(NamedModel{std::move(report.model), "", {}});
-      return judge_network(variant.name, seed, std::move(model), report.best);
+      const auto model = std::make_shared<const NamedModel>(NamedModel{std::move(report.model), "", {}});
+      return judge_network(variant.name, seed, model, report.best);
     });
   }
 
   Result<AblationRun> judge_network(const std::string& variant, std::uint64_t seed,
-                                    std::shared_ptr<const NamedModel> model, double held_back) const {
+                                    const std::shared_ptr<const NamedModel>& model, double held_back) const {
     auto scores = TIER_TRY(score_held_out(recipes_, settings_.fit.recipes.ticks, contenders_of(model),
                                           settings_.fit.jobs, nullptr));
     return AblationRun{variant, seed, held_back, std::move(scores)};
@@ -214,6 +214,23 @@ nlohmann::json to_json(const std::vector<VariantSummary>& summaries) {
   return {{"schema", "tierd.ablation/1"}, {"horizons", kHorizons}, {"variants", list}};
 }
 
+namespace {
+
+// One variant's line under the heading of contender `c`; none where it has no such part.
+std::string line_of(const VariantSummary& summary, std::size_t c) {
+  const bool baseline = summary.name == kSwitchRun;
+  const std::size_t at = baseline ? 0 : c;
+  if (at >= summary.parts.size()) return "";
+  const auto& part = summary.parts[at];
+  std::string out = fmt::format("{:<18}{:>9}", summary.name,
+                                baseline ? std::string("-") : fmt::format("{:.4f}", summary.held_back));
+  for (std::size_t h = 0; h < part.mean.size(); ++h)
+    out += fmt::format("{:>8.2f} ±{:>4.2f}", 100 * part.mean[h], 100 * part.error[h]);
+  return out + (baseline ? "\n" : fmt::format("{:>8.1f}  {}\n", 100 * part.worst, part.worst_workload));
+}
+
+}  // namespace
+
 std::string ablation_table(const std::vector<VariantSummary>& summaries) {
   std::string out;
   for (std::size_t c = 0; c < kAblationContenders.size(); ++c) {
@@ -222,17 +239,7 @@ std::string ablation_table(const std::vector<VariantSummary>& summaries) {
         c == 0 ? "" : "\n", kAblationContenders[c], "", "loss");
     for (const int ticks : kHorizons) out += fmt::format("{:>14}", fmt::format("{} ticks", ticks));
     out += fmt::format("{:>8}\n", "worst");
-    for (const VariantSummary& summary : summaries) {
-      const bool baseline = summary.name == kSwitchRun;
-      if (!baseline && c >= summary.parts.size()) continue;
-      if (summary.parts.empty()) continue;
-      const auto& part = summary.parts[baseline ? 0 : c];
-      out += fmt::format("{:<18}{:>9}", summary.name,
-                         baseline ? std::string("-") : fmt::format("{:.4f}", summary.held_back));
-      for (std::size_t h = 0; h < part.mean.size(); ++h)
-        out += fmt::format("{:>8.2f} ±{:>4.2f}", 100 * part.mean[h], 100 * part.error[h]);
-      out += baseline ? "\n" : fmt::format("{:>8.1f}  {}\n", 100 * part.worst, part.worst_workload);
-    }
+    for (const VariantSummary& summary : summaries) out += line_of(summary, c);
   }
   return out;
 }

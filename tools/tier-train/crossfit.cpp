@@ -23,13 +23,13 @@ const std::vector<std::vector<std::string>> kKin = {{"gups", "gups-moving", "gup
                                                     {"chase", "bursts", "training"}};
 
 std::string name_of(const std::string& workload) {
-  const std::string head = workload.substr(0, workload.find(':'));
+  std::string head = workload.substr(0, workload.find(':'));
   if (!head.starts_with("trace")) return head;
   return std::filesystem::path(workload.substr(workload.find(':') + 1)).stem().string();
 }
 
 std::string standing_of(const std::string& workload, const Fold& fold) {
-  const std::string family = family_of(workload);
+  std::string family = family_of(workload);
   if (family == "mixture") return family;
   const bool left_out =
       std::find(fold.left_out.begin(), fold.left_out.end(), name_of(workload)) != fold.left_out.end();
@@ -61,6 +61,7 @@ std::vector<Fold> make_folds(const std::vector<std::string>& recordings) {
     folds.push_back(std::move(fold));
   }
   std::vector<std::string> names;
+  names.reserve(recordings.size());
   for (const std::string& path : recordings) names.push_back(std::filesystem::path(path).stem().string());
   std::sort(names.begin(), names.end());
   for (std::size_t i = 0; i < names.size(); ++i) folds[i % folds.size()].left_out.push_back(names[i]);

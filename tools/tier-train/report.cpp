@@ -153,8 +153,8 @@ std::vector<std::string> standard_workloads(const std::string& root) {
     const std::string name = generator;
     list.push_back(name + (name.find(':') == std::string::npos ? ":" : ",") + "footprint=2GiB,length=300s");
   }
-  list.push_back("zipf:footprint=1GiB,length=300s + stencil:footprint=1GiB,length=300s");
-  list.push_back(
+  list.emplace_back("zipf:footprint=1GiB,length=300s + stencil:footprint=1GiB,length=300s");
+  list.emplace_back(
       "gups-moving:footprint=1GiB,length=300s + phases:footprint=512MiB,length=300s + "
       "scan:footprint=512MiB,length=300s");
   namespace fs = std::filesystem;

@@ -174,7 +174,7 @@ class Search {
       if (!settings_.fit.quiet) progress.show(done, population.size());
     };
     show();
-    const auto ran = workers_.run(texts, [&](std::size_t job, const std::string& text) -> Result<void> {
+    auto ran = workers_.run(texts, [&](std::size_t job, const std::string& text) -> Result<void> {
       const auto json = nlohmann::json::parse(text, nullptr, false);
       auto result = TIER_TRY(search_result_from(json));
       TIER_TRY(folder_.write(jobs[job].name(), json));

@@ -35,27 +35,31 @@ struct Runs {
 
 bool near(std::uint64_t a, std::uint64_t b) { return signature_distance(a, b) <= kSameWorkload; }
 
-void count(const Runs& runs, SignatureReport& report) {
+void count_pairs(const Runs& runs, SignatureReport& report) {
+  std::vector<std::uint64_t> firsts;
+  for (const Signatures& run : runs.seeds)
+    if (!run.empty()) firsts.push_back(run[0]);
   std::size_t pairs = 0, same = 0, alike = 0;
   int worst = 0;
-  for (std::size_t a = 0; a < runs.seeds.size(); ++a) {
-    if (runs.seeds[a].empty()) continue;
-    for (std::size_t b = a + 1; b < runs.seeds.size(); ++b) {
-      if (runs.seeds[b].empty()) continue;
-      const std::uint64_t one = runs.seeds[a][0], other = runs.seeds[b][0];
-      ++pairs, same += one == other ? 1U : 0U, alike += near(one, other) ? 1U : 0U;
-      worst = std::max(worst, signature_distance(one, other));
+  for (std::size_t a = 0; a < firsts.size(); ++a)
+    for (std::size_t b = a + 1; b < firsts.size(); ++b) {
+      ++pairs, same += firsts[a] == firsts[b] ? 1U : 0U, alike += near(firsts[a], firsts[b]) ? 1U : 0U;
+      worst = std::max(worst, signature_distance(firsts[a], firsts[b]));
     }
-    if (runs.seeds[a].size() > 1)
-      ++report.later, report.later_near += near(runs.seeds[a][0], runs.seeds[a][1]) ? 1U : 0U;
-    if (!runs.sparse.empty())
-      ++report.sparser, report.sparser_near += near(runs.seeds[a][0], runs.sparse[0]) ? 1U : 0U;
-  }
   if (pairs == 0) return;
   ++report.workloads, report.runs += pairs, report.same += same, report.near += alike;
   report.lines.push_back(
       fmt::format("{:<16}{:016x}  pairs {}, the same {}, known again {}, at most {} levels apart",
-                  runs.family, runs.seeds[0].empty() ? 0 : runs.seeds[0][0], pairs, same, alike, worst));
+                  runs.family, firsts[0], pairs, same, alike, worst));
+}
+
+void count(const Runs& runs, SignatureReport& report) {
+  for (const Signatures& run : runs.seeds) {
+    if (run.size() > 1) ++report.later, report.later_near += near(run[0], run[1]) ? 1U : 0U;
+    if (!run.empty() && !runs.sparse.empty())
+      ++report.sparser, report.sparser_near += near(run[0], runs.sparse[0]) ? 1U : 0U;
+  }
+  count_pairs(runs, report);
 }
 
 void count_others(const std::vector<Runs>& all, SignatureReport& report) {
