@@ -1,5 +1,6 @@
 #include "platform/linux/machine.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -56,5 +57,7 @@ void become_background_thread(const char* name) {
   const sched_param parameters{};
   ::sched_setscheduler(0, SCHED_BATCH, &parameters);
 }
+
+void give_back_freed_memory() { ::malloc_trim(0); }
 
 }  // namespace tier

@@ -45,4 +45,8 @@ class LinuxRivalFinder final : public RivalFinder {
 // of the CPU but does not preempt the programs it serves. Failure is harmless and ignored.
 void become_background_thread(const char* name);
 
+// Gives freed memory back to the kernel, which the C library keeps for later, in the fast tier
+// (malloc_trim(3)): some 10 MiB after the kernel's type information was read.
+void give_back_freed_memory();
+
 }  // namespace tier

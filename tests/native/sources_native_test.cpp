@@ -6,8 +6,11 @@
 
 #include <chrono>
 #include <fstream>
+#include <string>
 #include <thread>
+#include <vector>
 
+#include "platform/linux/machine.h"
 #include "platform/linux/sampling/damon_source.h"
 #include "platform/linux/sampling/fault_source.h"
 #include "platform/linux/sampling/feature_probe.h"
@@ -83,6 +86,26 @@ TEST(FaultNative, FirstTouchesArrive) {
   ASSERT_GT(batch.samples.size(), 100U);
   EXPECT_GT(share_inside(batch, array.range()), 0.95);
   EXPECT_EQ(batch.samples.back().type, AccessType::kStore);
+}
+
+// Of this process, not of any file.
+double own_mib() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  double kib = 0;
+  while (status >> word)
+    if (word == "RssAnon:") status >> kib;
+  return kib / 1024;
+}
+
+TEST(OwnMemory, WhatIsFreedIsGivenBack) {
+  std::vector<std::vector<char>> blocks;
+  for (int i = 0; i < 8192; ++i) blocks.emplace_back(1024, 'x');
+  const std::vector<char> later(1024, 'x');  // behind them: they are not given back by themselves
+  blocks.clear();
+  const double before = own_mib();
+  give_back_freed_memory();
+  EXPECT_LT(own_mib(), before - 6);
 }
 
 TEST(BadWeather, FullRingIsCountedAndShown) {

@@ -265,7 +265,9 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
                        [&machine, config](const auto& features, const auto& request) {
                          const auto sampling = sampling_settings(
                              config, machine.topology.nodes().value_or(std::vector<NumaNode>{}));
-                         return make_sources(features, sampling, machine.clock, request);
+                         auto sources = make_sources(features, sampling, machine.clock, request);
+                         give_back_freed_memory();
+                         return sources;
                        }});
   auto sources = keeper.begin(machine.clock.now());
   log_sight(keeper, sources.empty());
@@ -358,6 +360,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   spdlog::info("tierd {} runs in {} mode, socket {}", kVersion, to_string(config.mode),
                config.control.socket);
   tick();  // at once: the programs are watched, and sampled, an interval sooner
+  give_back_freed_memory();
   const auto ended = loop.run();
   log_events(**engine, logged);  // those since the last tick
   migrator.stop();
