@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "sim/host/run.h"
 #include "sim/host/tierd_policy.h"
@@ -42,13 +43,13 @@ class Program final : public Workload {
 // Starts where the lab's run stood when the count began, then leaves things to another policy.
 class Continued final : public TieringPolicy {
  public:
-  Continued(std::unique_ptr<TieringPolicy> then, std::map<Address, int> nodes,
+  Continued(std::unique_ptr<TieringPolicy> then, std::map<Address, int> tiers,
             const std::map<Region, Address>& addresses)
-      : then_(std::move(then)), nodes_(std::move(nodes)), addresses_(addresses) {}
+      : then_(std::move(then)), tiers_(std::move(tiers)), addresses_(addresses) {}
   int place(const Machine& machine, Region region) override {
     const auto address = addresses_.find(region);
-    const auto node = address == addresses_.end() ? nodes_.end() : nodes_.find(address->second);
-    return node == nodes_.end() ? machine.tiers() - 1 : node->second;
+    const auto tier = address == addresses_.end() ? tiers_.end() : tiers_.find(address->second);
+    return tier == tiers_.end() ? machine.tiers() - 1 : tier->second;
   }
   void start(Machine& machine) override {
     if (then_) then_->start(machine);
@@ -59,7 +60,7 @@ class Continued final : public TieringPolicy {
 
  private:
   std::unique_ptr<TieringPolicy> then_;  // null: nobody moves anything
-  std::map<Address, int> nodes_;
+  std::map<Address, int> tiers_;
   const std::map<Region, Address>& addresses_;
 };
 
@@ -67,7 +68,7 @@ class Continued final : public TieringPolicy {
 struct LabRun {
   std::string scenario, tool;
   MachineDescription machine;
-  std::map<Address, int> nodes;   // that served each region first
+  std::map<Address, int> tiers;   // that served each region first
   double length = 0;              // seconds counted
   double progress_per_s = 0;      // the program's operations, the tool's CPU time given back
   double tool_cpu = 0;            // seconds a second
@@ -104,11 +105,31 @@ void read_tierd(const nlohmann::json& status, LabRun& run) {
       status.at("sources").at(0).at("delivered").get<double>() / status.at("uptime_seconds").get<double>();
 }
 
-void read_first_nodes(const nlohmann::json& heat, LabRun& run) {
+// The simulator's tiers are in the order of latency; the lab's nodes need not be: that of the CPUs may be the
+// slow one.
+struct Order {
+  std::vector<std::size_t> node_of;  // by tier
+  std::vector<int> tier_of;          // by node
+};
+
+Order order_of(const nlohmann::json& nodes) {
+  Order order;
+  order.node_of.resize(nodes.size());
+  order.tier_of.resize(nodes.size());
+  std::iota(order.node_of.begin(), order.node_of.end(), 0);
+  const auto latency = [&](std::size_t n) { return nodes.at(n).at("read_latency_ns").get<std::int64_t>(); };
+  std::stable_sort(order.node_of.begin(), order.node_of.end(),
+                   [&](std::size_t a, std::size_t b) { return latency(a) < latency(b); });
+  for (std::size_t tier = 0; tier < nodes.size(); ++tier)
+    order.tier_of[order.node_of[tier]] = static_cast<int>(tier);
+  return order;
+}
+
+void read_first_tiers(const nlohmann::json& heat, const Order& order, LabRun& run) {
   for (const auto& region : heat) {
     for (const auto& node : region.at("node")) {
       if (node.get<int>() < 0) continue;  // no misses in that period
-      run.nodes[region.at("address").get<Address>()] = node.get<int>();
+      run.tiers[region.at("address").get<Address>()] = order.tier_of.at(node.get<std::size_t>());
       break;
     }
   }
@@ -126,23 +147,25 @@ Result<LabRun> read_run(const std::string& folder) {
     run.tool_cpu = summary.at("tool_cpu_s_per_s");
     run.length = result.at("length_s");
     run.waits = summary.at("waited_s").get<double>() / (run.length * (1 - run.tool_cpu));
-    read_first_nodes(result.at("heat"), run);
     MachineDescription& machine = run.machine;
     machine.name = run.scenario;
     machine.cpus = 2;
     machine.migration = {Nanoseconds{0}, Nanoseconds{0}, 1e15, Nanoseconds{0}};
     const auto& nodes = result.at("nodes");
-    for (std::size_t n = 0; n < nodes.size(); ++n) {
-      const std::uint64_t regions = n == 0 ? summary.at("capacity_regions").get<std::uint64_t>() : 1 << 16;
+    const Order order = order_of(nodes);
+    read_first_tiers(result.at("heat"), order, run);
+    for (const std::size_t n : order.node_of) {
+      const bool fastest = n == order.node_of.front();
+      const std::uint64_t regions = fastest ? summary.at("capacity_regions").get<std::uint64_t>() : 1 << 16;
       machine.tiers.push_back({fmt::format("node{}", n),
                                {regions * kDefaultRegionSize.value},
-                               Nanoseconds{nodes[n].at("read_latency_ns").get<std::int64_t>()},
+                               Nanoseconds{nodes.at(n).at("read_latency_ns").get<std::int64_t>()},
                                1e15,
                                {},
                                0});
     }
     if (const nlohmann::json status = status_of(result); status.is_object()) read_tierd(status, run);
-  } catch (const nlohmann::json::exception& problem) {
+  } catch (const std::exception& problem) {  // a number that names no node, too
     return fail(ErrorKind::kUsage, fmt::format("{} is no result of tier-lab: {}", path, problem.what()),
                 "give folders of measured runs, made by this version");
   }
@@ -152,15 +175,15 @@ Result<LabRun> read_run(const std::string& folder) {
   return run;
 }
 
-// Of `from`, the node of the region whose rank by address is `address`'s in `to`: addresses differ from boot
+// Of `from`, the tier of the region whose rank by address is `address`'s in `to`: addresses differ from boot
 // to boot, their order does not.
 std::map<Address, int> by_rank(const std::map<Address, int>& from, const std::map<Address, int>& to) {
-  std::vector<int> nodes;
-  nodes.reserve(from.size());
-  for (const auto& [address, node] : from) nodes.push_back(node);
+  std::vector<int> tiers;
+  tiers.reserve(from.size());
+  for (const auto& [address, tier] : from) tiers.push_back(tier);
   std::map<Address, int> placed;
-  for (std::size_t rank = 0; const auto& [address, node] : to)
-    placed[address] = nodes[std::min(nodes.size() - 1, rank++ * nodes.size() / to.size())];
+  for (std::size_t rank = 0; const auto& [address, tier] : to)
+    placed[address] = tiers[std::min(tiers.size() - 1, rank++ * tiers.size() / to.size())];
   return placed;
 }
 
@@ -184,7 +207,7 @@ Result<Simulated> simulate(const std::string& folder, const LabRun& none, const 
   workloads.push_back(std::make_unique<Program>(std::move(reader), tierd.tool_cpu, addresses));
   std::unique_ptr<TieringPolicy> then;
   if (acting) then = std::make_unique<TierdPolicy>(lab_tierd(tierd), seed);
-  Continued policy(std::move(then), acting ? tierd.nodes : by_rank(none.nodes, tierd.nodes), addresses);
+  Continued policy(std::move(then), acting ? tierd.tiers : by_rank(none.tiers, tierd.tiers), addresses);
   Machine machine(tierd.machine, std::move(workloads), policy, seed);
   TIER_TRY(run(machine, policy));
   return Simulated{seconds(machine.now()), machine.totals().stall};
@@ -200,7 +223,7 @@ Result<GainComparison> compare_gain(const std::string& none_folder, const std::s
                 fmt::format("{} and {} are {} with {} and {} with {}", none_folder, tierd_folder,
                             none.scenario, none.tool, tierd.scenario, tierd.tool),
                 "give pairs of one scenario: the run with none, then the one with tierd");
-  if (none.nodes.empty() || tierd.nodes.empty())
+  if (none.tiers.empty() || tierd.tiers.empty())
     return fail(ErrorKind::kUsage, none.scenario + " counted no misses of the program",
                 "give runs whose program waits for memory");
   GainComparison comparison{none.scenario, tierd.progress_per_s / none.progress_per_s};

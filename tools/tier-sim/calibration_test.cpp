@@ -100,6 +100,20 @@ TEST_F(Calibration, AgreesWhereTheLabIsAsTheModelSays) {
   EXPECT_NEAR(compared->waits_simulated, 0.5, 0.01);
 }
 
+// As HBM in flat mode: the node of the CPUs is the slow one.
+TEST_F(Calibration, TheFastNodeIsTheOneOfTheLeastLatency) {
+  for (const char* name : {"none", "tierd"}) {
+    json turned = std::string(name) == "none" ? result("none", false) : with_tierd();
+    std::swap(turned["nodes"][0], turned["nodes"][1]);
+    for (json& region : turned["heat"]) region["node"][1] = 1 - region["node"][1].get<int>();
+    write(name, turned);
+  }
+  const auto compared = compare_gain(folder("none"), folder("tierd"), 2);
+  ASSERT_TRUE(compared) << compared.error().text();
+  EXPECT_NEAR(compared->clock, 2, 0.001);
+  EXPECT_NEAR(compared->simulated, 2, 0.02);
+}
+
 TEST_F(Calibration, ADifferenceHasItsSource) {
   json slower = with_tierd();
   slower["summary"]["progress_per_s_tool_cpu_given_back"] = 1600.0;
@@ -139,6 +153,12 @@ TEST_F(Calibration, WhatIsNoPairIsNamed) {
   write("none", idle);
   EXPECT_THAT(compare_gain(folder("none"), folder("tierd"), 1).error().message,
               HasSubstr("counted no misses"));
+  json lost = result("none", false);
+  lost["heat"][0]["node"][1] = 2;
+  write("none", lost);
+  EXPECT_THAT(compare_gain(folder("none"), folder("tierd"), 1).error().message,
+              HasSubstr("is no result of tier-lab"))
+      << "a node that the machine lacks";
   write("none", json{{"scenario", "demo"}});
   EXPECT_THAT(compare_gain(folder("none"), folder("tierd"), 1).error().message,
               HasSubstr("is no result of tier-lab"));
