@@ -1,4 +1,4 @@
-"""What the lab's PostgreSQL scenario carries into its guest: the server's programs and a database that is filled here, once."""
+"""What the lab's PostgreSQL scenarios carry into their guests: the server's programs and a database that is filled here, once."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 
 import programs  # noqa: E402
 
-ACCOUNTS = 1_000_000  # about 160 MiB with the index: all of the scenario's shared buffers
+ACCOUNTS = 2_400_000  # about 385 MiB with the index: all of the scenarios' shared buffers
 FILL = f"""CREATE TABLE pgbench_accounts(aid int, bid int, abalance int, filler char(84));
 
 INSERT INTO pgbench_accounts SELECT i, 1, 0, '' FROM generate_series(1, {ACCOUNTS}) i;
@@ -27,10 +27,10 @@ CHECKPOINT;
 
 
 def archive():
-    """build/bench/postgres/data.tar.gz, made when it is missing; no server is installed and none is left running."""
+    """build/bench/postgres/data.tar.gz, made when it is missing or of other accounts; no server is installed and none is left running."""
     folder = ROOT / "build/bench/postgres"
-    target = folder / "data.tar.gz"
-    if target.exists():
+    target, made_from = folder / "data.tar.gz", folder / "made-from"
+    if target.exists() and made_from.exists() and made_from.read_text() == FILL:
         return target
     bin_folder = programs.postgres_folder()
     work = folder / "postgres"
@@ -55,6 +55,7 @@ def archive():
             tar += ["--transform", f"s,^{share.lstrip('/')},usr/share/postgresql/{version(bin_folder)},", "-C", "/", share.lstrip("/") + "/" + name]
     subprocess.run(tar, check=True)
     half.rename(target)
+    made_from.write_text(FILL)
     shutil.rmtree(work)
     return target
 
@@ -69,7 +70,7 @@ def share_folder(bin_folder):
 
 
 def overrides():
-    """Options of tier-lab for the scenario: which programs, which archive."""
+    """Options of tier-lab for the scenarios: which programs, which archive."""
     bin_folder = programs.postgres_folder()
     archive()
     return ("--set", f'image.binaries=["{bin_folder}/postgres","{bin_folder}/pgbench"]')
