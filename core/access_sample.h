@@ -33,27 +33,29 @@ struct AccessSample {
   std::uint32_t cpu = kNoCpu;  // that ran the thread, as the kernel numbers them; kNoCpu when not known
 };
 
-// Every event is accounted for: taken = delivered + undecoded + deferred + foreign; lost never reached user
-// space.
+// Every event is accounted for: taken = delivered + computing + undecoded + deferred + foreign; lost never
+// reached user space.
 struct SampleCounters {
   std::uint64_t taken = 0;      // events that reached user space
   std::uint64_t delivered = 0;  // became an AccessSample
+  std::uint64_t computing = 0;  // the thread waited for no memory then
   std::uint64_t undecoded = 0;  // no data address could be computed
   std::uint64_t deferred = 0;   // its code is looked at later: this time's share for new code was used up
   std::uint64_t foreign = 0;    // belonged to no target any more
   std::uint64_t lost = 0;       // dropped in the kernel or in a full buffer
   SampleCounters& operator+=(const SampleCounters& o) {
-    taken += o.taken, delivered += o.delivered, undecoded += o.undecoded, deferred += o.deferred,
-        foreign += o.foreign, lost += o.lost;
+    taken += o.taken, delivered += o.delivered, computing += o.computing, undecoded += o.undecoded,
+        deferred += o.deferred, foreign += o.foreign, lost += o.lost;
     return *this;
   }
 };
 
 struct SampleBatch {
   std::vector<AccessSample> samples;
-  // Targets of the samples that showed no address, and of those whose code is looked at later; one entry for
-  // each, where the source knows them. They show that the source sees the program.
-  std::vector<TargetId> undecoded, deferred;
+  // Targets of the samples in which they computed, of those that showed no address, and of those whose code
+  // is looked at later; one entry for each, where the source knows them. They show that the source sees the
+  // program.
+  std::vector<TargetId> computing, undecoded, deferred;
   SampleCounters counters;  // of this batch only
 };
 

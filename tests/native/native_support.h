@@ -30,7 +30,8 @@ inline SampleBatch gather(AccessSource& source, int tenths_of_second) {
 }
 
 inline void expect_balanced(const SampleCounters& counters) {
-  EXPECT_EQ(counters.taken, counters.delivered + counters.undecoded + counters.deferred + counters.foreign);
+  EXPECT_EQ(counters.taken, counters.delivered + counters.computing + counters.undecoded + counters.deferred +
+                                counters.foreign);
 }
 
 }  // namespace tier

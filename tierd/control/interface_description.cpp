@@ -13,7 +13,7 @@ type Rival (name: string, advice: string)
 
 type Source (
   name: string, fidelity: string, samples_per_second: float, price_per_sample_ns: int, cpu_share: float,
-  taken: int, delivered: int, undecoded: int, deferred: int, foreign: int, lost: int
+  taken: int, delivered: int, computing: int, undecoded: int, deferred: int, foreign: int, lost: int
 )
 
 type Tier (

@@ -31,7 +31,7 @@ struct SourceView {
   double samples_per_second = 0;
   std::int64_t price_per_sample_ns = 0;
   double cpu_share = 0;  // of one CPU, over the last interval
-  std::uint64_t taken = 0, delivered = 0, undecoded = 0, deferred = 0, foreign = 0, lost = 0;
+  std::uint64_t taken = 0, delivered = 0, computing = 0, undecoded = 0, deferred = 0, foreign = 0, lost = 0;
 };
 
 struct TierView {

@@ -13,7 +13,7 @@ namespace tier {
   }
 TIER_VIEW(RivalView, name, advice)
 TIER_VIEW(SourceView, name, fidelity, samples_per_second, price_per_sample_ns, cpu_share, taken, delivered,
-          undecoded, deferred, foreign, lost)
+          computing, undecoded, deferred, foreign, lost)
 TIER_VIEW(TierView, rank, nodes, unloaded_latency_ns, total_bytes, free_bytes, resident_bytes, demand_share)
 TIER_VIEW(PagesView, requested, moved, already_there, absent, marked, dropped, failed)
 TIER_VIEW(MigratorView, requests, stale, cancelled, target_gone, promoted_bytes, demoted_bytes,

@@ -146,6 +146,7 @@ void Engine::note_seen(const std::string& source, const SampleBatch& batch) {
     TargetTick& seen = seen_[sample.target];
     ++seen.samples, ++seen.decoded, ++count;
   }
+  for (const TargetId target : batch.computing) ++seen_[target].samples, ++seen_[target].decoded, ++count;
   for (const TargetId target : batch.undecoded) ++seen_[target].samples, ++count;
   for (const TargetId target : batch.deferred) ++seen_[target].samples, ++seen_[target].deferred, ++count;
   seen_by_[source] += count;

@@ -396,6 +396,11 @@ TEST_F(EngineTest, SamplesWhoseCodeIsLookedAtLaterHideNoProgram) {
   ticks(deferred);
   EXPECT_EQ(engine_->sight().state(), SightState::kSees);
   EXPECT_TRUE(engine_->sight().unseen().empty());
+  SampleBatch computing;
+  computing.computing.assign(500, job);
+  ticks(computing);
+  EXPECT_EQ(engine_->sight().state(), SightState::kSees);
+  EXPECT_TRUE(engine_->sight().unseen().empty()) << "a program that waits for nothing is seen all the same";
   SampleBatch undecoded;
   undecoded.samples = {sample(3)};
   undecoded.undecoded.assign(499, job);

@@ -28,6 +28,7 @@ SourceView source_view(const SourceStatus& status) {
   view.cpu_share = status.cpu_share;
   view.taken = status.totals.taken;
   view.delivered = status.totals.delivered;
+  view.computing = status.totals.computing;
   view.undecoded = status.totals.undecoded;
   view.deferred = status.totals.deferred;
   view.foreign = status.totals.foreign;

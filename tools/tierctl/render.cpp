@@ -148,6 +148,7 @@ std::string sources_table(const std::vector<SourceView>& sources, const Style& s
                {"CPU", kRight, kWhole, 1},
                {"TAKEN", kRight},
                {"DELIVERED", kRight},
+               {"COMPUTING", kRight},
                {"UNDECODED", kRight},
                {"DEFERRED", kRight, kWhole, 3},
                {"FOREIGN", kRight},
@@ -156,8 +157,9 @@ std::string sources_table(const std::vector<SourceView>& sources, const Style& s
   for (const SourceView& s : sources)
     table.add({s.name, count_text(s.samples_per_second),
                seconds_text(static_cast<double>(s.price_per_sample_ns) * 1e-9), share_text(s.cpu_share),
-               std::to_string(s.taken), std::to_string(s.delivered), std::to_string(s.undecoded),
-               std::to_string(s.deferred), std::to_string(s.foreign), std::to_string(s.lost), s.fidelity});
+               std::to_string(s.taken), std::to_string(s.delivered), std::to_string(s.computing),
+               std::to_string(s.undecoded), std::to_string(s.deferred), std::to_string(s.foreign),
+               std::to_string(s.lost), s.fidelity});
   return table.text(style.legend, style.width);
 }
 

@@ -7,6 +7,8 @@ namespace {
 
 // As many as the kernel's map of known code holds; emptied as a whole when full, which happens once in hours.
 constexpr std::size_t kCacheLimit = TIER_MAX_KNOWN_CODE;
+// Samples of one pointer at which the older ones count half.
+constexpr std::uint64_t kMostSeen = 1024;
 
 std::optional<PickedAccess> evaluate(const std::optional<X86Access>& access, const X86Registers& registers,
                                      bool direct) {
@@ -47,6 +49,8 @@ bool SampleDecoder::learn(Known& known, X86Code code, const PickRule& rule) {
   known.replay = replay_x86(code);
   known.ahead = rule.with_evidence ? look_ahead_x86(code) : X86Ahead{};
   known.transition = transition_x86(code);
+  if (const auto front = transition_x86(code, 1); known.around.before && front && !front->behind_accesses)
+    known.lone_access = code.before().size() - static_cast<std::size_t>(code.start(0).value_or(0));
   learning_.spend(clock_.now() - begin);
   return true;
 }
@@ -57,7 +61,7 @@ void SampleDecoder::clear() {
 }
 
 // Null when the code at its pointer is not known.
-const SampleDecoder::Known* SampleDecoder::known_of(const RawSample& raw, const PickRule& rule) {
+SampleDecoder::Known* SampleDecoder::known_of(const RawSample& raw, const PickRule& rule) {
   const tier_event_header& header = raw.sample->header;
   const tier_known_code key{raw.sample->registers.ip, header.tgid, header.exec_id};
   if (raw.code != nullptr) return take_in(key, raw, rule);
@@ -69,8 +73,8 @@ const SampleDecoder::Known* SampleDecoder::known_of(const RawSample& raw, const 
 
 // The code that the sample brings. It is sent again now and then, since programs replace it; mostly they have
 // not.
-const SampleDecoder::Known* SampleDecoder::take_in(const tier_known_code& key, const RawSample& raw,
-                                                   const PickRule& rule) {
+SampleDecoder::Known* SampleDecoder::take_in(const tier_known_code& key, const RawSample& raw,
+                                             const PickRule& rule) {
   const tier_event_header& header = raw.sample->header;
   const std::size_t before = std::min<std::size_t>(header.code_before, TIER_CODE_BEFORE);
   const std::size_t after = std::min<std::size_t>(header.code_after, TIER_CODE_AFTER);
@@ -111,11 +115,25 @@ std::optional<PickedAccess> SampleDecoder::pick(const Known& known, const X86Reg
   return evaluate(code.earlier, registers, false);
 }
 
+// What this pointer and the one in front of its access drew. That one may be unknown: then it drew none.
+std::optional<SampledPlace> SampleDecoder::count(const tier_sample& sample, Known& known) {
+  ++known.seen;
+  if (known.lone_access == 0) return std::nullopt;
+  const auto front =
+      cache_.find({sample.registers.ip - known.lone_access, sample.header.tgid, sample.header.exec_id});
+  if (known.seen >= kMostSeen) {
+    known.seen /= 2;
+    if (front != cache_.end()) front->second.seen /= 2;
+  }
+  return SampledPlace{known.seen, front == cache_.end() ? 0 : front->second.seen};
+}
+
 DecodedSample SampleDecoder::decode(const RawSample& raw, const PickRule& rule) {
   deferred_ = false;
-  const Known* known = known_of(raw, rule);
-  if (known == nullptr) return {std::nullopt, std::nullopt, deferred_};
-  return {pick(*known, registers_of(raw.sample->registers), rule), known->transition, false};
+  Known* known = known_of(raw, rule);
+  if (known == nullptr) return {std::nullopt, std::nullopt, std::nullopt, deferred_};
+  const auto place = count(*raw.sample, *known);
+  return {pick(*known, registers_of(raw.sample->registers), rule), known->transition, place, false};
 }
 
 }  // namespace tier

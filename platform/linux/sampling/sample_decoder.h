@@ -10,6 +10,7 @@
 #include "core/access_sample.h"
 #include "core/clock.h"
 #include "core/time_budget.h"
+#include "platform/linux/sampling/waiting_share.h"
 #include "platform/linux/sampling/x86_ahead.h"
 #include "platform/linux/sampling/x86_decoder.h"
 #include "platform/linux/sampling/x86_transition.h"
@@ -39,6 +40,7 @@ struct PickedAccess {
 struct DecodedSample {
   std::optional<PickedAccess> picked;
   std::optional<X86Transition> transition;  // nothing where the code around ip is not known
+  std::optional<SampledPlace> place;        // where it says whether an access draws more than its share
   bool deferred = false;  // the code is new and there is no time for it now; it will be sent again
 };
 
@@ -84,11 +86,16 @@ class SampleDecoder {
     X86Ahead replay;  // of an access that overwrote its own address
     X86Ahead ahead;   // only where evidence is asked for
     std::optional<X86Transition> transition;
+    // Bytes from the access right before the pointer to it, where nothing in front of that access can have
+    // been waited for; else 0.
+    std::uint64_t lone_access = 0;
+    std::uint64_t seen = 0;  // samples, the older ones discounted
   };
   // False when there is no time for it now.
   bool learn(Known& known, X86Code code, const PickRule& rule);
-  const Known* known_of(const RawSample& raw, const PickRule& rule);
-  const Known* take_in(const tier_known_code& key, const RawSample& raw, const PickRule& rule);
+  Known* known_of(const RawSample& raw, const PickRule& rule);
+  Known* take_in(const tier_known_code& key, const RawSample& raw, const PickRule& rule);
+  std::optional<SampledPlace> count(const tier_sample& sample, Known& known);
   static std::optional<PickedAccess> pick(const Known& known, const X86Registers& registers,
                                           const PickRule& rule);
   std::unordered_map<tier_known_code, Known, KeyHash, KeyEqual> cache_;

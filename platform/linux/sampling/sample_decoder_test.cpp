@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace tier {
 namespace {
@@ -28,6 +30,17 @@ tier_code_sample at(std::uint64_t ip, bool with_code = true) {
   const std::uint8_t load[] = {0x48, 0x8b, 0x07};  // mov (%rdi),%rax
   std::memcpy(event.code_after, load, sizeof load);
   event.sample.header.code_after = sizeof load;
+  return event;
+}
+
+// Between `before` and `after`.
+tier_code_sample between(std::uint64_t ip, const std::vector<std::uint8_t>& before,
+                         const std::vector<std::uint8_t>& after) {
+  tier_code_sample event = at(ip);
+  std::copy(before.begin(), before.end(), std::begin(event.code_before));
+  std::copy(after.begin(), after.end(), std::begin(event.code_after));
+  event.sample.header.code_before = static_cast<std::uint16_t>(before.size());
+  event.sample.header.code_after = static_cast<std::uint16_t>(after.size());
   return event;
 }
 
@@ -78,6 +91,44 @@ TEST_F(SampleDecoderTest, WhatWasPutOffIsLearntLater) {
   const DecodedSample later = decode(at(ip));
   EXPECT_FALSE(later.deferred);
   EXPECT_EQ(later.picked->address, 0x123000U);
+}
+
+const std::vector<std::uint8_t> kLoad = {0x48, 0x8b, 0x07};       // mov (%rdi),%rax
+const std::vector<std::uint8_t> kAdd = {0x48, 0x83, 0xc0, 0x01};  // add $1,%rax
+std::vector<std::uint8_t> joined(const std::vector<std::vector<std::uint8_t>>& parts) {
+  std::vector<std::uint8_t> all;
+  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+// add × 5, load, add × 2: samples behind the load and in front of it.
+TEST_F(SampleDecoderTest, SamplesInFrontOfAnAccessAreCountedBesideThoseBehindIt) {
+  constexpr std::uint64_t kIp = 0x400100;
+  const auto adds = joined({kAdd, kAdd, kAdd, kAdd, kAdd});
+  const auto behind = between(kIp, joined({adds, kLoad}), joined({kAdd, kAdd}));
+  const auto in_front = between(kIp - kLoad.size(), adds, joined({kLoad, kAdd}));
+  EXPECT_EQ(decode(behind).place->in_front, 0U) << "no sample, as far as is known";
+  EXPECT_FALSE(decode(in_front).place) << "there is no access behind which it lies";
+  decode(in_front);
+  const auto place = decode(behind).place;
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->here, 2U);
+  EXPECT_EQ(place->in_front, 2U);
+}
+
+TEST_F(SampleDecoderTest, BehindTwoAccessesThePlaceInFrontSaysNothing) {
+  const auto adds = joined({kAdd, kAdd, kAdd, kAdd});
+  EXPECT_FALSE(decode(between(0x400100, joined({adds, kLoad, kLoad}), joined({kAdd, kAdd}))).place)
+      << "samples there may have waited for the first";
+}
+
+TEST_F(SampleDecoderTest, APlacesOldSamplesCountLess) {
+  const auto adds = joined({kAdd, kAdd, kAdd, kAdd, kAdd});
+  const auto behind = between(0x400100, joined({adds, kLoad}), joined({kAdd, kAdd}));
+  DecodedSample last;
+  for (int i = 0; i < 5000; ++i) last = decode(behind);
+  EXPECT_LE(last.place->here, 1024U);
+  EXPECT_GE(last.place->here, 500U);
 }
 
 }  // namespace

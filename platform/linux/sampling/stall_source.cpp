@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <unordered_map>
 
 #include "platform/linux/bpf_skeleton.h"
 #include "platform/linux/clock_time.h"
@@ -18,6 +19,7 @@
 #include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/sample_decoder.h"
 #include "platform/linux/sampling/source_meter.h"
+#include "platform/linux/sampling/waiting_share.h"
 #include "stall.skel.h"
 
 namespace tier {
@@ -76,6 +78,10 @@ class StallSource::Impl final : public Run {
   Result<void> set_targets(std::span<const Target> targets) override {
     targets_.assign(targets.begin(), targets.end());
     watched_.replace(targets);
+    std::erase_if(waiting_, [&](const auto& known) {
+      return std::none_of(targets.begin(), targets.end(),
+                          [&](const Target& target) { return target.id == known.first; });
+    });
     return watch_all();
   }
   SampleBatch collect() override;
@@ -94,6 +100,7 @@ class StallSource::Impl final : public Run {
   void handle(std::span<const std::byte> event);
   bool of_calibration(const RawSample& raw);
   void deliver(const RawSample& raw, TargetId target);
+  bool waited(const RawSample& raw, TargetId target, const DecodedSample& decoded);
   double weight_of(const tier_sample& sample, bool direct);
   void control_rate(Nanoseconds now);
   RateInput rate_input(double length, double tick_share) const;
@@ -130,6 +137,7 @@ class StallSource::Impl final : public Run {
   std::vector<Target> targets_;
   WatchList watched_;
   PickRule rule_;
+  std::unordered_map<TargetId, WaitingShare> waiting_;
   const Nanoseconds tick_period_ = kernel_tick_period();
   CounterDifference kernel_counters_;
   SampleBatch batch_;  // being filled by collect()
@@ -259,10 +267,10 @@ bool StallSource::Impl::of_calibration(const RawSample& raw) {
   if (!is(calibration_->child())) return true;
   // By the instruction that the loop is known to have there, whichever the pointer turns out to mean.
   const PickRule both{raw.sample->registers.ip != calibration_loop().load, false};
-  const auto [picked, transition, deferred] = decoder_->decode(raw, both);
-  if (deferred) return true;
+  const DecodedSample decoded = decoder_->decode(raw, both);
+  if (decoded.deferred) return true;
   calibration_->add_calibration(raw.sample->registers.ip,
-                                picked ? std::optional(picked->address) : std::nullopt);
+                                decoded.picked ? std::optional(decoded.picked->address) : std::nullopt);
   return true;
 }
 
@@ -283,15 +291,32 @@ void StallSource::Impl::handle(std::span<const std::byte> event) {
   deliver(*raw, *target);
 }
 
+// Of time in which the program waited for memory; of time that it computed none is, see waiting_share.h.
+bool StallSource::Impl::waited(const RawSample& raw, TargetId target, const DecodedSample& decoded) {
+  if (!decoded.transition || verdict_.meaning != WeightMeaning::kStall) return true;
+  WaitingShare& share = waiting_[target];
+  share.add(*decoded.transition);
+  return drawn(share.of(*decoded.transition, verdict_.ip_is_behind, decoded.place),
+               raw.sample->header.time_ns, raw.sample->registers.ip);
+}
+
 void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
-  const auto [picked, transition, deferred] = decoder_->decode(raw, rule_);
-  if (deferred) {
+  const DecodedSample decoded = decoder_->decode(raw, rule_);
+  if (decoded.deferred) {
     ++batch_.counters.deferred;
     batch_.deferred.push_back(target);
     return;
   }
-  if (transition) calibration_->add_live(raw.sample->registers.ip, *transition);
-  if (!picked) {
+  if (decoded.transition) calibration_->add_live(raw.sample->registers.ip, *decoded.transition);
+  if (!waited(raw, target, decoded)) {
+    ++batch_.counters.computing;
+    batch_.computing.push_back(target);
+    return;
+  }
+  // An access that is not the one the machine points at is not what it waited for.
+  const std::optional<PickedAccess>& picked = decoded.picked;
+  const bool exact = verdict_.meaning == WeightMeaning::kStall && decoded.transition;
+  if (!picked || (exact && !picked->direct)) {
     ++batch_.counters.undecoded;
     batch_.undecoded.push_back(target);
     return;
@@ -334,7 +359,7 @@ SampleBatch StallSource::Impl::collect() {
   batch_.counters += kernel_counters_.since_last(events_->counters());
   totals_ += batch_.counters;
   interval_samples_ += batch_.counters.taken + batch_.counters.lost;
-  interval_usable_ += batch_.counters.delivered;
+  interval_usable_ += batch_.counters.delivered + batch_.counters.computing;
   interval_cpu_ += clock_time(CLOCK_THREAD_CPUTIME_ID) - cpu_begin;
   if (const Nanoseconds now = clock_.now(); now - interval_begin_ >= kRateInterval) control_rate(now);
   return std::move(batch_);

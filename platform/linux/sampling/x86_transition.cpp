@@ -5,15 +5,19 @@
 namespace tier {
 namespace {
 
-bool reads_memory(const X86Instruction& instruction) {
+// `actions`: of ZydisOperandActions, any of which counts.
+bool uses_memory(const X86Instruction& instruction, ZydisOperandActions actions) {
   if (never_waits(instruction.head.meta.category)) return false;
   for (const ZydisDecodedOperand& operand : instruction.used()) {
     const bool memory =
         operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.type != ZYDIS_MEMOP_TYPE_AGEN;
-    if (memory && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0) return true;
+    if (memory && (operand.actions & actions) != 0) return true;
   }
   return false;
 }
+
+constexpr ZydisOperandActions kReads = ZYDIS_OPERAND_ACTION_MASK_READ;
+constexpr ZydisOperandActions kAccesses = ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_MASK_WRITE;
 
 bool is_jump(ZydisInstructionCategory category) {
   return category == ZYDIS_CATEGORY_COND_BR || category == ZYDIS_CATEGORY_UNCOND_BR;
@@ -37,23 +41,29 @@ bool is_loop_head(std::span<const std::uint8_t> after) {
   return false;
 }
 
-bool last_executed_reads(const X86Instruction& before, std::span<const std::uint8_t> after) {
+// The instruction before ip in memory was not the one executed last, but a jump was.
+bool came_by_jump(const X86Instruction& before, std::span<const std::uint8_t> after) {
   const ZydisInstructionCategory category = before.head.meta.category;
-  if (category == ZYDIS_CATEGORY_RET || category == ZYDIS_CATEGORY_UNCOND_BR || is_loop_head(after))
-    return false;
-  return category == ZYDIS_CATEGORY_CALL || reads_memory(before);
+  return category == ZYDIS_CATEGORY_RET || category == ZYDIS_CATEGORY_UNCOND_BR || is_loop_head(after);
 }
 
 }  // namespace
 
-std::optional<X86Transition> transition_x86(X86Code& code) {
-  const std::optional<X86Instruction> next = x86_instruction(code.after());
-  const std::optional<int> start = code.start(0);
-  if (!next || !start) return std::nullopt;
+std::optional<X86Transition> transition_x86(X86Code& code, std::size_t back) {
+  const std::optional<int> start = code.start(back), end = back == 0 ? std::nullopt : code.start(back - 1);
+  if (!start || (back > 0 && !end)) return std::nullopt;
+  const std::span<const std::uint8_t> before = code.before();
+  const auto after = back == 0 ? code.after() : before.subspan(static_cast<std::size_t>(*end));
+  const std::optional<X86Instruction> next = x86_instruction(after);
   const std::optional<X86Instruction> last =
-      x86_instruction(code.before().subspan(static_cast<std::size_t>(*start)));
-  if (!last) return std::nullopt;
-  return X86Transition{last_executed_reads(*last, code.after()), reads_memory(*next)};
+      x86_instruction(before.subspan(static_cast<std::size_t>(*start)));
+  if (!next || !last) return std::nullopt;
+  const bool jumped = came_by_jump(*last, after);
+  const auto last_uses = [&](ZydisOperandActions actions) {
+    return !jumped && (last->head.meta.category == ZYDIS_CATEGORY_CALL || uses_memory(*last, actions));
+  };
+  return X86Transition{last_uses(kReads), uses_memory(*next, kReads), last_uses(kAccesses),
+                       uses_memory(*next, kAccesses)};
 }
 
 }  // namespace tier

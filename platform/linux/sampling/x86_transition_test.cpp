@@ -51,6 +51,22 @@ TEST(X86Transition, AddressesAndStoresReadNothing) {
   EXPECT_FALSE(of(kStore, kAdd).out_of_reading());
 }
 
+TEST(X86Transition, StoresAreAccesses) {
+  EXPECT_TRUE(of(kStore, kAdd).behind_accesses);
+  EXPECT_TRUE(of(kAdd, kStore).at_accesses);
+  EXPECT_TRUE(of(kLoad, kStore).behind_accesses);
+  EXPECT_FALSE(of(kLea, kAdd).behind_accesses);
+  EXPECT_FALSE(of(kStore, kLea).at_accesses);
+}
+
+TEST(X86Transition, OneInstructionFurtherBack) {
+  const Code before = joined({kAdd, kAdd, kAdd, kAdd, kLoad, kAdd});
+  X86Code code(before, kAdd);
+  EXPECT_TRUE(transition_x86(code, 1)->out_of_reading());
+  EXPECT_TRUE(transition_x86(code, 2)->into_reading());
+  EXPECT_FALSE(transition_x86(code, 6)) << "there is no code";
+}
+
 // A loop of a load, an addition and the jump back: one step into reading at its head, one out of it behind
 // the load, whatever stands before the loop.
 TEST(X86Transition, ALoopsHeadIsReachedByItsJump) {
