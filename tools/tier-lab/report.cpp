@@ -82,6 +82,7 @@ json summary_json(const Verdict& verdict) {
       {"regions_seen_up", verdict.regions_seen_up},
       {"regions_seen_down", verdict.regions_seen_down},
       {"tool_cpu_s_per_s", verdict.tool_cpu},
+      {"tool_clock_share", verdict.tool_clock_share},
       {"tool_rss_kib", verdict.tool_rss_kib},
       {"workload_cpu_s_per_s", verdict.workload_cpu},
       {"progress", verdict.progress},

@@ -162,11 +162,16 @@ void add_costs(const Scenario& scenario, const RunRecord& record, Verdict& verdi
   verdict.tool_cpu = rate("tool_cpu") + verdict.kernel_threads_cpu;
   verdict.workload_cpu = rate("workload_cpu");
   verdict.progress_per_s = seconds > 0 ? verdict.progress / seconds : 0;
+  // vCPUs that are busy at the same time take turns of equal length on the shared clock, and the guest takes
+  // all of it for each one's own: of what it counts for the tool, half was the program's while that was busy.
+  const bool takes_turns = scenario.topology.vcpus > 1 && !scenario.own_clocks;
+  verdict.tool_clock_share =
+      verdict.tool_cpu * (takes_turns ? 1 - std::clamp(verdict.workload_cpu, 0.0, 1.0) / 2 : 1);
   verdict.progress_per_s_alone = verdict.progress_per_s;
-  if (scenario.topology.vcpus > 1 && verdict.tool_cpu < kMostToolCpu)
-    verdict.progress_per_s_alone /= 1 - verdict.tool_cpu;
+  if (takes_turns && verdict.tool_clock_share < kMostToolCpu)
+    verdict.progress_per_s_alone /= 1 - verdict.tool_clock_share;
   verdict.progress_per_machine_s =
-      verdict.progress_per_s_alone * (1 - verdict.tool_cpu / static_cast<double>(scenario.stretch()));
+      verdict.progress_per_s_alone * (1 - verdict.tool_clock_share / static_cast<double>(scenario.stretch()));
   verdict.tool_rss_kib = last.value("tool_rss_kib", std::int64_t{0});
   verdict.migrated_mib = std::max<std::int64_t>(0, counted_mib(record, {"pgmigrate_success"}));
   if (scenario.tool == "numab") {

@@ -62,6 +62,7 @@ struct Verdict {
   std::size_t regions_seen_down = 0;
   double kernel_threads_cpu = 0;  // the part of tool_cpu that kdamond, kswapd, kcompactd and khugepaged take
   double tool_cpu = 0;  // CPU seconds a second: the tool's process and the kernel threads it makes work
+  double tool_clock_share = 0;  // of the clock: what that took from everybody else
   std::int64_t tool_rss_kib = 0;
   double workload_cpu = 0;
   double progress = 0;

@@ -88,9 +88,22 @@ TEST(Judge, CostsAreDifferencesOfTicks) {
   EXPECT_DOUBLE_EQ(verdict->tool_cpu, 0.25);
   EXPECT_DOUBLE_EQ(verdict->progress, 3000);
   EXPECT_DOUBLE_EQ(verdict->progress_per_s, 1500);
-  EXPECT_DOUBLE_EQ(verdict->progress_per_s_alone, 2000) << "a quarter of the clock was the tool's";
-  EXPECT_DOUBLE_EQ(verdict->progress_per_machine_s, 2000 * (1 - 0.25 / 4))
+  EXPECT_DOUBLE_EQ(verdict->tool_clock_share, 0.125)
+      << "the other half of its CPU time was the program's turns";
+  EXPECT_DOUBLE_EQ(verdict->progress_per_s_alone, 1500 / 0.875);
+  EXPECT_DOUBLE_EQ(verdict->progress_per_machine_s, 1500 / 0.875 * (1 - 0.125 / 4))
       << "the machine is slowed down four times";
+}
+
+TEST(Judge, ATurnIsTakenFromAProgramThatIsBusy) {
+  RunRecord r = record();
+  for (auto& tick : r.ticks) tick["workload_cpu"] = 0.0;
+  EXPECT_DOUBLE_EQ(judge(scenario(), r)->tool_clock_share, 0.25) << "it rested";
+  Scenario apart = scenario();
+  apart.own_clocks = true;
+  EXPECT_DOUBLE_EQ(judge(apart, record())->tool_clock_share, 0.25);
+  EXPECT_DOUBLE_EQ(judge(apart, record())->progress_per_s_alone, 1500)
+      << "nothing was taken from the program";
 }
 
 TEST(Judge, WaitsAreTheWorkloadsOwn) {

@@ -71,7 +71,7 @@ struct LabRun {
   std::map<Address, int> tiers;   // that served each region first
   double length = 0;              // seconds counted
   double progress_per_s = 0;      // the program's operations, the tool's CPU time given back
-  double tool_cpu = 0;            // seconds a second
+  double tool_cpu = 0;            // share of the clock that the tool took
   double waits = 0;               // share of the program's time
   double samples_per_second = 0;  // with tierd: delivered
 };
@@ -144,7 +144,7 @@ Result<LabRun> read_run(const std::string& folder) {
     run.scenario = result.at("scenario");
     run.tool = result.at("tool");
     run.progress_per_s = summary.at("progress_per_s_tool_cpu_given_back");
-    run.tool_cpu = summary.at("tool_cpu_s_per_s");
+    run.tool_cpu = summary.at("tool_clock_share");
     run.length = result.at("length_s");
     run.waits = summary.at("waited_s").get<double>() / (run.length * (1 - run.tool_cpu));
     MachineDescription& machine = run.machine;

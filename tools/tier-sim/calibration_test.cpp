@@ -39,7 +39,7 @@ json result(const char* tool, bool hot_is_fast) {
           {"collected", json::array()},
           {"summary",
            {{"progress_per_s_tool_cpu_given_back", hot_is_fast ? 2000.0 : 1000.0},
-            {"tool_cpu_s_per_s", 0.0},
+            {"tool_clock_share", 0.0},
             {"waited_s", hot_is_fast ? 16.0 : 24.0},
             {"capacity_regions", kFast}}}};
 }
