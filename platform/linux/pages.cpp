@@ -2,7 +2,6 @@
 
 #include <numaif.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "platform/linux/living_thread.h"
@@ -32,29 +31,13 @@ PageCall call_by_living_thread(Pid pid, std::span<const Address> pages, const in
 
 }  // namespace
 
-PageCall move_in_parts(std::span<const Address> pages, std::size_t most,
-                       const std::function<PageCall(std::span<const Address>)>& move) {
-  PageCall all;
-  all.status.assign(pages.size(), kStatusUnknown);
-  for (std::size_t begin = 0; begin < pages.size() && all.value == 0; begin += most) {
-    const std::size_t count = std::min(most, pages.size() - begin);
-    const PageCall part = move(pages.subspan(begin, count));
-    std::copy_n(part.status.begin(), std::min(count, part.status.size()),
-                all.status.begin() + static_cast<std::ptrdiff_t>(begin));
-    all.value = part.value;
-    all.error_number = part.error_number;
-    if (part.value > 0) all.value += static_cast<decltype(all.value)>(pages.size() - begin - count);
-  }
-  return all;
-}
-
 PageCall LinuxPages::locate(Pid pid, std::span<const Address> pages) const {
   return call_by_living_thread(pid, pages, nullptr, MPOL_MF_MOVE);
 }
 
 // MPOL_MF_MOVE_ALL needs CAP_SYS_NICE (mm/migrate.c, kernel_move_pages). Without it the call says EPERM, as
 // it does for a process that may not be touched at all: the same call without the flag tells the two apart.
-PageCall LinuxPages::move_together(Pid pid, std::span<const Address> pages, NodeId to, PageSharing sharing) {
+PageCall LinuxPages::move(Pid pid, std::span<const Address> pages, NodeId to, PageSharing sharing) {
   const std::vector<int> nodes(pages.size(), to.value);
   if (sharing == PageSharing::kShared && may_move_all_) {
     PageCall call = call_by_living_thread(pid, pages, nodes.data(), MPOL_MF_MOVE_ALL);
@@ -64,11 +47,6 @@ PageCall LinuxPages::move_together(Pid pid, std::span<const Address> pages, Node
     return call;
   }
   return call_by_living_thread(pid, pages, nodes.data(), MPOL_MF_MOVE);
-}
-
-PageCall LinuxPages::move(Pid pid, std::span<const Address> pages, NodeId to, PageSharing sharing) {
-  return move_in_parts(pages, kPagesAtOnce,
-                       [&](std::span<const Address> part) { return move_together(pid, part, to, sharing); });
 }
 
 }  // namespace tier

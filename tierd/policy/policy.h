@@ -72,9 +72,6 @@ struct MovePrices {
   Nanoseconds fixed = std::chrono::microseconds(500);
   double promote_seconds_per_byte = 0.25e-9;
   double demote_seconds_per_byte = 0.25e-9;
-  // Of what is moved, as much is out of its program's reach at a time: the pages of one system call, 64 of
-  // 4 KiB. A huge page is out of reach as a whole, but for little longer than these, being copied in one go.
-  Bytes at_once = 256_KiB;
 };
 
 // Allocation into one node, see AllocationMeter.

@@ -14,13 +14,6 @@ namespace {
 constexpr std::uint64_t kRegion = (2_MiB).value;
 constexpr double kTick = 1e4;  // demand worth a move at 150 ns apart: 24 ms over 16 ticks
 
-// Seconds that so many threads wait for a region that they touch `rate` times a second, while it moves in
-// eight parts.
-double waited(double threads, double rate) {
-  const double one = 0.25e-9 * kRegion / 8, each = rate / threads / 8;
-  return threads * 8 * (one - (1 - std::exp(-each * one)) / each);
-}
-
 // A machine and a snapshot that tests fill in.
 class PolicyTest : public ::testing::Test {
  protected:
@@ -112,7 +105,7 @@ TEST_F(PolicyTest, PromotesIntoFreeSpaceWithItsReason) {
   EXPECT_NEAR(request.benefit.value, 8500 * 16 * 150e-9, 1e-9)
       << "three quarters of the way to the low quantile";
   const double work = 500e-6 + 0.25e-9 * kRegion;
-  const double wait = waited(1, 10000);
+  const double away = 0.25e-9 * kRegion, wait = away - (1 - std::exp(-10000 * away)) / 10000;
   EXPECT_NEAR(request.cost.value, work + wait, 1e-9) << "busy CPUs, and the program waits for the copy";
   EXPECT_EQ(request.why.horizon, 16);
   EXPECT_EQ(request.why.latency_from.count(), 250);
@@ -227,18 +220,12 @@ TEST_F(PolicyTest, EveryWaitingThreadCounts) {
   const double alone = plan().requests.at(0).cost.value;
   snapshot_.regions[0].waited = {32};
   const double crowd = plan().requests.at(0).cost.value;
-  EXPECT_NEAR(crowd - alone, waited(32, 10000) - waited(1, 10000), 1e-9);
+  const double away = 0.25e-9 * kRegion, rate = 10000 / 32.0;
+  EXPECT_NEAR(
+      crowd - alone,
+      32 * (away - (1 - std::exp(-rate * away)) / rate) - (away - (1 - std::exp(-10000 * away)) / 10000),
+      1e-9);
   EXPECT_GT(crowd, alone);
-}
-
-TEST_F(PolicyTest, WhatMovesInPartsIsWaitedForLess) {
-  add(1, 10000);
-  const double parts = plan().requests.at(0).cost.value;
-  prices_.at_once = {kRegion};
-  const double whole = plan().requests.at(0).cost.value;
-  const double away = 0.25e-9 * kRegion;
-  EXPECT_NEAR(whole - parts, away - (1 - std::exp(-10000 * away)) / 10000 - waited(1, 10000), 1e-9);
-  EXPECT_GT(whole, 1.2 * parts);
 }
 
 TEST_F(PolicyTest, NeedsEvidence) {

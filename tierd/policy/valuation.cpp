@@ -173,17 +173,15 @@ double Valuation::work(const Candidate& candidate, bool promotion) const {
 }
 
 // Of the threads that wait for the target's memory at any time, each is taken to touch the region at an even
-// share of its forecast rate, as a Poisson process: what it waits on average for a part of the region that is
-// away, one part after the other, `away` all together. A region that thirty threads stream through stops all
-// thirty while it is copied.
+// share of its forecast rate, as a Poisson process: what it waits on average for a page that is away so long.
+// A region that thirty threads stream through stops all thirty while it is copied.
 double Valuation::wait_for_page(const Candidate& candidate, double away) const {
   const double tick = std::max(seconds(input_.snapshot.interval), 1e-3);
   const auto waiting = waiting_.find(candidate.target->id);
   const double threads = std::max(1.0, waiting == waiting_.end() ? 0 : waiting->second / tick);
-  const double parts = std::max(1.0, candidate.bytes / static_cast<double>(input_.prices.at_once.value));
-  const double rate = forecast(candidate).mean / tick / threads / parts, one = away / parts;
-  if (rate * one < 1e-6) return 0;
-  return threads * parts * (one + std::expm1(-rate * one) / rate);
+  const double rate = forecast(candidate).mean / tick / threads;
+  if (rate * away < 1e-6) return 0;
+  return threads * (away + std::expm1(-rate * away) / rate);
 }
 
 double Valuation::cost(const Candidate& candidate, bool promotion) const {
