@@ -26,7 +26,7 @@ constexpr std::size_t kMostLines = 16384;
 constexpr std::uint32_t kPartSteps = 64;
 // Steps of one measurement of all nodes together, so that a tick on a machine of many nodes costs no more
 // than on one of four; and the fewest of one node that a median of parts is worth anything of.
-constexpr std::uint32_t kStepsOfAll = 16384, kFewestSteps = 512;
+constexpr std::uint32_t kStepsOfAll = 4096, kFewestSteps = 512;
 
 // xorshift64: any fixed shuffle serves, as long as no prefetcher knows it.
 std::uint64_t next_random(std::uint64_t& state) {

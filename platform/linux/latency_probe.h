@@ -14,8 +14,9 @@ struct LatencyProbeSettings {
   // (clflush), so this need not exceed the last-level cache; it only has to be large enough that no row
   // buffer or prefetcher helps. Small, because it lives in the fast tier too.
   Bytes buffer = 4_MiB;
-  // At 100 to 500 ns each: 0.4 to 2 ms of CPU per measurement. Fewer where there are more than four nodes.
-  std::uint32_t steps = 4096;
+  // At 100 to 500 ns each: 0.1 to 0.5 ms of CPU per measurement, the median of sixteen parts, which readings
+  // of later ticks smooth. Fewer where there are more than four nodes.
+  std::uint32_t steps = 1024;
 };
 
 // Not thread-safe. Keeps memory on each node ever measured, see ProbeMemory.

@@ -9,6 +9,8 @@ namespace {
 constexpr std::size_t kCacheLimit = TIER_MAX_KNOWN_CODE;
 // Samples of one pointer at which the older ones count half.
 constexpr std::uint64_t kMostSeen = 1024;
+// Accesses in a row that are looked through.
+constexpr std::size_t kLongestRun = 4;
 
 std::optional<PickedAccess> evaluate(const std::optional<X86Access>& access, const X86Registers& registers,
                                      bool direct) {
@@ -16,6 +18,19 @@ std::optional<PickedAccess> evaluate(const std::optional<X86Access>& access, con
   const std::optional<Address> address = access->address(registers);
   if (!address) return std::nullopt;
   return PickedAccess{*address, access->type, direct};
+}
+
+// As Known::run has it.
+std::vector<std::uint8_t> run_of(X86Code& code) {
+  std::vector<std::uint8_t> run;
+  for (std::size_t back = 1; back <= kLongestRun; ++back) {
+    const auto step = transition_x86(code, back);
+    if (!step) return {};
+    const auto start = static_cast<std::size_t>(code.start(back - 1).value_or(0));
+    run.push_back(static_cast<std::uint8_t>(code.before().size() - start));
+    if (!step->behind_accesses) return run;
+  }
+  return {};
 }
 
 }  // namespace
@@ -49,8 +64,8 @@ bool SampleDecoder::learn(Known& known, X86Code code, const PickRule& rule) {
   known.replay = replay_x86(code);
   known.ahead = rule.with_evidence ? look_ahead_x86(code) : X86Ahead{};
   known.transition = transition_x86(code);
-  if (const auto front = transition_x86(code, 1); known.around.before && front && !front->behind_accesses)
-    known.lone_access = code.before().size() - static_cast<std::size_t>(code.start(0).value_or(0));
+  known.run =
+      known.transition && known.transition->behind_accesses ? run_of(code) : std::vector<std::uint8_t>{};
   learning_.spend(clock_.now() - begin);
   return true;
 }
@@ -115,17 +130,20 @@ std::optional<PickedAccess> SampleDecoder::pick(const Known& known, const X86Reg
   return evaluate(code.earlier, registers, false);
 }
 
-// What this pointer and the one in front of its access drew. That one may be unknown: then it drew none.
+// What this pointer drew, and the one of the places in front of its accesses that drew least: all are passed
+// equally often, and at one of them nothing was waited for. One that is not known drew none.
 std::optional<SampledPlace> SampleDecoder::count(const tier_sample& sample, Known& known) {
   ++known.seen;
-  if (known.lone_access == 0) return std::nullopt;
-  const auto front =
-      cache_.find({sample.registers.ip - known.lone_access, sample.header.tgid, sample.header.exec_id});
-  if (known.seen >= kMostSeen) {
-    known.seen /= 2;
-    if (front != cache_.end()) front->second.seen /= 2;
+  if (known.run.empty()) return std::nullopt;
+  const bool full = known.seen >= kMostSeen;
+  std::uint64_t in_front = kMostSeen;
+  for (const std::uint8_t back : known.run) {
+    const auto place = cache_.find({sample.registers.ip - back, sample.header.tgid, sample.header.exec_id});
+    in_front = std::min(in_front, place == cache_.end() ? 0 : place->second.seen);
+    if (full && place != cache_.end()) place->second.seen /= 2;
   }
-  return SampledPlace{known.seen, front == cache_.end() ? 0 : front->second.seen};
+  if (full) known.seen /= 2, in_front /= 2;
+  return SampledPlace{known.seen, in_front};
 }
 
 DecodedSample SampleDecoder::decode(const RawSample& raw, const PickRule& rule) {

@@ -86,9 +86,10 @@ class SampleDecoder {
     X86Ahead replay;  // of an access that overwrote its own address
     X86Ahead ahead;   // only where evidence is asked for
     std::optional<X86Transition> transition;
-    // Bytes from the access right before the pointer to it, where nothing in front of that access can have
-    // been waited for; else 0.
-    std::uint64_t lone_access = 0;
+    // Where a pointer right behind an access has accesses in a row in front of it: bytes back to the place in
+    // front of each of them, up to one behind which nothing can have been waited for. Empty where that is too
+    // far or not known.
+    std::vector<std::uint8_t> run;
     std::uint64_t seen = 0;  // samples, the older ones discounted
   };
   // False when there is no time for it now.

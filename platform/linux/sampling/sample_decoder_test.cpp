@@ -116,10 +116,19 @@ TEST_F(SampleDecoderTest, SamplesInFrontOfAnAccessAreCountedBesideThoseBehindIt)
   EXPECT_EQ(place->in_front, 2U);
 }
 
-TEST_F(SampleDecoderTest, BehindTwoAccessesThePlaceInFrontSaysNothing) {
+// add × 4, load, load, add × 2: samples between the loads may have waited for the first.
+TEST_F(SampleDecoderTest, BehindAccessesInARowThePlaceInFrontOfAllCounts) {
+  constexpr std::uint64_t kIp = 0x400100;
   const auto adds = joined({kAdd, kAdd, kAdd, kAdd});
-  EXPECT_FALSE(decode(between(0x400100, joined({adds, kLoad, kLoad}), joined({kAdd, kAdd}))).place)
-      << "samples there may have waited for the first";
+  const auto behind = between(kIp, joined({adds, kLoad, kLoad}), joined({kAdd, kAdd}));
+  const auto amid = between(kIp - kLoad.size(), joined({adds, kLoad}), joined({kLoad, kAdd}));
+  const auto in_front = between(kIp - 2 * kLoad.size(), adds, joined({kLoad, kLoad}));
+  for (int i = 0; i < 20; ++i) decode(amid);
+  decode(in_front);
+  EXPECT_EQ(decode(behind).place->in_front, 1U);
+  EXPECT_EQ(decode(amid).place->in_front, 1U);
+  const auto many = joined({kLoad, kLoad, kLoad, kLoad, kLoad, kLoad, kLoad});
+  EXPECT_FALSE(decode(between(0x500100, many, joined({kAdd, kAdd}))).place) << "too far back";
 }
 
 TEST_F(SampleDecoderTest, APlacesOldSamplesCountLess) {

@@ -19,7 +19,7 @@ namespace tier {
 // Samples that one instruction pointer drew, which lies right behind an access.
 struct SampledPlace {
   std::uint64_t here = 0;      // this one included
-  std::uint64_t in_front = 0;  // of the access, before it was executed
+  std::uint64_t in_front = 0;  // of it, where nothing was waited for
 };
 
 // Of one program. Not thread-safe.
