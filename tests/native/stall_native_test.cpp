@@ -51,6 +51,35 @@ TEST(StallNative, SamplesOfAKnownProgramFallInItsArray) {
   EXPECT_GE(static_cast<double>(hot), 0.5 * count);
 }
 
+// In registers alone: there is no access behind which it could wait.
+[[noreturn]] void compute() {
+  std::uint64_t x = 1;
+  for (;;) {
+    x = x * 6364136223846793005U + 1442695040888963407U;
+    asm volatile("" : "+r"(x));
+  }
+}
+
+TEST(StallNative, AProgramThatComputesIsSeenAndWaitsForNothing) {
+  const SteadyClock clock;
+  StallSource source({}, clock);
+  ASSERT_TRUE(source.start());
+  const WatchedProgram program([] { compute(); });
+  const Target target = target_of(program.pid(), 7);
+  ASSERT_TRUE(source.set_targets(std::span(&target, 1)));
+  SampleBatch batch;
+  for (int second = 0; second < 60 && batch.counters.taken < 200; ++second) {
+    const SampleBatch more = gather(source, 10);
+    batch.counters += more.counters;
+    batch.computing.insert(batch.computing.end(), more.computing.begin(), more.computing.end());
+  }
+  expect_balanced(batch.counters);
+  ASSERT_GE(batch.counters.taken, 200U);
+  EXPECT_LT(static_cast<double>(batch.counters.delivered), 0.02 * static_cast<double>(batch.counters.taken));
+  EXPECT_GT(static_cast<double>(batch.counters.computing), 0.9 * static_cast<double>(batch.counters.taken));
+  EXPECT_EQ(batch.computing.size(), batch.counters.computing);
+}
+
 TEST(StallNative, TicksAreThinnedWhereTheirSamplesCostMoreThanTheBudget) {
   const SteadyClock clock;
   StallOptions options;
