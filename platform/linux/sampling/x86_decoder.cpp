@@ -12,7 +12,6 @@ constexpr Address kUserAddressEnd = Address{1}
                                     << 56;  // five-level paging: the highest user address there can be
 constexpr Address kLowestAddress = 4096;    // page zero is never mapped
 
-constexpr int kStackPointer = 4;
 constexpr int kSource = 6;       // rsi of string instructions
 constexpr int kDestination = 7;  // rdi
 

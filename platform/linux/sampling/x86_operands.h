@@ -32,6 +32,8 @@ std::optional<X86Instruction> x86_instruction(std::span<const std::uint8_t> byte
 // Of the instruction at the start of `bytes`; 0 where there is none.
 std::uint8_t x86_instruction_length(std::span<const std::uint8_t> bytes);
 
+inline constexpr int kStackPointer = 4;  // number of rsp
+
 // Number of the general register that holds `reg`, -1 for any other kind.
 int register_number(ZydisRegister reg);
 

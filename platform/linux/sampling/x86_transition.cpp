@@ -5,19 +5,24 @@
 namespace tier {
 namespace {
 
-// `actions`: of ZydisOperandActions, any of which counts.
-bool uses_memory(const X86Instruction& instruction, ZydisOperandActions actions) {
+bool is_memory(const ZydisDecodedOperand& operand) {
+  return operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.type != ZYDIS_MEMOP_TYPE_AGEN;
+}
+
+bool reads_memory(const X86Instruction& instruction) {
   if (never_waits(instruction.head.meta.category)) return false;
-  for (const ZydisDecodedOperand& operand : instruction.used()) {
-    const bool memory =
-        operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.type != ZYDIS_MEMOP_TYPE_AGEN;
-    if (memory && (operand.actions & actions) != 0) return true;
-  }
+  for (const ZydisDecodedOperand& operand : instruction.used())
+    if (is_memory(operand) && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0) return true;
   return false;
 }
 
-constexpr ZydisOperandActions kReads = ZYDIS_OPERAND_ACTION_MASK_READ;
-constexpr ZydisOperandActions kAccesses = ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_MASK_WRITE;
+// The top of the stack lies in the first cache, which is why compilers put there what registers cannot hold.
+bool may_wait(const X86Instruction& instruction) {
+  if (never_waits(instruction.head.meta.category)) return false;
+  for (const ZydisDecodedOperand& operand : instruction.used())
+    if (is_memory(operand) && register_number(operand.mem.base) != kStackPointer) return true;
+  return false;
+}
 
 bool is_jump(ZydisInstructionCategory category) {
   return category == ZYDIS_CATEGORY_COND_BR || category == ZYDIS_CATEGORY_UNCOND_BR;
@@ -59,11 +64,8 @@ std::optional<X86Transition> transition_x86(X86Code& code, std::size_t back) {
       x86_instruction(before.subspan(static_cast<std::size_t>(*start)));
   if (!next || !last) return std::nullopt;
   const bool jumped = came_by_jump(*last, after);
-  const auto last_uses = [&](ZydisOperandActions actions) {
-    return !jumped && (last->head.meta.category == ZYDIS_CATEGORY_CALL || uses_memory(*last, actions));
-  };
-  return X86Transition{last_uses(kReads), uses_memory(*next, kReads), last_uses(kAccesses),
-                       uses_memory(*next, kAccesses)};
+  const bool read = !jumped && (last->head.meta.category == ZYDIS_CATEGORY_CALL || reads_memory(*last));
+  return X86Transition{read, reads_memory(*next), !jumped && may_wait(*last), may_wait(*next)};
 }
 
 }  // namespace tier

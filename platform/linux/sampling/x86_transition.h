@@ -10,9 +10,10 @@
 namespace tier {
 
 struct X86Transition {
-  bool behind_reads = false;                          // the instruction executed last reads memory
-  bool at_reads = false;                              // the next one does
-  bool behind_accesses = false, at_accesses = false;  // the same of reading or writing
+  bool behind_reads = false;  // the instruction executed last reads memory
+  bool at_reads = false;      // the next one does
+  // The same of reading or writing what is not on top of the stack, for which nobody waits.
+  bool behind_accesses = false, at_accesses = false;
 
   bool out_of_reading() const { return behind_reads && !at_reads; }
   bool into_reading() const { return !behind_reads && at_reads; }

@@ -59,6 +59,16 @@ TEST(X86Transition, StoresAreAccesses) {
   EXPECT_FALSE(of(kStore, kLea).at_accesses);
 }
 
+TEST(X86Transition, NobodyWaitsForTheTopOfTheStack) {
+  const Code spill = {0x48, 0x89, 0x44, 0x24, 0x08};                   // mov %rax,8(%rsp)
+  const Code push = {0x50}, load_by_frame = {0x48, 0x8b, 0x45, 0xf8};  // push %rax; mov -8(%rbp),%rax
+  EXPECT_FALSE(of(spill, push).behind_accesses);
+  EXPECT_FALSE(of(spill, push).at_accesses);
+  EXPECT_FALSE(of(kCall, kReturn).behind_accesses);
+  EXPECT_FALSE(of(kCall, kReturn).at_accesses);
+  EXPECT_TRUE(of(load_by_frame, kAdd).behind_accesses) << "a frame pointer is a register like others";
+}
+
 TEST(X86Transition, OneInstructionFurtherBack) {
   const Code before = joined({kAdd, kAdd, kAdd, kAdd, kLoad, kAdd});
   X86Code code(before, kAdd);
