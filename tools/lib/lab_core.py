@@ -17,7 +17,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 OUT = ROOT / "build/bench/lab-core"
 RATIOS = ("1to4", "1to8")
-CELLS = [f"{load}-{ratio}" for load in ("hotset", "moving", "periodic", "redis", "sqlite", "graph", "stencil", "postgres") for ratio in RATIOS]
+CELLS = [f"{load}-{ratio}" for load in ("hotset", "moving", "periodic", "redis", "sqlite", "graph", "stencil") for ratio in RATIOS] + ["postgres-1to4"]
 # As damo's script for two tiers (scripts/mem_tier.sh): promote from 5 % accesses on, demote what had none, 200 MB/s each way, goals for the fast node's use.
 DAMO = ["rival.damos={goals=true,sample_us=5000,aggr_us=100000,min_regions=10,max_regions=1000,quota_mib_per_s=190,quota_ms_per_s=0,"
         "hot_min_percent=5,cold_max_percent=0,min_age=0}", 'run.kernel="7.2"']

@@ -1,4 +1,4 @@
-"""What the lab's PostgreSQL scenarios carry into their guests: the server's programs and a database that is filled here, once."""
+"""What the lab's PostgreSQL scenario carries into its guest: the server's programs and a database that is filled here, once."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 
 import programs  # noqa: E402
 
-ACCOUNTS = 2_400_000  # about 385 MiB with the index: all of the scenarios' shared buffers
+ACCOUNTS = 2_400_000  # about 385 MiB with the index: all of the scenario's shared buffers, three times the least fast node that Linux takes
 FILL = f"""CREATE TABLE pgbench_accounts(aid int, bid int, abalance int, filler char(84));
 
 INSERT INTO pgbench_accounts SELECT i, 1, 0, '' FROM generate_series(1, {ACCOUNTS}) i;
@@ -70,7 +70,7 @@ def share_folder(bin_folder):
 
 
 def overrides():
-    """Options of tier-lab for the scenarios: which programs, which archive."""
+    """Options of tier-lab for the scenario: which programs, which archive."""
     bin_folder = programs.postgres_folder()
     archive()
     return ("--set", f'image.binaries=["{bin_folder}/postgres","{bin_folder}/pgbench"]')

@@ -148,7 +148,7 @@ std::string sources_table(const std::vector<SourceView>& sources, const Style& s
                {"CPU", kRight, kWhole, 1},
                {"TAKEN", kRight},
                {"DELIVERED", kRight},
-               {"COMPUTING", kRight},
+               {"COMPUTING", kRight, kWhole, 2},
                {"UNDECODED", kRight},
                {"DEFERRED", kRight, kWhole, 3},
                {"FOREIGN", kRight},
