@@ -101,8 +101,8 @@ double own_mib() {
 }
 
 TEST(OwnMemory, WhatIsFreedIsGivenBack) {
-  std::vector<std::vector<char>> blocks;
-  for (int i = 0; i < 8192; ++i) blocks.emplace_back(1024, 'x');
+  std::vector<std::vector<char>> blocks(8192);
+  for (auto& block : blocks) block.assign(1024, 'x');
   const std::vector<char> later(1024, 'x');  // behind them: they are not given back by themselves
   blocks.clear();
   const double before = own_mib();
