@@ -316,6 +316,7 @@ TEST_F(ProcessWatchNative, AHandleEndsWhenALeaderlessProcessExecutesOrEnds) {
 // More than the kernel hands out at once: whoever does not fit is told of in the next piece.
 TEST_F(ProcessWatchNative, EveryOneOfManyIdleProcessesIsSeen) {
   std::vector<std::unique_ptr<WatchedProgram>> programs;
+  programs.reserve(600);
   for (int i = 0; i < 600; ++i) programs.push_back(std::make_unique<WatchedProgram>(idle_for_ever));
   const LinuxProcessTable table;
   TargetSettings settings;
@@ -328,6 +329,7 @@ TEST_F(ProcessWatchNative, EveryOneOfManyIdleProcessesIsSeen) {
 
 TEST_F(ProcessWatchNative, IdleProcessesAreNotRead) {
   std::vector<std::unique_ptr<WatchedProgram>> programs;
+  programs.reserve(2000);
   for (int i = 0; i < 2000; ++i) programs.push_back(std::make_unique<WatchedProgram>(idle_for_ever));
   CountingTable table;
   TargetSettings settings;

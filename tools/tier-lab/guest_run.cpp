@@ -202,13 +202,16 @@ VmPlan vm_plan(const Scenario& scenario, const LabPaths& paths, const std::strin
   plan.silence_s = static_cast<double>(scenario.silence_s);
   plan.arguments = topology_arguments(scenario.topology);
   const PluginOptions plugin = plugin_options(scenario, plan.events_path);
+  // Where waiting takes time the processor is like a real one, and does not say that it is an emulator's.
+  const std::string processor =
+      std::string("max,-erms,-fsrm,-la57,-monitor") + (plugin.charge ? ",tcg-cpuid=off" : "");
   const std::vector<std::string> fixed = {
       // Software emulation only: deterministic time. There rep stosb is slow, and mwait spins instead of
       // sleeping, so that an idle vCPU would take half the time from a busy one.
-      "-accel", "tcg", "-icount", "shift=" + std::to_string(plugin.shift) + ",sleep=off", "-cpu",
-      "max,-erms,-fsrm,-la57,-monitor", "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
-      "-no-reboot", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", std::to_string(scenario.seed),
-      "-serial", "file:" + plan.console_path, "-kernel", kernel + "/vmlinuz", "-initrd", image, "-plugin",
+      "-accel", "tcg", "-icount", "shift=" + std::to_string(plugin.shift) + ",sleep=off", "-cpu", processor,
+      "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot", "-rtc",
+      "base=2026-01-01T00:00:00,clock=vm", "-seed", std::to_string(scenario.seed), "-serial",
+      "file:" + plan.console_path, "-kernel", kernel + "/vmlinuz", "-initrd", image, "-plugin",
       paths.plugin + plugin_arguments(plugin), "-append",
       // nokaslr: else the seed decides which node holds the kernel's 37 MiB.
       "console=ttyS0 nokaslr panic=-1 oops=panic tsc=reliable no_timer_check mitigations=off nowatchdog "
