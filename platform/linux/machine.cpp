@@ -1,21 +1,14 @@
 #include "platform/linux/machine.h"
 
-#include <fmt/format.h>
 #include <malloc.h>
-#include <numaif.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <cstring>
-
 #include "platform/linux/clock_time.h"
 #include "platform/linux/file.h"
-#include "platform/linux/pages.h"
 #include "platform/linux/proc_text.h"
 
 namespace tier {
@@ -63,18 +56,6 @@ void become_background_thread(const char* name) {
   ::pthread_setname_np(::pthread_self(), name);
   const sched_param parameters{};
   ::sched_setscheduler(0, SCHED_BATCH, &parameters);
-}
-
-Result<void> prefer_node(NodeId node) {
-  constexpr unsigned kBits = 8 * sizeof(unsigned long);
-  std::array<unsigned long, kMostNodes / kBits> nodes{};
-  const bool named = node.value >= 0 && static_cast<std::size_t>(node.value) < kMostNodes;
-  const auto number = static_cast<unsigned>(node.value);
-  if (named) nodes[number / kBits] = 1UL << number % kBits;
-  // The kernel takes one bit less than it is told (mm/mempolicy.c, get_nodes).
-  if (named && ::set_mempolicy(MPOL_PREFERRED, nodes.data(), kMostNodes + 1) == 0) return {};
-  return fail(ErrorKind::kFailed, fmt::format("own memory cannot be kept on node {}: {}", node.value,
-                                              named ? std::strerror(errno) : "there is no such node"));
 }
 
 void give_back_freed_memory() { ::malloc_trim(0); }

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "core/clock.h"
-#include "core/result.h"
 #include "platform/api/machine.h"
 
 namespace tier {
@@ -45,11 +44,6 @@ class LinuxRivalFinder final : public RivalFinder {
 // For a thread that does bulk work: names it and makes it a batch thread (SCHED_BATCH), which keeps its share
 // of the CPU but does not preempt the programs it serves. Failure is harmless and ignored.
 void become_background_thread(const char* name);
-
-// The calling thread and those that it starts from now on take memory, the kernel's that is made for them
-// too, from this node as long as it has room, else from the nearest (set_mempolicy(2), MPOL_PREFERRED).
-// kFailed where there is no such node or this process may not use it.
-Result<void> prefer_node(NodeId node);
 
 // Gives freed memory back to the kernel, which the C library keeps for later, in the fast tier
 // (malloc_trim(3)): some 10 MiB after the kernel's type information was read.

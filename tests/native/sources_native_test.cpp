@@ -1,11 +1,9 @@
 // Hardware, fault and DAMON sources and their bad weather on this machine's own kernel. Needs root.
 #include <gtest/gtest.h>
 #include <linux/perf_event.h>
-#include <numaif.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <fstream>
 #include <string>
@@ -108,21 +106,6 @@ TEST(OwnMemory, WhatIsFreedIsGivenBack) {
   const double before = own_mib();
   give_back_freed_memory();
   EXPECT_LT(own_mib(), before - 6);
-}
-
-TEST(OwnMemory, PrefersTheNodeThatItIsTold) {
-  const Result<void> preferred = prefer_node(NodeId{0});
-  ASSERT_TRUE(preferred);
-  int mode = -1;
-  std::array<unsigned long, 16> nodes{};
-  ASSERT_EQ(get_mempolicy(&mode, nodes.data(), 1024, nullptr, 0), 0);
-  EXPECT_EQ(mode, MPOL_PREFERRED);
-  EXPECT_EQ(nodes[0], 1U);
-  set_mempolicy(MPOL_DEFAULT, nullptr, 0);
-  for (const int missing : {900, -1, 5000}) {
-    const Result<void> refused = prefer_node(NodeId{missing});
-    EXPECT_FALSE(refused) << missing;
-  }
 }
 
 TEST(BadWeather, FullRingIsCountedAndShown) {

@@ -253,16 +253,8 @@ void log_sight(const SourceKeeper& keeper, bool blind) {
         "no access source can run: nothing is seen and nothing moved; it is tried again from time to time");
 }
 
-// Fast memory is for programs, not for what looks after it.
-void leave_fast_memory(const Machine& machine, const TiersConfig& tiers) {
-  const auto spare = spare_node(tiers, machine.topology.nodes().value_or(std::vector<NumaNode>{}));
-  if (!spare) return;
-  if (const auto preferred = prefer_node(*spare); !preferred) spdlog::warn("{}", preferred.error().text());
-}
-
 int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const Options& options) {
   const Config& config = loaded.config;
-  leave_fast_memory(machine, config.tiers);
   // First of all, so that a second tierd is refused before it samples or measures anything.
   auto listener = Listener::open(config.control.socket);
   if (!listener) return report(listener.error());

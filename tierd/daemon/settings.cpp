@@ -53,6 +53,20 @@ PolicySettings policy_settings(const Config& config) {
   return settings;
 }
 
+// The node of the slowest tier with most free memory; none where nothing is known to be slower.
+std::optional<NodeId> spare_node(const TiersConfig& config, std::vector<NumaNode> nodes) {
+  const LatencySettings latency = latency_settings(config);
+  settle_latencies(nodes, latency, {});
+  const auto topology = build_tiers(std::move(nodes), latency.tiers);
+  if (!topology || !topology->tiered()) return std::nullopt;
+  const NumaNode* best = nullptr;
+  for (const NodeId id : topology->tiers.back().nodes) {
+    const NumaNode* node = topology->find(id);
+    if (best == nullptr || node->free > best->free) best = node;
+  }
+  return best->id;
+}
+
 }  // namespace
 
 EngineSettings engine_settings(const Config& config) {
@@ -76,20 +90,6 @@ MigratorSettings migrator_settings(const Config& config, Bytes page_size) {
   settings.rate = config.migration.rate_per_second;
   settings.batch = Bytes{static_cast<std::uint64_t>(config.migration.batch_pages) * page_size.value};
   return settings;
-}
-
-std::optional<NodeId> spare_node(const TiersConfig& config, std::vector<NumaNode> nodes) {
-  const LatencySettings latency = latency_settings(config);
-  settle_latencies(nodes, latency, {});
-  const auto topology = build_tiers(std::move(nodes), latency.tiers);
-  if (!topology || !topology->tiered()) return std::nullopt;
-  const NumaNode* best = nullptr;
-  for (const NodeId id : topology->tiers.back().nodes) {
-    const NumaNode* node = topology->find(id);
-    const bool excluded = std::count(config.exclude_nodes.begin(), config.exclude_nodes.end(), id.value) > 0;
-    if (!excluded && (best == nullptr || node->free > best->free)) best = node;
-  }
-  return best == nullptr ? std::nullopt : std::optional(best->id);
 }
 
 SamplingSettings sampling_settings(const Config& config, std::vector<NumaNode> nodes) {

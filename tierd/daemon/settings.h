@@ -15,9 +15,6 @@ namespace tier {
 EngineSettings engine_settings(const Config& config);
 MigratorSettings migrator_settings(const Config& config, Bytes page_size);
 // `nodes`, as firmware tells them: the calibration loop takes its memory from the slowest of them.
-// Where memory of our own is least in the way: the node of the slowest tier with most free memory, but for
-// those that the administrator excluded. None where nothing is known to be slower.
-std::optional<NodeId> spare_node(const TiersConfig& config, std::vector<NumaNode> nodes);
 SamplingSettings sampling_settings(const Config& config, std::vector<NumaNode> nodes);
 
 }  // namespace tier

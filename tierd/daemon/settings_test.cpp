@@ -31,16 +31,6 @@ TEST(SamplingSettings, TheAdministratorsOrderSaysWhichMemoryIsSlow) {
   EXPECT_EQ(sampling_settings(config, nodes).calibration_node, NodeId{0});
 }
 
-TEST(SamplingSettings, WhatIsExcludedIsLeftAlone) {
-  Config config;
-  const std::vector<NumaNode> nodes = {node(0, 80ns, 4_GiB, true), node(1, 240ns, 1_GiB),
-                                       node(2, 240ns, 2_GiB)};
-  config.tiers.exclude_nodes = {2};
-  EXPECT_EQ(spare_node(config.tiers, nodes), NodeId{1});
-  config.tiers.exclude_nodes = {1, 2};
-  EXPECT_FALSE(spare_node(config.tiers, nodes));
-}
-
 TEST(SamplingSettings, WithOneTierTheCalibrationRunsWhereItLikes) {
   EXPECT_FALSE(sampling_settings({}, {node(0, 80ns, 4_GiB, true)}).calibration_node);
   EXPECT_FALSE(sampling_settings({}, {}).calibration_node);
