@@ -70,7 +70,9 @@ class SharedMemory : public testing::Test {
     return tracker_.close_tick({tick_}, std::chrono::seconds(tick_), 1s, system_);
   }
   FoldResult fold(std::vector<AccessSample> samples) {
-    return tracker_.fold({std::move(samples), {}, {}, {}});
+    SampleBatch batch;
+    batch.samples = std::move(samples);
+    return tracker_.fold(batch);
   }
   TargetId object_of(std::uint32_t process, Address address) {
     return tracker_.key_of({process}, address).value_or(RegionKey{}).target;

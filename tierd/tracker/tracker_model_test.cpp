@@ -72,7 +72,9 @@ class TrackerModel : public ::testing::Test {
     sample.address = key.start;
     sample.weight = 1;
     sample.meaning = WeightMeaning::kAccesses;
-    tracker_.fold({{sample}, {}, {}, {}});
+    SampleBatch batch;
+    batch.samples = {sample};
+    tracker_.fold(batch);
     if (mapped(key)) model_[key].sampled = tick_;
   }
 

@@ -56,7 +56,9 @@ class TrackerTest : public ::testing::Test {
     tracker_.set_target(target(id), mappings);
   }
   void fold(std::vector<AccessSample> samples) {
-    last_fold_ = tracker_.fold({std::move(samples), {}, {}, {}});
+    SampleBatch batch;
+    batch.samples = std::move(samples);
+    last_fold_ = tracker_.fold(batch);
   }
   RegionSnapshot close() {
     ++tick_;
