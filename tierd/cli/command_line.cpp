@@ -176,4 +176,13 @@ int end_parsing(const CLI::App& app, int argc, char** argv, const CLI::ParseErro
   return 2;
 }
 
+int run_program(const char* name, const std::function<int()>& body) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}: {}\n", name, escaped_short(error.what(), kMostMessage));
+    return 1;
+  }
+}
+
 }  // namespace tier

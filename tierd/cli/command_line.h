@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,5 +27,9 @@ std::string error_text(const Error& error);
 // For programs that have no other way to report: prints help or the version to standard output, or the
 // problem to standard error, and returns the exit code (0, or 2 for wrong usage).
 int end_parsing(const CLI::App& app, int argc, char** argv, const CLI::ParseError& error);
+
+// What `body` returns; 1 where it throws, and standard error says what. The standard library throws where a
+// folder is read as a file.
+int run_program(const char* name, const std::function<int()>& body);
 
 }  // namespace tier

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <sstream>
+#include <stdexcept>
 
 #include "tierd/cli/number_range.h"
 #include "tierd/words/wrap.h"
@@ -59,6 +60,13 @@ TEST_F(CommandLine, NamesAnUnknownWordAndTheNearest) {
   EXPECT_EQ(parse({"status", "--jsno"}), "no option is called \"--jsno\"; did you mean \"--json\"?");
   EXPECT_EQ(parse({"report", "heatmap", "--row=3"}),
             "no option is called \"--row\"; did you mean \"--rows\"?");
+}
+
+TEST(RunProgram, TellsWhatIsThrown) {
+  EXPECT_EQ(run_program("one", [] { return 7; }), 7);
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_program("one", []() -> int { throw std::runtime_error("a folder is\nno file"); }), 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "one: a folder is\\nno file\n");
 }
 
 TEST_F(CommandLine, SaysWhichCommandsThereAre) {

@@ -182,9 +182,7 @@ void add_run(CLI::App& app, RunOptions& options, int& code) {
   command->callback([&] { code = run(options); });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int program(int argc, char** argv) {
   CLI::App app{"tier-lab: real two-tier kernels under emulation, with exact access counts", "tier-lab"};
   app.require_subcommand(1);
   RunOptions options;
@@ -215,4 +213,10 @@ int main(int argc, char** argv) {
     return end_parsing(app, argc, argv, error);
   }
   return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tier::run_program("tier-lab", [&] { return program(argc, argv); });
 }

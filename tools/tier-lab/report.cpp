@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 
@@ -187,7 +188,10 @@ json exec_json(const Scenario& scenario, const RunRecord& record) {
   return result;
 }
 
-Result<json> load_result(const std::string& path) {
+Result<json> load_result(const std::string& named) {
+  std::error_code unknown;
+  const bool folder = std::filesystem::is_directory(named, unknown);
+  const std::string path = folder ? named + "/result.json" : named;
   std::ifstream file(path);
   if (!file)
     return fail(ErrorKind::kUsage, "cannot read " + path, "give a file that 'tier-lab run' has written");

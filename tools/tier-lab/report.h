@@ -19,7 +19,8 @@ nlohmann::json result_json(const Scenario& scenario, const RunRecord& record, co
 nlohmann::json exec_json(const Scenario& scenario, const RunRecord& record);
 
 // Reads a result file and checks its schema. Errors (kUsage): not there, not JSON, another schema.
-Result<nlohmann::json> load_result(const std::string& path);
+// `named`: the file, or the folder of the run.
+Result<nlohmann::json> load_result(const std::string& named);
 
 // True for a result whose clock let waiting for memory take time; false for older results, which have no
 // clock.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 namespace tier::lab {
@@ -98,6 +99,15 @@ TEST(LoadResult, RefusesWhatIsNotOne) {
   EXPECT_TRUE(load_result(name));
   unlink(name);
   EXPECT_FALSE(load_result(name).has_value());
+}
+
+TEST(LoadResult, TakesTheFolderOfARunToo) {
+  char folder[] = "/tmp/tier-lab-report-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  EXPECT_FALSE(load_result(folder).has_value());
+  std::ofstream(std::string(folder) + "/result.json") << result("none", 4e6).dump();
+  EXPECT_TRUE(load_result(folder));
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

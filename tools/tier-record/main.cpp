@@ -211,9 +211,7 @@ void add_lab(CLI::App& app, Options& options, int& code) {
   command->callback([&] { code = convert_lab(options); });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int program(int argc, char** argv) {
   // What follows "--" is another program's, options and all.
   const auto own = static_cast<int>(std::find(argv, argv + argc, std::string_view("--")) - argv);
   CLI::App app{"tier-record: exact recordings of what programs ask of memory, as traces for the simulator",
@@ -232,4 +230,10 @@ int main(int argc, char** argv) {
     return tier::end_parsing(app, own, argv, error);
   }
   return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tier::run_program("tier-record", [&] { return program(argc, argv); });
 }

@@ -223,4 +223,6 @@ int program(int argc, char** argv) {
 }  // namespace
 }  // namespace tier::sim
 
-int main(int argc, char** argv) { return tier::sim::program(argc, argv); }
+int main(int argc, char** argv) {
+  return tier::run_program("tier-sim", [&] { return tier::sim::program(argc, argv); });
+}

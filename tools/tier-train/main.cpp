@@ -35,4 +35,6 @@ int program(int argc, char** argv) {
 }  // namespace
 }  // namespace tier::sim
 
-int main(int argc, char** argv) { return tier::sim::program(argc, argv); }
+int main(int argc, char** argv) {
+  return tier::run_program("tier-train", [&] { return tier::sim::program(argc, argv); });
+}
