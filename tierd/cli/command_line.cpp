@@ -176,7 +176,7 @@ int end_parsing(const CLI::App& app, int argc, char** argv, const CLI::ParseErro
   return 2;
 }
 
-int run_program(const char* name, const std::function<int()>& body) {
+int run_main(const char* name, const std::function<int()>& body) {
   try {
     return body();
   } catch (const std::exception& error) {

@@ -30,6 +30,6 @@ int end_parsing(const CLI::App& app, int argc, char** argv, const CLI::ParseErro
 
 // What `body` returns; 1 where it throws, and standard error says what. The standard library throws where a
 // folder is read as a file.
-int run_program(const char* name, const std::function<int()>& body);
+int run_main(const char* name, const std::function<int()>& body);
 
 }  // namespace tier

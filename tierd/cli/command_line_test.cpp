@@ -62,10 +62,10 @@ TEST_F(CommandLine, NamesAnUnknownWordAndTheNearest) {
             "no option is called \"--row\"; did you mean \"--rows\"?");
 }
 
-TEST(RunProgram, TellsWhatIsThrown) {
-  EXPECT_EQ(run_program("one", [] { return 7; }), 7);
+TEST(RunMain, TellsWhatIsThrown) {
+  EXPECT_EQ(run_main("one", [] { return 7; }), 7);
   testing::internal::CaptureStderr();
-  EXPECT_EQ(run_program("one", []() -> int { throw std::runtime_error("a folder is\nno file"); }), 1);
+  EXPECT_EQ(run_main("one", []() -> int { throw std::runtime_error("a folder is\nno file"); }), 1);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "one: a folder is\\nno file\n");
 }
 

@@ -218,5 +218,5 @@ int program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return tier::run_program("tier-lab", [&] { return program(argc, argv); });
+  return tier::run_main("tier-lab", [&] { return program(argc, argv); });
 }

@@ -235,5 +235,5 @@ int program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return tier::run_program("tier-record", [&] { return program(argc, argv); });
+  return tier::run_main("tier-record", [&] { return program(argc, argv); });
 }

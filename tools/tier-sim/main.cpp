@@ -224,5 +224,5 @@ int program(int argc, char** argv) {
 }  // namespace tier::sim
 
 int main(int argc, char** argv) {
-  return tier::run_program("tier-sim", [&] { return tier::sim::program(argc, argv); });
+  return tier::run_main("tier-sim", [&] { return tier::sim::program(argc, argv); });
 }

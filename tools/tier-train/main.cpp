@@ -36,5 +36,5 @@ int program(int argc, char** argv) {
 }  // namespace tier::sim
 
 int main(int argc, char** argv) {
-  return tier::run_program("tier-train", [&] { return tier::sim::program(argc, argv); });
+  return tier::run_main("tier-train", [&] { return tier::sim::program(argc, argv); });
 }
