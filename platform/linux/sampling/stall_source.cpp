@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "platform/linux/bpf_skeleton.h"
 #include "platform/linux/clock_time.h"
@@ -78,10 +79,9 @@ class StallSource::Impl final : public Run {
   Result<void> set_targets(std::span<const Target> targets) override {
     targets_.assign(targets.begin(), targets.end());
     watched_.replace(targets);
-    std::erase_if(waiting_, [&](const auto& known) {
-      return std::none_of(targets.begin(), targets.end(),
-                          [&](const Target& target) { return target.id == known.first; });
-    });
+    std::unordered_set<TargetId> present;
+    for (const Target& target : targets) present.insert(target.id);
+    std::erase_if(waiting_, [&](const auto& known) { return !present.contains(known.first); });
     return watch_all();
   }
   SampleBatch collect() override;
