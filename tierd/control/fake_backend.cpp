@@ -73,7 +73,7 @@ Result<StatusView> FakeBackend::status(const Caller&) {
   view.managed_bytes = 42 * kGiB;
   view.forecaster = "exponential-average";
   view.sources = {{"stall-tick", "97 % of samples decode to the right region", 1985, 2400, 0.0048, 7'400'000,
-                   6'900'000, 480'000, 0, 20'000, 12}};
+                   4'600'000, 2'300'000, 480'000, 0, 20'000, 12}};
   view.tiers = fake_tiers();
   view.hit_share = 0.91;
   view.hit_share_total = 0.88;
