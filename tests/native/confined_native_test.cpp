@@ -138,13 +138,23 @@ TEST(Confined, WithoutTickAndClockTheReasonIsNamed) {
             kSampled);
 }
 
+// Where nothing waits, as in an emulator, all that is sampled is time in which the program computes.
 TEST(Confined, WithoutCalibrationTheProgramsThemselvesSettleIt) {
   const SteadyClock clock;
   StallOptions options;
   options.prior = WeightMeaning::kStall;
   options.calibrate = false;
   StallSource source(options, clock);
-  ASSERT_EQ(sample_a_reader(source), kSampled);
+  ASSERT_TRUE(started(source));
+  const SharedArray array(64U << 20U);
+  const WatchedProgram program([&] { read_at_random(array); });
+  const Target target = target_of(program.pid(), 7);
+  ASSERT_TRUE(source.set_targets(std::span(&target, 1)));
+  SampleCounters counters;
+  for (int turn = 0; turn < 600 && counters.taken < 200; ++turn) counters += gather(source, 2).counters;
+  expect_balanced(counters);
+  ASSERT_GE(counters.taken, 200U);
+  EXPECT_GT(counters.delivered + counters.computing, counters.taken / 2);
   EXPECT_EQ(source.calibration().samples, 0U);
   EXPECT_EQ(source.calibration().meaning, WeightMeaning::kStall);
   EXPECT_TRUE(source.calibration().ip_is_behind);
