@@ -50,8 +50,9 @@ std::vector<Subject> subjects(const std::string& folder) {
 }
 
 struct Outcome {
-  std::uint64_t taken = 0, delivered = 0;
-  double rate = 0;
+  std::uint64_t taken = 0;
+  double rate = 0;       // of samples that decode
+  double computing = 0;  // share of them in which the program waited for no memory
 };
 
 std::optional<Outcome> measure(AccessSource& source, const Subject& subject) {
@@ -63,8 +64,10 @@ std::optional<Outcome> measure(AccessSource& source, const Subject& subject) {
   if (!program.running()) return std::nullopt;
   const SampleBatch batch = watch(source, program, kMeasured);
   if (batch.counters.taken == 0) return std::nullopt;
-  return Outcome{batch.counters.taken, batch.counters.delivered,
-                 static_cast<double>(batch.counters.delivered) / static_cast<double>(batch.counters.taken)};
+  const auto taken = static_cast<double>(batch.counters.taken);
+  const auto decoded = static_cast<double>(batch.counters.delivered + batch.counters.computing);
+  return Outcome{batch.counters.taken, decoded / taken,
+                 static_cast<double>(batch.counters.computing) / std::max(decoded, 1.0)};
 }
 
 }  // namespace
@@ -76,7 +79,7 @@ int bench_decode_rate() {
   std::string folder = (std::filesystem::temp_directory_path() / "sampler-bench-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr)
     return cannot({ErrorKind::kFailed, "no temporary folder " + folder, {}});
-  fmt::print("{:<22}{:>10}{:>10}\n", "program", "samples", "decoded");
+  fmt::print("{:<22}{:>10}{:>10}{:>14}\n", "program", "samples", "decoded", "computing");
   double lowest = 1;
   std::size_t measured = 0;
   for (const Subject& subject : subjects(folder)) {
@@ -88,7 +91,8 @@ int bench_decode_rate() {
     }
     ++measured;
     lowest = std::min(lowest, outcome->rate);
-    fmt::print("{:<22}{:>10}{:>9.1f}%\n", subject.name, outcome->taken, 100 * outcome->rate);
+    fmt::print("{:<22}{:>10}{:>9.1f}%{:>13.1f}%\n", subject.name, outcome->taken, 100 * outcome->rate,
+               100 * outcome->computing);
   }
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
