@@ -146,10 +146,5 @@ int run(int argc, char** argv) {
 }  // namespace tier
 
 int main(int argc, char** argv) {
-  try {
-    return tier::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "tierctl: {}\n", tier::printable(error.what()));
-    return 1;
-  }
+  return tier::run_main("tierctl", [&] { return tier::run(argc, argv); });
 }

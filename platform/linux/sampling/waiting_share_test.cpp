@@ -8,7 +8,7 @@
 namespace tier {
 namespace {
 
-// A loop of one access after three others and so on: true where the instruction accesses memory.
+// The instructions of a loop: true for one that accesses memory.
 using Loop = std::vector<bool>;
 
 X86Transition step_at(const Loop& loop, std::size_t next) {
