@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import time
 
@@ -23,6 +24,8 @@ DAMO = ["rival.damos={goals=true,sample_us=5000,aggr_us=100000,min_regions=10,ma
         "hot_min_percent=5,cold_max_percent=0,min_age=0}", 'run.kernel="7.2"']
 TOOLS = {
     "none": ["rival.tool=none"],
+    # DAMOS's own base: it needs a kernel of its own.
+    "none-7.2": ["rival.tool=none", 'run.kernel="7.2"'],
     "numab": ["rival.tool=numab"],
     "damos": ["rival.tool=damos", *DAMO],
     "tierd": ["rival.tool=tierd"],
@@ -62,7 +65,11 @@ ALONE = {
        for method in ("zero-one", "move-inv", "rand-set", "flip")},
     **{f"redis at {times} times": ("redis-1to4", [word.format(keys, NODE0, NODE1.format(size, 240)) for word in REDIS])
        for times, keys, size in ((6, 240000, 1792), (12, 480000, 3328))},
+    "redis whose keys shift": ("redis-1to4", ['workload.driver=["redisload","/tmp/redis.sock","run","140000","4000","0.99","{seed}","10"]']),
+    "LAMMPS": ("lammps-1to4", []),
 }
+# Packages that only one scenario needs.
+PACKAGES = {"lammps-1to4": ("lmp", "lammps")}
 STILL = ("hotset-1to4", "hotset-1to8")
 RIVALS = ("numab", "damos")
 LEVEL = 0.02        # throughputs this near are level
@@ -106,6 +113,9 @@ def run(build, cell, name, options, note, words=None):
     result, made = folder / "result.json", folder / "made-from"
     if result.exists() and (options.reuse or (made.exists() and made.read_text() == key)):
         return json.loads(result.read_text())
+    program, package = PACKAGES.get(cell, (None, None))
+    if program and not shutil.which(program):
+        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", package], check=True, stdout=subprocess.DEVNULL)
     folder.mkdir(parents=True, exist_ok=True)
     result.unlink(missing_ok=True)
     command = [build / "tools/tier-lab/tier-lab", "run", cell, "--seed", options.seed, "--out", folder, *(part for word in words for part in ("--set", word))]
@@ -148,6 +158,10 @@ def judged(cell, results):
     row = {"cell": cell, "waits": round(none["summary"]["waited_s"] / seconds, 3)}
     for name, result in results.items():
         row[name] = round(speed(result) / base, 4) if result else None
+        if result and result["summary"].get("client_latency_us"):
+            row.setdefault("client_p99_us", {})[name] = result["summary"]["client_latency_us"]["p99"]
+    if results.get("none-7.2") and results.get("damos"):
+        row["damos"] = round(speed(results["damos"]) / speed(results["none-7.2"]), 4)
     row["tierd_shared_clock"] = round(tierd["summary"]["progress_per_s"] / none["summary"]["progress_per_s"], 4)
     row["oracle"] = round(max(none["summary"]["oracle_progress_per_s"], tierd["summary"]["oracle_progress_per_s"]) / base, 4)
     row["of_oracle"] = round(row["tierd"] / row["oracle"], 4)
@@ -172,6 +186,9 @@ def table(rows):
     lines = ["".join(f"{word:>11}" if at else f"{word:<14}" for at, word in enumerate(head))]
     for row in rows:
         lines.append("".join(f"{text(row.get(key)):>11}" if at else f"{row['cell']:<14}" for at, key in enumerate(keys)))
+    for row in rows:
+        if row.get("client_p99_us"):
+            lines.append(f"{row['cell']}: 99 of 100 of its client's waits were at most " + ", ".join(f"{us:.0f} us ({name})" for name, us in row["client_p99_us"].items()))
     return "\n".join(lines)
 
 

@@ -30,6 +30,17 @@ class Judged(unittest.TestCase):
         self.assertEqual((row["best_rival"], row["waits"], row["fast_share_at_end"]), ("numab", 0.6, 1.0))
         self.assertAlmostEqual(row["against_best_rival"], 1.5 / 1.1, 3)
 
+    def test_damos_is_told_against_its_own_kernel(self):
+        row = lab_core.judged("x", {"none": result(100.0, 6), "none-7.2": result(110.0, 6), "damos": result(110.0, 6), "tierd": result(150.0, 4)})
+        self.assertEqual((row["damos"], row["none-7.2"], row["against_best_rival"]), (1.0, 1.1, 1.5))
+
+    def test_what_a_client_measured_is_told(self):
+        none, tierd = result(100.0, 6), result(150.0, 4)
+        tierd["summary"]["client_latency_us"] = {"p50": 100.0, "p99": 840.0, "p999": 2300.0}
+        row = lab_core.judged("x", {"none": none, "tierd": tierd})
+        self.assertEqual(row["client_p99_us"], {"tierd": 840.0})
+        self.assertIn("840 us (tierd)", lab_core.table([row]))
+
     def test_seconds_saved_are_for_the_work_that_was_done(self):
         row = lab_core.judged("x", {"none": result(100.0, 6), "tierd": result(150.0, 4, saved=5.2)})
         self.assertEqual((row["counted_s"], row["ledger_s"]), (5.0, 5.2))

@@ -56,6 +56,11 @@ json heat_json(const Verdict& verdict) {
   return rows;
 }
 
+json latency_json(const std::optional<ClientLatency>& latency) {
+  if (!latency) return nullptr;
+  return {{"p50", latency->p50_us}, {"p99", latency->p99_us}, {"p999", latency->p999_us}};
+}
+
 json summary_json(const Verdict& verdict) {
   return {
       {"fast_share", verdict.fast_share},
@@ -87,6 +92,7 @@ json summary_json(const Verdict& verdict) {
       {"tool_rss_kib", verdict.tool_rss_kib},
       {"workload_cpu_s_per_s", verdict.workload_cpu},
       {"progress", verdict.progress},
+      {"client_latency_us", latency_json(verdict.latency)},
       {"progress_per_s", verdict.progress_per_s},
       {"progress_per_s_tool_cpu_given_back", verdict.progress_per_s_alone},
       {"progress_per_s_tool_cpu_in_machine_time", verdict.progress_per_machine_s},
@@ -100,6 +106,10 @@ void add_felt_rows(const json& s, const std::function<void(const char*, const st
   row("the workload's operations a second (millions)", millions("progress_per_s"));
   row("  with the tool's CPU time given back", millions("progress_per_s_tool_cpu_given_back"));
   row("  had every period been known ahead (oracle)", millions("oracle_progress_per_s"));
+  if (const json latency = s.value("client_latency_us", json()); !latency.is_null())
+    row("its client's waits: median, 99 %, 99.9 % (us)",
+        fmt::format("{:.0f}, {:.0f}, {:.0f}", latency.at("p50").get<double>(), latency.at("p99").get<double>(),
+                    latency.at("p999").get<double>()));
   row("the workload's waits for memory (s)", fmt::format("{:.2f}", s.at("waited_s").get<double>()));
   row("the kernel's waits for memory (s)", fmt::format("{:.2f}", s.at("kernel_waited_s").get<double>()));
 }

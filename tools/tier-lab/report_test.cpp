@@ -73,6 +73,13 @@ TEST(ResultTable, BeginsWithWhatTheProgramFeltWhereWaitingTakesTime) {
   EXPECT_THAT(result_table(felt), ::testing::Not(HasSubstr("given back")));
 }
 
+TEST(ResultTable, ShowsWhatAClientMeasured) {
+  json measured = result("tierd", 5e6);
+  EXPECT_THAT(result_table(measured), ::testing::Not(HasSubstr("client"))) << "nobody measured";
+  measured["summary"]["client_latency_us"] = {{"p50", 120.4}, {"p99", 841.0}, {"p999", 2300.0}};
+  EXPECT_THAT(result_table(measured), HasSubstr("120, 841, 2300"));
+}
+
 TEST(CompareTable, JudgesByTheProgramsOwnSpeed) {
   const std::string table = compare_table({result("none", 4e6), result("tierd", 5e6)});
   EXPECT_THAT(table, HasSubstr("+25.0%"));

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <functional>
 #include <numeric>
+#include <sstream>
 
 #include "tools/tier-lab/oracle.h"
 #include "tools/tier-lab/plugin/region_table.h"
@@ -214,6 +215,18 @@ std::vector<RegionCounts> only_within(const std::vector<RegionCounts>& regions,
   return kept;
 }
 
+std::optional<ClientLatency> latency_in(const std::string& progress) {
+  std::istringstream words(progress);
+  double operations = 0;
+  std::string name;
+  ClientLatency latency;
+  words >> operations >> name >> latency.p50_us >> latency.p99_us >> latency.p999_us;
+  if (!words || name != "latency_us" || latency.p50_us < 0 || latency.p99_us < latency.p50_us ||
+      latency.p999_us < latency.p99_us)
+    return std::nullopt;
+  return latency;
+}
+
 std::uint64_t top_sum(std::vector<std::uint64_t> totals, std::size_t capacity) {
   capacity = std::min(capacity, totals.size());
   std::partial_sort(totals.begin(), totals.begin() + static_cast<std::ptrdiff_t>(capacity), totals.end(),
@@ -257,6 +270,7 @@ Result<Verdict> judge(const Scenario& scenario, const RunRecord& record) {
     return fail(ErrorKind::kFailed, "not one miss of the workload was counted",
                 "is its data larger than the modelled cache?");
   add_costs(scenario, record, verdict);
+  verdict.latency = latency_in(record.ticks.back().value("progress", ""));
   return verdict;
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "tools/tier-lab/record.h"
@@ -36,6 +38,13 @@ struct HeatCell {
   int node = -1;  // that served most of them; -1 without misses
 };
 
+// What a client measured of its own waits, in microseconds of the guest's clock.
+struct ClientLatency {
+  double p50_us = 0;
+  double p99_us = 0;
+  double p999_us = 0;
+};
+
 struct Verdict {
   std::vector<PeriodVerdict> periods;
   std::size_t capacity_regions = 0;  // K: free 2 MiB units of the fast node before the workload started
@@ -66,6 +75,7 @@ struct Verdict {
   std::int64_t tool_rss_kib = 0;
   double workload_cpu = 0;
   double progress = 0;
+  std::optional<ClientLatency> latency;  // over the run; none where no client measures it
   // Operations in a second of the guest's clock, which all vCPUs share: while a tool runs, the program does
   // not.
   double progress_per_s = 0;
@@ -93,6 +103,10 @@ std::uint64_t top_sum(std::vector<std::uint64_t> totals, std::size_t capacity);
 // The end, in seconds, of the first period from which share >= 0.9 * oracle holds in every later period; -1
 // when it never does.
 double kept_from(const std::vector<PeriodVerdict>& periods, double period_s);
+
+// Reads a running total as programs print it, "N" or "N latency_us P50 P99 P999"; nullopt where there are no three
+// numbers in order of size.
+std::optional<ClientLatency> latency_in(const std::string& progress);
 
 // Errors (kFailed): no periods, no ticks, or no misses at all in the whole run.
 Result<Verdict> judge(const Scenario& scenario, const RunRecord& record);

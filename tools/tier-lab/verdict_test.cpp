@@ -95,6 +95,21 @@ TEST(Judge, CostsAreDifferencesOfTicks) {
       << "the machine is slowed down four times";
 }
 
+TEST(Judge, TakesAClientsWaitsFromItsLastWord) {
+  RunRecord r = record();
+  EXPECT_FALSE(judge(scenario(), r)->latency.has_value());
+  r.ticks.back()["progress"] = "3000 latency_us 110.5 840 2300";
+  const Result<Verdict> verdict = judge(scenario(), r);
+  ASSERT_TRUE(verdict);
+  EXPECT_DOUBLE_EQ(verdict->progress, 3000);
+  ASSERT_TRUE(verdict->latency);
+  EXPECT_DOUBLE_EQ(verdict->latency->p50_us, 110.5);
+  EXPECT_DOUBLE_EQ(verdict->latency->p999_us, 2300);
+  for (const char* no_latency : {"", "3000", "3000 latency_us", "3000 latency_us 1 2", "3000 other 1 2 3",
+                                 "3000 latency_us 2 1 3", "3000 latency_us -1 1 3", "x latency_us 1 2 3"})
+    EXPECT_FALSE(latency_in(no_latency)) << no_latency;
+}
+
 TEST(Judge, ATurnIsTakenFromAProgramThatIsBusy) {
   RunRecord r = record();
   for (auto& tick : r.ticks) tick["workload_cpu"] = 0.0;

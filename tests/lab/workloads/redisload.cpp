@@ -1,15 +1,17 @@
 // redisload: fills a redis server, or loads it with a skewed mix of reads and writes, over its unix socket.
 //   redisload SOCKET fill KEYS BYTES           fills, prints "ready"
-//   redisload SOCKET run KEYS BYTES THETA SEED  95 % GET, 5 % SET; prints "ops N" (a running total)
+//   redisload SOCKET run KEYS BYTES THETA SEED [SHIFT]  95 % GET, 5 % SET; prints "ops N latency_us P50 P99 P999", a running
+//                                              total and what its rounds of sixteen requests have waited so far
 // Keys are chosen by age, youngest most often, by Zipf's law with exponent THETA (the "latest" mix of the
 // YCSB benchmarks): what was written last is read most, and it lies in the slow tier because the fast one was
-// filled first.
+// filled first. With SHIFT the favourite keys are others every so many seconds: those a third of all keys away.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -122,33 +124,67 @@ double now() {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
+// Waits by their logarithm: 32 bins to each power of two, so that a percentile is at most 3 % too large.
+class Waits {
+ public:
+  void add(double seconds) {
+    const auto bin = static_cast<std::size_t>(std::max(0.0, std::log2(std::max(seconds, 1e-9) * 1e9)) * kPerOctave);
+    ++bins_[std::min(bin, bins_.size() - 1)];
+    ++count_;
+  }
+  // The wait, in microseconds, that `share` of all waits do not exceed.
+  double percentile(double share) const {
+    std::uint64_t below = 0;
+    for (std::size_t bin = 0; bin < bins_.size(); ++bin) {
+      below += bins_[bin];
+      if (static_cast<double>(below) >= share * static_cast<double>(count_))
+        return std::exp2(static_cast<double>(bin + 1) / kPerOctave) * 1e-3;
+    }
+    return 0;
+  }
+
+ private:
+  static constexpr double kPerOctave = 32;
+  std::array<std::uint64_t, 40 * 32> bins_{};  // up to 2^40 ns, eighteen minutes
+  std::uint64_t count_ = 0;
+};
+
 std::string bulk(const std::string& text) {
   return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
 }
 
-void load(int peer, std::uint64_t keys, std::size_t bytes, double theta, std::uint64_t seed) {
+void load(int peer, std::uint64_t keys, std::size_t bytes, double theta, std::uint64_t seed, double shift_s) {
   Replies replies(peer);
   const Zipf zipf(keys, theta);
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> uniform(0, 1);
   const std::string value = bulk(std::string(bytes, 'v'));
-  std::uint64_t operations = 0;
-  double next_print = now();
+  Waits waits;
+  std::uint64_t operations = 0, youngest = keys - 1;
+  double next_print = now(), next_shift = now() + shift_s;
   while (true) {
     std::string batch;
     for (int i = 0; i < kPipeline; ++i) {
       const std::uint64_t rank = std::min(zipf.rank(uniform(random)), keys - 1);
-      const std::string key = bulk("key:" + std::to_string(keys - 1 - rank));
+      const std::string key = bulk("key:" + std::to_string((youngest + keys - rank) % keys));
       if (random() % 100 < kWritePercent)
         batch += "*3\r\n$3\r\nSET\r\n" + key + value;
       else
         batch += "*2\r\n$3\r\nGET\r\n" + key;
     }
+    const double sent = now();
     send_all(peer, batch);
     for (int i = 0; i < kPipeline; ++i) replies.skip_one();
+    const double answered = now();
+    waits.add(answered - sent);
     operations += kPipeline;
-    if (now() < next_print) continue;
-    std::printf("ops %llu\n", static_cast<unsigned long long>(operations));
+    if (shift_s > 0 && answered >= next_shift) {
+      youngest = (youngest + keys / 3) % keys;
+      next_shift += shift_s;
+    }
+    if (answered < next_print) continue;
+    std::printf("ops %llu latency_us %.1f %.1f %.1f\n", static_cast<unsigned long long>(operations), waits.percentile(0.5),
+                waits.percentile(0.99), waits.percentile(0.999));
     next_print += 0.2;
   }
 }
@@ -156,7 +192,7 @@ void load(int peer, std::uint64_t keys, std::size_t bytes, double theta, std::ui
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) return std::fprintf(stderr, "usage: redisload SOCKET fill|run KEYS BYTES [THETA SEED]\n"), 2;
+  if (argc < 5) return std::fprintf(stderr, "usage: redisload SOCKET fill|run KEYS BYTES [THETA SEED [SHIFT]]\n"), 2;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const int peer = connect_to(argv[1]);
   const std::uint64_t keys = std::strtoull(argv[3], nullptr, 10);
@@ -169,5 +205,5 @@ int main(int argc, char** argv) {
     return 0;
   }
   load(peer, keys, bytes, argc > 5 ? std::atof(argv[5]) : 0.99,
-       argc > 6 ? std::strtoull(argv[6], nullptr, 10) : 1);
+       argc > 6 ? std::strtoull(argv[6], nullptr, 10) : 1, argc > 7 ? std::atof(argv[7]) : 0);
 }
