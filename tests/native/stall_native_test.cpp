@@ -51,6 +51,16 @@ TEST(StallNative, SamplesOfAKnownProgramFallInItsArray) {
   EXPECT_GE(static_cast<double>(hot), 0.5 * count);
 }
 
+// Node 0 is on every machine; the kernel refuses the flag for maps that it does not fit.
+TEST(StallNative, TheKernelTakesItsTablesFromANodeThatIsNamed) {
+  const SteadyClock clock;
+  StallOptions options;
+  options.settings.spare_node = NodeId{0};
+  StallSource source(options, clock);
+  const Result<void> started = source.start();
+  ASSERT_TRUE(started) << started.error().text();
+}
+
 // In registers alone: there is no access behind which it could wait.
 [[noreturn]] void compute() {
   std::uint64_t x = 1;

@@ -54,7 +54,7 @@ PolicySettings policy_settings(const Config& config) {
 }
 
 // The node of the slowest tier with most free memory; none where nothing is known to be slower.
-std::optional<NodeId> spare_node(const TiersConfig& config, std::vector<NumaNode> nodes) {
+std::optional<NodeId> node_with_room(const TiersConfig& config, std::vector<NumaNode> nodes) {
   const LatencySettings latency = latency_settings(config);
   settle_latencies(nodes, latency, {});
   const auto topology = build_tiers(std::move(nodes), latency.tiers);
@@ -97,7 +97,7 @@ SamplingSettings sampling_settings(const Config& config, std::vector<NumaNode> n
   settings.target_samples_per_second = config.sampling.target_samples_per_second;
   settings.cpu_budget = std::min(config.sampling.cpu_budget, config.sampling.max_cpu);
   settings.calibration_delay = std::chrono::seconds(5);  // samples must not wait for it
-  settings.calibration_node = spare_node(config.tiers, std::move(nodes));
+  settings.spare_node = node_with_room(config.tiers, std::move(nodes));
   const SourceChoice choice = config.sampling.source;
   const bool any = choice == SourceChoice::kAuto;
   settings.allow_stall = any || choice == SourceChoice::kStall;

@@ -21,19 +21,19 @@ NumaNode node(int id, std::optional<Nanoseconds> latency, Bytes free, bool cpus 
 TEST(SamplingSettings, CalibrationTakesItsMemoryFromTheRoomiestNodeOfTheSlowestTier) {
   const std::vector<NumaNode> nodes = {node(0, 80ns, 4_GiB, true), node(1, 240ns, 1_GiB),
                                        node(2, 240ns, 2_GiB)};
-  EXPECT_EQ(sampling_settings({}, nodes).calibration_node, NodeId{2});
+  EXPECT_EQ(sampling_settings({}, nodes).spare_node, NodeId{2});
 }
 
 TEST(SamplingSettings, TheAdministratorsOrderSaysWhichMemoryIsSlow) {
   Config config;
   config.tiers.order = {{1}, {0}};
   const std::vector<NumaNode> nodes = {node(0, 100ns, 4_GiB, true), node(1, 110ns, 4_GiB)};
-  EXPECT_EQ(sampling_settings(config, nodes).calibration_node, NodeId{0});
+  EXPECT_EQ(sampling_settings(config, nodes).spare_node, NodeId{0});
 }
 
 TEST(SamplingSettings, WithOneTierTheCalibrationRunsWhereItLikes) {
-  EXPECT_FALSE(sampling_settings({}, {node(0, 80ns, 4_GiB, true)}).calibration_node);
-  EXPECT_FALSE(sampling_settings({}, {}).calibration_node);
+  EXPECT_FALSE(sampling_settings({}, {node(0, 80ns, 4_GiB, true)}).spare_node);
+  EXPECT_FALSE(sampling_settings({}, {}).spare_node);
 }
 
 }  // namespace

@@ -172,11 +172,20 @@ SampleCounters CounterDifference::since_last(const tier_counters& now) {
   return counters;
 }
 
-Result<void> set_ring_bytes(bpf_object& object, std::uint32_t bytes) {
-  bpf_map* ring = bpf_object__find_map_by_name(&object, "samples");
-  if (ring == nullptr || bpf_map__set_max_entries(ring, bytes) != 0)
-    return fail(ErrorKind::kFailed, "the BPF ring buffer cannot be given " + std::to_string(bytes) + " bytes",
+Result<void> size_and_place_tables(bpf_object& object, const SamplingSettings& settings) {
+  bpf_map* map = bpf_object__find_map_by_name(&object, "samples");
+  if (map == nullptr || bpf_map__set_max_entries(map, settings.ring_bytes) != 0)
+    return fail(ErrorKind::kFailed,
+                "the BPF ring buffer cannot be given " + std::to_string(settings.ring_bytes) + " bytes",
                 "use a power of two of at least one page");
+  if (!settings.spare_node) return {};
+  map = nullptr;
+  while ((map = bpf_object__next_map(&object, map)) != nullptr) {
+    const bpf_map_type type = bpf_map__type(map);
+    if (type != BPF_MAP_TYPE_RINGBUF && type != BPF_MAP_TYPE_LRU_HASH) continue;
+    bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_NUMA_NODE);
+    bpf_map__set_numa_node(map, static_cast<std::uint32_t>(settings.spare_node->value));
+  }
   return {};
 }
 

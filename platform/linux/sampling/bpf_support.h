@@ -13,6 +13,7 @@
 #include "core/access_sample.h"
 #include "core/result.h"
 #include "core/target.h"
+#include "platform/linux/sampling/sampling_settings.h"
 
 struct bpf_link;
 struct bpf_object;
@@ -89,7 +90,9 @@ class CounterDifference {
   tier_counters last_{};
 };
 
-// Allows the tests of overflow: the ring of an object that is open but not yet loaded.
-Result<void> set_ring_bytes(bpf_object& object, std::uint32_t bytes);
+// Of an object that is open but not yet loaded: gives its ring `ring_bytes`, and takes the memory of the ring and of
+// tables that the kernel fills at load from `spare_node` (BPF_F_NUMA_NODE, linux/bpf.h). Tables by CPU, which the
+// kernel refuses to place, and those that grow as they are used stay where they are asked for: they are small.
+Result<void> size_and_place_tables(bpf_object& object, const SamplingSettings& settings);
 
 }  // namespace tier

@@ -63,7 +63,7 @@ TEST(Calibration, ItsMemoryComesFromTheNodeThatCanSpareItAndGoesWithTheChild) {
   SamplingSettings settings;
   settings.calibration_time = std::chrono::hours(1);
   settings.calibration_buffer = Bytes{(32_MiB).value + 4096};  // no other mapping has that size
-  settings.calibration_node = NodeId{0};
+  settings.spare_node = NodeId{0};
   auto child = CalibrationChild::start(settings);
   ASSERT_TRUE(child);
   const pid_t pid = (*child)->pid().value;

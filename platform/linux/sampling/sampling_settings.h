@@ -26,6 +26,10 @@ struct SamplingSettings {
   // largest kind: several seconds of the highest rate, so that a busy daemon loses nothing.
   std::uint32_t ring_bytes = 4U << 20;
 
+  // Node that the sources' tables in the kernel, and the memory that calibration reads, come from while it has
+  // room: fast memory is for the watched programs. None: where the daemon runs.
+  std::optional<NodeId> spare_node;
+
   // Code is asked for again after this time, since programs replace code (JIT compilers, dlclose).
   Nanoseconds code_lifetime = std::chrono::seconds(10);
 
@@ -33,9 +37,6 @@ struct SamplingSettings {
   // 64 MiB exceed the cache share of one core on common machines; more would lengthen the start.
   Nanoseconds calibration_time = std::chrono::milliseconds(400);
   Bytes calibration_buffer = 64_MiB;
-  // Node that this memory is taken from while it has room, for as long as the loop runs: fast memory is for
-  // the watched programs. None: where the loop runs.
-  std::optional<NodeId> calibration_node;
   // When the loop first runs, after the start of the source. 0: at once, and start() waits for it a moment.
   // Later: samples begin at once and mean what is likely until then. On a slow or throttled CPU the loop is
   // most of what a start costs.
