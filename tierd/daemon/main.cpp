@@ -230,8 +230,9 @@ void look_for_group(ControlServer& server, ServiceLoop& loop, const std::string&
 }
 
 // By the kernel's own list where BPF may be used, else by files, which costs more and sees later.
-std::unique_ptr<ProcessWatch> watch_processes(const Machine& machine) {
-  auto watch = BpfProcessWatch::start(machine.clock);
+std::unique_ptr<ProcessWatch> watch_processes(Machine& machine, const Config& config) {
+  auto watch = BpfProcessWatch::start(
+      machine.clock, spare_node(config, machine.topology.nodes().value_or(std::vector<NumaNode>{})));
   if (watch) return *std::move(watch);
   spdlog::warn("processes are watched by reading files, not by events: {}", watch.error().text());
   return std::make_unique<PolledProcesses>(machine.processes, watch.error());
@@ -284,7 +285,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
                     node_meters_settings(config));
   log_meters(meters);
   parts.metrics = &meters;
-  const auto watch = watch_processes(machine);
+  const auto watch = watch_processes(machine, config);
   parts.watch = watch.get();
   parts.finder = &machine.places;
   std::unique_ptr<PrefetchService> prefetch;

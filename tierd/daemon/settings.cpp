@@ -53,20 +53,6 @@ PolicySettings policy_settings(const Config& config) {
   return settings;
 }
 
-// The node of the slowest tier with most free memory; none where nothing is known to be slower.
-std::optional<NodeId> node_with_room(const TiersConfig& config, std::vector<NumaNode> nodes) {
-  const LatencySettings latency = latency_settings(config);
-  settle_latencies(nodes, latency, {});
-  const auto topology = build_tiers(std::move(nodes), latency.tiers);
-  if (!topology || !topology->tiered()) return std::nullopt;
-  const NumaNode* best = nullptr;
-  for (const NodeId id : topology->tiers.back().nodes) {
-    const NumaNode* node = topology->find(id);
-    if (best == nullptr || node->free > best->free) best = node;
-  }
-  return best->id;
-}
-
 }  // namespace
 
 EngineSettings engine_settings(const Config& config) {
@@ -92,12 +78,25 @@ MigratorSettings migrator_settings(const Config& config, Bytes page_size) {
   return settings;
 }
 
+std::optional<NodeId> spare_node(const Config& config, std::vector<NumaNode> nodes) {
+  const LatencySettings latency = latency_settings(config.tiers);
+  settle_latencies(nodes, latency, {});
+  const auto topology = build_tiers(std::move(nodes), latency.tiers);
+  if (!topology || !topology->tiered()) return std::nullopt;
+  const NumaNode* best = nullptr;
+  for (const NodeId id : topology->tiers.back().nodes) {
+    const NumaNode* node = topology->find(id);
+    if (best == nullptr || node->free > best->free) best = node;
+  }
+  return best->id;
+}
+
 SamplingSettings sampling_settings(const Config& config, std::vector<NumaNode> nodes) {
   SamplingSettings settings;
   settings.target_samples_per_second = config.sampling.target_samples_per_second;
   settings.cpu_budget = std::min(config.sampling.cpu_budget, config.sampling.max_cpu);
   settings.calibration_delay = std::chrono::seconds(5);  // samples must not wait for it
-  settings.spare_node = node_with_room(config.tiers, std::move(nodes));
+  settings.spare_node = tier::spare_node(config, std::move(nodes));
   const SourceChoice choice = config.sampling.source;
   const bool any = choice == SourceChoice::kAuto;
   settings.allow_stall = any || choice == SourceChoice::kStall;

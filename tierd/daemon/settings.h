@@ -2,6 +2,7 @@
 // knows both.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "core/topology.h"
@@ -14,7 +15,9 @@ namespace tier {
 
 EngineSettings engine_settings(const Config& config);
 MigratorSettings migrator_settings(const Config& config, Bytes page_size);
-// `nodes`, as firmware tells them: the calibration loop takes its memory from the slowest of them.
+// The node of the slowest tier with most free memory, for what tierd itself needs much of; none where nothing is known
+// to be slower. `nodes`, as firmware tells them.
+std::optional<NodeId> spare_node(const Config& config, std::vector<NumaNode> nodes);
 SamplingSettings sampling_settings(const Config& config, std::vector<NumaNode> nodes);
 
 }  // namespace tier

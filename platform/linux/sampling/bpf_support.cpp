@@ -46,6 +46,26 @@ std::string last_lines(const std::string& text, int count) {
   return text.substr(start);
 }
 
+constexpr std::uint64_t kWorthPlacing = 1U << 20;
+// kernel/bpf/hashtab.c: a bucket for each entry, and, unless they are made as they are used, all entries.
+constexpr std::uint64_t kBucketBytes = 16, kEntryBytes = 48;
+
+// What the kernel allocates in one piece when it makes the map; 0 for kinds that cannot be placed.
+std::uint64_t bytes_at_load(const bpf_map& map) {
+  const std::uint64_t entries = bpf_map__max_entries(&map);
+  const std::uint64_t entry = kEntryBytes + bpf_map__key_size(&map) + bpf_map__value_size(&map);
+  switch (bpf_map__type(&map)) {
+    case BPF_MAP_TYPE_RINGBUF:
+      return entries;
+    case BPF_MAP_TYPE_HASH:
+      return entries * (kBucketBytes + ((bpf_map__map_flags(&map) & BPF_F_NO_PREALLOC) != 0 ? 0 : entry));
+    case BPF_MAP_TYPE_LRU_HASH:
+      return entries * (kBucketBytes + entry);
+    default:
+      return 0;
+  }
+}
+
 }  // namespace
 
 std::string take_bpf_log() {
@@ -172,20 +192,23 @@ SampleCounters CounterDifference::since_last(const tier_counters& now) {
   return counters;
 }
 
-Result<void> size_and_place_tables(bpf_object& object, const SamplingSettings& settings) {
-  bpf_map* map = bpf_object__find_map_by_name(&object, "samples");
-  if (map == nullptr || bpf_map__set_max_entries(map, settings.ring_bytes) != 0)
+void place_tables(bpf_object& object, std::optional<NodeId> node) {
+  if (!node) return;
+  bpf_map* map = nullptr;
+  while ((map = bpf_object__next_map(&object, map)) != nullptr) {
+    if (bytes_at_load(*map) < kWorthPlacing) continue;
+    bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_NUMA_NODE);
+    bpf_map__set_numa_node(map, static_cast<std::uint32_t>(node->value));
+  }
+}
+
+Result<void> prepare_tables(bpf_object& object, const SamplingSettings& settings) {
+  bpf_map* ring = bpf_object__find_map_by_name(&object, "samples");
+  if (ring == nullptr || bpf_map__set_max_entries(ring, settings.ring_bytes) != 0)
     return fail(ErrorKind::kFailed,
                 "the BPF ring buffer cannot be given " + std::to_string(settings.ring_bytes) + " bytes",
                 "use a power of two of at least one page");
-  if (!settings.spare_node) return {};
-  map = nullptr;
-  while ((map = bpf_object__next_map(&object, map)) != nullptr) {
-    const bpf_map_type type = bpf_map__type(map);
-    if (type != BPF_MAP_TYPE_RINGBUF && type != BPF_MAP_TYPE_LRU_HASH) continue;
-    bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_NUMA_NODE);
-    bpf_map__set_numa_node(map, static_cast<std::uint32_t>(settings.spare_node->value));
-  }
+  place_tables(object, settings.spare_node);
   return {};
 }
 

@@ -90,9 +90,12 @@ class CounterDifference {
   tier_counters last_{};
 };
 
-// Of an object that is open but not yet loaded: gives its ring `ring_bytes`, and takes the memory of the ring and of
-// tables that the kernel fills at load from `spare_node` (BPF_F_NUMA_NODE, linux/bpf.h). Tables by CPU, which the
-// kernel refuses to place, and those that grow as they are used stay where they are asked for: they are small.
-Result<void> size_and_place_tables(bpf_object& object, const SamplingSettings& settings);
+// Of an object that is open but not yet loaded: the maps that take a mebibyte or more at load are to come from `node`,
+// while it has room (BPF_F_NUMA_NODE, linux/bpf.h). Maps by CPU stay, which the kernel refuses to place, and small ones,
+// which programs read at every sample. Without a node all stay.
+void place_tables(bpf_object& object, std::optional<NodeId> node);
+
+// The same for a source: its ring gets `ring_bytes`, its maps lie on `spare_node`.
+Result<void> prepare_tables(bpf_object& object, const SamplingSettings& settings);
 
 }  // namespace tier

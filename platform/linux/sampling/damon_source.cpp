@@ -113,7 +113,7 @@ Result<void> DamonSource::Impl::start() {
   skeleton_.reset(damon_bpf__open());
   if (!skeleton_) return tl::make_unexpected(bpf_error("opening the DAMON reader", errno));
   set_reader(*skeleton_->rodata, read_reader_view());
-  TIER_TRY(size_and_place_tables(*skeleton_->obj, settings_));
+  TIER_TRY(prepare_tables(*skeleton_->obj, settings_));
   if (const int code = damon_bpf__load(skeleton_.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the DAMON reader", -code));
   const auto handler = [this](std::span<const std::byte> event) {

@@ -52,7 +52,7 @@ Result<void> FaultSource::Impl::start() {
   skeleton_.reset(faults_bpf__open());
   if (!skeleton_) return tl::make_unexpected(bpf_error("opening the fault sampler", errno));
   set_reader(*skeleton_->rodata, read_reader_view());
-  TIER_TRY(size_and_place_tables(*skeleton_->obj, settings_));
+  TIER_TRY(prepare_tables(*skeleton_->obj, settings_));
   if (const int code = faults_bpf__load(skeleton_.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the fault sampler", -code));
   if (Result<void> opened = events_.open(*skeleton_->obj, [this](auto event) { handle(event); }); !opened)

@@ -37,7 +37,7 @@ Result<BpfSkeleton<hardware_bpf>> load(bool with_latency, const SamplingSettings
   bpf_program__set_autoload(skeleton->progs.on_address_with_latency, with_latency);
   bpf_program__set_autoload(skeleton->progs.on_address, !with_latency);
   set_reader(*skeleton->rodata, read_reader_view());
-  TIER_TRY(size_and_place_tables(*skeleton->obj, settings));
+  TIER_TRY(prepare_tables(*skeleton->obj, settings));
   if (const int code = hardware_bpf__load(skeleton.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the hardware sampler", -code));
   return skeleton;

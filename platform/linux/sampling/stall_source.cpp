@@ -56,7 +56,7 @@ Result<BpfSkeleton<stall_bpf>> load(TickProgram tick, const SamplingSettings& se
     skeleton->bss->irq_regs_from_runqueues = *distance;
   }
   set_reader(*skeleton->rodata, read_reader_view());
-  TIER_TRY(size_and_place_tables(*skeleton->obj, settings));
+  TIER_TRY(prepare_tables(*skeleton->obj, settings));
   if (const int code = stall_bpf__load(skeleton.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the stall sampler", -code));
   return skeleton;

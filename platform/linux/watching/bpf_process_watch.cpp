@@ -33,7 +33,7 @@ class BpfProcessWatch::Impl {
  public:
   explicit Impl(const Clock& clock) : clock_(clock) {}
 
-  Result<void> start(const std::string& btf_path);
+  Result<void> start(std::optional<NodeId> spare_node, const std::string& btf_path);
   Result<ProcessLook> look(const ProcessQuestion& question, bool renew);
   void forget() {
     ++skeleton_->bss->look.generation;
@@ -66,12 +66,13 @@ class BpfProcessWatch::Impl {
   std::uint64_t looks_ = 0;
 };
 
-Result<void> BpfProcessWatch::Impl::start(const std::string& btf_path) {
+Result<void> BpfProcessWatch::Impl::start(std::optional<NodeId> spare_node, const std::string& btf_path) {
   TIER_TRY(require_btf(btf_path));
   take_bpf_log();
   skeleton_.reset(processes_bpf__open());
   if (!skeleton_) return tl::make_unexpected(bpf_error("opening the process watch", errno));
   set_reader(*skeleton_->rodata, read_reader_view());
+  place_tables(*skeleton_->obj, spare_node);
   if (const int code = processes_bpf__load(skeleton_.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the process watch", -code));
   auto& programs = skeleton_->progs;
@@ -175,9 +176,10 @@ BpfProcessWatch::BpfProcessWatch(std::unique_ptr<Impl> impl) : impl_(std::move(i
 BpfProcessWatch::~BpfProcessWatch() = default;
 
 Result<std::unique_ptr<BpfProcessWatch>> BpfProcessWatch::start(const Clock& clock,
+                                                                std::optional<NodeId> spare_node,
                                                                 const std::string& btf_path) {
   auto impl = std::make_unique<Impl>(clock);
-  TIER_TRY(impl->start(btf_path));
+  TIER_TRY(impl->start(spare_node, btf_path));
   return std::unique_ptr<BpfProcessWatch>(new BpfProcessWatch(std::move(impl)));
 }
 
