@@ -18,6 +18,7 @@
 #define TIER_MAX_TARGETS 16384
 #define TIER_MAX_KNOWN_CODE 65536
 #define TIER_SAMPLE_RING_BYTES (4 * 1024 * 1024)
+#define TIER_CODE_RING_BYTES (1024 * 1024)
 
 enum tier_event_kind {
   TIER_EVENT_TICK = 1,     /* the kernel's own timer tick */

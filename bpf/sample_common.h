@@ -5,9 +5,6 @@
 
 #include "bpf/reader.h"
 
-#define TIER_USER_CS_64 0x33      /* code selector of 64-bit user code */
-#define TIER_PAGE_BYTES 4096ULL   /* smallest unit in which code can be absent */
-
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, TIER_MAX_TARGETS);

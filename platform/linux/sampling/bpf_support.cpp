@@ -46,7 +46,7 @@ std::string last_lines(const std::string& text, int count) {
   return text.substr(start);
 }
 
-constexpr std::uint64_t kWorthPlacing = 1U << 20;
+constexpr std::uint64_t kWorthPlacing = 2U << 20;
 // kernel/bpf/hashtab.c: a bucket for each entry, and, unless they are made as they are used, all entries.
 constexpr std::uint64_t kBucketBytes = 16, kEntryBytes = 48;
 
@@ -57,6 +57,8 @@ std::uint64_t bytes_at_load(const bpf_map& map) {
   switch (bpf_map__type(&map)) {
     case BPF_MAP_TYPE_RINGBUF:
       return entries;
+    case BPF_MAP_TYPE_ARRAY:
+      return entries * bpf_map__value_size(&map);
     case BPF_MAP_TYPE_HASH:
       return entries * (kBucketBytes + ((bpf_map__map_flags(&map) & BPF_F_NO_PREALLOC) != 0 ? 0 : entry));
     case BPF_MAP_TYPE_LRU_HASH:
@@ -166,15 +168,18 @@ tier_counters BpfEvents::counters() const {
   std::vector<tier_counters> each(static_cast<std::size_t>(cpus));
   const std::uint32_t zero = 0;
   if (bpf_map_lookup_elem(counters_fd_, &zero, each.data()) != 0) return sum;
-  for (const tier_counters& one : each) {
-    sum.sent += one.sent;
-    sum.lost += one.lost;
-    sum.foreign += one.foreign;
-    sum.in_kernel += one.in_kernel;
-    sum.too_soon += one.too_soon;
-    sum.no_code += one.no_code;
-    sum.program_ns += one.program_ns;
-  }
+  for (const tier_counters& one : each) sum += one;
+  return sum;
+}
+
+tier_counters& operator+=(tier_counters& sum, const tier_counters& more) {
+  sum.sent += more.sent;
+  sum.lost += more.lost;
+  sum.foreign += more.foreign;
+  sum.in_kernel += more.in_kernel;
+  sum.too_soon += more.too_soon;
+  sum.no_code += more.no_code;
+  sum.program_ns += more.program_ns;
   return sum;
 }
 

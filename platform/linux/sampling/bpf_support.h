@@ -78,6 +78,9 @@ class BpfEvents {
   std::unordered_map<std::uint32_t, std::uint64_t> in_kernel_;  // what the watched map holds now
 };
 
+// Field by field.
+tier_counters& operator+=(tier_counters& sum, const tier_counters& more);
+
 // CPU time of a BPF program per event that it sent or would have sent, by its own clock; 0 before the first.
 Nanoseconds program_price(const tier_counters& counters);
 
@@ -90,7 +93,7 @@ class CounterDifference {
   tier_counters last_{};
 };
 
-// Of an object that is open but not yet loaded: the maps that take a mebibyte or more at load are to come from `node`,
+// Of an object that is open but not yet loaded: the maps that take two mebibytes or more at load are to come from `node`,
 // while it has room (BPF_F_NUMA_NODE, linux/bpf.h). Maps by CPU stay, which the kernel refuses to place, and small ones,
 // which programs read at every sample. Without a node all stay.
 void place_tables(bpf_object& object, std::optional<NodeId> node);

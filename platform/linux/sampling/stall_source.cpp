@@ -20,6 +20,7 @@
 #include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/sample_decoder.h"
 #include "platform/linux/sampling/source_meter.h"
+#include "platform/linux/sampling/stall_tables.h"
 #include "platform/linux/sampling/waiting_share.h"
 #include "stall.skel.h"
 
@@ -56,7 +57,7 @@ Result<BpfSkeleton<stall_bpf>> load(TickProgram tick, const SamplingSettings& se
     skeleton->bss->irq_regs_from_runqueues = *distance;
   }
   set_reader(*skeleton->rodata, read_reader_view());
-  TIER_TRY(prepare_tables(*skeleton->obj, settings));
+  skeleton->rodata->slots_per_cpu = TIER_TRY(StallTables::prepare(*skeleton->obj, settings));
   if (const int code = stall_bpf__load(skeleton.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the stall sampler", -code));
   return skeleton;
@@ -125,7 +126,7 @@ class StallSource::Impl final : public Run {
   TickProgram tick_ = TickProgram::kNone;
   std::string no_tick_;  // why no program rides the tick
   BpfSkeleton<stall_bpf> skeleton_;
-  std::unique_ptr<BpfEvents> events_;
+  std::unique_ptr<StallTables> events_;
   BpfLink tick_link_;
   ClockEvents clock_events_;
   InterruptPrice interrupt_price_;
@@ -172,21 +173,17 @@ Result<void> StallSource::Impl::load_best() {
 }
 
 void StallSource::Impl::make_decoder() {
-  const int known_fd = bpf_map__fd(skeleton_->maps.known_code);
   const auto lifetime = static_cast<std::uint64_t>(options_.settings.code_lifetime.count());
   decoder_ = std::make_unique<SampleDecoder>(
-      [known_fd, lifetime](const tier_known_code& key) {
-        const std::uint64_t until =
-            static_cast<std::uint64_t>(clock_time(CLOCK_MONOTONIC).count()) + lifetime;
-        bpf_map_update_elem(known_fd, &key, &until, BPF_ANY);  // a failure only means that code is sent again
+      [this, lifetime](const tier_known_code& key) {
+        const auto now = static_cast<std::uint64_t>(clock_time(CLOCK_MONOTONIC).count());
+        events_->known_code().learnt(key, now + lifetime, now);
       },
-      [known_fd](const tier_known_code& key) { bpf_map_delete_elem(known_fd, &key); }, clock_);
+      [this](const tier_known_code& key) { events_->known_code().forget(key); }, clock_);
 }
 
 Result<void> StallSource::Impl::attach() {
-  events_ = std::make_unique<BpfEvents>();
-  if (Result<void> opened = events_->open(*skeleton_->obj, [this](auto event) { handle(event); }); !opened)
-    return opened;
+  events_ = TIER_TRY(StallTables::open(*skeleton_->obj, [this](auto event) { handle(event); }));
   make_decoder();
   if (tick_ == TickProgram::kNone) {
     Result<void> clock = clock_event_.require(kFirstClock);
