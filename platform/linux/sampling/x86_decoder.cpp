@@ -115,7 +115,7 @@ X86Code::X86Code(std::span<const std::uint8_t> before, std::span<const std::uint
   skipped_ = static_cast<int>(skipped);
   end_ = static_cast<int>(window.size());
   for (std::size_t offset = 0; offset < window.size(); ++offset)
-    lengths_[offset] = x86_instruction_length(window.subspan(offset));
+    lengths_[offset] = x86_outline(window.subspan(offset)).length;
 }
 
 // Start of the instruction that ends at `end`, by the majority of the chains that land there; -1 when none

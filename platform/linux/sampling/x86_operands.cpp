@@ -31,6 +31,13 @@ std::optional<X86Access> access_of(const ZydisDecodedOperand& operand) {
   return access;
 }
 
+// Intel's manual, volume 2, appendix A: Jcc, LOOP and JRCXZ, JMP; behind 0F the long Jcc.
+bool is_direct_jump(ZydisOpcodeMap map, std::uint8_t opcode) {
+  if (map == ZYDIS_OPCODE_MAP_0F) return (opcode & 0xF0U) == 0x80;
+  if (map != ZYDIS_OPCODE_MAP_DEFAULT) return false;
+  return (opcode & 0xF0U) == 0x70 || (opcode & 0xFCU) == 0xE0 || opcode == 0xE9 || opcode == 0xEB;
+}
+
 }  // namespace
 
 const ZydisDecoder& x86_decoder() {
@@ -50,17 +57,18 @@ std::optional<X86Instruction> x86_instruction(std::span<const std::uint8_t> byte
   return instruction;
 }
 
-std::uint8_t x86_instruction_length(std::span<const std::uint8_t> bytes) {
-  // Nothing but lengths is asked for: the minimal mode leaves out what the rest of Zydis fills in.
+X86Outline x86_outline(std::span<const std::uint8_t> bytes) {
+  // The minimal mode leaves out what the rest of Zydis fills in.
   static const ZydisDecoder decoder = [] {
     ZydisDecoder made = x86_decoder();
     ZydisDecoderEnableMode(&made, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
     return made;
   }();
   ZydisDecodedInstruction instruction;
-  const bool decoded = ZYAN_SUCCESS(
-      ZydisDecoderDecodeInstruction(&decoder, nullptr, bytes.data(), bytes.size(), &instruction));
-  return decoded ? instruction.length : std::uint8_t{0};
+  if (!ZYAN_SUCCESS(
+          ZydisDecoderDecodeInstruction(&decoder, nullptr, bytes.data(), bytes.size(), &instruction)))
+    return {};
+  return {instruction.length, is_direct_jump(instruction.opcode_map, instruction.opcode)};
 }
 
 int register_number(ZydisRegister reg) {

@@ -29,8 +29,12 @@ struct X86Instruction {
 // The instruction at the start of `bytes`; nothing where there is none.
 std::optional<X86Instruction> x86_instruction(std::span<const std::uint8_t> bytes);
 
-// Of the instruction at the start of `bytes`; 0 where there is none.
-std::uint8_t x86_instruction_length(std::span<const std::uint8_t> bytes);
+// What is known of the instruction at the start of `bytes` without its operands, for a fifth of the price.
+struct X86Outline {
+  std::uint8_t length = 0;      // 0: there is no instruction
+  bool direct_jump = false;     // with the distance in the instruction, conditional or not
+};
+X86Outline x86_outline(std::span<const std::uint8_t> bytes);
 
 inline constexpr int kStackPointer = 4;  // number of rsp
 

@@ -24,13 +24,8 @@ bool may_wait(const X86Instruction& instruction) {
   return false;
 }
 
-bool is_jump(ZydisInstructionCategory category) {
-  return category == ZYDIS_CATEGORY_COND_BR || category == ZYDIS_CATEGORY_UNCOND_BR;
-}
-
 // A direct jump at `offset` from ip leads to ip itself.
 bool leads_to_ip(const X86Instruction& instruction, std::size_t offset) {
-  if (!is_jump(instruction.head.meta.category)) return false;
   for (const ZydisDecodedOperand& operand : instruction.used())
     if (operand.type == ZYDIS_OPERAND_TYPE_IMMEDIATE && operand.imm.is_relative == ZYAN_TRUE)
       return static_cast<std::int64_t>(offset + instruction.head.length) + operand.imm.value.s == 0;
@@ -38,10 +33,14 @@ bool leads_to_ip(const X86Instruction& instruction, std::size_t offset) {
 }
 
 bool is_loop_head(std::span<const std::uint8_t> after) {
-  std::size_t offset = 0;
-  while (const auto instruction = x86_instruction(after.subspan(offset))) {
-    if (leads_to_ip(*instruction, offset)) return true;
-    offset += instruction->head.length;
+  for (std::size_t offset = 0; offset < after.size();) {
+    const X86Outline outline = x86_outline(after.subspan(offset));
+    if (outline.length == 0) return false;
+    if (outline.direct_jump) {
+      const auto jump = x86_instruction(after.subspan(offset));
+      if (jump && leads_to_ip(*jump, offset)) return true;
+    }
+    offset += outline.length;
   }
   return false;
 }
