@@ -18,7 +18,6 @@
 #define TIER_MAX_TARGETS 16384
 #define TIER_MAX_KNOWN_CODE 65536
 #define TIER_SAMPLE_RING_BYTES (4 * 1024 * 1024)
-#define TIER_CODE_RING_BYTES (1024 * 1024)
 
 enum tier_event_kind {
   TIER_EVENT_TICK = 1,     /* the kernel's own timer tick */
@@ -92,7 +91,7 @@ struct tier_watch {
   unsigned long long start_ticks; /* 0: any */
 };
 
-/* Key of the map of instruction pointers whose code user space already holds. */
+/* One place of one program: what user space keeps its decoded code by. */
 struct tier_known_code {
   unsigned long long ip;
   unsigned int tgid;
@@ -101,8 +100,8 @@ struct tier_known_code {
 
 /* Per-CPU counters: nothing that a program leaves out stays unseen. */
 struct tier_counters {
-  unsigned long long sent;      /* events put into the ring */
-  unsigned long long lost;      /* ring full */
+  unsigned long long sent;      /* events handed to user space */
+  unsigned long long lost;      /* no room for them */
   unsigned long long foreign;   /* process id watched, but another process by now */
   unsigned long long in_kernel; /* the watched thread was in the kernel */
   unsigned long long too_soon;  /* timer interrupt that is not a tick, shortly after another */

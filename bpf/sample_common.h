@@ -63,26 +63,11 @@ static __always_inline void tier_end_run(const struct tier_event_header *header,
   count->program_ns += tier_clock() - header->time_ns;
 }
 
-#define TIER_COPY_REGISTERS(to, from)    \
-  do {                                   \
-    (to)->general[0] = (from)->ax;       \
-    (to)->general[1] = (from)->cx;       \
-    (to)->general[2] = (from)->dx;       \
-    (to)->general[3] = (from)->bx;       \
-    (to)->general[4] = (from)->sp;       \
-    (to)->general[5] = (from)->bp;       \
-    (to)->general[6] = (from)->si;       \
-    (to)->general[7] = (from)->di;       \
-    (to)->general[8] = (from)->r8;       \
-    (to)->general[9] = (from)->r9;       \
-    (to)->general[10] = (from)->r10;     \
-    (to)->general[11] = (from)->r11;     \
-    (to)->general[12] = (from)->r12;     \
-    (to)->general[13] = (from)->r13;     \
-    (to)->general[14] = (from)->r14;     \
-    (to)->general[15] = (from)->r15;     \
-    (to)->ip = (from)->ip;               \
-    (to)->flags = (from)->flags;         \
+#define TIER_COPY_REGISTERS(to, from)           \
+  do {                                          \
+    TIER_COPY_GENERAL((to)->general, from);     \
+    (to)->ip = (from)->ip;                      \
+    (to)->flags = (from)->flags;                \
   } while (0)
 
 #endif

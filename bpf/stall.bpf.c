@@ -7,7 +7,7 @@
 #include <bpf/bpf_tracing.h>
 
 #define TIER_USER_CS_64 0x33    /* code selector of 64-bit user code */
-#define TIER_PAGE_BYTES 4096ULL /* smallest unit in which code can be absent */
+#define TIER_PAGE_BYTES 4096 /* smallest unit in which code can be absent */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -61,10 +61,10 @@ struct {
   __type(value, struct tier_code_line);
 } known_code SEC(".maps");
 
-/* Samples that bring their code. */
+/* Samples that bring their code; user space says how large it is. */
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, TIER_CODE_RING_BYTES);
+  __uint(max_entries, TIER_PAGE_BYTES);
 } samples SEC(".maps");
 
 /* What a run has found out before it looks at registers. */
@@ -120,8 +120,7 @@ static __always_inline int begin_run(struct run *run) {
   return 1;
 }
 
-/* At the end of a run that concerned a watched process: what it took. The kernel's own account of programs' run time
- * (BPF_ENABLE_STATS) may be switched on with CAP_SYS_ADMIN only. */
+/* At the end of a run that concerned a watched process: what it took. */
 static __always_inline void end_run(const struct run *run) {
   run->me->count.program_ns += tier_clock() - run->now;
 }
@@ -161,27 +160,6 @@ static __always_inline void read_code(struct tier_code_sample *event, struct tie
   event->sample.header.code_after = after;
 }
 
-/* The general registers in the order of x86 instruction encoding. */
-#define COPY_GENERAL(to, from) \
-  do {                         \
-    (to)[0] = (from)->ax;      \
-    (to)[1] = (from)->cx;      \
-    (to)[2] = (from)->dx;      \
-    (to)[3] = (from)->bx;      \
-    (to)[4] = (from)->sp;      \
-    (to)[5] = (from)->bp;      \
-    (to)[6] = (from)->si;      \
-    (to)[7] = (from)->di;      \
-    (to)[8] = (from)->r8;      \
-    (to)[9] = (from)->r9;      \
-    (to)[10] = (from)->r10;    \
-    (to)[11] = (from)->r11;    \
-    (to)[12] = (from)->r12;    \
-    (to)[13] = (from)->r13;    \
-    (to)[14] = (from)->r14;    \
-    (to)[15] = (from)->r15;    \
-  } while (0)
-
 /* Nothing else writes to this CPU's slots: programs of timer interrupts do not interrupt each other. */
 #define SEND_SLOT(run, kind_of, exec, from)                                                       \
   do {                                                                                            \
@@ -197,7 +175,7 @@ static __always_inline void read_code(struct tier_code_sample *event, struct tie
     slot->exec_id = (exec);                                                                       \
     slot->kind = (kind_of);                                                                       \
     slot->stands_for = (run)->weight_ns;                                                          \
-    COPY_GENERAL(slot->general, from);                                                            \
+    TIER_COPY_GENERAL(slot->general, from);                                                       \
     slot->ip = (from)->ip;                                                                        \
     slot->fs_base = task->thread.fsbase;                                                          \
     slot->gs_base = task->thread.gsbase;                                                          \
@@ -227,9 +205,8 @@ static __always_inline void read_code(struct tier_code_sample *event, struct tie
     header->exec_id = (exec);                                                                     \
     header->has_code = 1;                                                                         \
     event->sample.stands_for = (run)->weight_ns;                                                  \
-    COPY_GENERAL(event->sample.registers.general, from);                                          \
+    TIER_COPY_GENERAL(event->sample.registers.general, from);                                     \
     event->sample.registers.ip = (from)->ip;                                                      \
-    event->sample.registers.flags = (from)->flags;                                                \
     event->sample.registers.fs_base = task->thread.fsbase;                                        \
     event->sample.registers.gs_base = task->thread.gsbase;                                        \
     read_code(event, &(run)->me->count);                                                          \
@@ -281,6 +258,7 @@ int on_tick_by_runqueue(void *ctx) {
   if (!run.me->irq_regs_at) {
     unsigned long runqueue = 0;
     bpf_probe_read_kernel(&runqueue, sizeof(runqueue), &task->se.cfs_rq->rq);
+    if (!runqueue) return 0;
     run.me->irq_regs_at = runqueue + irq_regs_from_runqueues;
   }
   bpf_probe_read_kernel(&interrupted, sizeof(interrupted), (void *)run.me->irq_regs_at);

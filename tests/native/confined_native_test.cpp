@@ -158,7 +158,9 @@ TEST(Confined, WithoutCalibrationTheProgramsThemselvesSettleIt) {
   EXPECT_EQ(source.calibration().samples, 0U);
   EXPECT_EQ(source.calibration().meaning, WeightMeaning::kStall);
   // Where nothing waits, chance says which of the steps into and out of reading is sampled more.
-  if (counters.delivered > counters.taken / 2) EXPECT_TRUE(source.calibration().ip_is_behind);
+  if (counters.delivered > counters.taken / 2) {
+    EXPECT_TRUE(source.calibration().ip_is_behind);
+  }
 }
 
 TEST(Confined, InsideAContainer) {

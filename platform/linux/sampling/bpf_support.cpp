@@ -46,23 +46,17 @@ std::string last_lines(const std::string& text, int count) {
   return text.substr(start);
 }
 
-constexpr std::uint64_t kWorthPlacing = 2U << 20;
-// kernel/bpf/hashtab.c: a bucket for each entry, and, unless they are made as they are used, all entries.
-constexpr std::uint64_t kBucketBytes = 16, kEntryBytes = 48;
+constexpr std::uint64_t kWorthPlacing = 1U << 20;
+constexpr std::uint64_t kBucketBytes = 16;  // of a hash table, for each entry (kernel/bpf/hashtab.c)
 
-// What the kernel allocates in one piece when it makes the map; 0 for kinds that cannot be placed.
+// What the kernel allocates in one piece when it makes the map; 0 for kinds that stay where they are.
 std::uint64_t bytes_at_load(const bpf_map& map) {
   const std::uint64_t entries = bpf_map__max_entries(&map);
-  const std::uint64_t entry = kEntryBytes + bpf_map__key_size(&map) + bpf_map__value_size(&map);
   switch (bpf_map__type(&map)) {
     case BPF_MAP_TYPE_RINGBUF:
       return entries;
-    case BPF_MAP_TYPE_ARRAY:
-      return entries * bpf_map__value_size(&map);
     case BPF_MAP_TYPE_HASH:
-      return entries * (kBucketBytes + ((bpf_map__map_flags(&map) & BPF_F_NO_PREALLOC) != 0 ? 0 : entry));
-    case BPF_MAP_TYPE_LRU_HASH:
-      return entries * (kBucketBytes + entry);
+      return entries * kBucketBytes;
     default:
       return 0;
   }

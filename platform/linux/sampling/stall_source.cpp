@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -18,6 +19,7 @@
 #include "platform/linux/sampling/optional_clock.h"
 #include "platform/linux/sampling/rate_control.h"
 #include "platform/linux/sampling/reader_view.h"
+#include "platform/linux/sampling/recent_lines.h"
 #include "platform/linux/sampling/sample_decoder.h"
 #include "platform/linux/sampling/source_meter.h"
 #include "platform/linux/sampling/stall_tables.h"
@@ -139,6 +141,7 @@ class StallSource::Impl final : public Run {
   WatchList watched_;
   PickRule rule_;
   std::unordered_map<TargetId, WaitingShare> waiting_;
+  RecentLines lines_;
   const Nanoseconds tick_period_ = kernel_tick_period();
   CounterDifference kernel_counters_;
   SampleBatch batch_;  // being filled by collect()
@@ -146,6 +149,7 @@ class StallSource::Impl final : public Run {
   double direct_ = 1, decoded_ = 1;  // decayed counts, for the weight of samples in an emulator
   // Of the present interval of the rate control.
   Nanoseconds interval_begin_{}, interval_cpu_{};
+  Nanoseconds last_drain_{}, between_drains_{};  // the longest
   std::uint64_t interval_samples_ = 0, interval_usable_ = 0, program_ns_ = 0;
   double samples_per_second_ = 0, cpu_share_ = 0;
   double unthinned_ = 0;  // what samples at every tick would cost, share of one CPU, smoothed
@@ -177,7 +181,7 @@ void StallSource::Impl::make_decoder() {
   decoder_ = std::make_unique<SampleDecoder>(
       [this, lifetime](const tier_known_code& key) {
         const auto now = static_cast<std::uint64_t>(clock_time(CLOCK_MONOTONIC).count());
-        events_->known_code().learnt(key, now + lifetime, now);
+        events_->known_code().learnt(key, now, lifetime);
       },
       [this](const tier_known_code& key) { events_->known_code().forget(key); }, clock_);
 }
@@ -251,7 +255,7 @@ Result<void> StallSource::Impl::start() {
   const tier_counters now = events_->counters();
   kernel_counters_.since_last(now);  // calibration is not the targets' business
   program_ns_ = now.program_ns;
-  interval_begin_ = clock_.now();
+  interval_begin_ = last_drain_ = clock_.now();
   return watch_all();
 }
 
@@ -318,8 +322,14 @@ void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
     batch_.undecoded.push_back(target);
     return;
   }
-  ++batch_.counters.delivered;
   const tier_event_header& header = raw.sample->header;
+  const Nanoseconds time(static_cast<std::int64_t>(header.time_ns));
+  if (exact && lines_.seen_again(header.tgid, picked->address, time)) {
+    ++batch_.counters.computing;
+    batch_.computing.push_back(target);
+    return;
+  }
+  ++batch_.counters.delivered;
   AccessSample sample;
   sample.target = target;
   sample.tid = Tid{static_cast<std::int32_t>(header.tid)};
@@ -328,7 +338,7 @@ void StallSource::Impl::deliver(const RawSample& raw, TargetId target) {
   sample.type = picked->type;
   sample.meaning = verdict_.meaning;
   sample.weight = weight_of(*raw.sample, picked->direct);
-  sample.time = Nanoseconds(static_cast<std::int64_t>(header.time_ns));
+  sample.time = time;
   sample.source = SourceKind::kStall;
   sample.cpu = header.cpu;
   batch_.samples.push_back(sample);
@@ -350,6 +360,9 @@ double StallSource::Impl::weight_of(const tier_sample& sample, bool direct) {
 SampleBatch StallSource::Impl::collect() {
   const Nanoseconds cpu_begin = clock_time(CLOCK_THREAD_CPUTIME_ID);
   batch_ = {};
+  const Nanoseconds drained = clock_.now();
+  between_drains_ = std::max(between_drains_, drained - last_drain_);
+  last_drain_ = drained;
   events_->drain();
   if (calibration_->advance()) static_cast<void>(watch_all());  // a failure only delays calibration
   follow_calibration();
@@ -391,9 +404,13 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   const bool ticks_only = tick_ != TickProgram::kNone && clock_event_.frequency() == 0;
   // Smoothed from nothing: the first looks at unknown code are dear and soon over.
   unthinned_ += ((ticks_only ? tick_share * stride_ : 0) - unthinned_) / kBudgetIntervals;
-  const unsigned stride = ticks_only ? tick_stride(unthinned_, input.cpu_budget, stride_) : 1;
+  const double room = events_->room() / std::max(1e-3, seconds(between_drains_));  // samples a second of one CPU
+  const auto fits = static_cast<unsigned>(std::ceil(input.ticks_per_cpu / room));
+  const unsigned stride =
+      std::max(fits, ticks_only ? tick_stride(unthinned_, input.cpu_budget, stride_) : 1);
   // What was achieved while ticks were left out says nothing of how many more a clock would have to give.
   double wanted = std::max(stride, stride_) > 1 ? 0 : clock_frequency(input);
+  wanted = std::min(wanted, std::max(0.0, room - input.ticks_per_cpu));
   if (tick_ == TickProgram::kNone && wanted == 0) wanted = clock_event_.frequency();  // nothing else samples
   const bool changed = worth_changing(clock_event_.frequency(), wanted) && clock_event_.request(wanted);
   if (changed || stride != stride_) {
@@ -402,6 +419,7 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   }
   program_ns_ = program_ns;
   interval_begin_ = now;
+  between_drains_ = Nanoseconds(0);
   interval_samples_ = interval_usable_ = 0;
   interval_cpu_ = Nanoseconds(0);
 }

@@ -17,9 +17,14 @@
 namespace tier {
 namespace {
 
-constexpr std::uint32_t kFewestSlots = 256, kMostSlots = 4096;
-// Of `ring_bytes`: samples of known code are half as large as those that bring it, and few others come.
-constexpr std::uint32_t kRingShare = 4;
+// 512 are two seconds of the usual tick of 250 Hz. The rate is held to what fits (StallTables::room()).
+constexpr std::uint32_t kFewestSlots = 512, kMostSlots = 4096;
+constexpr std::uint32_t kRingShare = 4;  // of `ring_bytes`, for either kind of sample
+
+static_assert(sizeof(tier_watch_line) == 64 && sizeof(tier_code_line) == 64, "one cache line");
+static_assert(sizeof(tier_cpu) == 128 && sizeof(tier_slot) == 192, "whole cache lines");
+static_assert(TIER_WATCH_LINES * TIER_LINE_WAYS == 2 * TIER_MAX_TARGETS);
+static_assert(TIER_CODE_LINES * TIER_LINE_WAYS == TIER_MAX_KNOWN_CODE);
 
 template <typename T>
 T read(T& shared) {
@@ -31,7 +36,8 @@ void write(T& shared, T value) {
   std::atomic_ref<T>(shared).store(value, std::memory_order_release);
 }
 
-// Nobody between two processes, so that no reader sees one's number with the other's start.
+// Nobody between two processes. A program that has found the old number may still read the new start, and counts the tick
+// as of another process.
 void write(tier_watched_process& shared, const tier_watched_process& wanted) {
   if (shared.tgid == wanted.tgid && shared.start_ticks == wanted.start_ticks) return;
   write(shared.tgid, 0U);
@@ -104,8 +110,9 @@ Result<void> WatchedLines::replace(const WatchList& list) {
               "watch at most " + std::to_string(TIER_MAX_TARGETS) + " processes");
 }
 
-void KnownCode::learnt(const tier_known_code& key, std::uint64_t until, std::uint64_t now) {
+void KnownCode::learnt(const tier_known_code& key, std::uint64_t now, std::uint64_t lifetime) {
   const std::uint64_t tag = tag_of(key);
+  const std::uint64_t until = now + lifetime / 2 + (tag >> 48U) * (lifetime / 2) / 0xFFFF;
   tier_code_line& line = lines_[tier_code_line_of(tag)];
   tier_known_place* oldest = &line.place[0];
   const auto left = [now](const tier_known_place& place) {
@@ -186,6 +193,7 @@ Result<MappedArray> MappedArray::of(bpf_object& object, const char* name) {
 }
 
 Result<std::uint32_t> StallTables::prepare(bpf_object& object, const SamplingSettings& settings) {
+  // Numbers of possible CPUs have no gaps on x86.
   const int possible = libbpf_num_possible_cpus();
   if (possible <= 0)
     return fail(ErrorKind::kFailed, "the kernel names no possible CPUs", "sysfs must be mounted");

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -33,8 +33,9 @@ class KnownCode {
  public:
   // `lines`: TIER_CODE_LINES of them, outliving this, all empty.
   explicit KnownCode(std::span<tier_code_line> lines) : lines_(lines) {}
-  // Until `until`, of the clock that samples are told in, ns. `now`: places whose time is over give way first.
-  void learnt(const tier_known_code& key, std::uint64_t until, std::uint64_t now);
+  // For half of `lifetime` to all of it, by the place: those that are learnt together are not asked for again together.
+  // `now`: of the clock that samples are told in. Both ns. Places whose time is over give way first.
+  void learnt(const tier_known_code& key, std::uint64_t now, std::uint64_t lifetime);
   void forget(const tier_known_code& key);
 
  private:
@@ -51,6 +52,7 @@ class SlotReader {
   void drain(const Handler& handler);
   // Samples that were written over before they were read.
   std::uint64_t lost() const { return lost_; }
+  std::uint64_t per_cpu() const { return per_cpu_; }
 
  private:
   void drain_cpu(std::uint32_t cpu, const Handler& handler);
@@ -62,7 +64,7 @@ class SlotReader {
   std::uint64_t lost_ = 0;
 };
 
-// Slots that each CPU gets: of a quarter of `ring_bytes` for all together, at least 256, a second's ticks.
+// Slots that each CPU gets, a power of two: of a quarter of `ring_bytes` for all together, 512 to 4096.
 std::uint32_t slots_for(std::uint32_t ring_bytes, std::uint32_t cpus);
 
 // A map of a loaded object in this process's memory; as for an array of `T`.
@@ -99,6 +101,8 @@ class StallTables {
   Result<void> watch(const WatchList& list) { return watched_.replace(list); }
   KnownCode& known_code() { return known_code_; }
   void drain();
+  // Samples of known code that each CPU may take from one drain to the next without a loss, with a quarter to spare.
+  double room() const { return 0.75 * static_cast<double>(slots_.per_cpu()); }
   // Summed over CPUs since open().
   tier_counters counters() const;
 

@@ -1,7 +1,10 @@
 # Turns pgbench's progress lines into the lab's. Waits, the third word of each line of its log in microseconds, are
 # counted in bins of ten.
 function waits(  line, word, share, bins, bin, most, count, at, below) {
-  if (log_file == "") "ls /tmp/waits.*" | getline log_file
+  if (log_file == "") {
+    "ls /tmp/waits.*" | getline log_file
+    close("ls /tmp/waits.*")
+  }
   count = 0; most = 0
   while ((getline line < log_file) > 0) {
     if (split(line, word, " ") < 3) continue

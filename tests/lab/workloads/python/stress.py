@@ -5,16 +5,36 @@ usage: stress.py MIB METHOD   an operation is one of what stress-ng calls bogus 
 import re
 import subprocess
 import sys
+import threading
+import time
 
 import pace
 
 SECONDS = 5
 
+
+class Told:
+    """What has been done, and at the pace of the last run what has been done since: a run tells at its end alone."""
+
+    def __init__(self):
+        self.operations, self.pace, self.since = 0, 0.0, time.monotonic()
+
+    def keep_telling(self):
+        while True:
+            time.sleep(pace.PRINT_EVERY_S)
+            print(f"ops {int(self.operations + self.pace * (time.monotonic() - self.since))}", flush=True)
+
+    def ended(self, operations):
+        now = time.monotonic()
+        self.operations, self.pace, self.since = self.operations + operations, operations / (now - self.since), now
+
+
 mib, method = sys.argv[1:3]
 command = ["/usr/bin/stress-ng", "--vm", "1", "--vm-bytes", mib + "M", "--vm-keep", "--vm-method", method, "--timeout", str(SECONDS),
            "--metrics-brief", "--temp-path", "/tmp"]
 pace.filled()
-progress = pace.Progress()
+told = Told()
+threading.Thread(target=told.keep_telling, daemon=True).start()
 while True:
-    told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
-    progress.add(int(re.search(r"\] vm +(\d+) ", told).group(1)))
+    text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+    told.ended(int(re.search(r"\] vm +(\d+) ", text).group(1)))
