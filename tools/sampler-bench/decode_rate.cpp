@@ -11,7 +11,7 @@
 namespace tier {
 namespace {
 
-constexpr Nanoseconds kWarmUp = std::chrono::seconds(2);
+constexpr Nanoseconds kWarmUp = std::chrono::seconds(3);
 constexpr Nanoseconds kMeasured = std::chrono::seconds(6);
 constexpr std::size_t kProgramsWanted = 4;
 
@@ -35,6 +35,11 @@ std::vector<Subject> subjects(const std::string& folder) {
       "import random\nd = {random.getrandbits(40): i for i in range(2000000)}\nk = "
       "list(d)\nrandom.shuffle(k)\n"
       "while True:\n  s = 0\n  for x in k:\n    s += d[x]\n    d[x] = s & 255\n";
+  const std::string graph =
+      "import igraph, numpy\nc = numpy.random.RandomState(1)\ne = numpy.empty((1000000, 2), numpy.int64)\n"
+      "e[:, 0] = c.randint(0, 100000, 1000000)\ne[:, 1] = 100000 * c.random_sample(1000000) ** 3\n"
+      "g = igraph.Graph(n=100000, edges=e, directed=True)\n"
+      "while True:\n  g.neighborhood_size(vertices=c.randint(0, 100000, 500).tolist(), order=2, mode=\"out\")\n";
   std::vector<std::string> xz = {"xz", "-9", "-T1", "-k", "-c"};
   std::error_code ignored;
   for (const auto& file : std::filesystem::directory_iterator("/usr/lib/x86_64-linux-gnu", ignored))
@@ -46,6 +51,7 @@ std::vector<Subject> subjects(const std::string& folder) {
            {"redis-benchmark", "-s", socket, "-r", "1000000", "-n", "100000000", "-t", "set,get", "-P", "16",
             "-q"}},
           {"python3 dictionary", {"python3", "-c", dictionary}, {}},
+          {"igraph neighbourhoods", {"/usr/bin/python3", "-c", graph}, {}},
           {"xz -9", xz, {}}};
 }
 
@@ -98,7 +104,7 @@ int bench_decode_rate() {
   std::filesystem::remove_all(folder, ignored);
   std::fflush(stdout);
   return verdict("decode-rate", measured == 0 ? 0 : lowest,
-                 "share of user-time samples that decode, lowest program", "printed for 4 programs",
+                 "share of user-time samples that decode, lowest program", "printed for 4 programs or more",
                  measured >= kProgramsWanted);
 }
 

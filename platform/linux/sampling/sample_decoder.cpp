@@ -112,12 +112,16 @@ SampleDecoder::Known* SampleDecoder::take_in(const tier_known_code& key, const R
   return &found->second;
 }
 
-std::optional<PickedAccess> SampleDecoder::pick(const Known& known, const X86Registers& registers,
-                                                const PickRule& rule) {
+std::optional<PickedAccess> SampleDecoder::pick(const Known& known, const tier_sample& sample,
+                                                const PickRule& rule) const {
   const X86Decoded& code = known.around;
+  const X86Registers registers = registers_of(sample.registers);
+  X86Memory memory;
+  if (known.replay.brought >= 0 && read_)
+    memory = [&](Address at, unsigned bytes) { return read_(sample.header.tgid, at, bytes); };
   const auto behind = [&] {
     // Replayed is exact; a pointer chase without replay gives the address it goes to next.
-    if (const std::optional<Address> address = address_ahead(known.replay, registers))
+    if (const std::optional<Address> address = address_ahead(known.replay, registers, memory))
       return std::optional(PickedAccess{*address, known.replay.access->type, true});
     return evaluate(code.before, registers, true);
   };
@@ -151,7 +155,7 @@ DecodedSample SampleDecoder::decode(const RawSample& raw, const PickRule& rule) 
   Known* known = known_of(raw, rule);
   if (known == nullptr) return {std::nullopt, std::nullopt, std::nullopt, deferred_};
   const auto place = count(*raw.sample, *known);
-  return {pick(*known, registers_of(raw.sample->registers), rule), known->transition, place, false};
+  return {pick(*known, *raw.sample, rule), known->transition, place, false};
 }
 
 }  // namespace tier

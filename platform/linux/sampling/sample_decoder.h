@@ -55,9 +55,11 @@ class SampleDecoder {
 
   // `learnt` is called for each instruction pointer whose code was decoded, so that it need not be sent
   // again. `forget` when the cache was emptied: everything must be sent again.
+  // `read`: memory of a process, for addresses that were made of what a program had loaded.
+  using ReadMemory = std::function<std::optional<std::uint64_t>(std::uint32_t tgid, Address, unsigned bytes)>;
   SampleDecoder(std::function<void(const tier_known_code&)> learnt,
-                std::function<void(const tier_known_code&)> forget, const Clock& clock)
-      : learnt_(std::move(learnt)), forget_(std::move(forget)), clock_(clock) {}
+                std::function<void(const tier_known_code&)> forget, ReadMemory read, const Clock& clock)
+      : learnt_(std::move(learnt)), forget_(std::move(forget)), read_(std::move(read)), clock_(clock) {}
 
   DecodedSample decode(const RawSample& raw, const PickRule& rule);
   // Forgets all code: to be called when `with_evidence` changes, since what is kept depends on it.
@@ -97,9 +99,9 @@ class SampleDecoder {
   Known* known_of(const RawSample& raw, const PickRule& rule);
   Known* take_in(const tier_known_code& key, const RawSample& raw, const PickRule& rule);
   std::optional<SampledPlace> count(const tier_sample& sample, Known& known);
-  static std::optional<PickedAccess> pick(const Known& known, const X86Registers& registers,
-                                          const PickRule& rule);
+  std::optional<PickedAccess> pick(const Known& known, const tier_sample& sample, const PickRule& rule) const;
   std::unordered_map<tier_known_code, Known, KeyHash, KeyEqual> cache_;
+  ReadMemory read_;
   const Clock& clock_;
   TimeBudget learning_{kLearningShare, kLearningAtOnce};
   bool deferred_ = false;  // of the present sample

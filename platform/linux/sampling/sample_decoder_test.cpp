@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <vector>
 
 namespace tier {
@@ -55,7 +56,13 @@ class SampleDecoderTest : public testing::Test {
   TimePassesClock clock_{std::chrono::milliseconds(1)};
   std::size_t learnt_ = 0, forgotten_ = 0;
   SampleDecoder decoder_{[this](const tier_known_code&) { ++learnt_; },
-                         [this](const tier_known_code&) { ++forgotten_; }, clock_};
+                         [this](const tier_known_code&) { ++forgotten_; },
+                         [this](std::uint32_t, Address at, unsigned) {
+                           const auto found = memory_.find(at);
+                           return found == memory_.end() ? std::nullopt : std::optional(found->second);
+                         },
+                         clock_};
+  std::map<Address, std::uint64_t> memory_;
 };
 
 TEST_F(SampleDecoderTest, NewCodeWaitsOnceItsShareOfTheTimeIsUsedUp) {

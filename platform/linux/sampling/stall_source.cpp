@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include <algorithm>
@@ -63,6 +64,15 @@ Result<BpfSkeleton<stall_bpf>> load(TickProgram tick, const SamplingSettings& se
   if (const int code = stall_bpf__load(skeleton.get()); code != 0)
     return tl::make_unexpected(bpf_error("loading the stall sampler", -code));
   return skeleton;
+}
+
+// What the process holds there now. A page that is not in memory is not worth bringing in, but the program has used it
+// a moment ago.
+std::optional<std::uint64_t> read_word(std::uint32_t tgid, Address address, unsigned bytes) {
+  std::uint64_t word = 0;
+  const iovec here{&word, bytes}, there{reinterpret_cast<void*>(address), bytes};
+  const ssize_t got = ::process_vm_readv(static_cast<pid_t>(tgid), &here, 1, &there, 1, 0);
+  return got == static_cast<ssize_t>(bytes) ? std::optional(word) : std::nullopt;
 }
 
 }  // namespace
@@ -183,7 +193,7 @@ void StallSource::Impl::make_decoder() {
         const auto now = static_cast<std::uint64_t>(clock_time(CLOCK_MONOTONIC).count());
         events_->known_code().learnt(key, now, lifetime);
       },
-      [this](const tier_known_code& key) { events_->known_code().forget(key); }, clock_);
+      [this](const tier_known_code& key) { events_->known_code().forget(key); }, read_word, clock_);
 }
 
 Result<void> StallSource::Impl::attach() {

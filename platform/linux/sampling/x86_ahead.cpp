@@ -1,5 +1,6 @@
 #include "platform/linux/sampling/x86_ahead.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -85,7 +86,8 @@ std::optional<Effect> simple_effect(ZydisMnemonic mnemonic) {
   }
 }
 
-X86Step lea_step(const X86Instruction& instruction, std::int16_t next_offset) {
+// Of the second operand, which names memory: lea's address, or what a load brings from it.
+X86Step address_step(const X86Instruction& instruction, std::int16_t next_offset, Effect effect) {
   X86Step step = forget(instruction);
   const ZydisDecodedOperand& operand = instruction.operands[1];
   if (operand.mem.segment == ZYDIS_REGISTER_FS || operand.mem.segment == ZYDIS_REGISTER_GS) return step;
@@ -93,9 +95,11 @@ X86Step lea_step(const X86Instruction& instruction, std::int16_t next_offset) {
   const int base = relative ? -1 : register_number(operand.mem.base);
   const int index = register_number(operand.mem.index);
   if (operand.mem.base != ZYDIS_REGISTER_NONE && !relative && base < 0) return step;
-  step.effect = Effect::kLea;
+  if (operand.mem.index != ZYDIS_REGISTER_NONE && index < 0) return step;
+  step.effect = effect;
   step.destination = static_cast<std::int8_t>(register_number(instruction.operands[0].reg.value));
   step.bits = static_cast<std::uint8_t>(instruction.head.operand_width);
+  step.source_bits = static_cast<std::uint8_t>(operand.size);
   step.address.ip_relative = relative;
   step.address.base = static_cast<std::int8_t>(base);
   step.address.index = static_cast<std::int8_t>(index);
@@ -120,7 +124,7 @@ X86Step step_of(const X86Instruction& instruction, std::int16_t next_offset) {
   const ZydisDecodedInstruction& head = instruction.head;
   const bool one_operand = head.operand_count_visible == 1;
   if (head.mnemonic == ZYDIS_MNEMONIC_LEA && head.operand_width >= 32)
-    return lea_step(instruction, next_offset);
+    return address_step(instruction, next_offset, Effect::kLea);
   if (head.mnemonic == ZYDIS_MNEMONIC_MUL) return wide_step(instruction, Effect::kMultiplyWide);
   if (head.mnemonic == ZYDIS_MNEMONIC_DIV) return wide_step(instruction, Effect::kDivideWide);
   X86Step step = forget(instruction);
@@ -131,6 +135,10 @@ X86Step step_of(const X86Instruction& instruction, std::int16_t next_offset) {
   if (operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER || operands[0].size < 32) return step;
   const int destination = register_number(operands[0].reg.value);
   if (destination < 0) return step;
+  const bool moves = *effect == Effect::kMove || *effect == Effect::kMoveSigned;
+  if (moves && operands.size() == 2 && operands[1].type == ZYDIS_OPERAND_TYPE_MEMORY)
+    return address_step(instruction, next_offset,
+                        *effect == Effect::kMove ? Effect::kLoad : Effect::kLoadSigned);
   const bool counts_one = head.mnemonic == ZYDIS_MNEMONIC_INC || head.mnemonic == ZYDIS_MNEMONIC_DEC;
   if (counts_one)
     step.immediate = 1;
@@ -230,6 +238,10 @@ std::uint64_t combine(const X86Step& step, std::uint64_t left, std::uint64_t rig
   }
 }
 
+bool loads(const X86Step& step) {
+  return step.effect == Effect::kLoad || step.effect == Effect::kLoadSigned;
+}
+
 // The 128-bit results of mul and div. Unknown where the processor would trap.
 void apply_wide(const X86Step& step, State& state) {
   __extension__ using Wide = unsigned __int128;
@@ -249,23 +261,38 @@ void apply_wide(const X86Step& step, State& state) {
   }
 }
 
-void apply(const X86Step& step, std::uint64_t ip, State& state) {
+// Nothing where a register of it is unknown.
+std::optional<std::uint64_t> address_of(const X86Access& address, std::uint64_t ip, const State& state) {
+  if (!state.has(address.base) || !state.has(address.index)) return std::nullopt;
+  std::uint64_t sum = static_cast<std::uint64_t>(address.displacement) + state.get(address.base) +
+                      state.get(address.index) * address.scale;
+  if (address.ip_relative) sum += ip + static_cast<std::uint64_t>(std::int64_t{address.next_offset});
+  return address.address_32 ? sum & 0xffffffffU : sum;
+}
+
+void apply_load(const X86Step& step, std::uint64_t ip, const X86Memory& memory, State& state) {
+  const auto address = address_of(step.address, ip, state);
+  const auto value = address && memory ? memory(*address, step.source_bits / 8U) : std::nullopt;
+  if (!value) return state.forget(bit(step.destination));
+  const bool is_signed = step.effect == Effect::kLoadSigned;
+  state.set(step.destination, is_signed ? extend(*value, step.source_bits) : cut(*value, step.source_bits),
+            step.bits);
+}
+
+void apply(const X86Step& step, std::uint64_t ip, const X86Memory& memory, State& state) {
   switch (step.effect) {
     case Effect::kForget:
       return state.forget(step.written);
     case Effect::kMultiplyWide:
     case Effect::kDivideWide:
       return apply_wide(step, state);
-    case Effect::kLea: {
-      if (!state.has(step.address.base) || !state.has(step.address.index))
-        return state.forget(bit(step.destination));
-      std::uint64_t sum = static_cast<std::uint64_t>(step.address.displacement) +
-                          state.get(step.address.base) + state.get(step.address.index) * step.address.scale;
-      if (step.address.ip_relative)
-        sum += ip + static_cast<std::uint64_t>(std::int64_t{step.address.next_offset});
-      if (step.address.address_32) sum &= 0xffffffffU;
-      return state.set(step.destination, sum, step.bits);
-    }
+    case Effect::kLoad:
+    case Effect::kLoadSigned:
+      return apply_load(step, ip, memory, state);
+    case Effect::kLea:
+      if (const auto address = address_of(step.address, ip, state))
+        return state.set(step.destination, *address, step.bits);
+      return state.forget(bit(step.destination));
     default:
       break;
   }
@@ -277,6 +304,8 @@ void apply(const X86Step& step, std::uint64_t ip, State& state) {
   const std::uint64_t right = step.source < 0 ? step.immediate : state.get(step.source);
   state.set(step.destination, combine(step, move ? 0 : state.get(step.first), right), step.bits);
 }
+
+bool addresses(const X86Step& step) { return step.effect == Effect::kLea || loads(step); }
 
 // The registers that hold something known after the step: like apply(), without the values.
 std::uint32_t known_after(const X86Step& step, std::uint32_t known) {
@@ -294,9 +323,19 @@ std::uint32_t known_after(const X86Step& step, std::uint32_t known) {
   }
   const bool move = step.effect == Effect::kMove || step.effect == Effect::kMoveSigned;
   const bool cleared = step.effect == Effect::kXor && step.source >= 0 && step.source == step.first;
-  const bool fed = step.effect == Effect::kLea ? has(step.address.base) && has(step.address.index)
+  const bool fed = addresses(step)             ? has(step.address.base) && has(step.address.index)
                                                : cleared || (has(step.source) && (move || has(step.first)));
   return fed ? known | bit(step.destination) : known & ~bit(step.destination);
+}
+
+// Of a plain load, whose destination holds what it brought, and nothing else.
+void note_what_it_brought(const X86Instruction& instruction, X86Ahead& replay) {
+  const std::span<const ZydisDecodedOperand> operands = instruction.visible();
+  if (instruction.head.mnemonic != ZYDIS_MNEMONIC_MOV || operands.size() != 2 ||
+      operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER || is_high_byte(operands[0]))
+    return;
+  replay.brought = static_cast<std::int8_t>(register_number(operands[0].reg.value));
+  replay.brought_bytes = static_cast<std::uint8_t>(operands[0].size / 8);
 }
 
 }  // namespace
@@ -329,6 +368,7 @@ X86Ahead replay_x86(X86Code& code) {
       needed = bit(access->base) | bit(access->index);
       written = written_registers(*instruction);
       if ((needed & written) == 0) return {};
+      note_what_it_brought(*instruction, replay);
     } else {
       replay.steps.insert(replay.steps.begin(), step_of(*instruction, next_offset));
       written |= written_registers(*instruction);
@@ -336,6 +376,9 @@ X86Ahead replay_x86(X86Code& code) {
     std::uint32_t known = 0xffffU & ~written;
     for (const X86Step& step : replay.steps) known = known_after(step, known);
     if ((needed & ~known) == 0) {
+      const bool reads = std::any_of(replay.steps.begin(), replay.steps.end(), loads);
+      if (reads && replay.brought < 0) return {};
+      if (!reads) replay.brought = -1;
       replay.known = 0xffffU & ~written;
       replay.access = access;
       return replay;
@@ -374,16 +417,22 @@ X86Ahead look_ahead_x86(const X86Code& around) {
   return ahead;
 }
 
-std::optional<Address> address_ahead(const X86Ahead& ahead, const X86Registers& registers) {
+std::optional<Address> address_ahead(const X86Ahead& ahead, const X86Registers& registers,
+                                     const X86Memory& memory) {
   if (!ahead.access) return std::nullopt;
   State state;
   state.value = registers.general;
   state.known = ahead.known;
-  for (const X86Step& step : ahead.steps) apply(step, registers.ip, state);
+  for (const X86Step& step : ahead.steps) apply(step, registers.ip, memory, state);
   if (!state.has(ahead.access->base) || !state.has(ahead.access->index)) return std::nullopt;
   X86Registers there = registers;
   there.general = state.value;
-  return ahead.access->address(there);
+  const std::optional<Address> address = ahead.access->address(there);
+  if (!address || ahead.brought < 0) return address;
+  const unsigned bits = ahead.brought_bytes * 8U;
+  const auto now = memory ? memory(*address, ahead.brought_bytes) : std::nullopt;
+  const bool still = now && cut(*now, bits) == cut(registers.general[static_cast<std::size_t>(ahead.brought)], bits);
+  return still ? address : std::nullopt;
 }
 
 }  // namespace tier

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 
 namespace tier {
@@ -84,6 +85,46 @@ TEST(X86Replay, OnlyFromRegistersThatStillHold) {
   EXPECT_FALSE(replayed({0x48, 0x89, 0xc8, 0x48, 0x8b, 0x14, 0xc7}));
 }
 
+// Words of memory by address; all else cannot be read.
+std::optional<Address> gathered(const Code& before, const std::map<Address, std::uint64_t>& words,
+                                std::uint64_t brought) {
+  X86Registers r = registers();
+  r.general[0] = brought;  // rax
+  X86Code code(before, {});
+  return address_ahead(replay_x86(code), r, [&](Address at, unsigned bytes) -> std::optional<std::uint64_t> {
+    const auto found = words.find(at);
+    if (found == words.end()) return std::nullopt;
+    return bytes == 8 ? found->second : found->second & ((1ULL << (bytes * 8)) - 1);
+  });
+}
+
+TEST(X86Replay, AnIndexThatWasLoadedIsReadAgain) {
+  // mov (%rsi,%rcx),%rax; mov (%rdi,%rax,8),%rax
+  const Code gather = {0x48, 0x8b, 0x04, 0x0e, 0x48, 0x8b, 0x04, 0xc7};
+  const Address list = 0x70000 + 0x20000, target = 0x80000 + 0x500 * 8;
+  EXPECT_EQ(gathered(gather, {{list, 0x500}, {target, 77}}, 77), target);
+  EXPECT_FALSE(gathered(gather, {{list, 0x500}, {target, 78}}, 77)) << "it is not what was brought";
+  EXPECT_FALSE(gathered(gather, {{list, 0x500}}, 77)) << "the place itself cannot be read";
+  EXPECT_FALSE(gathered(gather, {{target, 77}}, 77)) << "the index cannot be read";
+  X86Code code(gather, {});
+  EXPECT_FALSE(address_ahead(replay_x86(code), registers())) << "nobody reads memory";
+}
+
+TEST(X86Replay, NarrowIndexesAreExtended) {
+  // movslq (%rsi),%rax; mov (%rdi,%rax,8),%rax with the index -2
+  EXPECT_EQ(gathered({0x48, 0x63, 0x06, 0x48, 0x8b, 0x04, 0xc7}, {{0x70000, 0xfffffffeU}, {0x80000 - 16, 5}}, 5),
+            0x80000U - 16);
+  // mov (%rsi),%eax; mov (%rdi,%rax,4),%eax: four bytes each
+  EXPECT_EQ(gathered({0x8b, 0x06, 0x8b, 0x04, 0x87}, {{0x70000, 0x9900000010ULL}, {0x80000 + 0x40, 6}}, 6),
+            0x80000U + 0x40);
+}
+
+TEST(X86Replay, WithoutProofOfWhatWasBroughtNoMemoryIsBelieved) {
+  // mov (%rsi,%rcx),%rax; add (%rdi,%rax,8),%rax: the sum does not say what was loaded
+  EXPECT_FALSE(gathered({0x48, 0x8b, 0x04, 0x0e, 0x48, 0x03, 0x04, 0xc7},
+                        {{0x70000 + 0x20000, 0x500}, {0x80000 + 0x500 * 8, 77}}, 77));
+}
+
 TEST(X86Ahead, ThirtyTwoBitAddressesAreCutOnTheWayToo) {
   X86Registers r = registers();
   r.general[7] = 0xFFFFFFFF00080000;  // rdi
@@ -104,7 +145,8 @@ TEST(X86Ahead, HostileBytes) {
     for (std::uint64_t& value : r.general) value = random();
     X86Code code(before, after);
     for (const X86Ahead& way : {look_ahead_x86(code), replay_x86(code)}) {
-      const std::optional<Address> address = address_ahead(way, r);
+      const std::optional<Address> address =
+          address_ahead(way, r, [&](Address, unsigned) { return std::optional(r.general[random() % 16]); });
       ASSERT_TRUE(!address || *address < Address{1} << 56);
     }
   }
