@@ -15,8 +15,8 @@ namespace tier {
 
 EngineSettings engine_settings(const Config& config);
 MigratorSettings migrator_settings(const Config& config, Bytes page_size);
-// The node of the slowest tier with most free memory, for what tierd itself needs much of; none where nothing is known
-// to be slower. `nodes`, as firmware tells them.
+// The node of the slowest tier with most free memory, for what tierd itself needs much of; none where nothing
+// is known to be slower. `nodes`, as firmware tells them.
 std::optional<NodeId> spare_node(const Config& config, std::vector<NumaNode> nodes);
 SamplingSettings sampling_settings(const Config& config, std::vector<NumaNode> nodes);
 

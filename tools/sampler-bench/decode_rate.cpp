@@ -39,7 +39,8 @@ std::vector<Subject> subjects(const std::string& folder) {
       "import igraph, numpy\nc = numpy.random.RandomState(1)\ne = numpy.empty((1000000, 2), numpy.int64)\n"
       "e[:, 0] = c.randint(0, 100000, 1000000)\ne[:, 1] = 100000 * c.random_sample(1000000) ** 3\n"
       "g = igraph.Graph(n=100000, edges=e, directed=True)\n"
-      "while True:\n  g.neighborhood_size(vertices=c.randint(0, 100000, 500).tolist(), order=2, mode=\"out\")\n";
+      "while True:\n  g.neighborhood_size(vertices=c.randint(0, 100000, 500).tolist(), order=2, "
+      "mode=\"out\")\n";
   std::vector<std::string> xz = {"xz", "-9", "-T1", "-k", "-c"};
   std::error_code ignored;
   for (const auto& file : std::filesystem::directory_iterator("/usr/lib/x86_64-linux-gnu", ignored))

@@ -108,8 +108,8 @@ void add_felt_rows(const json& s, const std::function<void(const char*, const st
   row("  had every period been known ahead (oracle)", millions("oracle_progress_per_s"));
   if (const json latency = s.value("client_latency_us", json()); !latency.is_null())
     row("its client's waits: median, 99 %, 99.9 % (us)",
-        fmt::format("{:.0f}, {:.0f}, {:.0f}", latency.at("p50").get<double>(), latency.at("p99").get<double>(),
-                    latency.at("p999").get<double>()));
+        fmt::format("{:.0f}, {:.0f}, {:.0f}", latency.at("p50").get<double>(),
+                    latency.at("p99").get<double>(), latency.at("p999").get<double>()));
   row("the workload's waits for memory (s)", fmt::format("{:.2f}", s.at("waited_s").get<double>()));
   row("the kernel's waits for memory (s)", fmt::format("{:.2f}", s.at("kernel_waited_s").get<double>()));
 }

@@ -104,8 +104,8 @@ std::uint64_t top_sum(std::vector<std::uint64_t> totals, std::size_t capacity);
 // when it never does.
 double kept_from(const std::vector<PeriodVerdict>& periods, double period_s);
 
-// Reads a running total as programs print it, "N" or "N latency_us P50 P99 P999"; nullopt where there are no three
-// numbers in order of size.
+// Reads a running total as programs print it, "N" or "N latency_us P50 P99 P999"; nullopt where there are no
+// three numbers in order of size.
 std::optional<ClientLatency> latency_in(const std::string& progress);
 
 // Errors (kFailed): no periods, no ticks, or no misses at all in the whole run.

@@ -93,9 +93,9 @@ class CounterDifference {
   tier_counters last_{};
 };
 
-// Of an object that is open but not yet loaded: rings and hash tables of a mebibyte or more are to come from `node`,
-// while it has room (BPF_F_NUMA_NODE, linux/bpf.h). Maps by CPU stay, which the kernel refuses to place; so do arrays and
-// small tables, which programs read at every sample. Without a node all stay.
+// Of an object that is open but not yet loaded: rings and hash tables of a mebibyte or more are to come from
+// `node`, while it has room (BPF_F_NUMA_NODE, linux/bpf.h). Maps by CPU stay, which the kernel refuses to
+// place; so do arrays and small tables, which programs read at every sample. Without a node all stay.
 void place_tables(bpf_object& object, std::optional<NodeId> node);
 
 // The same for a source: its ring gets `ring_bytes`, its maps lie on `spare_node`.

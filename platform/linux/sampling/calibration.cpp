@@ -126,8 +126,7 @@ void prefer_node(void* memory, std::size_t size, NodeId node) {
   void* memory = mmap(nullptr, settings.calibration_buffer.value, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) _exit(1);
-  if (settings.spare_node)
-    prefer_node(memory, settings.calibration_buffer.value, *settings.spare_node);
+  if (settings.spare_node) prefer_node(memory, settings.calibration_buffer.value, *settings.spare_node);
   const Nanoseconds wall_begin = clock_time(CLOCK_MONOTONIC);
   const std::size_t usable =
       touch_buffer(static_cast<char*>(memory), settings.calibration_buffer.value, settings.calibration_time);

@@ -1,11 +1,11 @@
 // Which cache lines were sampled lately. Pure.
 //
-// A stall sample stands for a tick of waiting, some milliseconds. A line that draws two within eight seconds is waited
-// for that long in them: at a quarter of a microsecond for each access to memory that would be two thousand accesses a
-// second, one every half millisecond. A last-level cache keeps a line longer than that: so most of them did not go to
-// memory, and the program waited for a cache, or for another CPU that writes the line. Neither is better on another
-// node. Of a set that is too large for the caches a line comes back by chance alone: 2,000 samples of 100 MiB, one in a
-// thousand.
+// A stall sample stands for a tick of waiting, some milliseconds. A line that draws two within eight seconds
+// is waited for that long in them: at a quarter of a microsecond for each access to memory that would be two
+// thousand accesses a second, one every half millisecond. A last-level cache keeps a line longer than that:
+// so most of them did not go to memory, and the program waited for a cache, or for another CPU that writes
+// the line. Neither is better on another node. Of a set that is too large for the caches a line comes back by
+// chance alone: 2,000 samples of 100 MiB, one in a thousand.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,8 @@ class RecentLines {
  public:
   static constexpr Nanoseconds kRemembered = std::chrono::seconds(8);
 
-  // True where a sample of this line of this process came at most kRemembered before. `now` does not go back by more
-  // than samples of several CPUs do.
+  // True where a sample of this line of this process came at most kRemembered before. `now` does not go back
+  // by more than samples of several CPUs do.
   bool seen_again(std::uint32_t tgid, Address address, Nanoseconds now) {
     const std::uint64_t tag = tag_of(tgid, address);
     Entry& entry = entries_[tag >> (64 - kEntriesLog2)];
@@ -35,10 +35,12 @@ class RecentLines {
     std::uint64_t tag = 0;  // 0 is no line's: none lies in page zero
     Nanoseconds time{};
   };
-  static constexpr unsigned kEntriesLog2 = 13;  // four seconds of 2,000 samples; what is written over is forgotten
+  static constexpr unsigned kEntriesLog2 =
+      13;  // four seconds of 2,000 samples; what is written over is forgotten
   static constexpr unsigned kLineShift = 6;
 
-  // The finaliser of MurmurHash3 is a bijection, so that different lines of the same process never share a tag.
+  // The finaliser of MurmurHash3 is a bijection, so that different lines of the same process never share a
+  // tag.
   static constexpr std::uint64_t tag_of(std::uint32_t tgid, Address address) {
     std::uint64_t h = (address >> kLineShift) ^ (std::uint64_t{tgid} << 42U);
     h = (h ^ (h >> 33U)) * 0xFF51AFD7ED558CCDULL;

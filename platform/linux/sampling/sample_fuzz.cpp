@@ -20,9 +20,9 @@ bool same(const tier::DecodedSample& a, const tier::DecodedSample& b) {
 void check(const tier::RawSample& raw, const tier::PickRule& rule) {
   const tier::ManualClock clock;
   std::size_t learnt = 0, forgotten = 0;
-  tier::SampleDecoder decoder([&](const tier_known_code&) { ++learnt; },
-                              [&](const tier_known_code&) { ++forgotten; },
-                              [&](std::uint32_t, tier::Address at, unsigned) { return std::optional(at * 3); }, clock);
+  tier::SampleDecoder decoder(
+      [&](const tier_known_code&) { ++learnt; }, [&](const tier_known_code&) { ++forgotten; },
+      [&](std::uint32_t, tier::Address at, unsigned) { return std::optional(at * 3); }, clock);
   const tier::DecodedSample first = decoder.decode(raw, rule);
   require(!first.deferred, "there is time while the clock stands still");
   require(learnt + forgotten <= 1, "one sample is learnt or forgotten once");

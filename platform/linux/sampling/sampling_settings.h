@@ -22,13 +22,14 @@ struct SamplingSettings {
   // Never beyond this, whatever the configuration asks.
   static constexpr double kCpuBudgetLimit = 0.03;
 
-  // Buffer between kernel and daemon, bytes, a power of two of pages, four at least. 4 MiB hold 11,000 samples of the
-  // largest kind: several seconds of the highest rate, so that a busy daemon loses nothing. The stall sampler uses a
-  // quarter for samples that bring their code, and a quarter for the others, of which twice as many fit.
+  // Buffer between kernel and daemon, bytes, a power of two of pages, four at least. 4 MiB hold 11,000
+  // samples of the largest kind: several seconds of the highest rate, so that a busy daemon loses nothing.
+  // The stall sampler uses a quarter for samples that bring their code, and a quarter for the others, of
+  // which twice as many fit.
   std::uint32_t ring_bytes = 4U << 20;
 
-  // Node that the sources' large tables in the kernel, and the memory that calibration reads, come from while it has
-  // room: fast memory is for the watched programs. None: where the daemon runs.
+  // Node that the sources' large tables in the kernel, and the memory that calibration reads, come from while
+  // it has room: fast memory is for the watched programs. None: where the daemon runs.
   std::optional<NodeId> spare_node;
 
   // Code is asked for again after this time, since programs replace code (JIT compilers, dlclose).

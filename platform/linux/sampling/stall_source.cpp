@@ -66,8 +66,8 @@ Result<BpfSkeleton<stall_bpf>> load(TickProgram tick, const SamplingSettings& se
   return skeleton;
 }
 
-// What the process holds there now. A page that is not in memory is not worth bringing in, but the program has used it
-// a moment ago.
+// What the process holds there now. A page that is not in memory is not worth bringing in, but the program
+// has used it a moment ago.
 std::optional<std::uint64_t> read_word(std::uint32_t tgid, Address address, unsigned bytes) {
   std::uint64_t word = 0;
   const iovec here{&word, bytes}, there{reinterpret_cast<void*>(address), bytes};
@@ -414,10 +414,10 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   const bool ticks_only = tick_ != TickProgram::kNone && clock_event_.frequency() == 0;
   // Smoothed from nothing: the first looks at unknown code are dear and soon over.
   unthinned_ += ((ticks_only ? tick_share * stride_ : 0) - unthinned_) / kBudgetIntervals;
-  const double room = events_->room() / std::max(1e-3, seconds(between_drains_));  // samples a second of one CPU
+  const double room =
+      events_->room() / std::max(1e-3, seconds(between_drains_));  // samples a second of one CPU
   const auto fits = static_cast<unsigned>(std::ceil(input.ticks_per_cpu / room));
-  const unsigned stride =
-      std::max(fits, ticks_only ? tick_stride(unthinned_, input.cpu_budget, stride_) : 1);
+  const unsigned stride = std::max(fits, ticks_only ? tick_stride(unthinned_, input.cpu_budget, stride_) : 1);
   // What was achieved while ticks were left out says nothing of how many more a clock would have to give.
   double wanted = std::max(stride, stride_) > 1 ? 0 : clock_frequency(input);
   wanted = std::min(wanted, std::max(0.0, room - input.ticks_per_cpu));

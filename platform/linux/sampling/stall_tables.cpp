@@ -36,8 +36,8 @@ void write(T& shared, T value) {
   std::atomic_ref<T>(shared).store(value, std::memory_order_release);
 }
 
-// Nobody between two processes. A program that has found the old number may still read the new start, and counts the tick
-// as of another process.
+// Nobody between two processes. A program that has found the old number may still read the new start, and
+// counts the tick as of another process.
 void write(tier_watched_process& shared, const tier_watched_process& wanted) {
   if (shared.tgid == wanted.tgid && shared.start_ticks == wanted.start_ticks) return;
   write(shared.tgid, 0U);
@@ -106,7 +106,8 @@ Result<void> WatchedLines::replace(const WatchList& list) {
     for (std::size_t way = 0; way < TIER_LINE_WAYS; ++way)
       write(lines_[line].process[way], wanted[line].process[way]);
   if (!left_out) return {};
-  return fail(ErrorKind::kFailed, "process " + std::to_string(*left_out) + " cannot be watched: its table is full",
+  return fail(ErrorKind::kFailed,
+              "process " + std::to_string(*left_out) + " cannot be watched: its table is full",
               "watch at most " + std::to_string(TIER_MAX_TARGETS) + " processes");
 }
 
@@ -132,7 +133,10 @@ void KnownCode::forget(const tier_known_code& key) {
 }
 
 SlotReader::SlotReader(std::span<tier_cpu> cpus, std::span<const tier_slot> slots)
-    : cpus_(cpus), slots_(slots), per_cpu_(cpus.empty() ? 0 : slots.size() / cpus.size()), next_(cpus.size()) {
+    : cpus_(cpus),
+      slots_(slots),
+      per_cpu_(cpus.empty() ? 0 : slots.size() / cpus.size()),
+      next_(cpus.size()) {
   for (std::size_t cpu = 0; cpu < cpus_.size(); ++cpu) next_[cpu] = read(cpus_[cpu].head);
 }
 
@@ -140,7 +144,8 @@ void SlotReader::drain(const Handler& handler) {
   for (std::uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) drain_cpu(cpu, handler);
 }
 
-// The slot after the newest may be half written at any time, so one fewer than there are can be read for sure.
+// The slot after the newest may be half written at any time, so one fewer than there are can be read for
+// sure.
 void SlotReader::drain_cpu(std::uint32_t cpu, const Handler& handler) {
   std::uint64_t& next = next_[cpu];
   const std::uint64_t head = read(cpus_[cpu].head);
@@ -159,7 +164,8 @@ void SlotReader::drain_cpu(std::uint32_t cpu, const Handler& handler) {
 }
 
 std::uint32_t slots_for(std::uint32_t ring_bytes, std::uint32_t cpus) {
-  const auto each = ring_bytes / kRingShare / static_cast<std::uint32_t>(sizeof(tier_slot)) / std::max(cpus, 1U);
+  const auto each =
+      ring_bytes / kRingShare / static_cast<std::uint32_t>(sizeof(tier_slot)) / std::max(cpus, 1U);
   return std::clamp(std::bit_floor(each), kFewestSlots, kMostSlots);
 }
 
@@ -185,9 +191,9 @@ Result<MappedArray> MappedArray::of(bpf_object& object, const char* name) {
   MappedArray array;
   array.bytes_ = std::size_t{bpf_map__value_size(map)} * bpf_map__max_entries(map);
   array.mapped_ = (array.bytes_ + page - 1) / page * page;
-  void* const start =
-      ::mmap(nullptr, array.mapped_, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-  if (start == MAP_FAILED) return tl::make_unexpected(bpf_error(std::string("mapping the map ") + name, errno));
+  void* const start = ::mmap(nullptr, array.mapped_, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+  if (start == MAP_FAILED)
+    return tl::make_unexpected(bpf_error(std::string("mapping the map ") + name, errno));
   array.start_ = start;
   return array;
 }

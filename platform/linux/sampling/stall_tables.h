@@ -33,8 +33,9 @@ class KnownCode {
  public:
   // `lines`: TIER_CODE_LINES of them, outliving this, all empty.
   explicit KnownCode(std::span<tier_code_line> lines) : lines_(lines) {}
-  // For half of `lifetime` to all of it, by the place: those that are learnt together are not asked for again together.
-  // `now`: of the clock that samples are told in. Both ns. Places whose time is over give way first.
+  // For half of `lifetime` to all of it, by the place: those that are learnt together are not asked for again
+  // together. `now`: of the clock that samples are told in. Both ns. Places whose time is over give way
+  // first.
   void learnt(const tier_known_code& key, std::uint64_t now, std::uint64_t lifetime);
   void forget(const tier_known_code& key);
 
@@ -91,8 +92,8 @@ class StallTables {
  public:
   using Handler = BpfEvents::Handler;
 
-  // Of an object that is open but not yet loaded: how large its tables are and where they lie. Returns the slots of each
-  // CPU, which the object's read-only data must tell.
+  // Of an object that is open but not yet loaded: how large its tables are and where they lie. Returns the
+  // slots of each CPU, which the object's read-only data must tell.
   static Result<std::uint32_t> prepare(bpf_object& object, const SamplingSettings& settings);
 
   // The loaded object must outlive this. `handler` is called by drain() for each event.
@@ -101,7 +102,8 @@ class StallTables {
   Result<void> watch(const WatchList& list) { return watched_.replace(list); }
   KnownCode& known_code() { return known_code_; }
   void drain();
-  // Samples of known code that each CPU may take from one drain to the next without a loss, with a quarter to spare.
+  // Samples of known code that each CPU may take from one drain to the next without a loss, with a quarter to
+  // spare.
   double room() const { return 0.75 * static_cast<double>(slots_.per_cpu()); }
   // Summed over CPUs since open().
   tier_counters counters() const;

@@ -238,9 +238,7 @@ std::uint64_t combine(const X86Step& step, std::uint64_t left, std::uint64_t rig
   }
 }
 
-bool loads(const X86Step& step) {
-  return step.effect == Effect::kLoad || step.effect == Effect::kLoadSigned;
-}
+bool loads(const X86Step& step) { return step.effect == Effect::kLoad || step.effect == Effect::kLoadSigned; }
 
 // The 128-bit results of mul and div. Unknown where the processor would trap.
 void apply_wide(const X86Step& step, State& state) {
@@ -323,8 +321,8 @@ std::uint32_t known_after(const X86Step& step, std::uint32_t known) {
   }
   const bool move = step.effect == Effect::kMove || step.effect == Effect::kMoveSigned;
   const bool cleared = step.effect == Effect::kXor && step.source >= 0 && step.source == step.first;
-  const bool fed = addresses(step)             ? has(step.address.base) && has(step.address.index)
-                                               : cleared || (has(step.source) && (move || has(step.first)));
+  const bool fed = addresses(step) ? has(step.address.base) && has(step.address.index)
+                                   : cleared || (has(step.source) && (move || has(step.first)));
   return fed ? known | bit(step.destination) : known & ~bit(step.destination);
 }
 
@@ -431,7 +429,8 @@ std::optional<Address> address_ahead(const X86Ahead& ahead, const X86Registers& 
   if (!address || ahead.brought < 0) return address;
   const unsigned bits = ahead.brought_bytes * 8U;
   const auto now = memory ? memory(*address, ahead.brought_bytes) : std::nullopt;
-  const bool still = now && cut(*now, bits) == cut(registers.general[static_cast<std::size_t>(ahead.brought)], bits);
+  const bool still =
+      now && cut(*now, bits) == cut(registers.general[static_cast<std::size_t>(ahead.brought)], bits);
   return still ? address : std::nullopt;
 }
 

@@ -47,13 +47,14 @@ struct X86Step {
   std::uint32_t written = 0;  // for kForget, one bit per general register
 };
 
-// What a program's memory holds at an address now, `bytes` (1, 2, 4 or 8) wide; nothing where that cannot be read.
+// What a program's memory holds at an address now, `bytes` (1, 2, 4 or 8) wide; nothing where that cannot be
+// read.
 using X86Memory = std::function<std::optional<std::uint64_t>(Address address, unsigned bytes)>;
 
 struct X86Ahead {
   std::vector<X86Step> steps;
-  // Where a step reads memory: the register that holds what the access brought, and how many bytes of it. Memory is
-  // read after the sample, so an address counts only where it still holds that.
+  // Where a step reads memory: the register that holds what the access brought, and how many bytes of it.
+  // Memory is read after the sample, so an address counts only where it still holds that.
   std::int8_t brought = -1;
   std::uint8_t brought_bytes = 0;
   std::uint32_t known = 0xffff;  // registers that hold at the first step what they hold at ip, one bit each
@@ -66,13 +67,13 @@ X86Ahead look_ahead_x86(const X86Code& around);
 
 // For the instruction that ends at ip, when it loads over a register of its own address (mov
 // (%rdi,%rax,8),%rax): computes the address again from the registers that it was made of, as far as they
-// still hold. An index that was itself loaded from a known place (mov (%rsi,%rdx,8),%rax; mov (%rdi,%rax,8),%rax, the
-// gather of graphs and joins) is read from there again. Empty when there is no such access or no way to it in
-// straight-line code.
+// still hold. An index that was itself loaded from a known place (mov (%rsi,%rdx,8),%rax; mov
+// (%rdi,%rax,8),%rax, the gather of graphs and joins) is read from there again. Empty when there is no such
+// access or no way to it in straight-line code.
 X86Ahead replay_x86(X86Code& code);
 
-// The address of the access ahead; nothing when it depends on something unknown (flags, vector registers, memory that
-// cannot be read or has changed since).
+// The address of the access ahead; nothing when it depends on something unknown (flags, vector registers,
+// memory that cannot be read or has changed since).
 std::optional<Address> address_ahead(const X86Ahead& ahead, const X86Registers& registers,
                                      const X86Memory& memory = {});
 

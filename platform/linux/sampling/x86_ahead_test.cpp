@@ -112,8 +112,9 @@ TEST(X86Replay, AnIndexThatWasLoadedIsReadAgain) {
 
 TEST(X86Replay, NarrowIndexesAreExtended) {
   // movslq (%rsi),%rax; mov (%rdi,%rax,8),%rax with the index -2
-  EXPECT_EQ(gathered({0x48, 0x63, 0x06, 0x48, 0x8b, 0x04, 0xc7}, {{0x70000, 0xfffffffeU}, {0x80000 - 16, 5}}, 5),
-            0x80000U - 16);
+  EXPECT_EQ(
+      gathered({0x48, 0x63, 0x06, 0x48, 0x8b, 0x04, 0xc7}, {{0x70000, 0xfffffffeU}, {0x80000 - 16, 5}}, 5),
+      0x80000U - 16);
   // mov (%rsi),%eax; mov (%rdi,%rax,4),%eax: four bytes each
   EXPECT_EQ(gathered({0x8b, 0x06, 0x8b, 0x04, 0x87}, {{0x70000, 0x9900000010ULL}, {0x80000 + 0x40, 6}}, 6),
             0x80000U + 0x40);

@@ -31,8 +31,8 @@ std::optional<X86Instruction> x86_instruction(std::span<const std::uint8_t> byte
 
 // What is known of the instruction at the start of `bytes` without its operands, for a fifth of the price.
 struct X86Outline {
-  std::uint8_t length = 0;      // 0: there is no instruction
-  bool direct_jump = false;     // with the distance in the instruction, conditional or not
+  std::uint8_t length = 0;   // 0: there is no instruction
+  bool direct_jump = false;  // with the distance in the instruction, conditional or not
 };
 X86Outline x86_outline(std::span<const std::uint8_t> bytes);
 

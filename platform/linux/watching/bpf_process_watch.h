@@ -18,8 +18,8 @@ namespace tier {
 class BpfProcessWatch final : public ProcessWatch {
  public:
   // `clock` must outlive it. kUnsupported: no type information, no task iterator, or a hook is missing (Linux
-  // 5.15 and later have them all). kPermission: CAP_BPF and CAP_PERFMON are needed. `spare_node`: where the kernel's
-  // table of processes lies while there is room, see place_tables().
+  // 5.15 and later have them all). kPermission: CAP_BPF and CAP_PERFMON are needed. `spare_node`: where the
+  // kernel's table of processes lies while there is room, see place_tables().
   static Result<std::unique_ptr<BpfProcessWatch>> start(const Clock& clock,
                                                         std::optional<NodeId> spare_node = std::nullopt,
                                                         const std::string& btf_path = kKernelBtf);

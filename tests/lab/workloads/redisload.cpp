@@ -1,10 +1,13 @@
 // redisload: fills a redis server, or loads it with a skewed mix of reads and writes, over its unix socket.
 //   redisload SOCKET fill KEYS BYTES           fills, prints "ready"
-//   redisload SOCKET run KEYS BYTES THETA SEED [SHIFT]  95 % GET, 5 % SET; prints "ops N latency_us P50 P99 P999", a running
-//                                              total and what its rounds of sixteen requests have waited so far
+//   redisload SOCKET run KEYS BYTES THETA SEED [SHIFT]  95 % GET, 5 % SET; prints "ops N latency_us P50 P99
+//   P999", a running
+//                                              total and what its rounds of sixteen requests have waited so
+//                                              far
 // Keys are chosen by age, youngest most often, by Zipf's law with exponent THETA (the "latest" mix of the
 // YCSB benchmarks): what was written last is read most, and it lies in the slow tier because the fast one was
-// filled first. With SHIFT the favourite keys are others every so many seconds: those a third of all keys away.
+// filled first. With SHIFT the favourite keys are others every so many seconds: those a third of all keys
+// away.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -128,7 +131,8 @@ double now() {
 class Waits {
  public:
   void add(double seconds) {
-    const auto bin = static_cast<std::size_t>(std::max(0.0, std::log2(std::max(seconds, 1e-9) * 1e9)) * kPerOctave);
+    const auto bin =
+        static_cast<std::size_t>(std::max(0.0, std::log2(std::max(seconds, 1e-9) * 1e9)) * kPerOctave);
     ++bins_[std::min(bin, bins_.size() - 1)];
     ++count_;
   }
@@ -183,8 +187,8 @@ void load(int peer, std::uint64_t keys, std::size_t bytes, double theta, std::ui
       next_shift += shift_s;
     }
     if (answered < next_print) continue;
-    std::printf("ops %llu latency_us %.1f %.1f %.1f\n", static_cast<unsigned long long>(operations), waits.percentile(0.5),
-                waits.percentile(0.99), waits.percentile(0.999));
+    std::printf("ops %llu latency_us %.1f %.1f %.1f\n", static_cast<unsigned long long>(operations),
+                waits.percentile(0.5), waits.percentile(0.99), waits.percentile(0.999));
     next_print += 0.2;
   }
 }
@@ -192,7 +196,8 @@ void load(int peer, std::uint64_t keys, std::size_t bytes, double theta, std::ui
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) return std::fprintf(stderr, "usage: redisload SOCKET fill|run KEYS BYTES [THETA SEED [SHIFT]]\n"), 2;
+  if (argc < 5)
+    return std::fprintf(stderr, "usage: redisload SOCKET fill|run KEYS BYTES [THETA SEED [SHIFT]]\n"), 2;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const int peer = connect_to(argv[1]);
   const std::uint64_t keys = std::strtoull(argv[3], nullptr, 10);
