@@ -336,13 +336,39 @@ void note_what_it_brought(const X86Instruction& instruction, X86Ahead& replay) {
   replay.brought_bytes = static_cast<std::uint8_t>(operands[0].size / 8);
 }
 
+std::uint32_t needed_for(const X86Access& access) { return bit(access.base) | bit(access.index); }
+
+// With the instruction at the end, the access itself. False where it overwrites nothing of its own address.
+bool begin_replay(const X86Instruction& instruction, std::int16_t next_offset, X86Ahead& replay) {
+  replay.access = pick_access(instruction.visible());
+  if (!replay.access || replay.access->segment != X86Access::Segment::kNone) return false;
+  replay.access->next_offset = next_offset;
+  replay.access->address_32 = instruction.head.address_width == 32;
+  note_what_it_brought(instruction, replay);
+  return (needed_for(*replay.access) & written_registers(instruction)) != 0;
+}
+
+// The steps make all that the address needs from what is known before them.
+bool leads_to_access(const X86Ahead& replay) {
+  std::uint32_t known = replay.known;
+  for (const X86Step& step : replay.steps) known = known_after(step, known);
+  return (needed_for(*replay.access) & ~known) == 0;
+}
+
+// What was read from memory needs a proof, what was computed none.
+X86Ahead with_proof(X86Ahead replay) {
+  const bool reads = std::any_of(replay.steps.begin(), replay.steps.end(), loads);
+  if (reads && replay.brought < 0) return {};
+  if (!reads) replay.brought = -1;
+  return replay;
+}
+
 }  // namespace
 
 X86Ahead replay_x86(X86Code& code) {
   const std::span<const std::uint8_t> before = code.before();
   X86Ahead replay;
-  std::optional<X86Access> access;
-  std::uint32_t needed = 0, written = 0;
+  std::uint32_t written = 0;
   int end = static_cast<int>(before.size());
   for (unsigned back = 0; back < kMaxReplay; ++back) {
     const std::optional<int> found = code.start(back);
@@ -353,34 +379,11 @@ X86Ahead replay_x86(X86Code& code) {
         before.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)));
     if (!instruction || !goes_straight_on(*instruction)) return {};
     const bool idle = never_waits(instruction->head.meta.category);
-    if (idle && !access) return {};
-    if (idle) {
-      end = start;
-      continue;
-    }
-    if (!access) {  // the instruction at the end: the access itself
-      access = pick_access(instruction->visible());
-      if (!access || access->segment != X86Access::Segment::kNone) return {};
-      access->next_offset = next_offset;
-      access->address_32 = instruction->head.address_width == 32;
-      needed = bit(access->base) | bit(access->index);
-      written = written_registers(*instruction);
-      if ((needed & written) == 0) return {};
-      note_what_it_brought(*instruction, replay);
-    } else {
-      replay.steps.insert(replay.steps.begin(), step_of(*instruction, next_offset));
-      written |= written_registers(*instruction);
-    }
-    std::uint32_t known = 0xffffU & ~written;
-    for (const X86Step& step : replay.steps) known = known_after(step, known);
-    if ((needed & ~known) == 0) {
-      const bool reads = std::any_of(replay.steps.begin(), replay.steps.end(), loads);
-      if (reads && replay.brought < 0) return {};
-      if (!reads) replay.brought = -1;
-      replay.known = 0xffffU & ~written;
-      replay.access = access;
-      return replay;
-    }
+    if (!replay.access && (idle || !begin_replay(*instruction, next_offset, replay))) return {};
+    if (back > 0 && !idle) replay.steps.insert(replay.steps.begin(), step_of(*instruction, next_offset));
+    if (!idle) written |= written_registers(*instruction);
+    replay.known = 0xffffU & ~written;
+    if (leads_to_access(replay)) return with_proof(std::move(replay));
     end = start;
   }
   return {};
