@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "platform/linux/sampling/stall_source.h"
 #include "tests/native/native_support.h"
 #include "tests/native/watched_program.h"
@@ -47,6 +49,9 @@ TEST(StallNative, SamplesOfAKnownProgramFallInItsArray) {
       "%zu samples, %.1f %% right, %.1f %% hot, %.2f s of weight, decoded %.1f %%\n", batch.samples.size(),
       100.0 * static_cast<double>(right) / count, 100.0 * static_cast<double>(hot) / count, weight,
       100.0 * static_cast<double>(batch.counters.delivered) / static_cast<double>(batch.counters.taken));
+  const auto earlier = [](const AccessSample& a, const AccessSample& b) { return a.time < b.time; };
+  EXPECT_TRUE(std::is_sorted(batch.samples.begin(), batch.samples.end(), earlier))
+      << "whichever CPUs they come from";
   EXPECT_GE(static_cast<double>(right), 0.95 * count);
   EXPECT_GE(static_cast<double>(hot), 0.5 * count);
 }

@@ -374,6 +374,9 @@ SampleBatch StallSource::Impl::collect() {
   between_drains_ = std::max(between_drains_, drained - last_drain_);
   last_drain_ = drained;
   events_->drain();
+  // They come CPU by CPU, and what looks for patterns takes them as they followed each other.
+  std::sort(batch_.samples.begin(), batch_.samples.end(),
+            [](const AccessSample& a, const AccessSample& b) { return a.time < b.time; });
   if (calibration_->advance()) static_cast<void>(watch_all());  // a failure only delays calibration
   follow_calibration();
   batch_.counters += kernel_counters_.since_last(events_->counters());
