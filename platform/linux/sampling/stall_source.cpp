@@ -66,8 +66,7 @@ Result<BpfSkeleton<stall_bpf>> load(TickProgram tick, const SamplingSettings& se
   return skeleton;
 }
 
-// What the process holds there now. A page that is not in memory is not worth bringing in, but the program
-// has used it a moment ago.
+// What the process holds there now. The program has just used the page, so that none is brought in for this.
 std::optional<std::uint64_t> read_word(std::uint32_t tgid, Address address, unsigned bytes) {
   std::uint64_t word = 0;
   const iovec here{&word, bytes}, there{reinterpret_cast<void*>(address), bytes};
@@ -101,7 +100,7 @@ class StallSource::Impl final : public Run {
   SourceStatus status() const override;
   double samples_per_cpu_second() const override;
   StallCalibration calibration() const { return calibration_->verdict(); }
-  StallPrices prices() const { return {program_price(events_->counters()), clock_event_.price()}; }
+  StallPrices prices() const { return {program_price(tables_->counters()), clock_event_.price()}; }
 
  private:
   Result<void> load_best();
@@ -138,7 +137,7 @@ class StallSource::Impl final : public Run {
   TickProgram tick_ = TickProgram::kNone;
   std::string no_tick_;  // why no program rides the tick
   BpfSkeleton<stall_bpf> skeleton_;
-  std::unique_ptr<StallTables> events_;
+  std::unique_ptr<StallTables> tables_;
   BpfLink tick_link_;
   ClockEvents clock_events_;
   InterruptPrice interrupt_price_;
@@ -191,13 +190,13 @@ void StallSource::Impl::make_decoder() {
   decoder_ = std::make_unique<SampleDecoder>(
       [this, lifetime](const tier_known_code& key) {
         const auto now = static_cast<std::uint64_t>(clock_time(CLOCK_MONOTONIC).count());
-        events_->known_code().learnt(key, now, lifetime);
+        tables_->known_code().learnt(key, now, lifetime);
       },
-      [this](const tier_known_code& key) { events_->known_code().forget(key); }, read_word, clock_);
+      [this](const tier_known_code& key) { tables_->known_code().forget(key); }, read_word, clock_);
 }
 
 Result<void> StallSource::Impl::attach() {
-  events_ = TIER_TRY(StallTables::open(*skeleton_->obj, [this](auto event) { handle(event); }));
+  tables_ = TIER_TRY(StallTables::open(*skeleton_->obj, [this](auto event) { handle(event); }));
   make_decoder();
   if (tick_ == TickProgram::kNone) {
     Result<void> clock = clock_event_.require(kFirstClock);
@@ -220,7 +219,7 @@ Result<void> StallSource::Impl::watch_all() {
   }
   WatchList list;
   list.replace(all);
-  return events_->watch(list);
+  return tables_->watch(list);
 }
 
 // Mostly settles all within a tenth of a second; on a busy machine it goes on beside the watched programs.
@@ -231,7 +230,7 @@ void StallSource::Impl::calibrate_first() {
     if (!calibration_->child()) break;
     timespec pause{0, kBetweenDrains.count()};
     nanosleep(&pause, nullptr);
-    events_->drain();
+    tables_->drain();
   }
   follow_calibration();
 }
@@ -262,7 +261,7 @@ Result<void> StallSource::Impl::start() {
       std::make_unique<LiveCalibration>(options_.settings, clock_, options_.prior, options_.calibrate);
   calibrate_first();
   set_gaps();
-  const tier_counters now = events_->counters();
+  const tier_counters now = tables_->counters();
   kernel_counters_.since_last(now);  // calibration is not the targets' business
   program_ns_ = now.program_ns;
   interval_begin_ = last_drain_ = clock_.now();
@@ -373,13 +372,13 @@ SampleBatch StallSource::Impl::collect() {
   const Nanoseconds drained = clock_.now();
   between_drains_ = std::max(between_drains_, drained - last_drain_);
   last_drain_ = drained;
-  events_->drain();
+  tables_->drain();
   // They come CPU by CPU, and what looks for patterns takes them as they followed each other.
   std::sort(batch_.samples.begin(), batch_.samples.end(),
             [](const AccessSample& a, const AccessSample& b) { return a.time < b.time; });
   if (calibration_->advance()) static_cast<void>(watch_all());  // a failure only delays calibration
   follow_calibration();
-  batch_.counters += kernel_counters_.since_last(events_->counters());
+  batch_.counters += kernel_counters_.since_last(tables_->counters());
   totals_ += batch_.counters;
   interval_samples_ += batch_.counters.taken + batch_.counters.lost;
   interval_usable_ += batch_.counters.delivered + batch_.counters.computing;
@@ -398,7 +397,7 @@ RateInput StallSource::Impl::rate_input(double length, double tick_share) const 
   input.target_samples_per_second = options_.settings.target_samples_per_second;
   input.cpu_budget = std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   input.spent = tick_share;
-  input.price = clock_event_.price().value_or(Nanoseconds(0)) + program_price(events_->counters());
+  input.price = clock_event_.price().value_or(Nanoseconds(0)) + program_price(tables_->counters());
   input.cpus = static_cast<unsigned>(online_cpus().size());
   return input;
 }
@@ -406,7 +405,7 @@ RateInput StallSource::Impl::rate_input(double length, double tick_share) const 
 void StallSource::Impl::control_rate(Nanoseconds now) {
   const double length = seconds(now - interval_begin_);
   samples_per_second_ = static_cast<double>(interval_samples_) / length;
-  const std::uint64_t program_ns = events_->counters().program_ns;
+  const std::uint64_t program_ns = tables_->counters().program_ns;
   const double program_share = static_cast<double>(program_ns - program_ns_) * 1e-9 / length;
   const double clock_share = clock_event_.frequency() * clock_events_.cpus() *
                              seconds(clock_event_.price().value_or(Nanoseconds(0)));
@@ -418,7 +417,7 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   // Smoothed from nothing: the first looks at unknown code are dear and soon over.
   unthinned_ += ((ticks_only ? tick_share * stride_ : 0) - unthinned_) / kBudgetIntervals;
   const double room =
-      events_->room() / std::max(1e-3, seconds(between_drains_));  // samples a second of one CPU
+      tables_->room() / std::max(1e-3, seconds(between_drains_));  // samples a second of one CPU
   const auto fits = static_cast<unsigned>(std::ceil(input.ticks_per_cpu / room));
   const unsigned stride = std::max(fits, ticks_only ? tick_stride(unthinned_, input.cpu_budget, stride_) : 1);
   // What was achieved while ticks were left out says nothing of how many more a clock would have to give.
@@ -455,7 +454,7 @@ SourceStatus StallSource::Impl::status() const {
   if (clock_event_.price()) status.fidelity += fmt::format(" at {:.1f} us each", seconds(interrupt) * 1e6);
   if (!clock_event_.refusal().empty()) status.fidelity += "; " + clock_event_.refusal();
   status.samples_per_second = samples_per_second_;
-  status.price_per_sample = program_price(events_->counters()) + decode_price_;
+  status.price_per_sample = program_price(tables_->counters()) + decode_price_;
   if (clock_event_.frequency() > 0) status.price_per_sample += interrupt;
   status.cpu_share = cpu_share_;
   status.totals = totals_;
