@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <sstream>
 
 #include "platform/api/file_descriptor.h"
@@ -174,6 +175,40 @@ double process_cpu_seconds(pid_t pid) {
         std::sscanf(line.c_str() + after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
                     &system) == 2)
       total += static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  }
+  return total;
+}
+
+double family_cpu_seconds(pid_t pid) {
+  struct Member {
+    pid_t parent = 0;
+    long long waited_for = 0;  // clock ticks of ended children
+  };
+  std::map<pid_t, Member> all;
+  for (const pid_t process : numbers_in("/proc")) {
+    const std::string line = read_text("/proc/" + std::to_string(process) + "/stat");
+    const std::size_t after = line.rfind(')');
+    long long user = 0, system = 0;
+    Member member;
+    // The parent, and cutime and cstime: the 4th, 16th and 17th field.
+    if (after != std::string::npos &&
+        std::sscanf(line.c_str() + after + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lld %lld",
+                    &member.parent, &user, &system) == 3) {
+      member.waited_for = user + system;
+      all[process] = member;
+    }
+  }
+  double total = 0;
+  for (const auto& [process, member] : all) {
+    pid_t ancestor = process;
+    for (std::size_t steps = 0; ancestor != pid && steps < all.size(); ++steps) {
+      const auto found = all.find(ancestor);
+      if (found == all.end()) break;
+      ancestor = found->second.parent;
+    }
+    if (ancestor == pid)
+      total += process_cpu_seconds(process) +
+               static_cast<double>(member.waited_for) / static_cast<double>(sysconf(_SC_CLK_TCK));
   }
   return total;
 }

@@ -28,6 +28,8 @@ nlohmann::json process_maps(pid_t pid);
 nlohmann::json process_node_kib(pid_t pid);
 // CPU seconds of all threads of a process, exact where the kernel keeps schedstat.
 double process_cpu_seconds(pid_t pid);
+// The same of a process and all that descend from it, ended ones included where somebody has waited for them.
+double family_cpu_seconds(pid_t pid);
 // Pids of kernel threads whose name starts with one of `prefixes`.
 std::vector<pid_t> kernel_threads(const std::vector<std::string>& prefixes);
 

@@ -193,7 +193,7 @@ void Session::send_tick(std::size_t index) {
                {"vmstat", migration_counters()},
                {"damos", damos_moved()},
                {"progress", progress_},
-               {"workload_cpu", process_cpu_seconds(workload_->pid())}};
+               {"workload_cpu", family_cpu_seconds(workload_->pid())}};
   double kernel_cpu = 0;
   for (int thread : tool_threads_) kernel_cpu += process_cpu_seconds(thread);
   tick["kernel_threads_cpu"] = kernel_cpu;
