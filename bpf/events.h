@@ -36,6 +36,28 @@ struct tier_registers {
   unsigned long long gs_base;
 };
 
+/* From pt_regs into general[]. A macro, since those of a trace and of a perf event are of two
+ * types to the verifier. */
+#define TIER_COPY_GENERAL(to, from) \
+  do {                              \
+    (to)[0] = (from)->ax;           \
+    (to)[1] = (from)->cx;           \
+    (to)[2] = (from)->dx;           \
+    (to)[3] = (from)->bx;           \
+    (to)[4] = (from)->sp;           \
+    (to)[5] = (from)->bp;           \
+    (to)[6] = (from)->si;           \
+    (to)[7] = (from)->di;           \
+    (to)[8] = (from)->r8;           \
+    (to)[9] = (from)->r9;           \
+    (to)[10] = (from)->r10;         \
+    (to)[11] = (from)->r11;         \
+    (to)[12] = (from)->r12;         \
+    (to)[13] = (from)->r13;         \
+    (to)[14] = (from)->r14;         \
+    (to)[15] = (from)->r15;         \
+  } while (0)
+
 /* Starts every event that concerns a thread. 48 bytes. */
 struct tier_event_header {
   unsigned short version; /* TIER_EVENTS_VERSION */

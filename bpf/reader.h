@@ -24,28 +24,6 @@ const volatile __s64 reader_monotonic_offset_ns = 0;
 #define TIER_UNKNOWN_LEVEL 0xffffffffU
 __u32 reader_level = TIER_UNKNOWN_LEVEL;
 
-/* The general registers, in the order of tier_registers. A macro, since those of a trace and of a perf event are of two
- * types to the verifier. */
-#define TIER_COPY_GENERAL(to, from) \
-  do {                              \
-    (to)[0] = (from)->ax;           \
-    (to)[1] = (from)->cx;           \
-    (to)[2] = (from)->dx;           \
-    (to)[3] = (from)->bx;           \
-    (to)[4] = (from)->sp;           \
-    (to)[5] = (from)->bp;           \
-    (to)[6] = (from)->si;           \
-    (to)[7] = (from)->di;           \
-    (to)[8] = (from)->r8;           \
-    (to)[9] = (from)->r9;           \
-    (to)[10] = (from)->r10;         \
-    (to)[11] = (from)->r11;         \
-    (to)[12] = (from)->r12;         \
-    (to)[13] = (from)->r13;         \
-    (to)[14] = (from)->r14;         \
-    (to)[15] = (from)->r15;         \
-  } while (0)
-
 /* The reader's CLOCK_MONOTONIC. */
 static __always_inline __u64 tier_clock(void) { return bpf_ktime_get_ns() + reader_monotonic_offset_ns; }
 

@@ -7,7 +7,7 @@
 #include <bpf/bpf_tracing.h>
 
 #define TIER_USER_CS_64 0x33    /* code selector of 64-bit user code */
-#define TIER_PAGE_BYTES 4096 /* smallest unit in which code can be absent */
+#define TIER_PAGE_BYTES 4096    /* smallest unit in which code can be absent */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -258,8 +258,7 @@ int on_tick_by_runqueue(void *ctx) {
   if (!run.me->irq_regs_at) {
     unsigned long runqueue = 0;
     bpf_probe_read_kernel(&runqueue, sizeof(runqueue), &task->se.cfs_rq->rq);
-    if (!runqueue) return 0;
-    run.me->irq_regs_at = runqueue + irq_regs_from_runqueues;
+    if (runqueue) run.me->irq_regs_at = runqueue + irq_regs_from_runqueues;
   }
   bpf_probe_read_kernel(&interrupted, sizeof(interrupted), (void *)run.me->irq_regs_at);
   return end_tick(&run, registers, interrupted == (unsigned long)registers);

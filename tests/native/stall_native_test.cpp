@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "platform/linux/sampling/stall_source.h"
 #include "tests/native/native_support.h"
@@ -54,6 +55,50 @@ TEST(StallNative, SamplesOfAKnownProgramFallInItsArray) {
       << "whichever CPUs they come from";
   EXPECT_GE(static_cast<double>(right), 0.95 * count);
   EXPECT_GE(static_cast<double>(hot), 0.5 * count);
+}
+
+// The element that the list names is loaded over the register that held its number.
+[[noreturn]] void gather_by_list(const SharedArray& table) {
+  std::vector<std::uint64_t> list(std::size_t{1} << 20);
+  std::uint64_t state = 88172645463325252U;
+  for (std::uint64_t& index : list) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    index = state % table.words();
+  }
+  for (;;)
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      std::uint64_t brought = 0;
+      asm volatile("mov (%[list],%[i],8), %[brought]\n mov (%[table],%[brought],8), %[brought]\n"
+                   : [brought] "=&r"(brought)
+                   : [list] "r"(list.data()), [i] "r"(i), [table] "r"(table.data())
+                   : "memory");
+    }
+}
+
+TEST(StallNative, AnIndexThatWasLoadedTellsWhereTheProgramWaits) {
+  const SteadyClock clock;
+  StallSource source({}, clock);
+  ASSERT_TRUE(source.start());
+  const SharedArray table(512U << 20U);
+  for (std::size_t page = 0; page < table.words(); page += 512) table.data()[page] = page;
+  const WatchedProgram program([&] { gather_by_list(table); });
+  const Target target = target_of(program.pid(), 7);
+  ASSERT_TRUE(source.set_targets(std::span(&target, 1)));
+  gather(source, 20);  // the list is filled
+  SampleBatch batch;
+  for (int second = 0; second < 60 && batch.counters.taken < 400; ++second) {
+    const SampleBatch more = gather(source, 10);
+    batch.samples.insert(batch.samples.end(), more.samples.begin(), more.samples.end());
+    batch.counters += more.counters;
+  }
+  expect_balanced(batch.counters);
+  const auto inside = static_cast<std::size_t>(
+      std::count_if(batch.samples.begin(), batch.samples.end(),
+                    [&](const AccessSample& sample) { return table.range().contains(sample.address); }));
+  std::printf("%zu of %lu samples in the table, %lu not decoded\n", inside, batch.counters.taken,
+              batch.counters.undecoded);
+  EXPECT_GT(inside, batch.counters.taken / 2);
+  EXPECT_LT(batch.counters.undecoded, batch.counters.taken / 10);
 }
 
 // Node 0 is on every machine; the kernel refuses the flag for maps that it does not fit.

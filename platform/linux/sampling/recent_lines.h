@@ -1,11 +1,11 @@
 // Which cache lines were sampled lately. Pure.
 //
-// A stall sample stands for a tick of waiting, some milliseconds. A line that draws two within eight seconds
-// is waited for that long in them: at a quarter of a microsecond for each access to memory that would be two
-// thousand accesses a second, one every half millisecond. A last-level cache keeps a line longer than that:
-// so most of them did not go to memory, and the program waited for a cache, or for another CPU that writes
-// the line. Neither is better on another node. Of a set that is too large for the caches a line comes back by
-// chance alone: 2,000 samples of 100 MiB, one in a thousand.
+// A stall sample stands for a tick of waiting, four milliseconds at 250 Hz. A line that draws two within
+// eight seconds is waited for a millisecond in each of them: at a quarter of a microsecond for an access to
+// memory, four thousand times. A last-level cache keeps a line longer than from one of these to the next: so
+// most of them did not go to memory, and the program waited for a cache, or for another CPU that writes the
+// line. Neither is better on another node. Of a set that is too large for the caches a line comes back by
+// chance alone: with 2,000 samples of 100 MiB, one in a thousand.
 #pragma once
 
 #include <chrono>

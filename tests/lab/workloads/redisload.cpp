@@ -1,9 +1,8 @@
 // redisload: fills a redis server, or loads it with a skewed mix of reads and writes, over its unix socket.
 //   redisload SOCKET fill KEYS BYTES           fills, prints "ready"
-//   redisload SOCKET run KEYS BYTES THETA SEED [SHIFT]  95 % GET, 5 % SET; prints "ops N latency_us P50 P99
-//   P999", a running
-//                                              total and what its rounds of sixteen requests have waited so
-//                                              far
+//   redisload SOCKET run KEYS BYTES THETA SEED [SHIFT]
+// The load is 95 % GET and 5 % SET, and prints "ops N latency_us P50 P99 P999": a running total, and what its
+// rounds of sixteen requests have waited so far.
 // Keys are chosen by age, youngest most often, by Zipf's law with exponent THETA (the "latest" mix of the
 // YCSB benchmarks): what was written last is read most, and it lies in the slow tier because the fast one was
 // filled first. With SHIFT the favourite keys are others every so many seconds: those a third of all keys
