@@ -43,6 +43,8 @@ AXES = {
     "small pages": ["run.thp=never"],
     "updates overlap": ['workload.command=["hotset","--mib","850","--hot","60","--hot-percent","90","--seed","{seed}","--wait"]'],
     "no hot set": ['workload.command=["hotset","--chase","--mib","850","--hot","60","--hot-percent","0","--seed","{seed}","--wait"]'],
+    "seed 2": ["run.seed=2"],
+    "seed 3": ["run.seed=3"],
     "kernel 6.1": ['run.kernel="6.1"'],
     "kernel 7.2": ['run.kernel="7.2"'],
     "streams half as wide": ["core.prefetches=24"],
@@ -118,7 +120,7 @@ def run(build, cell, name, options, note, words=None):
         subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", package], check=False, stdout=subprocess.DEVNULL)
     folder.mkdir(parents=True, exist_ok=True)
     result.unlink(missing_ok=True)
-    command = [build / "tools/tier-lab/tier-lab", "run", cell, "--seed", options.seed, "--out", folder, *(part for word in words for part in ("--set", word))]
+    command = [build / "tools/tier-lab/tier-lab", "run", cell, "--out", folder, *(part for word in (f"run.seed={options.seed}", *words) for part in ("--set", word))]
     began = time.monotonic()
     with open(folder / "run.log", "w") as log:
         done = subprocess.run([str(part) for part in command], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
