@@ -58,5 +58,6 @@ int bench_accuracy();
 int bench_decode_rate();
 int bench_cost();
 int bench_price();
+int bench_rate();
 
 }  // namespace tier

@@ -78,6 +78,7 @@ int bench_price() {
       1e6;  // more than the tick gives, so that the clock event is wanted and priced
   Result<std::unique_ptr<StallSource>> eager = start_stall(many, clock);
   if (!eager) return cannot(eager.error());
+  (*eager)->set_stake(100);
   {
     const Program program = Program::fork_body(touch);
     watch(**eager, program, kClockPriced);
