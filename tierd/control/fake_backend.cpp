@@ -83,7 +83,9 @@ Result<StatusView> FakeBackend::status(const Caller&) {
   view.held_bytes = 44 * kGiB, view.located_bytes = 42 * kGiB, view.located_demand_share = 0.99;
   view.pages = {614'700, 600'000, 4'000, 8'000, 300, 400, {{"EBUSY", 1'900}, {"ENOMEM", 100}}};
   view.migrator = {1200, 3, 1, 2, 1536 * kMiB, 864 * kMiB, 200 * kMiB, 4.5, 350};
-  view.self = {38.5, 0.0104, 24 * kMiB, 0.55 * static_cast<double>(kMiB)};
+  view.self = {38.5, 0.0104, 0.0062, 0.0041, {}, 24 * kMiB, 0.55 * static_cast<double>(kMiB)};
+  view.self.stages = {{"targets", 0.0004},  {"samples", 0.0021}, {"places", 0.0009},   {"system", 0.0003},
+                      {"snapshot", 0.0006}, {"score", 0.0005},   {"forecast", 0.0009}, {"plan", 0.0002}};
   view.metrics = {{"memory-pressure-some", 0.25}, {"power", std::nullopt}, {"temperature", 61.5}};
   view.meters = fake_meters();
   view.last_error = "move_pages of pid 4200: EBUSY";

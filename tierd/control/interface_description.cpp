@@ -38,7 +38,14 @@ type Ledger (
   placed_saved_seconds: ?float
 )
 
-type SelfCost (cpu_seconds: float, cpu_share: float, resident_bytes: int, bytes_per_managed_gib: ?float)
+# share: seconds a second of wall time, over about the last half minute.
+type Stage (name: string, share: float)
+
+# observing_cpu_share is what daemon.cpu_limit bounds; both are over about the last half minute.
+type SelfCost (
+  cpu_seconds: float, cpu_share: float, observing_cpu_share: float, moving_cpu_share: float, stages: []Stage,
+  resident_bytes: int, bytes_per_managed_gib: ?float
+)
 
 type Metric (name: string, value: ?float)
 

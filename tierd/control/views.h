@@ -80,9 +80,20 @@ struct LedgerView {
 };
 
 // What tierd itself uses.
+// What one part of a tick takes, in seconds a second of wall time, over about the last half minute.
+struct StageView {
+  std::string name;
+  double share = 0;
+};
+
 struct SelfCostView {
   double cpu_seconds = 0;  // user + system since start
   double cpu_share = 0;    // CPU seconds per second, over the last interval
+  // The same over about the last half minute, apart: for looking (what daemon.cpu_limit bounds) and for
+  // moving pages (bounded by what moves bring and by migration.rate). What samples take in the programs' time
+  // is each source's cpu_share.
+  double observing_cpu_share = 0, moving_cpu_share = 0;
+  std::vector<StageView> stages;  // of ticks, in their order
   std::uint64_t resident_bytes = 0;
   std::optional<double> bytes_per_managed_gib;
 };

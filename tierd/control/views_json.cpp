@@ -21,7 +21,9 @@ TIER_VIEW(MigratorView, requests, stale, cancelled, target_gone, promoted_bytes,
 TIER_VIEW(LedgerView, decisions, scored, useful, wasted, harmful, margin, expected_saved_seconds,
           stall_saved_seconds, move_cost_seconds, regret_seconds, without_effect, unknown, foreseen,
           unscored_cost_seconds, placed_saved_seconds)
-TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, resident_bytes, bytes_per_managed_gib)
+TIER_VIEW(StageView, name, share)
+TIER_VIEW(SelfCostView, cpu_seconds, cpu_share, observing_cpu_share, moving_cpu_share, stages, resident_bytes,
+          bytes_per_managed_gib)
 TIER_VIEW(MetricView, name, value)
 TIER_VIEW(SightView, state, reason, may_move, unseen)
 TIER_VIEW(TroubleView, message, count, seconds_ago)

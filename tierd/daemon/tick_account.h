@@ -11,6 +11,9 @@
 
 namespace tier {
 
+// How many ticks figures of the daemon's own cost go back, on average.
+inline constexpr double kOwnCostTicks = 30;
+
 using TickPhases = std::vector<std::pair<const char*, Nanoseconds>>;
 
 class TickAccount {
@@ -23,10 +26,14 @@ class TickAccount {
   Nanoseconds worst() const { return worst_; }               // of all ticks
   const std::string& worst_phase() const { return phase_; }  // what took most of that one; empty before any
 
+  // Seconds a second of wall time that each phase took lately, in the phases' order.
+  const std::vector<std::pair<std::string, double>>& shares() const { return shares_; }
+
  private:
   std::uint64_t late_ = 0;
   Nanoseconds worst_{};
   std::string phase_;
+  std::vector<std::pair<std::string, double>> shares_;
 };
 
 }  // namespace tier

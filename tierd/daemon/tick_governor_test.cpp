@@ -108,6 +108,21 @@ TEST(TickGovernor, TimeThatStandsStillChangesNothing) {
   EXPECT_EQ(governor.level(), TickGovernor::kMostLevel) << "bounded";
 }
 
+TEST(TickAccount, SaysWhatTicksTakeLately) {
+  using std::chrono::milliseconds;
+  TickAccount account;
+  const TickPhases phases = {{"samples", milliseconds(20)}, {"plan", milliseconds(5)}};
+  for (int tick = 0; tick < 200; ++tick)
+    static_cast<void>(account.tick(milliseconds(25), std::chrono::seconds(1), phases));
+  ASSERT_EQ(account.shares().size(), 2U);
+  EXPECT_EQ(account.shares()[0].first, "samples");
+  EXPECT_NEAR(account.shares()[0].second, 0.02, 1e-4);
+  EXPECT_NEAR(account.shares()[1].second, 0.005, 1e-4);
+  const TickPhases rest = {{"samples", {}}, {"plan", {}}};
+  for (int tick = 0; tick < 30; ++tick) static_cast<void>(account.tick({}, std::chrono::seconds(1), rest));
+  EXPECT_NEAR(account.shares()[0].second, 0.02 / 2.72, 1e-3) << "what is long ago fades";
+}
+
 TEST(TickAccount, CountsTicksThatTookLongerThanTheirInterval) {
   TickAccount account;
   EXPECT_EQ(account.tick(milliseconds(900), kSecond, {{"targets", milliseconds(800)}}), std::nullopt);

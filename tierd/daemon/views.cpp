@@ -139,6 +139,9 @@ SelfCostView self_view(const Engine& engine) {
   SelfCostView view;
   view.cpu_seconds = seconds(engine.state().self.cpu);
   view.cpu_share = engine.state().self_cpu_share;
+  view.observing_cpu_share = engine.state().observing_cpu_share;
+  view.moving_cpu_share = engine.state().moving_cpu_share;
+  for (const auto& [name, share] : engine.tick_account().shares()) view.stages.push_back({name, share});
   view.resident_bytes = engine.state().self.resident.value;
   const double managed = static_cast<double>(engine.tracker().mapped().value) / kBytesPerGib;
   if (managed > 0) view.bytes_per_managed_gib = static_cast<double>(engine.bytes_used()) / managed;

@@ -100,6 +100,15 @@ std::string fast_share_text(const StatusView& v) {
   return text + fmt::format(", {} since start", share_text(v.hit_share_total));
 }
 
+// Where the daemon's own time goes: its ticks by their stages, and the moves.
+std::string own_time_text(const SelfCostView& self) {
+  std::string stages;
+  for (const StageView& stage : self.stages)
+    stages += fmt::format("{}{} {}", stages.empty() ? "" : ", ", stage.name, share_text(stage.share));
+  return fmt::format("lately {} observing{}, {} moving pages", share_text(self.observing_cpu_share),
+                     stages.empty() ? "" : " (" + stages + ")", share_text(self.moving_cpu_share));
+}
+
 std::string self_text(const SelfCostView& self) {
   std::string text = fmt::format("{} of one CPU ({} since start), {} resident", share_text(self.cpu_share),
                                  seconds_text(self.cpu_seconds), bytes_text(self.resident_bytes));
@@ -208,6 +217,7 @@ std::string render(const StatusView& v, const Style& style) {
     facts.add("pages", pages_text(v.pages));
   }
   facts.add("own cost", self_text(v.self));
+  facts.add("  of it", own_time_text(v.self));
   if (!v.thinning.empty())
     facts.add("thinned",
               fmt::format("to keep {} of a CPU (daemon.cpu_limit): {}", share_text(v.cpu_limit), v.thinning));
