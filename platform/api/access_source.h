@@ -35,6 +35,10 @@ class AccessSource {
   // Drains what has arrived since the last call. Never blocks.
   virtual Result<SampleBatch> collect() = 0;
 
+  // Seconds of stall a second that better placement could still save: what a source that can take more
+  // samples at a price weighs that price against. 0 until told. Others ignore it.
+  virtual void set_stake(double) {}
+
   virtual SourceStatus status() const = 0;
 
   // What a source that works delivers, so that a dead one can be told from programs that rest. Samples per

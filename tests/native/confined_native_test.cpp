@@ -102,6 +102,7 @@ TEST(Confined, ARefusedClockEventIsToldAndHarmsNothing) {
               options.settings.cpu_budget = SamplingSettings::kCpuBudgetLimit;
               StallSource source(options, clock);
               if (!started(source)) return kNotStarted;
+              source.set_stake(10);
               const SharedArray array(64U << 20U);
               // It runs until the end: where nothing is sampled any more, no clock is asked for either.
               const WatchedProgram program([&] { read_at_random(array); });

@@ -172,6 +172,7 @@ TEST(StallNative, AWantedClockEventIsPricedFirstAndRunsThen) {
   options.settings.cpu_budget = SamplingSettings::kCpuBudgetLimit;
   StallSource source(options, clock);
   ASSERT_TRUE(source.start());
+  source.set_stake(10);
   const SharedArray array(64U << 20U);
   const WatchedProgram program([&] { read_at_random(array); });
   const Target target = target_of(program.pid(), 7);

@@ -35,9 +35,9 @@ struct TargetsConfig {
 
 struct SamplingConfig {
   SourceChoice source = SourceChoice::kAuto;  // the best that the start-up probe finds
-  // A few hundred tell a hot 2 MiB region from a cold one within seconds; the budget below wins when samples
-  // are dear.
-  double target_samples_per_second = 200;
+  // The kernel's own tick gives a few hundred. More are taken while better placement could save enough to pay
+  // for them, within the budget below.
+  double target_samples_per_second = 2000;
   double cpu_budget = 0.01;  // share of one CPU, programs and daemon together: what operators accept unseen
   double max_cpu = 0.03;     // share of one CPU, whatever cpu_budget says; itself never above 0.03
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tierd/ledger/expected_regret.h"
 #include "tierd/words/words.h"
 
 namespace tier {
@@ -92,6 +93,7 @@ void Engine::tick() {
   phase("score", since);
   forecaster_->observe(state_.context);
   state_.forecasts = forecaster_->forecast(state_.snapshot);
+  tell_stake(interval);
   phase("forecast", since);
   decide();
   phase("plan", since);
@@ -148,6 +150,14 @@ void Engine::learn_anew() {
     forecaster_ = std::move(forecaster);
   }
   begin_stage();
+}
+
+// What is at stake changes with phases, not with ticks; at the start it is wanted at once.
+void Engine::tell_stake(Nanoseconds interval) {
+  constexpr std::uint64_t kEvery = 8;
+  if (state_.ticks > 2 * kEvery && state_.ticks % kEvery != 0) return;
+  const StallSeconds regret = expected_regret(state_.snapshot, state_.forecasts, state_.system, topology_);
+  for (const auto& source : parts_.sources) source->set_stake(regret.value / seconds(interval));
 }
 
 // A forecast that loses against the reactive one stands back and keeps the control group only, where it can
@@ -270,7 +280,13 @@ void Engine::meter_self(Nanoseconds work_started) {
   state_.last_work = parts_.clock.now() - work_started;
   // Moves have a price and a rate of their own; the time in their calls is nearly all CPU time.
   const Nanoseconds moving = parts_.migrator.totals().calls.spent;
-  const Nanoseconds looking = now.cpu - state_.self.cpu - (moving - std::exchange(moved_time_, moving));
+  const Nanoseconds moved = moving - std::exchange(moved_time_, moving);
+  const Nanoseconds looking = now.cpu - state_.self.cpu - moved;
+  if (interval > 0) {
+    state_.observing_cpu_share +=
+        (std::max(0.0, seconds(looking)) / interval - state_.observing_cpu_share) / kOwnCostTicks;
+    state_.moving_cpu_share += (seconds(moved) / interval - state_.moving_cpu_share) / kOwnCostTicks;
+  }
   const auto limited = governor_.tick(std::max(looking, Nanoseconds(0)), state_.snapshot.interval);
   state_.self = now;
   if (limited) events_.add(event("limit", *limited));

@@ -103,7 +103,8 @@ struct EngineState {
   NodeContext context;  // what the forecaster was told
   TickScore score;
   SelfUsage self;
-  double self_cpu_share = 0;  // CPU seconds per second over the last interval
+  double self_cpu_share = 0;                             // CPU seconds per second over the last interval
+  double observing_cpu_share = 0, moving_cpu_share = 0;  // likewise, over about kOwnCostTicks
   std::vector<Rival> rivals;
   std::map<TargetId, TargetTotals> totals;
   TickPhases phases;           // of the last tick: what took how long
@@ -200,6 +201,7 @@ class Engine {
   void report_event(const MigrationReport& report);
   void learn_anew();
   void judge_forecaster();
+  void tell_stake(Nanoseconds interval);
   void begin_stage();
   void decide();
   void phase(const char* name, Nanoseconds& since);

@@ -38,11 +38,14 @@ class ScriptedSource final : public AccessSource {
     status.name = name_;
     return status;
   }
+  void set_stake(double stake) override { stake_ = stake; }
+  double stake() const { return stake_; }
   void stop() override {}
 
  private:
   std::deque<SampleBatch>& script_;
   std::string name_;
+  double stake_ = -1;  // never told
 };
 
 inline FakeSpec two_tier_machine() {
@@ -70,6 +73,7 @@ class EngineTest : public testing::Test {
                       clock_,    {},
                       Pid{1},    [] { return std::int64_t{0}; }};
     parts.sources.push_back(std::make_unique<ScriptedSource>(script_));
+    source_ = static_cast<const ScriptedSource*>(parts.sources.back().get());
     parts.metrics = metrics_;
     if (make_forecaster_) parts.make_forecaster = make_forecaster_;
     if (settings.targets.pids.empty()) settings.targets.pids = {Pid{42}};
@@ -118,6 +122,7 @@ class EngineTest : public testing::Test {
   MetricReader* metrics_ = nullptr;
   const PageLocator* locator_ = nullptr;  // null: the machine itself
   std::unique_ptr<Engine> engine_;
+  const ScriptedSource* source_ = nullptr;  // the engine's
 };
 
 inline EngineSettings acting() {

@@ -35,6 +35,19 @@ TEST_F(EngineTest, AMovedHotSetIsFollowedAndTheOldOneMakesRoom) {
   EXPECT_LE(machine_.resident_on(Pid{42}, NodeId{0}).value, (32_MiB).value);
 }
 
+TEST_F(EngineTest, SourcesAreToldWhatIsLeftToWin) {
+  start({});
+  for (int i = 0; i < 8; ++i) tick({3, 17});
+  // Twenty samples of 4 ms a second on memory of 400 ns, of which 100 would be left.
+  EXPECT_NEAR(source_->stake(), 0.08 * 0.75, 0.02);
+}
+
+TEST_F(EngineTest, NothingIsLeftToWinWhereTheHotRegionsAreFast) {
+  start(acting());
+  for (int i = 0; i < 48; ++i) tick({3, 17});
+  EXPECT_NEAR(source_->stake(), 0, 0.001);
+}
+
 TEST_F(EngineTest, ObserveModePlansAndMovesNothing) {
   start({});
   for (int i = 0; i < 8; ++i) tick({3, 17});
@@ -180,6 +193,8 @@ TEST_F(EngineTest, ViewsShowWhatHappened) {
   EXPECT_GT(status.migrator.promoted_bytes, 0u);
   EXPECT_DOUBLE_EQ(status.hit_share.value_or(0), 1.0);
   ASSERT_TRUE(status.self.bytes_per_managed_gib.has_value());
+  EXPECT_EQ(status.self.stages.size(), 8U);
+  EXPECT_EQ(status.self.stages.front().name, "targets");
   const auto top = top_view(*engine_, {});
   ASSERT_EQ(top.rows.size(), 1u);
   EXPECT_EQ(top.rows[0].uid, 1000);

@@ -44,23 +44,25 @@ Result<void> attach_program(const FileDescriptor& event, int program_fd) {
   return {};
 }
 
+Result<FileDescriptor> open_clock_event(int program_fd, double frequency, int pid, int cpu) {
+  perf_event_attr attributes{};
+  attributes.size = sizeof(attributes);
+  attributes.type = PERF_TYPE_SOFTWARE;
+  attributes.config = PERF_COUNT_SW_CPU_CLOCK;
+  attributes.sample_period = static_cast<std::uint64_t>(std::llround(1e9 / frequency));
+  attributes.disabled = 1;
+  attributes.exclude_kernel = 1;
+  attributes.exclude_hv = 1;
+  FileDescriptor event = TIER_TRY(open_perf_event(&attributes, pid, cpu));
+  TIER_TRY(attach_program(event, program_fd));
+  return event;
+}
+
 Result<void> ClockEvents::set_frequency(int program_fd, double frequency) {
   std::vector<FileDescriptor> events;
-  if (frequency > 0) {
-    perf_event_attr attributes{};
-    attributes.size = sizeof(attributes);
-    attributes.type = PERF_TYPE_SOFTWARE;
-    attributes.config = PERF_COUNT_SW_CPU_CLOCK;
-    attributes.sample_period = static_cast<std::uint64_t>(std::llround(1e9 / frequency));
-    attributes.disabled = 1;
-    attributes.exclude_kernel = 1;
-    attributes.exclude_hv = 1;
-    for (const int cpu : online_cpus()) {
-      auto event = TIER_TRY(open_perf_event(&attributes, -1, cpu));
-      TIER_TRY(attach_program(event, program_fd));
-      events.push_back(std::move(event));
-    }
-  }
+  if (frequency > 0)
+    for (const int cpu : online_cpus())
+      events.push_back(TIER_TRY(open_clock_event(program_fd, frequency, -1, cpu)));
   events_ = std::move(events);
   frequency_ = frequency;
   return {};

@@ -29,6 +29,10 @@ std::vector<int> online_cpus();
 // all.
 Result<FileDescriptor> open_perf_event(void* perf_event_attributes, int pid, int cpu, int group_fd = -1);
 
+// A cpu-clock event of `frequency` Hz with the BPF program on it, running: on a CPU (`pid` -1), or in the
+// time of the thread `pid` (`cpu` -1; 0: of the caller).
+Result<FileDescriptor> open_clock_event(int program_fd, double frequency, int pid, int cpu);
+
 // Lets a BPF program run on each overflow and switches the event on.
 Result<void> attach_program(const FileDescriptor& event, int program_fd);
 

@@ -26,11 +26,10 @@ std::uint64_t units_of_a_turn() {
 }  // namespace
 
 Result<std::optional<Nanoseconds>> InterruptPrice::step(int program_fd) {
-  ClockEvents events;
-  TIER_TRY(events.set_frequency(program_fd, kFrequency));
   if (work_units_ == 0) work_units_ = units_of_a_turn();
+  FileDescriptor event = TIER_TRY(open_clock_event(program_fd, kFrequency, 0, -1));
   const Nanoseconds with = time_fixed_work(work_units_);
-  TIER_TRY(events.set_frequency(program_fd, 0));
+  event = {};
   const Nanoseconds without = time_fixed_work(work_units_);
   const double interrupts = std::max(seconds(with) * kFrequency, 1.0);
   prices_.push_back(static_cast<double>((with - without).count()) / interrupts);

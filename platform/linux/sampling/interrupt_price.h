@@ -11,7 +11,7 @@
 namespace tier {
 
 // CPU time that one interrupt of a cpu-clock event takes from a busy program: a fixed piece of work with and
-// without the event, nine times in turn, and the median of the differences.
+// without the event on the thread that does it, nine times in turn, and the median of the differences.
 class InterruptPrice {
  public:
   // Does the work once with and once without the event: 20 ms of CPU time. Nothing until all turns are done;

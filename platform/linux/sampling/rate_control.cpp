@@ -6,8 +6,7 @@
 namespace tier {
 namespace {
 
-constexpr double kEnough = 0.8;          // of the wished rate: the tick alone will do
-constexpr double kLowestFrequency = 10;  // Hz; below it an extra event adds next to nothing
+constexpr double kEnough = 0.8;  // of the wished rate: the tick alone will do
 constexpr double kHighestFrequency = 10000;
 constexpr double kSmallStep = 0.25;
 constexpr double kLeastUsable = 0.25;
@@ -16,19 +15,29 @@ constexpr double kLongestStride = 1000;  // ticks: 4 s at 250 Hz
 
 }  // namespace
 
-double clock_frequency(const RateInput& in) {
-  if (in.samples_per_second <= 0 || in.interrupts_per_cpu <= 0 || in.ticks_per_cpu < 0) return 0;
-  const double busy_cpus = in.samples_per_second / in.interrupts_per_cpu;  // that run targets' user code
-  const double from_ticks = busy_cpus * in.ticks_per_cpu;
+double highest_frequency(Nanoseconds price) {
+  return price.count() > 0 ? std::min(kHighestFrequency, kOwnShare / seconds(price)) : kHighestFrequency;
+}
+
+double clock_frequency(const RateInput& in, const ClockReach& reach) {
+  if (in.busy_cpus <= 0 || reach.useful <= 0 || in.ticks_per_cpu < 0) return 0;
+  const double from_ticks = in.busy_cpus * in.ticks_per_cpu;
   // Where next to nothing decodes, more of it would not help.
   const double wanted = in.target_samples_per_second / std::max(in.usable_share, kLeastUsable);
   if (from_ticks >= kEnough * wanted) return 0;
-  const double missing = (wanted - from_ticks) / busy_cpus;
-  const double left = std::max(0.0, in.cpu_budget - in.spent);
-  const double price_of_one_hertz = seconds(in.price) * std::max(1U, in.cpus);
+  const double missing = (wanted - from_ticks) / reach.useful;
+  const double left = std::max(0.0, std::min(in.cpu_budget - in.spent, kStakeShare * in.stake) - reach.spent);
+  const double price_of_one_hertz = seconds(in.price) * reach.paid;
   const double affordable = price_of_one_hertz > 0 ? left / price_of_one_hertz : kHighestFrequency;
-  const double frequency = std::min({missing, affordable, kHighestFrequency});
+  const double frequency = std::min({missing, affordable, highest_frequency(in.price)});
   return frequency < kLowestFrequency ? 0 : frequency;
+}
+
+bool better_on_tasks(const RateInput& in, const ClockReach& tasks, const ClockReach& cpus,
+                     bool now_on_tasks) {
+  const double on_tasks = clock_frequency(in, tasks) * tasks.useful;
+  const double on_cpus = clock_frequency(in, cpus) * cpus.useful;
+  return on_tasks > 0 && on_tasks * (now_on_tasks ? 1 + kSmallStep : 1) >= on_cpus;
 }
 
 unsigned tick_stride(double unthinned, double cpu_budget, unsigned current) {

@@ -13,9 +13,9 @@ namespace tier {
 
 struct SamplingSettings {
   // Samples with an address per second, over all targets, that the stall source tries to reach. A few hundred
-  // tell a hot 2 MiB region from a cold one within seconds; a kernel tick of 250 Hz gives that for one busy
-  // CPU without an extra interrupt.
-  double target_samples_per_second = 200;
+  // tell a hot 2 MiB region from a cold one within seconds, and a kernel tick of 250 Hz gives them for one
+  // busy CPU without an extra interrupt; what is beyond must be worth its price (kStakeShare).
+  double target_samples_per_second = 2000;
 
   // Share of one CPU that sampling may cost, programs and daemon together: 1 % is the promise to the user.
   double cpu_budget = 0.01;

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -24,6 +26,7 @@
 #include "platform/linux/sampling/sample_decoder.h"
 #include "platform/linux/sampling/source_meter.h"
 #include "platform/linux/sampling/stall_tables.h"
+#include "platform/linux/sampling/task_clocks.h"
 #include "platform/linux/sampling/waiting_share.h"
 #include "stall.skel.h"
 
@@ -74,6 +77,13 @@ std::optional<std::uint64_t> read_word(std::uint32_t tgid, Address address, unsi
   return got == static_cast<ssize_t>(bytes) ? std::optional(word) : std::nullopt;
 }
 
+std::optional<TaskClocks::RunTime> read_run_time(Pid pid, Tid tid) {
+  const Result<std::string> text = read_file(fmt::format("/proc/{}/task/{}/schedstat", pid.value, tid.value));
+  unsigned long long ran = 0, waited = 0, slices = 0;
+  if (!text || std::sscanf(text->c_str(), "%llu %llu %llu", &ran, &waited, &slices) != 3) return std::nullopt;
+  return TaskClocks::RunTime{Nanoseconds(static_cast<std::int64_t>(ran)), slices};
+}
+
 }  // namespace
 
 class StallSource::Impl final : public Run {
@@ -81,11 +91,14 @@ class StallSource::Impl final : public Run {
   Impl(StallOptions options, const Clock& clock)
       : options_(std::move(options)),
         clock_(clock),
-        clock_event_(
-            {[this](double frequency) { return clock_events_.set_frequency(clock_program(), frequency); },
-             [this] { return interrupt_price_.step(clock_program()); },
-             [] { return read_permission_facts(); }},
-            clock) {}
+        task_clocks_({[this](Tid tid, double frequency) {
+                        return open_clock_event(clock_program(), frequency, tid.value, -1);
+                      },
+                      read_run_time}),
+        clock_event_({[this](double frequency) { return set_clock(frequency); },
+                      [this] { return interrupt_price_.step(clock_program()); },
+                      [] { return read_permission_facts(); }},
+                     clock) {}
 
   Result<void> start() override;
   Result<void> set_targets(std::span<const Target> targets) override {
@@ -96,6 +109,7 @@ class StallSource::Impl final : public Run {
     std::erase_if(waiting_, [&](const auto& known) { return !present.contains(known.first); });
     return watch_all();
   }
+  void set_stake(double stake) override { stake_ = stake; }
   SampleBatch collect() override;
   SourceStatus status() const override;
   double samples_per_cpu_second() const override;
@@ -116,6 +130,10 @@ class StallSource::Impl final : public Run {
   double weight_of(const tier_sample& sample, bool direct);
   void control_rate(Nanoseconds now);
   RateInput rate_input(double length, double tick_share) const;
+  double clock_wanted(const RateInput& input, Nanoseconds now);
+  Result<void> set_clock(double frequency);
+  Nanoseconds clock_price() const;
+  double clock_interrupts() const;
   void set_gaps();
   int clock_program() const { return bpf_program__fd(skeleton_->progs.on_clock); }
   bpf_program* tick() const {
@@ -140,6 +158,9 @@ class StallSource::Impl final : public Run {
   std::unique_ptr<StallTables> tables_;
   BpfLink tick_link_;
   ClockEvents clock_events_;
+  TaskClocks task_clocks_;
+  double stake_ = 0;       // see AccessSource::set_stake
+  bool on_tasks_ = false;  // where the clock's events are, or will be
   InterruptPrice interrupt_price_;
   OptionalClock clock_event_;
   std::unique_ptr<SampleDecoder> decoder_;
@@ -159,7 +180,9 @@ class StallSource::Impl final : public Run {
   // Of the present interval of the rate control.
   Nanoseconds interval_begin_{}, interval_cpu_{};
   Nanoseconds last_drain_{}, between_drains_{};  // the longest
-  std::uint64_t interval_samples_ = 0, interval_usable_ = 0, program_ns_ = 0;
+  std::uint64_t interval_samples_ = 0, interval_usable_ = 0, interval_lost_ = 0, interval_weight_ns_ = 0;
+  std::uint64_t program_ns_ = 0;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> seen_;  // samples by process and thread
   double samples_per_second_ = 0, cpu_share_ = 0;
   double unthinned_ = 0;  // what samples at every tick would cost, share of one CPU, smoothed
   unsigned stride_ = 1;   // every how many ticks of a CPU is a sample
@@ -298,6 +321,8 @@ void StallSource::Impl::handle(std::span<const std::byte> event) {
     ++batch_.counters.foreign;
     return;
   }
+  interval_weight_ns_ += raw->sample->stands_for;
+  ++seen_[{header.tgid, header.tid}];
   deliver(*raw, *target);
 }
 
@@ -381,25 +406,63 @@ SampleBatch StallSource::Impl::collect() {
   batch_.counters += kernel_counters_.since_last(tables_->counters());
   totals_ += batch_.counters;
   interval_samples_ += batch_.counters.taken + batch_.counters.lost;
+  interval_lost_ += batch_.counters.lost;
   interval_usable_ += batch_.counters.delivered + batch_.counters.computing;
   interval_cpu_ += clock_time(CLOCK_THREAD_CPUTIME_ID) - cpu_begin;
   if (const Nanoseconds now = clock_.now(); now - interval_begin_ >= kRateInterval) control_rate(now);
   return std::move(batch_);
 }
 
+Nanoseconds StallSource::Impl::clock_price() const {
+  return clock_event_.price().value_or(Nanoseconds(0)) + program_price(tables_->counters());
+}
+
+Result<void> StallSource::Impl::set_clock(double frequency) {
+  TIER_TRY(clock_events_.set_frequency(clock_program(), on_tasks_ ? 0 : frequency));
+  return task_clocks_.set_frequency(on_tasks_ ? frequency : 0, clock_price());
+}
+
+// A second, of the clock's events, and as dear as them.
+double StallSource::Impl::clock_interrupts() const {
+  return on_tasks_ ? task_clocks_.interrupts() : clock_event_.frequency() * clock_events_.cpus();
+}
+
 RateInput StallSource::Impl::rate_input(double length, double tick_share) const {
   RateInput input;
-  input.samples_per_second = samples_per_second_;
+  const double kept = static_cast<double>(interval_samples_ - std::min(interval_samples_, interval_lost_));
+  if (kept > 0)
+    input.busy_cpus = static_cast<double>(interval_weight_ns_) * 1e-9 / length *
+                      static_cast<double>(interval_samples_) / kept;
   input.ticks_per_cpu = tick_ == TickProgram::kNone ? 0 : 1 / seconds(tick_period_);
-  input.interrupts_per_cpu = input.ticks_per_cpu + clock_event_.frequency();
   if (interval_samples_ > 0)
     input.usable_share = static_cast<double>(interval_usable_) / (samples_per_second_ * length);
   input.target_samples_per_second = options_.settings.target_samples_per_second;
   input.cpu_budget = std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   input.spent = tick_share;
-  input.price = clock_event_.price().value_or(Nanoseconds(0)) + program_price(tables_->counters());
-  input.cpus = static_cast<unsigned>(online_cpus().size());
+  input.stake = stake_;
+  input.price = clock_price();
   return input;
+}
+
+// Decides, too, where the events are to be. Threads become known by their ticks, so without those only CPUs
+// are left.
+double StallSource::Impl::clock_wanted(const RateInput& input, Nanoseconds now) {
+  const ClockReach cpus{input.busy_cpus, static_cast<double>(online_cpus().size()), 0};
+  if (tick_ == TickProgram::kNone) return clock_frequency(input, cpus);
+  if (clock_event_.frequency() > 0 || clock_frequency(input, {input.busy_cpus, input.busy_cpus, 0}) > 0) {
+    std::vector<SeenThread> threads;
+    for (const auto& [who, samples] : seen_)
+      threads.push_back(
+          {Pid{static_cast<std::int32_t>(who.first)}, Tid{static_cast<std::int32_t>(who.second)}, samples});
+    task_clocks_.look(threads, now);
+  }
+  const ClockReach tasks = task_clocks_.reach(input.price);
+  const bool on_tasks = better_on_tasks(input, tasks, cpus, on_tasks_);
+  if (on_tasks != on_tasks_) {
+    clock_event_.request(0);
+    on_tasks_ = on_tasks;
+  }
+  return clock_frequency(input, on_tasks ? tasks : cpus);
 }
 
 void StallSource::Impl::control_rate(Nanoseconds now) {
@@ -407,8 +470,7 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   samples_per_second_ = static_cast<double>(interval_samples_) / length;
   const std::uint64_t program_ns = tables_->counters().program_ns;
   const double program_share = static_cast<double>(program_ns - program_ns_) * 1e-9 / length;
-  const double clock_share = clock_event_.frequency() * clock_events_.cpus() *
-                             seconds(clock_event_.price().value_or(Nanoseconds(0)));
+  const double clock_share = clock_interrupts() * seconds(clock_event_.price().value_or(Nanoseconds(0)));
   const double tick_share = program_share + seconds(interval_cpu_) / length;
   cpu_share_ = clock_share + tick_share;
   if (interval_samples_ > 0) decode_price_ = interval_cpu_ / static_cast<std::int64_t>(interval_samples_);
@@ -421,10 +483,14 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   const auto fits = static_cast<unsigned>(std::ceil(input.ticks_per_cpu / room));
   const unsigned stride = std::max(fits, ticks_only ? tick_stride(unthinned_, input.cpu_budget, stride_) : 1);
   // What was achieved while ticks were left out says nothing of how many more a clock would have to give.
-  double wanted = std::max(stride, stride_) > 1 ? 0 : clock_frequency(input);
+  double wanted = std::max(stride, stride_) > 1 ? 0 : clock_wanted(input, now);
   wanted = std::min(wanted, std::max(0.0, room - input.ticks_per_cpu));
   if (tick_ == TickProgram::kNone && wanted == 0) wanted = clock_event_.frequency();  // nothing else samples
   const bool changed = worth_changing(clock_event_.frequency(), wanted) && clock_event_.request(wanted);
+  // Threads come and go under the same frequency; those that cannot be reached any more are left out by
+  // reach().
+  if (!changed && on_tasks_ && clock_event_.frequency() > 0)
+    static_cast<void>(set_clock(clock_event_.frequency()));
   if (changed || stride != stride_) {
     stride_ = stride;
     set_gaps();
@@ -432,13 +498,14 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   program_ns_ = program_ns;
   interval_begin_ = now;
   between_drains_ = Nanoseconds(0);
-  interval_samples_ = interval_usable_ = 0;
+  interval_samples_ = interval_usable_ = interval_weight_ns_ = interval_lost_ = 0;
   interval_cpu_ = Nanoseconds(0);
+  seen_.clear();
 }
 
 double StallSource::Impl::samples_per_cpu_second() const {
   const double ticks = tick_ == TickProgram::kNone ? 0 : 1 / seconds(tick_period_) / stride_;
-  return ticks + clock_event_.frequency();
+  return ticks + (on_tasks_ ? 0 : clock_event_.frequency());  // not every thread has an event
 }
 
 SourceStatus StallSource::Impl::status() const {
@@ -451,6 +518,9 @@ SourceStatus StallSource::Impl::status() const {
   status.fidelity = fmt::format("{}; tick {:.0f} Hz, clock {:.0f} Hz", calibration_->describe(),
                                 tick_ == TickProgram::kNone ? 0.0 : 1 / seconds(tick_period_) / stride_,
                                 clock_event_.frequency());
+  if (clock_event_.frequency() > 0)
+    status.fidelity += on_tasks_ ? fmt::format(" on {} threads", task_clocks_.events())
+                                 : fmt::format(" on {} CPUs", clock_events_.cpus());
   if (clock_event_.price()) status.fidelity += fmt::format(" at {:.1f} us each", seconds(interrupt) * 1e6);
   if (!clock_event_.refusal().empty()) status.fidelity += "; " + clock_event_.refusal();
   status.samples_per_second = samples_per_second_;

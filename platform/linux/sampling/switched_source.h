@@ -16,6 +16,7 @@ class SwitchedSource : public AccessSource {
     virtual Result<void> start() = 0;
     virtual Result<void> set_targets(std::span<const Target> targets) = 0;
     virtual Result<void> set_ranges(TargetId, std::span<const Mapping>) { return {}; }
+    virtual void set_stake(double) {}
     virtual SampleBatch collect() = 0;
     virtual SourceStatus status() const = 0;
     virtual double samples_per_cpu_second() const { return 0; }
@@ -25,6 +26,9 @@ class SwitchedSource : public AccessSource {
   Result<void> start() final;
   Result<void> set_targets(std::span<const Target> targets) final;
   Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) final;
+  void set_stake(double stake) final {
+    if (run_) run_->set_stake(stake);
+  }
   Result<SampleBatch> collect() final;
   SourceStatus status() const final;
   double samples_per_cpu_second() const final { return run_ ? run_->samples_per_cpu_second() : 0; }
