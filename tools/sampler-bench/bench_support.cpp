@@ -73,6 +73,8 @@ SampleBatch watch(AccessSource& source, const Program& program, Nanoseconds time
     std::fprintf(stderr, "%s\n", watched.error().text().c_str());
     return all;
   }
+  if (const auto mappings = LinuxProcessTable().mappings_of(*target))
+    static_cast<void>(source.set_ranges(target->id, *mappings));
   const auto end = std::chrono::steady_clock::now() + time;
   while (std::chrono::steady_clock::now() < end && program.running()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(250));

@@ -75,6 +75,15 @@ void SampleDecoder::clear() {
   cache_.clear();
 }
 
+void SampleDecoder::forget(std::uint32_t tgid, AddressRange range) {
+  std::erase_if(cache_, [&](const auto& entry) {
+    const tier_known_code& key = entry.first;
+    const bool gone = key.tgid == tgid && range.contains(key.ip);
+    if (gone) forget_(key);
+    return gone;
+  });
+}
+
 // Null when the code at its pointer is not known.
 SampleDecoder::Known* SampleDecoder::known_of(const RawSample& raw, const PickRule& rule) {
   const tier_event_header& header = raw.sample->header;

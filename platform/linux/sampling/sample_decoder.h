@@ -8,6 +8,7 @@
 
 #include "bpf/events.h"
 #include "core/access_sample.h"
+#include "core/address_range.h"
 #include "core/clock.h"
 #include "core/time_budget.h"
 #include "platform/linux/sampling/waiting_share.h"
@@ -64,6 +65,8 @@ class SampleDecoder {
   DecodedSample decode(const RawSample& raw, const PickRule& rule);
   // Forgets all code: to be called when `with_evidence` changes, since what is kept depends on it.
   void clear();
+  // Forgets what the process's code in the range decodes to.
+  void forget(std::uint32_t tgid, AddressRange range);
 
  private:
   struct KeyHash {

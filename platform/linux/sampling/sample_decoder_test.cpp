@@ -65,6 +65,17 @@ class SampleDecoderTest : public testing::Test {
   std::map<Address, std::uint64_t> memory_;
 };
 
+TEST_F(SampleDecoderTest, CodeOfARangeIsForgottenAlone) {
+  for (const std::uint64_t ip : {0x400000U, 0x401000U, 0x402000U}) EXPECT_TRUE(decode(at(ip)).picked);
+  decoder_.forget(0, {0x401000, 0x402000});
+  EXPECT_EQ(forgotten_, 1U);
+  EXPECT_TRUE(decode(at(0x400000, false)).picked);
+  EXPECT_FALSE(decode(at(0x401000, false)).picked);
+  EXPECT_TRUE(decode(at(0x402000, false)).picked);
+  decoder_.forget(7, {0, ~0ULL});
+  EXPECT_TRUE(decode(at(0x400000, false)).picked) << "of another process";
+}
+
 TEST_F(SampleDecoderTest, NewCodeWaitsOnceItsShareOfTheTimeIsUsedUp) {
   std::size_t decoded = 0, deferred = 0;
   for (std::uint64_t i = 0; i < 10000; ++i) {

@@ -32,8 +32,11 @@ struct SamplingSettings {
   // it has room: fast memory is for the watched programs. None: where the daemon runs.
   std::optional<NodeId> spare_node;
 
-  // Code is asked for again after this time, since programs replace code (JIT compilers, dlclose).
+  // Code is asked for again after this time, since programs write code themselves (JIT compilers). That of
+  // files is forgotten when its mapping changes (dlclose), and asked for again only in case such a change was
+  // missed.
   Nanoseconds code_lifetime = std::chrono::seconds(10);
+  Nanoseconds lasting_code_lifetime = std::chrono::minutes(10);
 
   // CPU time that one run of the calibration loop may take in its child, and the memory it reads at random.
   // 64 MiB exceed the cache share of one core on common machines; more would lengthen the start.

@@ -19,6 +19,7 @@
 #include "platform/linux/sampling/clock_events.h"
 #include "platform/linux/sampling/interrupt_price.h"
 #include "platform/linux/sampling/kernel_types.h"
+#include "platform/linux/sampling/lasting_code.h"
 #include "platform/linux/sampling/optional_clock.h"
 #include "platform/linux/sampling/rate_control.h"
 #include "platform/linux/sampling/reader_view.h"
@@ -106,9 +107,11 @@ class StallSource::Impl final : public Run {
     watched_.replace(targets);
     std::unordered_set<TargetId> present;
     for (const Target& target : targets) present.insert(target.id);
+    lasting_.keep_only(watched_.by_pid());
     std::erase_if(waiting_, [&](const auto& known) { return !present.contains(known.first); });
     return watch_all();
   }
+  Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) override;
   void set_stake(double stake) override { stake_ = stake; }
   SampleBatch collect() override;
   SourceStatus status() const override;
@@ -170,6 +173,7 @@ class StallSource::Impl final : public Run {
   std::vector<Target> targets_;
   WatchList watched_;
   PickRule rule_;
+  LastingCode lasting_;
   std::unordered_map<TargetId, WaitingShare> waiting_;
   RecentLines lines_;
   const Nanoseconds tick_period_ = kernel_tick_period();
@@ -209,11 +213,13 @@ Result<void> StallSource::Impl::load_best() {
 }
 
 void StallSource::Impl::make_decoder() {
-  const auto lifetime = static_cast<std::uint64_t>(options_.settings.code_lifetime.count());
   decoder_ = std::make_unique<SampleDecoder>(
-      [this, lifetime](const tier_known_code& key) {
+      [this](const tier_known_code& key) {
         const auto now = static_cast<std::uint64_t>(clock_time(CLOCK_MONOTONIC).count());
-        tables_->known_code().learnt(key, now, lifetime);
+        const bool lasts = lasting_.holds(key.tgid, key.ip);
+        const Nanoseconds lifetime =
+            lasts ? options_.settings.lasting_code_lifetime : options_.settings.code_lifetime;
+        tables_->known_code().learnt(key, now, static_cast<std::uint64_t>(lifetime.count()));
       },
       [this](const tier_known_code& key) { tables_->known_code().forget(key); }, read_word, clock_);
 }
@@ -230,6 +236,15 @@ Result<void> StallSource::Impl::attach() {
   }
   tick_link_.reset(bpf_program__attach(tick()));
   if (!tick_link_) return tl::make_unexpected(bpf_error("attaching to irq_vectors:local_timer_entry", errno));
+  return {};
+}
+
+Result<void> StallSource::Impl::set_ranges(TargetId target, std::span<const Mapping> mappings) {
+  const auto known =
+      std::find_if(targets_.begin(), targets_.end(), [&](const Target& t) { return t.id == target; });
+  if (known == targets_.end()) return {};
+  const auto tgid = static_cast<std::uint32_t>(known->pid.value);
+  for (const AddressRange range : lasting_.replace(tgid, mappings)) decoder_->forget(tgid, range);
   return {};
 }
 
