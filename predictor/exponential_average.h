@@ -9,12 +9,15 @@
 // three ticks. The prior of a fresh start comes from all regions (population.h).
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "predictor/forecaster.h"
 
 namespace tier {
 
-std::unique_ptr<Forecaster> make_exponential_average();
+// Where a snapshot has twice as many regions as `looked_at` and more, silent regions of which little is
+// expected are looked at in turns of up to eight ticks; see exponential_average.cpp for what that changes.
+std::unique_ptr<Forecaster> make_exponential_average(std::size_t looked_at = 1024);
 
 }  // namespace tier
