@@ -81,7 +81,8 @@ void Engine::tick() {
   read_system(interval);
   phase("system", since);
 
-  state_.snapshot = tracker_.close_tick(Tick{state_.ticks}, begun, interval, state_.system);
+  state_.snapshot = tracker_.close_tick(Tick{state_.ticks}, begun, interval, state_.system,
+                                        std::move(state_.snapshot.regions));
   heat_.add(state_.snapshot, topology_);
   phase("snapshot", since);
   state_.score = ledger_.score(state_.snapshot, state_.system, topology_);

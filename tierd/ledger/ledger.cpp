@@ -19,10 +19,10 @@ constexpr std::size_t kMostWanted = 1 << 16;
 // Moved regions that are followed for as long as they live, 72 bytes each.
 constexpr std::size_t kMostMoved = 1 << 16;
 
-const Region* find_region(const RegionSnapshot& snapshot, const RegionKey& key) {
-  const auto it = std::lower_bound(snapshot.regions.begin(), snapshot.regions.end(), key,
-                                   [](const Region& region, const RegionKey& k) { return region.key < k; });
-  return it != snapshot.regions.end() && it->key == key ? &*it : nullptr;
+double demand_of(const std::vector<const Region*>& sampled, const RegionKey& key) {
+  const auto it = std::lower_bound(sampled.begin(), sampled.end(), key,
+                                   [](const Region* region, const RegionKey& k) { return region->key < k; });
+  return it != sampled.end() && (*it)->key == key ? (*it)->demand.value : 0;
 }
 
 double latency_of(const SystemState& system, NodeId node, Nanoseconds otherwise, double reach = 1) {
@@ -148,31 +148,41 @@ void Ledger::report(const MigrationReport& report, Tick tick) {
     moved_.try_emplace(request.key, Origin{request.from, request.why.latency_from, request.why.reach_from});
 }
 
-void Ledger::follow_moved(const RegionSnapshot& snapshot, const SystemState& system) {
-  if (moved_.empty()) return;
+// Nearly all regions of a tick have no sample, and say nothing but what room they hold.
+Ledger::Observed Ledger::observe(const RegionSnapshot& snapshot, const SystemState& system,
+                                 const TierTopology& topology) {
+  Observed observed{snapshot.tick, system, topology, NodeRanks(topology), {}, {}, 0};
   for (const Region& region : snapshot.regions) {
-    if (region.demand.value <= 0) continue;
-    const auto it = moved_.find(region.key);
-    if (it == moved_.end() || it->second.node == region.node || region.node.value < 0) continue;
+    if (observed.ranks.of(region.node) == 0) observed.fast_bytes += region.resident;
+    observed.waited += region.waited.value;
+    if (region.demand.value > 0) observed.sampled.push_back(&region);
+  }
+  return observed;
+}
+
+void Ledger::follow_moved(const Observed& observed) {
+  if (moved_.empty()) return;
+  for (const Region* region : observed.sampled) {
+    const auto it = moved_.find(region->key);
+    if (it == moved_.end() || it->second.node == region->node || region->node.value < 0) continue;
     const Origin& origin = it->second;
-    const double before = latency_of(system, origin.node, origin.latency, origin.reach);
-    const double now = latency_of(system, region.node, origin.latency);
-    totals_.placed += StallSeconds{region.demand.value * (before - now)};
+    const double before = latency_of(observed.system, origin.node, origin.latency, origin.reach);
+    const double now = latency_of(observed.system, region->node, origin.latency);
+    totals_.placed += StallSeconds{region->demand.value * (before - now)};
   }
 }
 
-void Ledger::follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system) {
+void Ledger::follow(Decision& decision, const Observed& observed) {
   if (!decision.executed) {
-    if (snapshot.tick.value > decision.planned.value + kLostAfter) execute(decision, snapshot.tick, 0, {});
+    if (observed.tick.value > decision.planned.value + kLostAfter) execute(decision, observed.tick, 0, {});
     return;
   }
   if (decision.moved_share == 0 || ripe(decision)) return;
   const MigrationRequest& request = decision.request;
-  const Region* region = find_region(snapshot, request.key);
-  const double demand = region != nullptr ? region->demand.value : 0;
+  const double demand = demand_of(observed.sampled, request.key);
   const double saved_each =
-      latency_of(system, request.from, request.why.latency_from, request.why.reach_from) -
-      latency_of(system, request.to, request.why.latency_to, request.why.reach_to);
+      latency_of(observed.system, request.from, request.why.latency_from, request.why.reach_from) -
+      latency_of(observed.system, request.to, request.why.latency_to, request.why.reach_to);
   const StallSeconds benefit{demand * saved_each * decision.moved_share};
   decision.realised_demand += demand;
   decision.realised_benefit += benefit;
@@ -239,9 +249,10 @@ void Ledger::judge(const Group& group, Tick tick) {
 
 TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& system,
                         const TierTopology& topology) {
+  const Observed observed = observe(snapshot, system, topology);
   for (const std::uint64_t id : open_) {
     const auto it = decisions_.find(id);
-    if (it != decisions_.end()) follow(it->second, snapshot, system);
+    if (it != decisions_.end()) follow(it->second, observed);
   }
   for (const std::uint64_t id : open_) {
     const auto it = decisions_.find(id);
@@ -252,10 +263,8 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
     });
     if (all_ripe) judge(group, snapshot.tick);
   }
-  follow_moved(snapshot, system);
-  double waited = 0;
-  for (const Region& region : snapshot.regions) waited += region.waited.value;
-  margin_.close_tick(waited);
+  follow_moved(observed);
+  margin_.close_tick(observed.waited);
   std::erase_if(open_, [&](std::uint64_t id) {
     const auto it = decisions_.find(id);
     if (it == decisions_.end()) return true;
@@ -264,7 +273,7 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
     if (it->second.declined) decisions_.erase(it);
     return true;
   });
-  last_score_ = score_placement(snapshot, system, topology);
+  last_score_ = score_placement(observed);
   totals_.demand += last_score_.demand;
   totals_.demand_fast += last_score_.demand * last_score_.hit_share;
   totals_.regret += last_score_.regret;
@@ -331,28 +340,24 @@ void Ledger::set_price(double room, double gained) {
   wanted_ticks_ = 0;
 }
 
-TickScore Ledger::score_placement(const RegionSnapshot& snapshot, const SystemState& system,
-                                  const TierTopology& topology) const {
+TickScore Ledger::score_placement(const Observed& observed) {
   TickScore score;
-  score.tick = snapshot.tick;
+  score.tick = observed.tick;
   std::vector<PlacedDemand> regions;
-  Bytes fast_bytes;
   double fast = 0, fast_waited = 0, slow_waited = 0;
-  const NodeRanks ranks(topology);
-  for (const Region& region : snapshot.regions) {
-    const int rank = ranks.of(region.node);
+  for (const Region* region : observed.sampled) {
+    const int rank = observed.ranks.of(region->node);
     if (rank < 0) continue;
-    if (rank == 0) fast_bytes += region.resident;
-    if (region.demand.value <= 0) continue;  // nearly all of a tick: they only hold room
-    const auto& tier = topology.tiers[static_cast<std::size_t>(rank)];
-    const double waited = region.demand.value * latency_of(system, region.node, tier.unloaded_latency);
-    score.demand += region.demand.value;
+    const auto& tier = observed.topology.tiers[static_cast<std::size_t>(rank)];
+    const double demand = region->demand.value;
+    const double waited = demand * latency_of(observed.system, region->node, tier.unloaded_latency);
+    score.demand += demand;
     (rank == 0 ? fast_waited : slow_waited) += waited;
-    if (rank == 0) fast += region.demand.value;
-    regions.push_back({region.demand.value, region.resident});
+    if (rank == 0) fast += demand;
+    regions.push_back({demand, region->resident});
   }
   if (score.demand <= 0) return score;
-  const double best = std::max(best_demand(regions, fast_bytes), fast);
+  const double best = std::max(best_demand(regions, observed.fast_bytes), fast);
   score.hit_share = fast / score.demand;
   score.best_share = best / score.demand;
   if (fast > 0 && score.demand > fast) {

@@ -131,14 +131,25 @@ class Ledger {
   using Group = std::vector<Decision*>;
   void record(const std::vector<MigrationRequest>& requests, Tick tick, bool imagined, bool declined);
   void execute(Decision& decision, Tick tick, double share, StallSeconds cost);
-  void follow(Decision& decision, const RegionSnapshot& snapshot, const SystemState& system);
-  void follow_moved(const RegionSnapshot& snapshot, const SystemState& system);
+  // What one pass through the snapshot tells of the tick.
+  struct Observed {
+    Tick tick;
+    const SystemState& system;
+    const TierTopology& topology;
+    NodeRanks ranks;
+    std::vector<const Region*> sampled;  // with demand, by key
+    Bytes fast_bytes;                    // resident on the fastest tier
+    double waited = 0;                   // stall seconds
+  };
+  static Observed observe(const RegionSnapshot& snapshot, const SystemState& system,
+                          const TierTopology& topology);
+  void follow(Decision& decision, const Observed& observed);
+  void follow_moved(const Observed& observed);
   bool complete(const Decision& decision) const;
   Group group_of(Decision& decision);
   void judge(const Group& group, Tick tick);
   void close(Decision& decision, Verdict verdict, Tick tick);
-  TickScore score_placement(const RegionSnapshot& snapshot, const SystemState& system,
-                            const TierTopology& topology) const;
+  static TickScore score_placement(const Observed& observed);
   void compare(const RegionSnapshot& snapshot, const SystemState& system, const TierTopology& topology);
   void set_price(double room, double gained);
   void evict();

@@ -135,7 +135,7 @@ std::size_t Planner::node_below(const Candidate& candidate, int rank,
 }
 
 double Planner::loss_density(const Candidate& candidate) const {
-  return candidate.possibly[span_] / candidate.bytes;
+  return value_.possibly(candidate, span_) / candidate.bytes;
 }
 
 MigrationRequest Planner::request(std::size_t index, std::size_t to, MoveReason reason, std::size_t span,
@@ -192,6 +192,8 @@ void Planner::add(std::size_t index, std::size_t to, MoveReason reason, double b
 }
 
 void Planner::leave_offline_nodes() {
+  const auto& nodes = value_.nodes();
+  if (std::none_of(nodes.begin(), nodes.end(), [](const PlanNode& node) { return node.leaving; })) return;
   std::vector<std::size_t> leaving;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     if (value_.nodes()[candidates_[i].node].leaving) leaving.push_back(i);
@@ -210,13 +212,18 @@ void Planner::leave_offline_nodes() {
   }
 }
 
-Ranking Planner::insiders(std::size_t node) const {
+template <typename May>
+Ranking Planner::insiders(std::size_t node, May may) const {
   std::vector<Ranking::Entry> entries;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    if (candidates_[i].node == node && !candidates_[i].settled)
-      entries.push_back({-loss_density(candidates_[i]), static_cast<std::uint32_t>(i)});
+    if (candidates_[i].node == node && !candidates_[i].settled && may(candidates_[i]))
+      entries.emplace_back(-loss_density(candidates_[i]), static_cast<std::uint32_t>(i));
   }
   return Ranking(std::move(entries));
+}
+
+Ranking Planner::insiders(std::size_t node) const {
+  return insiders(node, [](const Candidate&) { return true; });
 }
 
 // What the cgroups with a limit hold before the plan.
@@ -239,7 +246,7 @@ void Planner::demote(std::size_t index, MoveReason reason, double instead) {
   const auto benefit = [&](double per_tick) {
     return value_.benefit(candidate, per_tick, span, from, value_.nodes()[to]);
   };
-  add(index, to, reason, benefit(candidate.possibly[span]), value_.cost(candidate, false),
+  add(index, to, reason, benefit(value_.possibly(candidate, span)), value_.cost(candidate, false),
       StallSeconds{-benefit(instead)});
 }
 
@@ -258,13 +265,20 @@ void Planner::keep_headroom(std::size_t index) {
   const double average = demand / bytes;
   const NewMemory& fresh = input_.new_memory;
   const double worth = fresh.watched_share() * fresh.demand_per_byte.value_or(average * kAverage);
-  Ranking order = insiders(index);
+  const auto for_new = [&](double per_byte) { return node.free < node.new_room && per_byte <= worth; };
+  const auto per_byte = [&](const Candidate& candidate) {
+    return value_.forecast(candidate).mean / candidate.bytes;
+  };
+  const auto may = [&](const Candidate& candidate) {
+    return for_new(per_byte(candidate)) || per_byte(candidate) <= average * kNextToUnused;
+  };
+  // Most nodes lack little and hold none that may go, and a ranking of all of them would be sorted to its
+  // end.
+  Ranking order = insiders(index, may);
   for (std::size_t i = 0; i < order.size() && node.free < node.headroom; ++i) {
     const Candidate& candidate = candidates_[order.at(i)];
-    const double per_byte = value_.forecast(candidate).mean / candidate.bytes;
-    const bool for_new = node.free < node.new_room && per_byte <= worth;
-    if (!for_new && per_byte > average * kNextToUnused) continue;
-    demote(order.at(i), MoveReason::kHeadroom, for_new ? worth * candidate.bytes : 0);
+    if (!may(candidate)) continue;  // room for new memory has been made since
+    demote(order.at(i), MoveReason::kHeadroom, for_new(per_byte(candidate)) ? worth * candidate.bytes : 0);
   }
 }
 
@@ -294,8 +308,8 @@ Ranking Planner::outsiders(int rank) const {
     if (winners_ && !std::binary_search(winners_->begin(), winners_->end(), candidate.region->key)) continue;
     const double there = candidate.reach == nullptr ? fastest : soonest(candidate, rank);
     const double density =
-        candidate.surely[span_] * (value_.latency(candidate, here) - there) / candidate.bytes;
-    if (density > 0) entries.push_back({density, static_cast<std::uint32_t>(i)});
+        value_.surely(candidate, span_) * (value_.latency(candidate, here) - there) / candidate.bytes;
+    if (density > 0) entries.emplace_back(density, static_cast<std::uint32_t>(i));
   }
   return Ranking(std::move(entries));
 }
@@ -307,18 +321,21 @@ void Planner::improve(int rank) {
   for (std::size_t span = value_.shaped() ? 0 : last; span <= last; ++span) improve_over(span, rank);
 }
 
-void Planner::prepare_insiders(int rank) {
-  const auto& nodes = value_.nodes();
-  inside_.assign(nodes.size(), {});
-  inside_next_.assign(nodes.size(), 0);
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].rank == rank && nodes[i].usable && !nodes[i].leaving) inside_[i] = insiders(i);
-  }
+void Planner::forget_insiders() {
+  inside_.assign(value_.nodes().size(), {});
+  inside_next_.assign(value_.nodes().size(), 0);
+}
+
+// In most ticks no region is worth another's place, so the ranking is made when the first one is.
+Ranking& Planner::inside(std::size_t node) {
+  std::optional<Ranking>& ranking = inside_[node];
+  if (!ranking) ranking = insiders(node);
+  return *ranking;
 }
 
 void Planner::improve_over(std::size_t span, int rank) {
   span_ = span;
-  prepare_insiders(rank);
+  forget_insiders();
   // In a row: of those at their cgroup's limit, which says nothing of the others, and of the others.
   std::map<int, int> losers;
   Ranking order = outsiders(rank);
@@ -350,7 +367,7 @@ bool Planner::try_promotion(std::size_t index, int rank) {
 // exchange with what loses less by the way back.
 void Planner::approach(int rank) {
   span_ = value_.last_span();
-  prepare_insiders(rank);
+  forget_insiders();
   const auto& nodes = value_.nodes();
   std::vector<Ranking::Entry> entries;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
@@ -360,8 +377,8 @@ void Planner::approach(int rank) {
     const std::size_t to = best_node(candidate, rank);
     if (to == nodes.size() || value_.reach(candidate, nodes[to]) >= value_.reach(candidate, here)) continue;
     const double gain = value_.latency(candidate, here) - value_.latency(candidate, nodes[to]);
-    const double density = candidate.surely[span_] * gain / candidate.bytes;
-    if (density > 0) entries.push_back({density, static_cast<std::uint32_t>(i)});
+    const double density = value_.surely(candidate, span_) * gain / candidate.bytes;
+    if (density > 0) entries.emplace_back(density, static_cast<std::uint32_t>(i));
   }
   Ranking order(std::move(entries));
   int losers = 0;
@@ -372,11 +389,11 @@ void Planner::approach(int rank) {
   }
 }
 
-BySpan Planner::benefits(const Candidate& candidate, const BySpan& per_tick, const PlanNode& from,
+BySpan Planner::benefits(const Candidate& candidate, Demand demand, const PlanNode& from,
                          const PlanNode& to) const {
   BySpan seconds{};
   for (std::size_t span = 0; span <= value_.last_span(); ++span)
-    seconds[span] = value_.benefit(candidate, per_tick[span], span, from, to);
+    seconds[span] = value_.benefit(candidate, (value_.*demand)(candidate, span), span, from, to);
   return seconds;
 }
 
@@ -406,8 +423,8 @@ void Planner::relieve(std::size_t index) {
     if (candidate.node != index) continue;
     demand += value_.forecast(candidate).mean;
     const bool may = !candidate.settled && value_.allowed(candidate, value_.nodes()[to]);
-    if (may && candidate.surely[span_] > 0)
-      entries.push_back({candidate.surely[span_] / candidate.bytes, static_cast<std::uint32_t>(i)});
+    if (may && value_.surely(candidate, span_) > 0)
+      entries.push_back({value_.surely(candidate, span_) / candidate.bytes, static_cast<std::uint32_t>(i)});
   }
   double left = kReliefShare * (1 - value_.nodes()[to].latency / from.latency) * demand;
   Ranking order(std::move(entries));
@@ -417,7 +434,7 @@ void Planner::relieve(std::size_t index) {
     if (below.free - candidate.bytes < below.headroom) return;
     Swap swap;
     swap.winner = order.at(i), swap.to = to, swap.reason = MoveReason::kRelief;
-    swap.gain = benefits(candidate, candidate.surely, from, below);
+    swap.gain = benefits(candidate, &Valuation::surely, from, below);
     swap.cost = value_.cost(candidate, false), swap.bytes = candidate.bytes;
     if (!settle(swap)) return;
     left -= value_.forecast(candidate).mean;

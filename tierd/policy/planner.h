@@ -41,17 +41,20 @@ class Planner {
   void improve(int rank);
   void improve_over(std::size_t span, int rank);
   void approach(int rank);
-  void prepare_insiders(int rank);
+  void forget_insiders();
+  Ranking& inside(std::size_t node);
   bool pays(const Swap& swap, double margin) const;
   std::size_t best_span(const Swap& swap) const;
-  BySpan benefits(const Candidate& candidate, const BySpan& per_tick, const PlanNode& from,
-                  const PlanNode& to) const;
+  using Demand = double (Valuation::*)(const Candidate&, std::size_t span) const;
+  BySpan benefits(const Candidate& candidate, Demand demand, const PlanNode& from, const PlanNode& to) const;
   void relieve(std::size_t node);
   std::size_t sooner_below(const PlanNode& node) const;
 
   // By seconds per byte.
   Ranking outsiders(int rank) const;         // greatest gain first
   Ranking insiders(std::size_t node) const;  // least loss first
+  template <typename May>
+  Ranking insiders(std::size_t node, May may) const;  // those of them for which may(candidate)
   bool try_promotion(std::size_t candidate, int rank);
   bool try_move(std::size_t candidate, std::size_t to);
   bool lateral(const Swap& swap) const;
@@ -79,9 +82,9 @@ class Planner {
   FastLimits limits_;
   std::optional<std::span<const RegionKey>> winners_;  // none: every region may win
   std::vector<Candidate> candidates_;
-  std::size_t span_ = 0;                  // over which is being ranked, see improve()
-  std::vector<Ranking> inside_;           // by node; built for the tier being improved
-  std::vector<std::size_t> inside_next_;  // first of inside_ that may still be displaced
+  std::size_t span_ = 0;                        // over which is being ranked, see improve()
+  std::vector<std::optional<Ranking>> inside_;  // by node, as far as asked
+  std::vector<std::size_t> inside_next_;        // first of inside_ that may still be displaced
   MigrationPlan plan_;
   double budget_ = 0, declined_budget_ = 0;  // bytes left
   std::uint64_t next_id_ = 0;

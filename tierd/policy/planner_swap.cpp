@@ -21,7 +21,7 @@ bool Planner::try_move(std::size_t index, std::size_t to) {
   swap.winner = index;
   swap.to = to;
   const PlanNode& from = value_.nodes()[candidate.node];
-  swap.gain = benefits(candidate, candidate.surely, from, value_.nodes()[to]);
+  swap.gain = benefits(candidate, &Valuation::surely, from, value_.nodes()[to]);
   swap.cost = value_.cost(candidate, !lateral(swap));
   swap.bytes = candidate.bytes;
   if (lateral(swap)) swap.reason = MoveReason::kNearer;
@@ -63,9 +63,8 @@ bool Planner::choose_victims(Swap& swap) {
   // Within its tier it changes nothing of what its cgroup holds there.
   double above = lateral(swap) ? 0 : limits_.above(winner.limit, to.rank, winner.bytes);
   std::vector<double> taken(value_.nodes().size(), 0);
-  Ranking& order = inside_[swap.to];
-  for (std::size_t i = inside_next_[swap.to]; (missing > 0 || above > 0) && i < order.size(); ++i) {
-    const std::size_t index = order.at(i);
+  for (std::size_t i = inside_next_[swap.to]; (missing > 0 || above > 0) && i < inside(swap.to).size(); ++i) {
+    const std::size_t index = inside(swap.to).at(i);
     const Candidate& victim = candidates_[index];
     const bool own = above > 0 && victim.limit == winner.limit;
     if (victim.settled || (above > 0 && !own) || !place_victim(swap, index, taken)) continue;
@@ -97,7 +96,7 @@ bool Planner::place_victim(Swap& swap, std::size_t index, std::vector<double>& t
   taken[to] += victim.bytes;
   swap.victims.push_back(index);
   swap.victim_nodes.push_back(to);
-  const BySpan benefit = benefits(victim, victim.possibly, nodes[swap.to], nodes[to]);
+  const BySpan benefit = benefits(victim, &Valuation::possibly, nodes[swap.to], nodes[to]);
   for (std::size_t span = 0; span <= value_.last_span(); ++span) swap.loss[span] -= benefit[span];
   swap.cost += value_.cost(victim, false);
   swap.bytes += victim.bytes;
@@ -130,8 +129,8 @@ void Planner::commit(const Swap& swap, bool declined) {
   if (swap.winner_first) win();
   for (std::size_t i = 0; i < swap.victims.size(); ++i) {
     const Candidate& victim = candidates_[swap.victims[i]];
-    const double benefit = value_.benefit(victim, victim.possibly[span], span, value_.nodes()[swap.to],
-                                          value_.nodes()[swap.victim_nodes[i]]);
+    const double benefit = value_.benefit(victim, value_.possibly(victim, span), span,
+                                          value_.nodes()[swap.to], value_.nodes()[swap.victim_nodes[i]]);
     MigrationRequest made = request(swap.victims[i], swap.victim_nodes[i], MoveReason::kDisplaced, span,
                                     benefit, value_.cost(victim, false));
     made.why.partner = winner_id;
@@ -141,8 +140,9 @@ void Planner::commit(const Swap& swap, bool declined) {
   }
   if (!swap.winner_first) win();
   if (swap.reason == MoveReason::kRelief) return;
+  if (swap.victims.empty()) return;
   std::size_t& next = inside_next_[swap.to];
-  while (next < inside_[swap.to].size() && candidates_[inside_[swap.to].at(next)].settled) ++next;
+  while (next < inside(swap.to).size() && candidates_[inside(swap.to).at(next)].settled) ++next;
 }
 
 }  // namespace tier

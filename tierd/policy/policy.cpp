@@ -37,7 +37,7 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   if (here.rank == 0) return {"It is in the fastest tier.", {}, {}, {}};
   if (better == nullptr) return {"Its process may use no faster node.", {}, {}, {}};
   const std::size_t span = value.last_span();
-  const double benefit = value.benefit(candidate, candidate.surely[span], span, here, *better);
+  const double benefit = value.benefit(candidate, value.surely(candidate, span), span, here, *better);
   const double cost = value.cost(candidate, true);
   Standing standing{{}, better->id, StallSeconds{benefit}, StallSeconds{cost}};
   if (candidate.settled) {

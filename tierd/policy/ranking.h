@@ -12,6 +12,8 @@ namespace tier {
 class Ranking {
  public:
   struct Entry {
+    Entry() = default;
+    Entry(double m, std::uint32_t c) : merit(m), candidate(c) {}
     double merit = 0;
     std::uint32_t candidate = 0;
   };

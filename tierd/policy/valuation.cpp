@@ -35,8 +35,12 @@ Valuation::Valuation(const PolicyInput& input) : input_(input) {
   for (std::size_t i = 0; i < kHorizons.size(); ++i) {
     if (kHorizons[i] <= input.settings.horizon || i == 0) last_span_ = i;
   }
+  promotion_caution_ = input.settings.promotion_caution * input.forecasts.caution;
+  demotion_caution_ = input.settings.demotion_caution * input.forecasts.caution;
   for (const Target& target : input.targets) targets_[target.id] = &target;
-  for (const Region& region : input.snapshot.regions) waiting_[region.key.target] += region.waited.value;
+  for (const Region& region : input.snapshot.regions) {
+    if (region.waited.value > 0) waiting_[region.key.target] += region.waited.value;  // few of them waited
+  }
   build_nodes();
   build_reaches();
 }
@@ -88,10 +92,10 @@ std::size_t Valuation::index_of(NodeId id) const {
 }
 
 const char* Valuation::obstacle(const Region& region) const {
-  return obstacle(region, target_of(region.key.target));
+  return obstacle(region, target_of(region.key.target), index_of(region.node));
 }
 
-const char* Valuation::obstacle(const Region& region, const Target* target) const {
+const char* Valuation::obstacle(const Region& region, const Target* target, std::size_t here) const {
   if (region.resident.value == 0) return "nothing of it is known to be resident";
   if (region.node.value < 0) return "its node is not known: NUMA balancing has marked all its pages";
   switch (region.pinned) {
@@ -110,48 +114,45 @@ const char* Valuation::obstacle(const Region& region, const Target* target) cons
     return "file pages are left alone";
   if (target == nullptr) return "its process is no longer watched";
   if (target->allowed_nodes.empty()) return "the nodes its process may use are not known";
-  const std::size_t here = index_of(region.node);
   if (here == nodes_.size()) return "its node belongs to no tier";
   if (!nodes_[here].usable) return "its node is excluded, a device's memory, or its latency is not known";
   return nullptr;
 }
 
+Valuation::Owner Valuation::owner_of(TargetId id) const {
+  const auto reach = reaches_.find(id);
+  return {target_of(id), reach == reaches_.end() ? nullptr : reach->second.data()};
+}
+
 Candidate Valuation::candidate_of(const Region& region, const DemandForecast& forecast) const {
   Candidate candidate;
-  fill(candidate, region, forecast, target_of(region.key.target));
+  fill(candidate, region, forecast, owner_of(region.key.target), index_of(region.node));
   return candidate;
 }
 
 void Valuation::fill(Candidate& candidate, const Region& region, const DemandForecast& forecast,
-                     const Target* target) const {
+                     const Owner& owner, std::size_t node) const {
   candidate.region = &region;
-  candidate.target = target;
+  candidate.target = owner.target;
   candidate.forecast = &forecast;
-  const double promotion = input_.settings.promotion_caution * input_.forecasts.caution;
-  const double demotion = input_.settings.demotion_caution * input_.forecasts.caution;
-  for (std::size_t span = 0; span <= last_span_; ++span) {
-    const DemandQuantiles& q = forecast.horizons[span];
-    candidate.surely[span] = q.mean - promotion * (q.mean - q.low);
-    candidate.possibly[span] = q.mean + demotion * (q.high - q.mean);
-  }
+  candidate.reach = owner.reach;
   candidate.bytes = static_cast<double>(region.resident.value);
-  candidate.node = index_of(region.node);
+  candidate.node = static_cast<std::uint16_t>(node);
   candidate.settled = region.since_move < input_.settings.cooldown;
-  if (const auto it = reaches_.find(region.key.target); it != reaches_.end())
-    candidate.reach = it->second.data();
 }
 
 std::vector<Candidate> Valuation::candidates() {
   std::vector<Candidate> list;
   const auto& regions = input_.snapshot.regions;
   list.reserve(regions.size());
-  const Target* target = nullptr;  // of the region before: they are sorted by target
+  Owner owner;  // of the region before: they are sorted by target
   for (std::size_t i = 0; i < regions.size(); ++i) {
-    const TargetId id = regions[i].key.target;
-    if (target == nullptr || target->id != id) target = target_of(id);
-    if (obstacle(regions[i], target) != nullptr) continue;
+    const Region& region = regions[i];
+    if (i == 0 || regions[i - 1].key.target != region.key.target) owner = owner_of(region.key.target);
+    const std::size_t node = index_of(region.node);
+    if (obstacle(region, owner.target, node) != nullptr) continue;
     const DemandForecast& forecast = input_.forecasts.forecasts[i];
-    fill(list.emplace_back(), regions[i], forecast, target);
+    fill(list.emplace_back(), region, forecast, owner, node);
     shaped_ = shaped_ || forecast.horizons[0].mean != forecast.horizons[last_span_].mean;
   }
   return list;

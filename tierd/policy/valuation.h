@@ -29,12 +29,11 @@ struct Candidate {
   const Region* region = nullptr;
   const Target* target = nullptr;
   const DemandForecast* forecast = nullptr;
-  BySpan surely{}, possibly{};  // demand per tick that speaks for a promotion, against a demotion
-  std::size_t node = 0;         // index into Valuation::nodes()
-  double bytes = 0;
   const double* reach = nullptr;  // by node: see ReachTable; null: 1 for all of them
-  int limit = -1;                 // its cgroup's entry in FastLimits; -1: none
-  bool settled = false;           // moved so lately that it stays, or in this plan already
+  double bytes = 0;
+  int limit = -1;          // its cgroup's entry in FastLimits; -1: none
+  std::uint16_t node = 0;  // index into Valuation::nodes()
+  bool settled = false;    // moved so lately that it stays, or in this plan already
 };
 
 class Valuation {
@@ -50,6 +49,16 @@ class Valuation {
   bool shaped() const { return shaped_; }
   const DemandQuantiles& forecast(const Candidate& candidate) const {
     return candidate.forecast->horizons[last_span_];
+  }
+
+  // Demand per tick that speaks for a promotion, and against a demotion.
+  double surely(const Candidate& candidate, std::size_t span) const {
+    const DemandQuantiles& q = candidate.forecast->horizons[span];
+    return q.mean - promotion_caution_ * (q.mean - q.low);
+  }
+  double possibly(const Candidate& candidate, std::size_t span) const {
+    const DemandQuantiles& q = candidate.forecast->horizons[span];
+    return q.mean + demotion_caution_ * (q.high - q.mean);
   }
 
   // Regions that may move: resident, not pinned, of a known target, on a node that may give.
@@ -84,9 +93,15 @@ class Valuation {
   double wait_for_page(const Candidate& candidate, double away) const;  // thread-seconds
   const Target* target_of(TargetId id) const;
   std::size_t index_of(NodeId id) const;  // into nodes_; nodes_.size() for one of no tier
-  const char* obstacle(const Region& region, const Target* target) const;
-  void fill(Candidate& candidate, const Region& region, const DemandForecast& forecast,
-            const Target* target) const;
+  const char* obstacle(const Region& region, const Target* target, std::size_t node) const;
+  // A target, and how far its program reaches.
+  struct Owner {
+    const Target* target = nullptr;
+    const double* reach = nullptr;
+  };
+  Owner owner_of(TargetId id) const;
+  void fill(Candidate& candidate, const Region& region, const DemandForecast& forecast, const Owner& owner,
+            std::size_t node) const;
 
   const PolicyInput& input_;
   std::unordered_map<TargetId, const Target*> targets_;
@@ -95,6 +110,7 @@ class Valuation {
   std::unordered_map<TargetId, std::vector<double>> reaches_;  // by index of nodes_; programs that differ
   int ranks_ = 0;
   std::size_t last_span_ = 0;
+  double promotion_caution_ = 0, demotion_caution_ = 0;
   bool shaped_ = false;
 };
 

@@ -7,8 +7,6 @@
 namespace tier {
 namespace {
 
-bool own(const Mapping& mapping) { return (mapping.readable || mapping.writable) && !shows_object(mapping); }
-
 bool same_to_regions(const Mapping& a, const Mapping& b) {
   return a.range == b.range && a.readable == b.readable && a.writable == b.writable &&
          a.backing == b.backing && a.mlocked == b.mlocked && a.own_policy == b.own_policy &&
@@ -57,11 +55,6 @@ std::vector<std::uint32_t> TargetRegions::set_mappings(std::span<const Mapping> 
 
 RegionShape TargetRegions::shape(Address start) const {
   return shape_from(start, first_mapping_ending_after(start));
-}
-
-RegionShape TargetRegions::shape(Address start, std::size_t& from) const {
-  while (from < mappings_.size() && mappings_[from].range.end <= start) ++from;
-  return shape_from(start, from);
 }
 
 RegionShape TargetRegions::shape_from(Address start, std::size_t first) const {

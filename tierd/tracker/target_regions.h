@@ -10,13 +10,15 @@
 
 #include "core/region.h"
 #include "core/target.h"
+#include "tierd/tracker/shared_objects.h"
 
 namespace tier {
 
 inline constexpr std::uint32_t kNoSlot = std::numeric_limits<std::uint32_t>::max();
 
-// Ticks here are the tracker's own count from 1; 0 means never.
-struct RegionRecord {
+// Ticks here are the tracker's own count from 1; 0 means never. One cache line: each tick visits the records
+// of all regions in the snapshot, which lie in no order.
+struct alignas(64) RegionRecord {
   Address start = 0;
   std::uint32_t slot = kNoSlot;  // of its counters and history; only regions sampled lately have one
   std::uint32_t first_seen = 0;
@@ -112,11 +114,32 @@ class TargetRegions {
   std::uint64_t resident_ = 0;
 };
 
+// Not of an object, and accessible.
+inline bool own(const Mapping& mapping) {
+  return (mapping.readable || mapping.writable) && !shows_object(mapping);
+}
+
+inline RegionShape TargetRegions::shape(Address start, std::size_t& from) const {
+  while (from < mappings_.size() && mappings_[from].range.end <= start) ++from;
+  const Address end = start + region_size_.value;
+  if (from == mappings_.size()) return {};
+  const Mapping& mapping = mappings_[from];
+  if (!own(mapping) || mapping.range.start > start || mapping.range.end < end) return shape_from(start, from);
+  const Pinned pinned = mapping.own_policy ? Pinned::kOwnPolicy
+                        : mapping.mlocked  ? Pinned::kMlocked
+                                           : Pinned::kNo;
+  return {{start, end}, mapping.backing, pinned};  // in the midst of one mapping, as nearly all are
+}
+
 template <typename Stays>
 void TargetRegions::visit_listed(Stays stays) {
   order_listed();
+  // Records lie in no order, and each visit is short: without this, nearly all of it is waiting for the next.
+  constexpr std::size_t kAhead = 16;
   std::size_t kept = 0;
-  for (const Listed entry : listed_) {
+  for (std::size_t i = 0; i < listed_.size(); ++i) {
+    if (i + kAhead < listed_.size()) __builtin_prefetch(&records_[listed_[i + kAhead].position]);
+    const Listed entry = listed_[i];
     RegionRecord& record = records_[entry.position];
     record.listed = stays(record);
     if (record.listed) listed_[kept++] = entry;

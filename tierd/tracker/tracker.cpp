@@ -134,16 +134,18 @@ std::vector<NodeVisibility> Tracker::State::visibility(const SystemState& system
 void Tracker::State::close_target(TargetRegions& regions, const SystemState& system, Nanoseconds slowest,
                                   RegionSnapshot& out) {
   const TargetId id = regions.target().id;
+  // Copied: what compilers make of a value-initialised one is a string instruction that takes longer.
+  static const Region blank;
   std::size_t mapping = 0;
   std::uint64_t resident = 0;
   regions.visit_listed([&](RegionRecord& record) {
     if (record.slot == kNoSlot && !upper(record)) return false;
-    Region& region = out.regions.emplace_back();
+    Region& region = out.regions.emplace_back(blank);
     region.key = {id, record.start};
     describe(region, regions.shape(record.start, mapping), record);
     resident += record.resident_kib > 0;
     if (record.slot == kNoSlot) return true;
-    measure(region, active[record.slot], system, slowest);
+    if (record.sampled == now) measure(region, active[record.slot], system, slowest);
     if (fresh(record)) out.fresh.demand += region.demand;
     if (now - record.sampled + 1 >= kHistoryTicks) {
       release(record.slot);
@@ -242,9 +244,11 @@ void Tracker::forget_samples() {
 }
 
 RegionSnapshot Tracker::close_tick(Tick tick, Nanoseconds now, Nanoseconds interval,
-                                   const SystemState& system) {
+                                   const SystemState& system, std::vector<Region> room) {
   state_->settle_objects();
   RegionSnapshot snapshot;
+  snapshot.regions = std::move(room);
+  snapshot.regions.clear();
   snapshot.sequence = ++state_->sequence;
   snapshot.tick = tick;
   snapshot.time = now;

@@ -128,8 +128,10 @@ class Tracker {
 
   // Ends the tick. Demand is stall / loaded latency of the node that held the region (not known: the slowest
   // node, so that demand is never overstated); samples that count accesses are demand as they are. Nodes
-  // with unknown latency (0) yield no demand from stalls.
-  RegionSnapshot close_tick(Tick tick, Nanoseconds now, Nanoseconds interval, const SystemState& system);
+  // with unknown latency (0) yield no demand from stalls. `room`: memory to put the regions into, such as a
+  // snapshot's that is not needed any more; what it holds is lost.
+  RegionSnapshot close_tick(Tick tick, Nanoseconds now, Nanoseconds interval, const SystemState& system,
+                            std::vector<Region> room = {});
 
   // Where a region is and what it is now, without counters; none when nothing was ever known of it.
   std::optional<Region> region(const RegionKey& key) const;

@@ -119,11 +119,12 @@ void Tracker::set_residency(const RegionKey& key, const Residency& residency) {
   const AddressRange range = regions.shape(key.start).range;
   if (range.empty()) return;
   const bool absent = residency.answered && residency.resident.value == 0;
-  if (const RegionRecord* known = regions.find(key.start); absent || !residency.answered) {
+  RegionRecord* known = regions.find(key.start);
+  if (absent || !residency.answered) {
     if (known == nullptr) return;
     if (absent && known->slot == kNoSlot) return regions.erase(key.start);
   }
-  RegionRecord& record = regions.at_or_new(key.start, state_->now);
+  RegionRecord& record = known != nullptr ? *known : regions.at_or_new(key.start, state_->now);
   const auto mapped_kib = static_cast<std::uint32_t>(range.size().value >> 10);
   NodeId node{record.node};
   std::uint32_t resident_kib = record.resident_kib;
