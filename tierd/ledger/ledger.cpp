@@ -106,9 +106,7 @@ void Ledger::record(const MigrationPlan& plan, bool imagined) {
 void Ledger::record(const std::vector<MigrationRequest>& requests, Tick tick, bool imagined, bool declined) {
   std::unordered_set<RegionKey> wished;
   if (imagined) {
-    for (const std::uint64_t id : open_) {
-      if (const Decision* open = find(id)) wished.insert(open->request.key);
-    }
+    for (const Open& open : open_) wished.insert(open.decision->request.key);
   }
   for (const MigrationRequest& request : requests) {
     if (wished.contains(request.key)) continue;
@@ -118,8 +116,8 @@ void Ledger::record(const std::vector<MigrationRequest>& requests, Tick tick, bo
     decision.imagined = imagined;
     decision.declined = declined;
     if (imagined) execute(decision, tick, 1, request.cost);
-    decisions_[request.id] = std::move(decision);
-    open_.push_back(request.id);
+    Decision& kept = decisions_[request.id] = std::move(decision);
+    open_.push_back({&kept});
     if (!declined) ++totals_.planned;
   }
   evict();
@@ -172,7 +170,8 @@ void Ledger::follow_moved(const Observed& observed) {
   }
 }
 
-void Ledger::follow(Decision& decision, const Observed& observed) {
+void Ledger::follow(Open& open, const Observed& observed) {
+  Decision& decision = *open.decision;
   if (!decision.executed) {
     if (observed.tick.value > decision.planned.value + kLostAfter) execute(decision, observed.tick, 0, {});
     return;
@@ -192,7 +191,7 @@ void Ledger::follow(Decision& decision, const Observed& observed) {
     const double bytes = static_cast<double>(request.bytes.value) * (request.promotion ? 1 : -1);
     comparison_.charge(request.key, -benefit.value, price_ * bytes);
   }
-  if (request.why.promise > 0 && complete(decision))
+  if (request.why.promise > 0 && (open.complete = open.complete || complete(decision)))
     margin_.add(request.why.promise,
                 benefit.value - decision.realised_cost.value / std::max(1, request.why.horizon));
 }
@@ -250,14 +249,10 @@ void Ledger::judge(const Group& group, Tick tick) {
 TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& system,
                         const TierTopology& topology) {
   const Observed observed = observe(snapshot, system, topology);
-  for (const std::uint64_t id : open_) {
-    const auto it = decisions_.find(id);
-    if (it != decisions_.end()) follow(it->second, observed);
-  }
-  for (const std::uint64_t id : open_) {
-    const auto it = decisions_.find(id);
-    if (it == decisions_.end() || it->second.verdict != Verdict::kPending || !ripe(it->second)) continue;
-    const Group group = group_of(it->second);
+  for (Open& open : open_) follow(open, observed);
+  for (const Open& open : open_) {
+    if (open.decision->verdict != Verdict::kPending || !ripe(*open.decision)) continue;
+    const Group group = group_of(*open.decision);
     const bool all_ripe = std::all_of(group.begin(), group.end(), [](const Decision* d) {
       return d->verdict != Verdict::kPending || ripe(*d);
     });
@@ -265,12 +260,10 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
   }
   follow_moved(observed);
   margin_.close_tick(observed.waited);
-  std::erase_if(open_, [&](std::uint64_t id) {
-    const auto it = decisions_.find(id);
-    if (it == decisions_.end()) return true;
-    if (it->second.verdict == Verdict::kPending) return false;
+  std::erase_if(open_, [&](const Open& open) {
+    if (open.decision->verdict == Verdict::kPending) return false;
     // What was declined has taught what it can; kept, it would push out what was done.
-    if (it->second.declined) decisions_.erase(it);
+    if (open.decision->declined) decisions_.erase(open.decision->request.id);
     return true;
   });
   last_score_ = score_placement(observed);
@@ -368,11 +361,9 @@ TickScore Ledger::score_placement(const Observed& observed) {
 }
 
 void Ledger::target_gone(TargetId target, Tick tick) {
-  for (const std::uint64_t id : open_) {
-    const auto it = decisions_.find(id);
-    if (it != decisions_.end() && it->second.request.key.target == target &&
-        it->second.verdict == Verdict::kPending)
-      close(it->second, Verdict::kUnknown, tick);
+  for (const Open& open : open_) {
+    if (open.decision->request.key.target == target && open.decision->verdict == Verdict::kPending)
+      close(*open.decision, Verdict::kUnknown, tick);
   }
   std::erase_if(moved_, [&](const auto& each) { return each.first.target == target; });
 }
@@ -384,7 +375,13 @@ void Ledger::begin_anew() {
 }
 
 void Ledger::evict() {
-  while (decisions_.size() > settings_.capacity) {
+  if (decisions_.size() <= settings_.capacity) return;
+  const auto surplus = static_cast<std::ptrdiff_t>(decisions_.size() - settings_.capacity);
+  const auto first_kept = std::next(decisions_.begin(), surplus);
+  std::erase_if(open_, [&](const Open& open) {
+    return first_kept == decisions_.end() || open.decision->request.id < first_kept->first;
+  });
+  while (decisions_.begin() != first_kept) {
     ++totals_.evicted;
     totals_.evicted_unscored += decisions_.begin()->second.verdict == Verdict::kPending;
     decisions_.erase(decisions_.begin());

@@ -101,6 +101,8 @@ struct RegionStory {
 class Ledger {
  public:
   explicit Ledger(LedgerSettings settings = {});
+  Ledger(Ledger&&) = default;
+  Ledger& operator=(Ledger&&) = default;
 
   // Imagined requests for a region that still has an open one are left out: the same wish comes every tick.
   void record(const MigrationPlan& plan, bool imagined = false);
@@ -129,6 +131,10 @@ class Ledger {
 
  private:
   using Group = std::vector<Decision*>;
+  struct Open {
+    Decision* decision = nullptr;  // in decisions_
+    bool complete = false;         // see complete(); it is asked in every tick until it is
+  };
   void record(const std::vector<MigrationRequest>& requests, Tick tick, bool imagined, bool declined);
   void execute(Decision& decision, Tick tick, double share, StallSeconds cost);
   // What one pass through the snapshot tells of the tick.
@@ -143,7 +149,7 @@ class Ledger {
   };
   static Observed observe(const RegionSnapshot& snapshot, const SystemState& system,
                           const TierTopology& topology);
-  void follow(Decision& decision, const Observed& observed);
+  void follow(Open& open, const Observed& observed);
   void follow_moved(const Observed& observed);
   bool complete(const Decision& decision) const;
   Group group_of(Decision& decision);
@@ -156,7 +162,7 @@ class Ledger {
 
   LedgerSettings settings_;
   std::map<std::uint64_t, Decision> decisions_;  // by request id, so oldest first
-  std::vector<std::uint64_t> open_;              // not yet judged
+  std::vector<Open> open_;                       // not yet judged
   LedgerTotals totals_;
   TickScore last_score_;
   Margin margin_;

@@ -35,9 +35,10 @@ class Ranking {
   }
 
  private:
-  static bool worse(const Entry& a, const Entry& b) {
+  // Not a function, which would be called by its address.
+  static constexpr auto worse = [](const Entry& a, const Entry& b) {
     return a.merit < b.merit || (a.merit == b.merit && a.candidate > b.candidate);
-  }
+  };
 
   std::vector<Entry> entries_;  // a heap of the first unsorted_, then the sorted, best last
   std::size_t unsorted_ = 0;
