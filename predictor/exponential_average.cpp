@@ -350,10 +350,9 @@ void ExponentialAverage::begin_tick(const RegionSnapshot& snapshot) {
 void ExponentialAverage::conclude_all(const ChangedShares::Shares& change, ForecastSet& set) {
   std::vector<DemandQuantiles> quiet;  // by place
   for (Quiet& q : quiets_) quiet.push_back(conclude(q.row, q.belief, q.finding, change[0]));
-  set.forecasts.resize(rows_.size());
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    Row& row = rows_[i];
-    DemandForecast& forecast = set.forecasts[i];
+  set.forecasts.reserve(rows_.size());
+  for (Row& row : rows_) {
+    DemandForecast& forecast = set.forecasts.emplace_back();
     forecast.key = row.key;
     if (row.look) continue;
     if (row.belief == kShared) {

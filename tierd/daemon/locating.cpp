@@ -1,7 +1,6 @@
 #include "tierd/daemon/locating.h"
 
 #include <algorithm>
-#include <map>
 #include <vector>
 
 #include "migrator/shared_pages.h"
@@ -17,6 +16,7 @@ std::vector<Address> spread_pages(AddressRange range, Bytes page_size) {
   const std::uint64_t pages = range.size().value / page_size.value;
   const std::uint64_t asked = std::min<std::uint64_t>(pages, kPagesAsked);
   std::vector<Address> out;
+  out.reserve(asked);
   for (std::uint64_t i = 0; i < asked; ++i) {
     out.push_back(range.start + (pages * i / asked) * page_size.value);
   }
@@ -32,15 +32,16 @@ Residency locate_region(const LocateRequest& request, const PageLocator& locator
   const PageCall answer = locate_through(locator, request.pid, pages, request.range.start, request.also);
   residency.answered = answer.value >= 0;
   if (!residency.answered) return residency;
-  std::map<int, std::uint64_t> by_node;
   std::uint64_t present = 0;
+  std::ptrdiff_t most = 0;  // pages on one node; of nodes with as many the first counts
   for (const int status : answer.status) {
-    if (status >= 0) ++by_node[status];
     if (status >= 0 || status == kStatusMarked) ++present;
+    if (status < 0) continue;
+    const auto here = std::count(answer.status.begin(), answer.status.end(), status);
+    if (here < most || (here == most && status > residency.node.value)) continue;
+    most = here;
+    residency.node = NodeId{status};
   }
-  const auto most = std::max_element(by_node.begin(), by_node.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most != by_node.end()) residency.node = NodeId{most->first};
   residency.resident = Bytes{request.range.size().value * present / pages.size()};
   return residency;
 }

@@ -257,12 +257,8 @@ void Planner::keep_headroom(std::size_t index) {
   const PlanNode& node = value_.nodes()[index];
   if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || node.free >= node.headroom) return;
   if (sooner_below(node) != value_.nodes().size()) return;  // new pages are better off there anyway
-  double demand = 0, bytes = 0;
-  for (const Candidate& candidate : candidates_) {
-    if (candidate.node == index) demand += value_.forecast(candidate).mean, bytes += candidate.bytes;
-  }
-  if (bytes <= 0) return;
-  const double average = demand / bytes;
+  if (node.held <= 0) return;
+  const double average = node.wanted / node.held;
   const NewMemory& fresh = input_.new_memory;
   const double worth = fresh.watched_share() * fresh.demand_per_byte.value_or(average * kAverage);
   const auto for_new = [&](double per_byte) { return node.free < node.new_room && per_byte <= worth; };

@@ -21,7 +21,7 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   const auto index = static_cast<std::size_t>(it - regions.begin());
   if (it == regions.end() || index >= input.forecasts.forecasts.size())
     return {"Nothing was sampled there lately, and it occupies no faster memory.", {}, {}, {}};
-  const Valuation value(input);
+  Valuation value(input);
   if (const char* obstacle = value.obstacle(*it))
     return {fmt::format("It stays where it is, because {}.", obstacle), {}, {}, {}};
 

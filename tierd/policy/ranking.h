@@ -19,29 +19,31 @@ class Ranking {
   };
 
   Ranking() = default;
-  explicit Ranking(std::vector<Entry> entries) : entries_(std::move(entries)), unsorted_(entries_.size()) {
-    std::make_heap(entries_.begin(), entries_.end(), worse);
-  }
+  explicit Ranking(std::vector<Entry> entries) : entries_(std::move(entries)) {}
 
   std::size_t size() const { return entries_.size(); }
   // The candidate with the i-th greatest merit; of equals the one with the lower number comes first.
   std::size_t at(std::size_t i) {
-    // A heap leaves its best at the end of what it gives up.
-    const std::size_t place = entries_.size() - 1 - i;
-    for (; unsorted_ > place; --unsorted_) {
-      std::pop_heap(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(unsorted_), worse);
-    }
-    return entries_[place].candidate;
+    while (sorted_ <= i) sort_more();
+    return entries_[i].candidate;
   }
 
  private:
-  // Not a function, which would be called by its address.
-  static constexpr auto worse = [](const Entry& a, const Entry& b) {
-    return a.merit < b.merit || (a.merit == b.merit && a.candidate > b.candidate);
-  };
+  // The first few are asked for nearly always, and found by one comparison with most others.
+  static constexpr std::size_t kFew = 32;
 
-  std::vector<Entry> entries_;  // a heap of the first unsorted_, then the sorted, best last
-  std::size_t unsorted_ = 0;
+  void sort_more() {
+    const auto begin = entries_.begin() + static_cast<std::ptrdiff_t>(sorted_);
+    sorted_ = std::min(std::max(2 * sorted_, kFew), entries_.size());
+    // Not a function, which would be called by its address.
+    const auto better = [](const Entry& a, const Entry& b) {
+      return a.merit > b.merit || (a.merit == b.merit && a.candidate < b.candidate);
+    };
+    std::partial_sort(begin, entries_.begin() + static_cast<std::ptrdiff_t>(sorted_), entries_.end(), better);
+  }
+
+  std::vector<Entry> entries_;
+  std::size_t sorted_ = 0;  // of the first entries_, which are the best
 };
 
 }  // namespace tier

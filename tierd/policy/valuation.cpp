@@ -38,9 +38,6 @@ Valuation::Valuation(const PolicyInput& input) : input_(input) {
   promotion_caution_ = input.settings.promotion_caution * input.forecasts.caution;
   demotion_caution_ = input.settings.demotion_caution * input.forecasts.caution;
   for (const Target& target : input.targets) targets_[target.id] = &target;
-  for (const Region& region : input.snapshot.regions) {
-    if (region.waited.value > 0) waiting_[region.key.target] += region.waited.value;  // few of them waited
-  }
   build_nodes();
   build_reaches();
 }
@@ -124,7 +121,10 @@ Valuation::Owner Valuation::owner_of(TargetId id) const {
   return {target_of(id), reach == reaches_.end() ? nullptr : reach->second.data()};
 }
 
-Candidate Valuation::candidate_of(const Region& region, const DemandForecast& forecast) const {
+Candidate Valuation::candidate_of(const Region& region, const DemandForecast& forecast) {
+  double& waiting = waiting_[region.key.target] = 0;
+  for (const Region& each : input_.snapshot.regions)
+    if (each.key.target == region.key.target) waiting += each.waited.value;
   Candidate candidate;
   fill(candidate, region, forecast, owner_of(region.key.target), index_of(region.node));
   return candidate;
@@ -148,11 +148,13 @@ std::vector<Candidate> Valuation::candidates() {
   Owner owner;  // of the region before: they are sorted by target
   for (std::size_t i = 0; i < regions.size(); ++i) {
     const Region& region = regions[i];
+    if (region.waited.value > 0) waiting_[region.key.target] += region.waited.value;  // few of them
     if (i == 0 || regions[i - 1].key.target != region.key.target) owner = owner_of(region.key.target);
     const std::size_t node = index_of(region.node);
     if (obstacle(region, owner.target, node) != nullptr) continue;
     const DemandForecast& forecast = input_.forecasts.forecasts[i];
     fill(list.emplace_back(), region, forecast, owner, node);
+    nodes_[node].wanted += forecast.horizons[last_span_].mean, nodes_[node].held += list.back().bytes;
     shaped_ = shaped_ || forecast.horizons[0].mean != forecast.horizons[last_span_].mean;
   }
   return list;

@@ -18,8 +18,9 @@ struct PlanNode {
   // Bytes. New memory of watched programs needs new_room free; promotions leave headroom, which is that and a
   // place for swaps to go through.
   double total = 0, free = 0, new_room = 0, headroom = 0;
-  bool usable = false;   // may receive and give pages
-  bool leaving = false;  // going offline: gives, never receives
+  double held = 0, wanted = 0;  // by its candidates before the plan: bytes, accesses a tick
+  bool usable = false;          // may receive and give pages
+  bool leaving = false;         // going offline: gives, never receives
 };
 
 // By span: over the next kHorizons[span] ticks.
@@ -85,7 +86,8 @@ class Valuation {
   double work(const Candidate& candidate, bool promotion) const;
   // Seconds that moving it costs: the work, and what the program waits for a page on its way.
   double cost(const Candidate& candidate, bool promotion) const;
-  Candidate candidate_of(const Region& region, const DemandForecast& forecast) const;
+  // One of them by itself, whether it may move or not.
+  Candidate candidate_of(const Region& region, const DemandForecast& forecast);
 
  private:
   void build_nodes();
@@ -105,7 +107,7 @@ class Valuation {
 
   const PolicyInput& input_;
   std::unordered_map<TargetId, const Target*> targets_;
-  std::unordered_map<TargetId, double> waiting_;  // thread-seconds of this tick
+  std::unordered_map<TargetId, double> waiting_;  // thread-seconds of this tick, of the candidates' targets
   std::vector<PlanNode> nodes_;
   std::unordered_map<TargetId, std::vector<double>> reaches_;  // by index of nodes_; programs that differ
   int ranks_ = 0;

@@ -2,6 +2,7 @@
 // sampled. Private to the tracker.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -22,7 +23,8 @@ struct alignas(64) RegionRecord {
   Address start = 0;
   std::uint32_t slot = kNoSlot;  // of its counters and history; only regions sampled lately have one
   std::uint32_t first_seen = 0;
-  std::uint32_t located = 0;  // when its place was last asked
+  std::uint32_t asked = 0;    // when its place was last asked for
+  std::uint32_t located = 0;  // when that was last answered
   std::uint32_t sampled = 0;
   std::uint32_t moved = 0;
   std::uint32_t filled = 0;  // when its program last put pages there
@@ -48,7 +50,10 @@ struct RegionShape {
 
 class TargetRegions {
  public:
-  TargetRegions(Target target, Bytes region_size) : target_(std::move(target)), region_size_(region_size) {}
+  TargetRegions(Target target, Bytes region_size)
+      : target_(std::move(target)),
+        region_size_(region_size),
+        index_(0, HashOfStart{std::countr_zero(region_size.value)}) {}
 
   const Target& target() const { return target_; }
   void set_target(const Target& target) { target_ = target; }
@@ -104,11 +109,16 @@ class TargetRegions {
   Bytes region_size_;
   std::uint32_t turn_ = 0, ran_ = 0;  // ticks, see begin_turn()
   std::uint32_t turns_ = 0;
-  std::vector<Mapping> mappings_;                     // sorted by address
-  std::vector<std::uint32_t> since_;                  // per mapping: tick in which it was first seen
-  std::vector<RegionRecord> records_;                 // in no order
-  std::unordered_map<Address, std::uint32_t> index_;  // start -> position in records_
-  std::vector<Listed> listed_;                        // the first ordered_ by address, then the new ones
+  std::vector<Mapping> mappings_;      // sorted by address
+  std::vector<std::uint32_t> since_;   // per mapping: tick in which it was first seen
+  std::vector<RegionRecord> records_;  // in no order
+  // Of regions side by side: they are asked for one after the other, and lie so in the index then.
+  struct HashOfStart {
+    int shift = 0;
+    std::size_t operator()(Address start) const noexcept { return start >> shift; }
+  };
+  std::unordered_map<Address, std::uint32_t, HashOfStart> index_;  // start -> position in records_
+  std::vector<Listed> listed_;  // the first ordered_ by address, then the new ones
   std::size_t ordered_ = 0;
   bool moved_ = false;  // positions changed since
   std::uint64_t resident_ = 0;

@@ -5,9 +5,16 @@
 
 namespace tier {
 
-bool Tracker::State::ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out) {
+bool Tracker::State::ask(TargetRegions& regions, Address start, RegionRecord* record,
+                         std::vector<LocateRequest>& out) {
   auto request = reach(regions, start);
-  if (!request || !asked.insert(request->key).second) return false;
+  if (!request) return false;
+  // It may have got a record since.
+  if ((record != nullptr && record->asked == now) || asked.contains(request->key)) return false;
+  if (record != nullptr)
+    record->asked = now;
+  else
+    asked.insert(request->key);
   out.push_back(std::move(*request));
   return true;
 }
@@ -17,7 +24,7 @@ void Tracker::State::ask_reported(std::size_t max, std::vector<LocateRequest>& o
     const RegionKey key = reported.front();
     reported.pop_front();
     const auto it = targets.find(key.target);
-    if (it != targets.end()) ask(it->second, key.start, out);
+    if (it != targets.end()) ask(it->second, key.start, it->second.find(key.start), out);
   }
 }
 
@@ -29,7 +36,8 @@ void Tracker::State::ask_round(const std::vector<RegionKey>& keys, RegionKey& ne
       static_cast<std::size_t>(std::lower_bound(keys.begin(), keys.end(), next) - keys.begin());
   for (std::size_t i = 0; i < keys.size() && out.size() < max; ++i) {
     const RegionKey& key = keys[(first + i) % keys.size()];
-    ask(targets.at(key.target), key.start, out);
+    TargetRegions& regions = targets.at(key.target);
+    ask(regions, key.start, regions.find(key.start), out);
     next = {key.target, key.start + 1};
   }
 }
@@ -92,14 +100,15 @@ void Tracker::State::ask_in_turn(std::size_t max, std::vector<LocateRequest>& ou
       continue;
     }
     walk_address = start + settings.region_size.value;
-    const RegionRecord* record = it->second.find(start);
-    if (record == nullptr || due(*record)) ask(it->second, start, out);
+    RegionRecord* record = it->second.find(start);
+    if (record == nullptr || due(*record)) ask(it->second, start, record, out);
   }
 }
 
 std::vector<LocateRequest> Tracker::regions_to_locate(std::size_t max) {
   state_->settle_objects();
   std::vector<LocateRequest> out;
+  out.reserve(max);
   state_->ask_reported(max, out);
   state_->ask_sampled(max - max / 4, out);
   state_->ask_in_turn(max, out);

@@ -42,7 +42,7 @@ struct Tracker::State {
   std::array<std::uint64_t, kFreshTicks + 1> filled_kib{};  // by tick, modulo its size
 
   std::deque<RegionKey> reported;       // whose place a migration report tells of
-  std::unordered_set<RegionKey> asked;  // in the running tick
+  std::unordered_set<RegionKey> asked;  // in the running tick, of those without a record
   RegionKey next_uncertain, next_old;   // of those in the snapshot: where the next tick goes on
   TargetId walk_target;
   Address walk_address = 0;
@@ -70,7 +70,7 @@ struct Tracker::State {
     return record.filled > 0 && record.filled < now && now - record.filled <= kFreshTicks;
   }
   void put_place(TargetRegions& regions, RegionRecord& record, NodeId node, std::uint32_t resident_kib) const;
-  bool ask(TargetRegions& regions, Address start, std::vector<LocateRequest>& out);
+  bool ask(TargetRegions& regions, Address start, RegionRecord* record, std::vector<LocateRequest>& out);
   void ask_reported(std::size_t max, std::vector<LocateRequest>& out);
   void ask_round(const std::vector<RegionKey>& keys, RegionKey& next, std::size_t max,
                  std::vector<LocateRequest>& out);
