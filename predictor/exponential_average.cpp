@@ -81,26 +81,35 @@ void ExponentialAverage::meet(const RegionSnapshot& snapshot) {
   for (const Region& region : snapshot.regions) {
     while (known != last_.end() && known->key < region.key) leave(*known++);
     if (known != last_.end() && known->key == region.key) {
-      if (last_.end() - known > kAhead) __builtin_prefetch(beliefs_.data() + known[kAhead].belief);
+      if (last_.end() - known > kAhead && known[kAhead].belief != kShared)
+        __builtin_prefetch(&beliefs_[known[kAhead].belief]);
       Row& row = rows_.emplace_back(*known++);
+      if (stays_quiet(row, region)) continue;
       row.recent_samples *= static_cast<float>(kKept), row.recent_demand *= static_cast<float>(kKept);
     } else {
-      rows_.push_back(newcomer(region.key));
+      come(rows_.emplace_back(), region.key);
     }
     meet(rows_.back(), region);
   }
   while (known != last_.end()) leave(*known++);
 }
 
+// Of those that share a belief. One that does no longer has its own from here on.
+bool ExponentialAverage::stays_quiet(Row& row, const Region& region) {
+  if (row.belief != kShared) return false;
+  row.look = false;
+  row.old = seen_ticks(region) >= std::min(tick_, kOld);
+  if (turns_ > 1 && row.old && region.samples == 0 && exposures_.place_of(region.node) == row.place) {
+    ++quiets_[row.place].finding.regions;
+    return true;
+  }
+  take_belief(row);
+  return false;
+}
+
 void ExponentialAverage::meet(Row& row, const Region& region) {
   const std::size_t place = exposures_.place_of(region.node);
   row.old = seen_ticks(region) >= std::min(tick_, kOld);
-  if (row.belief == kShared && region.samples == 0 && place == row.place && turns_ > 1) {
-    ++quiets_[place].finding.regions;
-    row.look = false;
-    return;
-  }
-  if (row.belief == kShared) take_belief(row);
   row.every = std::min(row.every, static_cast<std::uint8_t>(turns_));
   const bool rested = static_cast<std::uint32_t>(tick_) - row.seen >= kMostSilent;
   row.look = its_turn(row) || rested || !row.old || region.samples > 0 || place != row.place;
@@ -119,13 +128,12 @@ void ExponentialAverage::meet(Row& row, const Region& region) {
   if (!row.look) unseen_[row.group][nearest_whole(row.fresh * (kFreshBins - 1))].add(row.fresh);
 }
 
-ExponentialAverage::Row ExponentialAverage::newcomer(const RegionKey& key) {
-  Row row;
+void ExponentialAverage::come(Row& row, const RegionKey& key) {
   row.key = key;
   row.place = quiets_.back().row.place;
   take_belief(row);
   const auto it = absent_.find(key);
-  if (it == absent_.end()) return row;
+  if (it == absent_.end()) return;
   const Memory& memory = it->second;
   const auto kept = static_cast<float>(std::pow(kKept, static_cast<double>(tick_ - memory.tick)));
   row.rate = memory.rate;
@@ -133,7 +141,6 @@ ExponentialAverage::Row ExponentialAverage::newcomer(const RegionKey& key) {
   if (memory.place != row.place && memory.place < exposures_.places())
     row.recent_samples *= static_cast<float>(exposures_.recent(row.place) / exposures_.recent(memory.place));
   absent_.erase(it);
-  return row;
 }
 
 void ExponentialAverage::leave(const Row& row) {

@@ -112,7 +112,8 @@ class ExponentialAverage final : public Forecaster {
   void meet(const RegionSnapshot& snapshot);
   void meet(Row& row, const Region& region);
   bool its_turn(const Row& row) const { return ((row.belief + tick_) & (row.every - 1U)) == 0; }
-  Row newcomer(const RegionKey& key);
+  bool stays_quiet(Row& row, const Region& region);
+  void come(Row& row, const RegionKey& key);
   void leave(const Row& row);
   void take_belief(Row& row);
   static bool unsampled(const Belief& belief);

@@ -11,12 +11,6 @@ constexpr double kLeast = 1e-3, kMost = 1e3;
 
 }  // namespace
 
-std::size_t Exposures::place_of(NodeId node) const {
-  std::size_t i = 0;
-  while (i + 1 < places_.size() && places_[i].node != node) ++i;
-  return i;
-}
-
 void Exposures::advance(const std::vector<NodeVisibility>& nodes, const RunLengths& runs,
                         RunLengths::Step step) {
   ++ticks_;

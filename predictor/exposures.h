@@ -21,7 +21,11 @@ class Exposures {
 
   std::size_t places() const { return places_.size(); }  // one per node, at least one
   // The slowest node's where the region's is not known.
-  std::size_t place_of(NodeId node) const;
+  std::size_t place_of(NodeId node) const {
+    std::size_t i = 0;
+    while (i + 1 < places_.size() && places_[i].node != node) ++i;
+    return i;
+  }
   std::size_t slowest() const { return places_.size() - 1; }
 
   // Of the running tick alone: 1 for the slowest node in the first tick.

@@ -151,8 +151,12 @@ void TargetRegions::visit_listed(Stays stays) {
     if (i + kAhead < listed_.size()) __builtin_prefetch(&records_[listed_[i + kAhead].position]);
     const Listed entry = listed_[i];
     RegionRecord& record = records_[entry.position];
-    record.listed = stays(record);
-    if (record.listed) listed_[kept++] = entry;
+    // What stays as it is is not written: nearly all of it would be written back to memory for nothing.
+    if (!stays(record)) {
+      record.listed = false;
+    } else if (kept++ != i) {
+      listed_[kept - 1] = entry;
+    }
   }
   listed_.resize(kept);
   ordered_ = kept;
