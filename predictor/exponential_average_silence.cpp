@@ -1,9 +1,8 @@
 // Silent regions: at 100 GiB and 200 samples a second 98 of 100 have no sample in a tick, and a posterior
 // that changes by a percent would be worked out for each of them. Where there are many regions,
-// - one of which little is expected is looked at in every 2nd, 4th or at most 8th tick. What was missed is
-// made
-//   up for by what each tick left behind, so that its belief is what it would be but for rounding; in between
-//   its forecast goes on as one more silent tick would change it, to the first order;
+// - one of which little is expected is looked at in every 2nd, 4th or at most 8th tick. What each tick left
+//   behind makes up for those missed, so that its belief is what it would be but for rounding; in between its
+//   forecast goes on as one more silent tick would change it, to the first order;
 // - those of which no hypothesis has a sample any more are alike, and share one belief for each place.
 // exponential_average_test.cpp holds how far forecasts may be off by that.
 #include <algorithm>
@@ -59,7 +58,6 @@ void ExponentialAverage::bring_up(Row& row) {
 // What advance(), examine() and weigh() would have done to the belief in the last ticks. The weights are made
 // probabilities once, at the end; `sum` is what they come to until then.
 void ExponentialAverage::keep_silent(Belief& belief, const Row& row, std::uint32_t ticks) {
-  const std::uint32_t group = group_of(row.rate);
   std::array<std::size_t, RunLengths::kMost> index;
   for (std::size_t i = 0; i < index.size(); ++i) index[i] = Silence::index_of(belief.samples[i]);
   float sum = 1;
@@ -72,7 +70,7 @@ void ExponentialAverage::keep_silent(Belief& belief, const Row& row, std::uint32
     index[newest] = 0;
     auto& silence = past.silences[row.place];
     for (std::size_t i = 0; i < past.count; ++i) part[i] = belief.weights[i] * silence.at(i, index[i]);
-    part[newest] = past.odds[group] * silence.at(newest, 0) * sum;
+    part[newest] = past.odds[row.group] * silence.at(newest, 0) * sum;
     for (std::size_t i = 0; i < part.size(); ++i) belief.weights[i] = part[i];
     // In pairs: one sum after the other would be most of the work's time.
     sum = ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
@@ -102,8 +100,7 @@ void ExponentialAverage::observe_changing(const RegionSnapshot& snapshot,
     if (change[finding.group] >= kCalm) finding.regions = 1;
   }
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    if (rows_[i].look || rows_[i].belief == kShared) continue;
-    if (change[group_of(rows_[i].rate)] < kCalm) continue;
+    if (rows_[i].look || rows_[i].belief == kShared || change[rows_[i].group] < kCalm) continue;
     rows_[i].look = true;
     bring_up(rows_[i]);
     observe(i, snapshot.regions[i]);

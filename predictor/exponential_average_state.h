@@ -32,8 +32,8 @@ class ExponentialAverage final : public Forecaster {
   // A tick in which more of a group may have changed is one in which all of the group are looked at.
   static constexpr double kCalm = 0.02;
   static constexpr std::uint32_t kShared = 0xFFFFFFFF;  // Row::belief of a quiet one
-  static constexpr double kKept =
-      Exposures::kKept;                       // memory of the population and of the accesses per sample
+  // Memory of the population and of the accesses per sample.
+  static constexpr double kKept = Exposures::kKept;
   static constexpr std::uint64_t kOld = 128;  // ages beyond are as good as for ever
 
   // Arrays by slot of RunLengths; those of no hypothesis have no weight. One cache line.
