@@ -10,6 +10,7 @@ void HeatRecord::add(const RegionSnapshot& snapshot, const TierTopology& topolog
   Column column;
   column.tick = snapshot.tick.value;
   column.seconds = seconds(snapshot.interval);
+  column.entries.reserve(std::min(regions_, snapshot.regions.size()));  // as many as there will be
   const auto enter = [&](const Region& region, int rank) {
     column.entries.push_back(
         {region.key, {static_cast<float>(region.demand.value), static_cast<std::int8_t>(rank)}});
