@@ -39,6 +39,8 @@ struct MoveRationale {
   Nanoseconds work{};  // expected duration of the move; request.cost is the price of so much work
   // Latency from the CPUs that the target runs on over latency from the nearest CPUs, of `from` and of `to`.
   double reach_from = 1, reach_to = 1;
+  double lines = 1;  // that its accesses move, over those of its node's mean access: see core/queueing.h
+  Nanoseconds relieved{};  // what others were to wait less for each of its accesses; below 0: more
 };
 
 struct MigrationRequest {

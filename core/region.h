@@ -50,6 +50,7 @@ struct Region {
   StallSeconds waited;  // stall as sampled, on the tier that served it
   std::uint32_t samples = 0;
   double write_share = 0;  // of the samples, 0..1
+  double stores = 0;       // the same, of its last few samples
   NodeId node{-1};         // holds most of it; -1 when nothing is resident or not known
   Bytes resident;          // bytes resident on any node
   PageKind pages = PageKind::kUnknown;

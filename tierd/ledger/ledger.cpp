@@ -6,6 +6,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "core/queueing.h"
 #include "core/score.h"
 #include "tierd/ledger/sentences.h"
 
@@ -158,6 +159,13 @@ Ledger::Observed Ledger::observe(const RegionSnapshot& snapshot, const SystemSta
   return observed;
 }
 
+double Ledger::Observed::crowding(NodeId node) const {
+  const int rank = ranks.of(node);
+  if (rank < 0) return 0;
+  const Nanoseconds unloaded = topology.tiers[static_cast<std::size_t>(rank)].unloaded_latency;
+  return tier::crowding(latency_of(system, node, unloaded), seconds(unloaded));
+}
+
 void Ledger::follow_moved(const Observed& observed) {
   if (moved_.empty()) return;
   for (const Region* region : observed.sampled) {
@@ -181,7 +189,8 @@ void Ledger::follow(Open& open, const Observed& observed) {
   const double demand = demand_of(observed.sampled, request.key);
   const double saved_each =
       latency_of(observed.system, request.from, request.why.latency_from, request.why.reach_from) -
-      latency_of(observed.system, request.to, request.why.latency_to, request.why.reach_to);
+      latency_of(observed.system, request.to, request.why.latency_to, request.why.reach_to) +
+      request.why.lines * (observed.crowding(request.from) - observed.crowding(request.to));
   const StallSeconds benefit{demand * saved_each * decision.moved_share};
   decision.realised_demand += demand;
   decision.realised_benefit += benefit;

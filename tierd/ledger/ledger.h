@@ -146,6 +146,8 @@ class Ledger {
     std::vector<const Region*> sampled;  // with demand, by key
     Bytes fast_bytes;                    // resident on the fastest tier
     double waited = 0;                   // stall seconds
+    double crowding(
+        NodeId node) const;  // seconds that one more of the node's mean accesses makes others wait
   };
   static Observed observe(const RegionSnapshot& snapshot, const SystemState& system,
                           const TierTopology& topology);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/queueing.h"
+
 namespace tier {
 namespace {
 
@@ -270,6 +272,23 @@ TEST_F(LedgerTest, HalfASwapTeachesNothing) {
     for (int t = 0; t < 4; ++t) tick({5000, 5000});
   }
   EXPECT_EQ(ledger_.margin(), 1);
+}
+
+// What its lines no longer make others wait counts as the plan counted it, by what latencies are now.
+TEST_F(LedgerTest, AMoveOutOfACrowdEarnsWhatOthersNoLongerWait) {
+  MigrationRequest up = request(0, true);
+  up.why.lines = 2;
+  record({up});
+  report(1);
+  system_.nodes[1].loaded_latency = Nanoseconds{360};  // 300 when nobody else is there
+  tick({500}, {0});
+  const double others = 2 * crowding(360e-9, 300e-9);
+  EXPECT_GT(others, 100e-9);
+  EXPECT_NEAR(ledger_.find(1)->realised_benefit.value, 500 * (260e-9 + others), 1e-12);
+  system_.nodes[1].loaded_latency = Nanoseconds{300};
+  tick({500}, {0});
+  EXPECT_NEAR(ledger_.find(1)->realised_benefit.value, 500 * (260e-9 + others + 200e-9), 1e-12)
+      << "the crowd has gone";
 }
 
 TEST_F(LedgerTest, ReliefIsJudgedByWhatItGains) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "tierd/words/words.h"
 
@@ -52,6 +53,8 @@ const char* verdict_words(Verdict verdict) {
   return "it ended too soon to tell";
 }
 
+constexpr Nanoseconds kTold{5};  // of other programs' waiting; less is within what latencies are measured to
+
 }  // namespace
 
 std::string sentences(const Decision& decision) {
@@ -64,6 +67,9 @@ std::string sentences(const Decision& decision) {
       count_text(why.forecast.mean), count_text(why.forecast.low), count_text(why.forecast.high),
       plural(static_cast<std::uint64_t>(std::max(why.horizon, 0)), "tick", "ticks"), why.latency_from.count(),
       request.from.value, why.latency_to.count(), request.to.value);
+  if (std::abs(why.relieved.count()) >= kTold.count())
+    text += fmt::format(" For each of them others would wait {} ns {} for memory.",
+                        std::abs(why.relieved.count()), why.relieved.count() > 0 ? "less" : "longer");
   text += fmt::format(" The move was expected to save {} and to cost {}.",
                       seconds_text(request.benefit.value), seconds_text(request.cost.value));
   if (why.partner != 0)

@@ -30,6 +30,18 @@ TEST(Sentences, TellAMoveWithoutExponents) {
       "useful.");
 }
 
+TEST(Sentences, SayWhatOthersWereToWait) {
+  Decision decision = promoted();
+  decision.request.why.relieved = Nanoseconds{31};
+  EXPECT_NE(
+      sentences(decision).find("90 ns on node 0. For each of them others would wait 31 ns less for memory."),
+      std::string::npos);
+  decision.request.why.relieved = Nanoseconds{-31};
+  EXPECT_NE(sentences(decision).find("others would wait 31 ns longer for memory."), std::string::npos);
+  decision.request.why.relieved = Nanoseconds{3};
+  EXPECT_EQ(sentences(decision).find("others"), std::string::npos);
+}
+
 TEST(Sentences, SayThatAPlaceWasWrong) {
   Decision decision = promoted();
   decision.report->pages.requested = decision.report->pages.already_there = 512;

@@ -14,10 +14,6 @@ constexpr int kLosersInARow = 16;
 constexpr double kAverage = 1.01;
 // Of the average: a whole share of such regions costs a twentieth of what the share holds.
 constexpr double kNextToUnused = 0.05;
-// Of the demand that would even the latencies out if they rose in proportion to it; they rise more steeply
-// near saturation, and a tier that sways between two costs more than one that leans.
-constexpr double kReliefShare = 0.25;
-
 std::vector<double> tier_totals(const Valuation& value) {
   std::vector<double> bytes(static_cast<std::size_t>(value.ranks()), 0);
   for (const PlanNode& node : value.nodes()) bytes[static_cast<std::size_t>(node.rank)] += node.total;
@@ -134,8 +130,15 @@ std::size_t Planner::node_below(const Candidate& candidate, int rank,
   return best;
 }
 
+// By what the next tier down would cost; by demand alone where there is none.
 double Planner::loss_density(const Candidate& candidate) const {
-  return value_.possibly(candidate, span_) / candidate.bytes;
+  const auto& nodes = value_.nodes();
+  const PlanNode& here = nodes[candidate.node];
+  const auto below =
+      std::find_if(nodes.begin(), nodes.end(), [&](const PlanNode& node) { return node.rank > here.rank; });
+  const double apart =
+      below == nodes.end() ? 1 : value_.price(candidate, *below) - value_.price(candidate, here);
+  return value_.possibly(candidate, span_) * apart / candidate.bytes;
 }
 
 MigrationRequest Planner::request(std::size_t index, std::size_t to, MoveReason reason, std::size_t span,
@@ -168,6 +171,9 @@ MigrationRequest Planner::request(std::size_t index, std::size_t to, MoveReason 
   request.why.work = nanoseconds(value_.work(candidate, request.promotion));
   request.why.reach_from = value_.reach(candidate, source);
   request.why.reach_to = value_.reach(candidate, destination);
+  request.why.relieved = nanoseconds(candidate.lines * (source.crowding - destination.crowding));
+  request.why.lines =
+      candidate.lines / (source.traffic > 0 ? source.traffic / std::max(source.wanted, 1e-9) : 1);
   candidate.settled = true;
   return request;
 }
@@ -256,7 +262,7 @@ void Planner::demote(std::size_t index, MoveReason reason, double instead) {
 void Planner::keep_headroom(std::size_t index) {
   const PlanNode& node = value_.nodes()[index];
   if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || node.free >= node.headroom) return;
-  if (sooner_below(node) != value_.nodes().size()) return;  // new pages are better off there anyway
+  if (cheaper_below(node) != value_.nodes().size()) return;  // new pages are better off there anyway
   if (node.held <= 0) return;
   const double average = node.wanted / node.held;
   const NewMemory& fresh = input_.new_memory;
@@ -291,10 +297,11 @@ void Planner::keep_limits(std::size_t index) {
 
 Ranking Planner::outsiders(int rank) const {
   const auto& nodes = value_.nodes();
-  double fastest = 1e300;
+  const PlanNode* fastest = nullptr;
   for (const PlanNode& node : nodes) {
-    if (node.rank == rank) fastest = std::min(fastest, node.latency);
+    if (node.rank == rank && (fastest == nullptr || node.latency < fastest->latency)) fastest = &node;
   }
+  if (fastest == nullptr) return {};
   std::vector<Ranking::Entry> entries;
   entries.reserve(candidates_.size());
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
@@ -302,9 +309,10 @@ Ranking Planner::outsiders(int rank) const {
     const PlanNode& here = nodes[candidate.node];
     if (candidate.settled || here.rank <= rank || here.leaving) continue;
     if (winners_ && !std::binary_search(winners_->begin(), winners_->end(), candidate.region->key)) continue;
-    const double there = candidate.reach == nullptr ? fastest : soonest(candidate, rank);
+    const double there = (candidate.reach == nullptr ? fastest->latency : soonest(candidate, rank)) +
+                         candidate.lines * fastest->crowding;
     const double density =
-        value_.surely(candidate, span_) * (value_.latency(candidate, here) - there) / candidate.bytes;
+        value_.surely(candidate, span_) * (value_.price(candidate, here) - there) / candidate.bytes;
     if (density > 0) entries.emplace_back(density, static_cast<std::uint32_t>(i));
   }
   return Ranking(std::move(entries));
@@ -393,47 +401,47 @@ BySpan Planner::benefits(const Candidate& candidate, Demand demand, const PlanNo
   return seconds;
 }
 
-// Of the nodes of slower tiers the one that answers soonest, if it does so sooner than this one; else none.
-std::size_t Planner::sooner_below(const PlanNode& node) const {
+// Of the nodes of slower tiers the one where an access like this node's costs least, if that is less than
+// here; else none.
+std::size_t Planner::cheaper_below(const PlanNode& node) const {
   const auto& nodes = value_.nodes();
   std::size_t best = nodes.size();
-  double latency = node.latency;
+  double least = node.latency + node.crowding;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].rank > node.rank && nodes[i].usable && !nodes[i].leaving && nodes[i].latency < latency)
-      best = i, latency = nodes[i].latency;
+    const double price = nodes[i].latency + nodes[i].crowding;
+    if (nodes[i].rank > node.rank && nodes[i].usable && !nodes[i].leaving && price < least)
+      best = i, least = price;
   }
   return best;
 }
 
 // A tier of more bandwidth may answer later than the one below, while that one has bandwidth to spare or the
-// upper one is full of traffic. What is wanted most then goes down, a part at a time, until both answer
-// alike.
+// upper one is full of traffic. What is wanted most then goes down, as long as the next access costs
+// everybody together less there. By the mean of the forecast: it is the sum of what is moved that counts, and
+// doubts even out.
 void Planner::relieve(std::size_t index) {
-  const PlanNode& from = value_.nodes()[index];
-  const std::size_t to = sooner_below(from);
+  PlanNode& from = value_.nodes()[index];
+  const std::size_t to = cheaper_below(from);
   if (from.leaving || !from.usable || to == value_.nodes().size()) return;
   std::vector<Ranking::Entry> entries;
-  double demand = 0;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const Candidate& candidate = candidates_[i];
-    if (candidate.node != index) continue;
-    demand += value_.forecast(candidate).mean;
-    const bool may = !candidate.settled && value_.allowed(candidate, value_.nodes()[to]);
-    if (may && value_.surely(candidate, span_) > 0)
-      entries.push_back({value_.surely(candidate, span_) / candidate.bytes, static_cast<std::uint32_t>(i)});
+    if (candidate.node != index || candidate.settled || !value_.allowed(candidate, value_.nodes()[to]))
+      continue;
+    const double wanted = value_.expected(candidate, span_);
+    if (wanted > 0) entries.emplace_back(wanted / candidate.bytes, static_cast<std::uint32_t>(i));
   }
-  double left = kReliefShare * (1 - value_.nodes()[to].latency / from.latency) * demand;
   Ranking order(std::move(entries));
-  for (std::size_t i = 0; i < order.size() && left > 0; ++i) {
+  for (std::size_t i = 0; i < order.size(); ++i) {
     const Candidate& candidate = candidates_[order.at(i)];
-    const PlanNode& below = value_.nodes()[to];
+    PlanNode& below = value_.nodes()[to];
     if (below.free - candidate.bytes < below.headroom) return;
     Swap swap;
     swap.winner = order.at(i), swap.to = to, swap.reason = MoveReason::kRelief;
-    swap.gain = benefits(candidate, &Valuation::surely, from, below);
+    swap.gain = benefits(candidate, &Valuation::expected, from, below);
     swap.cost = value_.cost(candidate, false), swap.bytes = candidate.bytes;
     if (!settle(swap)) return;
-    left -= value_.forecast(candidate).mean;
+    value_.shift(candidate, from, below);
   }
 }
 

@@ -48,7 +48,7 @@ class Planner {
   using Demand = double (Valuation::*)(const Candidate&, std::size_t span) const;
   BySpan benefits(const Candidate& candidate, Demand demand, const PlanNode& from, const PlanNode& to) const;
   void relieve(std::size_t node);
-  std::size_t sooner_below(const PlanNode& node) const;
+  std::size_t cheaper_below(const PlanNode& node) const;
 
   // By seconds per byte.
   Ranking outsiders(int rank) const;         // greatest gain first

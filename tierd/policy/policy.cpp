@@ -25,6 +25,7 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   if (const char* obstacle = value.obstacle(*it))
     return {fmt::format("It stays where it is, because {}.", obstacle), {}, {}, {}};
 
+  static_cast<void>(value.candidates());  // prices are of all traffic
   const Candidate candidate = value.candidate_of(*it, input.forecasts.forecasts[index]);
   const PlanNode& here = value.nodes()[candidate.node];
   const PlanNode* better = nullptr;

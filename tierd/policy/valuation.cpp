@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/queueing.h"
 #include "tierd/policy/reach.h"
 
 namespace tier {
@@ -64,6 +65,7 @@ void Valuation::build_nodes() {
       node.rank = rank;
       const bool measured = state->loaded_latency.count() > 0;
       node.latency = seconds(measured ? state->loaded_latency : tier.unloaded_latency);
+      node.unloaded = tier.unloaded_latency.count() > 0 ? seconds(tier.unloaded_latency) : node.latency;
       node.total = static_cast<double>(state->total.value);
       node.free = static_cast<double>(state->free.value);
       node.new_room = new_room_of(node, input_);
@@ -137,6 +139,7 @@ void Valuation::fill(Candidate& candidate, const Region& region, const DemandFor
   candidate.forecast = &forecast;
   candidate.reach = owner.reach;
   candidate.bytes = static_cast<double>(region.resident.value);
+  candidate.lines = lines_per_wait(region.stores);
   candidate.node = static_cast<std::uint16_t>(node);
   candidate.settled = region.since_move < input_.settings.cooldown;
 }
@@ -154,10 +157,40 @@ std::vector<Candidate> Valuation::candidates() {
     if (obstacle(region, owner.target, node) != nullptr) continue;
     const DemandForecast& forecast = input_.forecasts.forecasts[i];
     fill(list.emplace_back(), region, forecast, owner, node);
-    nodes_[node].wanted += forecast.horizons[last_span_].mean, nodes_[node].held += list.back().bytes;
+    const double wanted = forecast.horizons[last_span_].mean;
+    nodes_[node].wanted += wanted, nodes_[node].held += list.back().bytes;
+    nodes_[node].traffic += wanted * list.back().lines;
     shaped_ = shaped_ || forecast.horizons[0].mean != forecast.horizons[last_span_].mean;
   }
+  for (PlanNode& node : nodes_) crowd(node);
   return list;
+}
+
+// By access of the node's mean, so by line.
+void Valuation::crowd(PlanNode& node) {
+  const double lines = node.traffic > 0 ? node.traffic / std::max(node.wanted, 1e-9) : 1;
+  node.crowding = crowding(node.latency, node.unloaded) / lines;
+}
+
+// How full a node is follows from its latency, and latencies say little of nodes that are next to idle: they
+// are taken for a tenth full, and to have a tenth of both nodes' traffic at least, so that what goes there in
+// one tick is bounded.
+void Valuation::shift(const Candidate& candidate, PlanNode& from, PlanNode& to) {
+  constexpr double kIdle = 0.1;
+  const double demand = forecast(candidate).mean, lines = demand * candidate.lines;
+  const double least = kIdle * (from.traffic + to.traffic);
+  const auto change = [&](PlanNode& node, double sign) {
+    const double use = std::max(kIdle, utilisation_at(node.latency, node.unloaded));
+    const double base = std::max(node.traffic, least);
+    const double then = use * std::max(0.0, base + sign * lines) / base;
+    node.latency += latency_at(node.unloaded, then) - latency_at(node.unloaded, use);
+    node.latency = std::max(node.latency, node.unloaded);
+    node.wanted = std::max(0.0, node.wanted + sign * demand);
+    node.traffic = std::max(0.0, node.traffic + sign * lines);
+    crowd(node);
+  };
+  change(from, -1);
+  change(to, 1);
 }
 
 bool Valuation::allowed(const Candidate& candidate, const PlanNode& node) const {
@@ -166,7 +199,7 @@ bool Valuation::allowed(const Candidate& candidate, const PlanNode& node) const 
 
 double Valuation::benefit(const Candidate& candidate, double per_tick, std::size_t span, const PlanNode& from,
                           const PlanNode& to) const {
-  return per_tick * kHorizons[span] * (latency(candidate, from) - latency(candidate, to));
+  return per_tick * kHorizons[span] * (price(candidate, from) - price(candidate, to));
 }
 
 double Valuation::work(const Candidate& candidate, bool promotion) const {

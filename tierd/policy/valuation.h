@@ -14,11 +14,13 @@ namespace tier {
 struct PlanNode {
   NodeId id;
   int rank = 0;
-  double latency = 0;  // loaded, seconds
+  double latency = 0, unloaded = 0;  // seconds; the first as loaded now
   // Bytes. New memory of watched programs needs new_room free; promotions leave headroom, which is that and a
   // place for swaps to go through.
   double total = 0, free = 0, new_room = 0, headroom = 0;
   double held = 0, wanted = 0;  // by its candidates before the plan: bytes, accesses a tick
+  double traffic = 0;           // lines a tick that these accesses move; follows what relief moves
+  double crowding = 0;          // seconds that one more line makes others wait, see core/queueing.h
   bool usable = false;          // may receive and give pages
   bool leaving = false;         // going offline: gives, never receives
 };
@@ -32,6 +34,7 @@ struct Candidate {
   const DemandForecast* forecast = nullptr;
   const double* reach = nullptr;  // by node: see ReachTable; null: 1 for all of them
   double bytes = 0;
+  double lines = 1;        // moved per access that is waited for, see lines_per_wait()
   int limit = -1;          // its cgroup's entry in FastLimits; -1: none
   std::uint16_t node = 0;  // index into Valuation::nodes()
   bool settled = false;    // moved so lately that it stays, or in this plan already
@@ -57,6 +60,9 @@ class Valuation {
     const DemandQuantiles& q = candidate.forecast->horizons[span];
     return q.mean - promotion_caution_ * (q.mean - q.low);
   }
+  double expected(const Candidate& candidate, std::size_t span) const {
+    return candidate.forecast->horizons[span].mean;
+  }
   double possibly(const Candidate& candidate, std::size_t span) const {
     const DemandQuantiles& q = candidate.forecast->horizons[span];
     return q.mean + demotion_caution_ * (q.high - q.mean);
@@ -79,7 +85,12 @@ class Valuation {
   }
   // Some program runs nearer to some nodes than to others.
   bool several_sockets() const { return !reaches_.empty(); }
-  // Seconds gained over a span by serving `per_tick` accesses from `to` instead of `from`.
+  // Seconds that one of its accesses takes from everybody: its own wait, and what its lines make others wait.
+  double price(const Candidate& candidate, const PlanNode& node) const {
+    return latency(candidate, node) + candidate.lines * node.crowding;
+  }
+  // Seconds gained over a span by serving `per_tick` accesses from `to` instead of `from`, by all programs
+  // together.
   double benefit(const Candidate& candidate, double per_tick, std::size_t span, const PlanNode& from,
                  const PlanNode& to) const;
   // Seconds of our own work that moving it takes.
@@ -88,10 +99,13 @@ class Valuation {
   double cost(const Candidate& candidate, bool promotion) const;
   // One of them by itself, whether it may move or not.
   Candidate candidate_of(const Region& region, const DemandForecast& forecast);
+  // Moves the candidate's demand and lines, and with them the latencies of both nodes.
+  void shift(const Candidate& candidate, PlanNode& from, PlanNode& to);
 
  private:
   void build_nodes();
   void build_reaches();
+  static void crowd(PlanNode& node);
   double wait_for_page(const Candidate& candidate, double away) const;  // thread-seconds
   const Target* target_of(TargetId id) const;
   std::size_t index_of(NodeId id) const;  // into nodes_; nodes_.size() for one of no tier

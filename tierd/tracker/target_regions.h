@@ -36,6 +36,7 @@ struct alignas(64) RegionRecord {
   std::uint16_t ask_after = 1;  // ticks from `located` until its place is asked again
   PageKind pages = PageKind::kUnknown;
   bool listed = false;
+  std::uint8_t stores = 0;  // share of its samples of late that were stores, in 255ths
 };
 
 // A region as its mappings make it. Mappings that show an object are not part of it: what they show has

@@ -99,6 +99,7 @@ void Tracker::State::describe(Region& region, const RegionShape& shape, const Re
   region.age = now - record.first_seen;
   region.idle = record.sampled == 0 ? kNever : now - record.sampled;
   region.since_move = record.moved == 0 ? kNever : now - record.moved;
+  region.stores = record.stores / 255.0;
 }
 
 void Tracker::State::measure(Region& region, Active& counters, const SystemState& system,
@@ -114,6 +115,15 @@ void Tracker::State::measure(Region& region, Active& counters, const SystemState
   region.write_share = static_cast<double>(counters.writes) / counters.samples;
   counters.stall = counters.accesses = 0;
   counters.samples = counters.writes = 0;
+}
+
+// As much as one sample more, what was known of it counts: what a program does with a region changes with its
+// phases.
+void Tracker::State::remember_stores(Region& region, RegionRecord& record) {
+  constexpr double kSamples = 1;
+  const double now_counts = region.samples / (region.samples + kSamples);
+  region.stores += now_counts * (region.write_share - region.stores);
+  record.stores = static_cast<std::uint8_t>(std::lround(255 * region.stores));
 }
 
 // Not from the samples' weights: these change with the sampling rate and its estimate, on all nodes alike.
@@ -145,7 +155,10 @@ void Tracker::State::close_target(TargetRegions& regions, const SystemState& sys
     describe(region, regions.shape(record.start, mapping), record);
     resident += record.resident_kib > 0;
     if (record.slot == kNoSlot) return true;
-    if (record.sampled == now) measure(region, active[record.slot], system, slowest);
+    if (record.sampled == now) {
+      measure(region, active[record.slot], system, slowest);
+      remember_stores(region, record);
+    }
     if (fresh(record)) out.fresh.demand += region.demand;
     if (now - record.sampled + 1 >= kHistoryTicks) {
       release(record.slot);

@@ -78,6 +78,7 @@ struct Tracker::State {
   void ask_in_turn(std::size_t max, std::vector<LocateRequest>& out);
   void restart_walk();
   void describe(Region& region, const RegionShape& shape, const RegionRecord& record) const;
+  static void remember_stores(Region& region, RegionRecord& record);
   void measure(Region& region, Active& counters, const SystemState& system, Nanoseconds slowest) const;
   bool upper(const RegionRecord& record) const;
   std::vector<NodeVisibility> visibility(const SystemState& system, Nanoseconds slowest);

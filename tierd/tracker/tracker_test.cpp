@@ -120,6 +120,21 @@ TEST_F(TrackerTest, AccessCountsAreDemandAndWaitTheNodesLatency) {
   EXPECT_EQ(region.node, kSlow);
 }
 
+TEST_F(TrackerTest, StoresOfLateAreRemembered) {
+  map(1, 4);
+  place(1, 2, kSlow);
+  auto store = sample(1, kBase + 2 * kRegion + 5, 40);
+  store.type = AccessType::kStore;
+  fold({store, store, store});
+  EXPECT_NEAR(close().regions.at(0).stores, 0.75, 0.01) << "three of them against one";
+  const Region silent = close().regions.at(0);
+  EXPECT_EQ(silent.write_share, 0);
+  EXPECT_NEAR(silent.stores, 0.75, 0.01);
+  fold({sample(1, kBase + 2 * kRegion, 60), sample(1, kBase + 2 * kRegion, 60),
+        sample(1, kBase + 2 * kRegion, 60)});
+  EXPECT_NEAR(close().regions.at(0).stores, 0.19, 0.01);
+}
+
 TEST_F(TrackerTest, StallIsDividedByTheLatencyOfTheNodeThatServedIt) {
   map(1, 4);
   place(1, 0, kFast);
