@@ -22,13 +22,14 @@ constexpr double latency_at(double unloaded, double utilisation) {
 }
 
 // What one more access makes all others wait, in the unit of the latencies: traffic times the rise of latency
-// with it, u dL/du = L0 (l - 1) (1 + (l - 1) / a), where l = L / L0. Half of it, since programs that wait
-// longer ask for less; and no more than four unloaded latencies, since near saturation only bandwidth counts.
-// Docs: design.md, "Prices".
+// with it, which for the curve above is u dL/du = L0 ((l - 1) + (l - 1)^2 / a), where l = L / L0. Of that the
+// square, which is the queue; latencies are not measured well enough to charge for a few percent. Half of it,
+// since programs that wait longer ask for less; and no more than four unloaded latencies, since near
+// saturation only bandwidth counts. Docs: design.md, "Prices".
 constexpr double crowding(double loaded, double unloaded) {
   if (!(unloaded > 0)) return 0;
   const double load = std::max(0.0, loaded / unloaded - 1);
-  return unloaded * std::min(0.5 * load * (1 + load / kSharedPart), 4.0);
+  return unloaded * std::min(0.5 * load * load / kSharedPart, 4.0);
 }
 
 // Lines that stores move for each load's worth of waiting: a line comes and goes back (2), and the store

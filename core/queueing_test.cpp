@@ -12,11 +12,12 @@ TEST(Queueing, LatencyAndUtilisationAreTwoSidesOfOneCurve) {
   EXPECT_EQ(latency_at(110, 2), latency_at(110, kFullest)) << "no end beyond";
 }
 
-// What others wait more is the slope of the curve times the traffic, half of it: by differences.
+// Half of the slope of the curve times the traffic, by differences, less what is no queue.
 TEST(Queueing, CrowdingIsTheSlopeOfTheCurve) {
   for (const double u : {0.1, 0.3, 0.5, 0.7}) {
     const double step = 1e-5, slope = (latency_at(100, u + step) - latency_at(100, u - step)) / (2 * step);
-    EXPECT_NEAR(crowding(latency_at(100, u), 100), 0.5 * u * slope, 1e-3) << u;
+    const double loaded = latency_at(100, u);
+    EXPECT_NEAR(crowding(loaded, 100), 0.5 * (u * slope - (loaded - 100)), 1e-3) << u;
   }
   EXPECT_EQ(crowding(100, 100), 0);
   EXPECT_EQ(crowding(80, 100), 0);
