@@ -242,7 +242,7 @@ void Engine::locate() {
   const auto enough = std::chrono::duration_cast<Nanoseconds>(settings_.locate_time * settings_.interval);
   places_budget_.advance(begun);
   for (std::size_t i = 0; i < targets_.targets().size(); ++i)
-    if (targets_.ran()[i]) tracker_.note_ran(targets_.targets()[i].id);
+    if (targets_.ran()[i]) tracker_.note_ran(targets_.targets()[i].id, targets_.targets()[i].resident);
   const std::size_t wanted =
       std::max<std::size_t>(settings_.locate_per_tick >> governor_.allowance().fewer_places, 1);
   const std::size_t most = places_budget_.affordable(place_price_, wanted);

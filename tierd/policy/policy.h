@@ -29,11 +29,11 @@ struct PolicySettings {
   int horizon = 16;
   // How much of the forecast's uncertainty counts, 0..1: 0 is its mean; 1 puts what a promotion gains at the
   // low quantile, what a demotion loses at the high one. A promotion on thin evidence buys noise, and being
-  // sure takes time: at 0.75, 0.8 points more of the gap to the oracle are closed than at 1 where 300 samples
-  // a second are seen, 0.9 at 150, 0.1 at 2,000, and the worst case is better than at 0.5 or 0 (34
-  // simulated cases, docs/benchmarks.md). A demotion on thin evidence is undone a few ticks later, while
-  // waiting for certainty that a region has gone cold keeps the new hot one out: measured on a hot set that
-  // moves every 20 ticks, 1 instead of 0.1 loses 15 of 100 accesses from the fast tier
+  // sure takes time: at 0.75, 1.4 to 1.7 points more of the gap to the oracle are closed than at 1 (34
+  // simulated cases, docs/benchmarks.md). At 0.5 it is up to 1.6 points more again, but a hot set that stands
+  // still is not left alone (closed_loop_test.cpp). A demotion on thin evidence is undone a few ticks later,
+  // while waiting for certainty that a region has gone cold keeps the new hot one out: measured on a hot set
+  // that moves every 20 ticks, 1 instead of 0.1 loses 15 of 100 accesses from the fast tier
   // (closed_loop_test.cpp). Times ForecastSet::caution.
   double promotion_caution = 0.75;
   double demotion_caution = 0.1;

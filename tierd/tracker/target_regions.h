@@ -74,8 +74,12 @@ class TargetRegions {
   bool next_region(Address from, Address& start) const;
 
   // Whether any thread of it ran since its regions were last asked for in turn.
-  void note_ran(std::uint32_t now) { ran_ = now; }
-  void begin_turn(std::uint32_t now) { turn_ = now, ++turns_; }
+  void note_ran(std::uint32_t now, Bytes resident) { ran_ = now, target_.resident = resident; }
+  void begin_turn(std::uint32_t now) { turn_ = now, ++turns_, at_turn_ = target_.resident; }
+  // By a quarter since then.
+  bool grown() const {
+    return turn_ > 0 && 4 * target_.resident.value > 5 * at_turn_.value + kDefaultRegionSize.value;
+  }
   // All that was resident when its regions were first asked for in turn has a record by now.
   bool walked() const { return turns_ > 1; }
   bool idle_since_turn() const { return turn_ > 0 && ran_ <= turn_; }
@@ -110,6 +114,7 @@ class TargetRegions {
   Bytes region_size_;
   std::uint32_t turn_ = 0, ran_ = 0;  // ticks, see begin_turn()
   std::uint32_t turns_ = 0;
+  Bytes at_turn_;                      // resident when the last one began
   std::vector<Mapping> mappings_;      // sorted by address
   std::vector<std::uint32_t> since_;   // per mapping: tick in which it was first seen
   std::vector<RegionRecord> records_;  // in no order

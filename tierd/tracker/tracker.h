@@ -113,9 +113,11 @@ class Tracker {
   // the rest), then all mapped regions in turn. Inaccessible mappings (neither readable nor writable) are
   // left out.
   std::vector<LocateRequest> regions_to_locate(std::size_t max);
-  // In the running tick threads of this target ran. Without a word it is taken to rest, and its regions are
-  // asked for in few turns only (TrackerSettings::idle_turns).
-  void note_ran(TargetId target);
+  // In the running tick threads of this target ran, and so much of its memory is resident by now. Without a
+  // word it is taken to rest, and its regions are asked for in few turns only (TrackerSettings::idle_turns).
+  // Where it has grown by a quarter since its last turn the next one begins at once: nobody knows yet where
+  // the new memory lies.
+  void note_ran(TargetId target, Bytes resident);
   void set_residency(const RegionKey& key, const Residency& residency);  // unmapped keys are ignored
 
   // Takes over what a move found out about the place of its region: pages that moved, that were at the

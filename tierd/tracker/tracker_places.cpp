@@ -115,9 +115,11 @@ std::vector<LocateRequest> Tracker::regions_to_locate(std::size_t max) {
   return out;
 }
 
-void Tracker::note_ran(TargetId target) {
+void Tracker::note_ran(TargetId target, Bytes resident) {
   const auto it = state_->targets.find(target);
-  if (it != state_->targets.end()) it->second.note_ran(state_->now);
+  if (it == state_->targets.end()) return;
+  it->second.note_ran(state_->now, resident);
+  if (it->second.grown() && !state_->walking) state_->restart_walk();
 }
 
 void Tracker::set_residency(const RegionKey& key, const Residency& residency) {

@@ -397,7 +397,7 @@ TEST_F(TrackerTest, PlacesOfWhoeverDoesNotRunAreAskedForLessOften) {
   const auto questions = [&](int ticks, bool second_runs) {
     std::size_t count = 0;
     for (int i = 0; i < ticks; ++i) {
-      if (second_runs) tracker_.note_ran(TargetId{2});
+      if (second_runs) tracker_.note_ran(TargetId{2}, 2_MiB);
       for (const auto& request : tracker_.regions_to_locate(8)) {
         count += request.key.target == TargetId{2} ? 1U : 0U;
         tracker_.set_residency(request.key, {kSlow, 2_MiB, PageKind::kSmall});
@@ -462,6 +462,28 @@ TEST_F(TrackerTest, ARegionIsAskedOnceATick) {
   EXPECT_EQ(tracker_.regions_to_locate(100).size(), 3u);
   fold({sample(1, kBase)});
   EXPECT_TRUE(tracker_.regions_to_locate(100).empty());
+}
+
+// Much is mapped at once and filled afterwards: what looks like a reservation at first is memory in use then,
+// and the mapping has not changed.
+TEST_F(TrackerTest, MemoryThatIsFilledLaterIsAskedForAtOnce) {
+  tracker_ = Tracker(TrackerSettings{.locate_again = 100});
+  map(1, 1024);  // 2 GiB, of a program of next to nothing
+  const auto asked = [&](Bytes resident, int ticks) {
+    std::size_t count = 0;
+    for (int i = 0; i < ticks; ++i) {
+      tracker_.note_ran({1}, resident);
+      const auto requests = tracker_.regions_to_locate(512);
+      for (const auto& request : requests)
+        tracker_.set_residency(request.key, {kSlow, 2_MiB, PageKind::kSmall});
+      count += requests.size();
+      close();
+    }
+    return count;
+  };
+  EXPECT_EQ(asked(1_MiB, 4), 0U) << "a reservation, as far as anybody knows";
+  EXPECT_EQ(asked(2_GiB, 4), 1024U);
+  EXPECT_EQ(asked(2_GiB, 4), 0U) << "their places are known";
 }
 
 TEST_F(TrackerTest, InaccessibleAndSparseReservationsAreNotWalked) {
@@ -582,7 +604,7 @@ TEST_F(TrackerTest, TellsWhatProgramsFilledLatelyAndWhatItIsWorth) {
   map(1, 4);
   std::uint64_t filled = 2;  // regions, from the first on
   const auto tick = [&] {
-    tracker_.note_ran({1});
+    tracker_.note_ran({1}, 8_MiB);
     for (const auto& request : tracker_.regions_to_locate(8)) {
       const bool there = request.key.start < kBase + filled * kRegion;
       tracker_.set_residency(request.key, {kSlow, there ? 2_MiB : Bytes{}, PageKind::kSmall});
