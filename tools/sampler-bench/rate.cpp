@@ -127,7 +127,7 @@ int bench_rate() {
       {"target", "printed for five programs"},
       {"holds", whole},
       {"programs", rows}};
-  fmt::print("{}\n", last.dump());
+  fmt::print("{}\n", last.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   std::fflush(stdout);
   return whole ? 0 : 1;
 }

@@ -9,25 +9,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "platform/linux/bpf_skeleton.h"
 #include "platform/linux/clock_time.h"
-#include "platform/linux/sampling/clock_events.h"
-#include "platform/linux/sampling/interrupt_price.h"
 #include "platform/linux/sampling/kernel_types.h"
 #include "platform/linux/sampling/lasting_code.h"
-#include "platform/linux/sampling/optional_clock.h"
-#include "platform/linux/sampling/rate_control.h"
 #include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/recent_lines.h"
 #include "platform/linux/sampling/sample_decoder.h"
 #include "platform/linux/sampling/source_meter.h"
+#include "platform/linux/sampling/stall_clock.h"
 #include "platform/linux/sampling/stall_tables.h"
-#include "platform/linux/sampling/task_clocks.h"
 #include "platform/linux/sampling/waiting_share.h"
 #include "stall.skel.h"
 
@@ -78,13 +73,6 @@ std::optional<std::uint64_t> read_word(std::uint32_t tgid, Address address, unsi
   return got == static_cast<ssize_t>(bytes) ? std::optional(word) : std::nullopt;
 }
 
-std::optional<TaskClocks::RunTime> read_run_time(Pid pid, Tid tid) {
-  const Result<std::string> text = read_file(fmt::format("/proc/{}/task/{}/schedstat", pid.value, tid.value));
-  unsigned long long ran = 0, waited = 0, slices = 0;
-  if (!text || std::sscanf(text->c_str(), "%llu %llu %llu", &ran, &waited, &slices) != 3) return std::nullopt;
-  return TaskClocks::RunTime{Nanoseconds(static_cast<std::int64_t>(ran)), slices};
-}
-
 }  // namespace
 
 class StallSource::Impl final : public Run {
@@ -92,14 +80,7 @@ class StallSource::Impl final : public Run {
   Impl(StallOptions options, const Clock& clock)
       : options_(std::move(options)),
         clock_(clock),
-        task_clocks_({[this](Tid tid, double frequency) {
-                        return open_clock_event(clock_program(), frequency, tid.value, -1);
-                      },
-                      read_run_time}),
-        clock_event_({[this](double frequency) { return set_clock(frequency); },
-                      [this] { return interrupt_price_.step(clock_program()); },
-                      [] { return read_permission_facts(); }},
-                     clock) {}
+        events_([this] { return bpf_program__fd(skeleton_->progs.on_clock); }, clock) {}
 
   Result<void> start() override;
   Result<void> set_targets(std::span<const Target> targets) override {
@@ -117,7 +98,7 @@ class StallSource::Impl final : public Run {
   SourceStatus status() const override;
   double samples_per_cpu_second() const override;
   StallCalibration calibration() const { return calibration_->verdict(); }
-  StallPrices prices() const { return {program_price(tables_->counters()), clock_event_.price()}; }
+  StallPrices prices() const { return {program_price(tables_->counters()), events_.price()}; }
 
  private:
   Result<void> load_best();
@@ -134,11 +115,7 @@ class StallSource::Impl final : public Run {
   void control_rate(Nanoseconds now);
   RateInput rate_input(double length, double tick_share) const;
   double clock_wanted(const RateInput& input, Nanoseconds now);
-  Result<void> set_clock(double frequency);
-  Nanoseconds clock_price() const;
-  double clock_interrupts() const;
   void set_gaps();
-  int clock_program() const { return bpf_program__fd(skeleton_->progs.on_clock); }
   bpf_program* tick() const {
     switch (tick_) {
       case TickProgram::kExact:
@@ -160,12 +137,8 @@ class StallSource::Impl final : public Run {
   BpfSkeleton<stall_bpf> skeleton_;
   std::unique_ptr<StallTables> tables_;
   BpfLink tick_link_;
-  ClockEvents clock_events_;
-  TaskClocks task_clocks_;
-  double stake_ = 0;       // see AccessSource::set_stake
-  bool on_tasks_ = false;  // where the clock's events are, or will be
-  InterruptPrice interrupt_price_;
-  OptionalClock clock_event_;
+  StallClock events_;
+  double stake_ = 0;  // see AccessSource::set_stake
   std::unique_ptr<SampleDecoder> decoder_;
   std::unique_ptr<LiveCalibration> calibration_;
   std::optional<Pid> last_child_;  // its last samples may come after its end
@@ -228,7 +201,7 @@ Result<void> StallSource::Impl::attach() {
   tables_ = TIER_TRY(StallTables::open(*skeleton_->obj, [this](auto event) { handle(event); }));
   make_decoder();
   if (tick_ == TickProgram::kNone) {
-    Result<void> clock = clock_event_.require(kFirstClock);
+    Result<void> clock = events_.require(kFirstClock);
     if (clock || no_tick_.empty()) return clock;
     return fail(clock.error().kind,
                 "no program can ride the tick (" + no_tick_ + "), and " + clock.error().message,
@@ -285,8 +258,8 @@ void StallSource::Impl::follow_calibration() {
 // The tick's own gap keeps other timers' interrupts out; with a clock event beside it any gap is possible.
 void StallSource::Impl::set_gaps() {
   const double period = static_cast<double>(tick_period_.count());
-  const double together = 1e9 / (1e9 / period + clock_event_.frequency());
-  const double gap = clock_event_.frequency() > 0 ? kClockGap * together : (stride_ - 1 + kTickGap) * period;
+  const double together = 1e9 / (1e9 / period + events_.frequency());
+  const double gap = events_.frequency() > 0 ? kClockGap * together : (stride_ - 1 + kTickGap) * period;
   skeleton_->data->maximum_weight_ns = static_cast<std::uint64_t>(stride_ * period);
   skeleton_->bss->minimum_gap_ns = static_cast<std::uint64_t>(gap);
 }
@@ -428,20 +401,6 @@ SampleBatch StallSource::Impl::collect() {
   return std::move(batch_);
 }
 
-Nanoseconds StallSource::Impl::clock_price() const {
-  return clock_event_.price().value_or(Nanoseconds(0)) + program_price(tables_->counters());
-}
-
-Result<void> StallSource::Impl::set_clock(double frequency) {
-  TIER_TRY(clock_events_.set_frequency(clock_program(), on_tasks_ ? 0 : frequency));
-  return task_clocks_.set_frequency(on_tasks_ ? frequency : 0, clock_price());
-}
-
-// A second, of the clock's events, and as dear as them.
-double StallSource::Impl::clock_interrupts() const {
-  return on_tasks_ ? task_clocks_.interrupts() : clock_event_.frequency() * clock_events_.cpus();
-}
-
 RateInput StallSource::Impl::rate_input(double length, double tick_share) const {
   RateInput input;
   const double kept = static_cast<double>(interval_samples_ - std::min(interval_samples_, interval_lost_));
@@ -455,29 +414,16 @@ RateInput StallSource::Impl::rate_input(double length, double tick_share) const 
   input.cpu_budget = std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   input.spent = tick_share;
   input.stake = stake_;
-  input.price = clock_price();
+  input.price = events_.price().value_or(Nanoseconds(0)) + program_price(tables_->counters());
   return input;
 }
 
-// Decides, too, where the events are to be. Threads become known by their ticks, so without those only CPUs
-// are left.
 double StallSource::Impl::clock_wanted(const RateInput& input, Nanoseconds now) {
-  const ClockReach cpus{input.busy_cpus, static_cast<double>(online_cpus().size()), 0};
-  if (tick_ == TickProgram::kNone) return clock_frequency(input, cpus);
-  if (clock_event_.frequency() > 0 || clock_frequency(input, {input.busy_cpus, input.busy_cpus, 0}) > 0) {
-    std::vector<SeenThread> threads;
-    for (const auto& [who, samples] : seen_)
-      threads.push_back(
-          {Pid{static_cast<std::int32_t>(who.first)}, Tid{static_cast<std::int32_t>(who.second)}, samples});
-    task_clocks_.look(threads, now);
-  }
-  const ClockReach tasks = task_clocks_.reach(input.price);
-  const bool on_tasks = better_on_tasks(input, tasks, cpus, on_tasks_);
-  if (on_tasks != on_tasks_) {
-    clock_event_.request(0);
-    on_tasks_ = on_tasks;
-  }
-  return clock_frequency(input, on_tasks ? tasks : cpus);
+  std::vector<SeenThread> threads;
+  for (const auto& [who, samples] : seen_)
+    threads.push_back(
+        {Pid{static_cast<std::int32_t>(who.first)}, Tid{static_cast<std::int32_t>(who.second)}, samples});
+  return events_.wanted(input, threads, now, tick_ != TickProgram::kNone);
 }
 
 void StallSource::Impl::control_rate(Nanoseconds now) {
@@ -485,12 +431,11 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   samples_per_second_ = static_cast<double>(interval_samples_) / length;
   const std::uint64_t program_ns = tables_->counters().program_ns;
   const double program_share = static_cast<double>(program_ns - program_ns_) * 1e-9 / length;
-  const double clock_share = clock_interrupts() * seconds(clock_event_.price().value_or(Nanoseconds(0)));
   const double tick_share = program_share + seconds(interval_cpu_) / length;
-  cpu_share_ = clock_share + tick_share;
+  cpu_share_ = events_.share() + tick_share;
   if (interval_samples_ > 0) decode_price_ = interval_cpu_ / static_cast<std::int64_t>(interval_samples_);
   const RateInput input = rate_input(length, tick_share);
-  const bool ticks_only = tick_ != TickProgram::kNone && clock_event_.frequency() == 0;
+  const bool ticks_only = tick_ != TickProgram::kNone && events_.frequency() == 0;
   // Smoothed from nothing: the first looks at unknown code are dear and soon over.
   unthinned_ += ((ticks_only ? tick_share * stride_ : 0) - unthinned_) / kBudgetIntervals;
   const double room =
@@ -500,12 +445,8 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   // What was achieved while ticks were left out says nothing of how many more a clock would have to give.
   double wanted = std::max(stride, stride_) > 1 ? 0 : clock_wanted(input, now);
   wanted = std::min(wanted, std::max(0.0, room - input.ticks_per_cpu));
-  if (tick_ == TickProgram::kNone && wanted == 0) wanted = clock_event_.frequency();  // nothing else samples
-  const bool changed = worth_changing(clock_event_.frequency(), wanted) && clock_event_.request(wanted);
-  // Threads come and go under the same frequency; those that cannot be reached any more are left out by
-  // reach().
-  if (!changed && on_tasks_ && clock_event_.frequency() > 0)
-    static_cast<void>(set_clock(clock_event_.frequency()));
+  if (tick_ == TickProgram::kNone && wanted == 0) wanted = events_.frequency();  // nothing else samples
+  const bool changed = events_.set(wanted);
   if (changed || stride != stride_) {
     stride_ = stride;
     set_gaps();
@@ -520,27 +461,21 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
 
 double StallSource::Impl::samples_per_cpu_second() const {
   const double ticks = tick_ == TickProgram::kNone ? 0 : 1 / seconds(tick_period_) / stride_;
-  return ticks + (on_tasks_ ? 0 : clock_event_.frequency());  // not every thread has an event
+  return ticks + events_.sure_frequency();
 }
 
 SourceStatus StallSource::Impl::status() const {
   SourceStatus status;
-  status.name = tick_ == TickProgram::kNone    ? "stall-clock"
-                : clock_event_.frequency() > 0 ? "stall-tick+clock"
-                                               : "stall-tick";
+  status.name = tick_ == TickProgram::kNone ? "stall-clock"
+                : events_.frequency() > 0   ? "stall-tick+clock"
+                                            : "stall-tick";
   status.meaning = verdict_.meaning;
-  const Nanoseconds interrupt = clock_event_.price().value_or(Nanoseconds(0));
-  status.fidelity = fmt::format("{}; tick {:.0f} Hz, clock {:.0f} Hz", calibration_->describe(),
+  status.fidelity = fmt::format("{}; tick {:.0f} Hz, {}", calibration_->describe(),
                                 tick_ == TickProgram::kNone ? 0.0 : 1 / seconds(tick_period_) / stride_,
-                                clock_event_.frequency());
-  if (clock_event_.frequency() > 0)
-    status.fidelity += on_tasks_ ? fmt::format(" on {} threads", task_clocks_.events())
-                                 : fmt::format(" on {} CPUs", clock_events_.cpus());
-  if (clock_event_.price()) status.fidelity += fmt::format(" at {:.1f} us each", seconds(interrupt) * 1e6);
-  if (!clock_event_.refusal().empty()) status.fidelity += "; " + clock_event_.refusal();
+                                events_.describe());
   status.samples_per_second = samples_per_second_;
   status.price_per_sample = program_price(tables_->counters()) + decode_price_;
-  if (clock_event_.frequency() > 0) status.price_per_sample += interrupt;
+  if (events_.frequency() > 0) status.price_per_sample += events_.price().value_or(Nanoseconds(0));
   status.cpu_share = cpu_share_;
   status.totals = totals_;
   return status;
