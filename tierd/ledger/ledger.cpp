@@ -20,10 +20,17 @@ constexpr std::size_t kMostWanted = 1 << 16;
 // Moved regions that are followed for as long as they live, 72 bytes each.
 constexpr std::size_t kMostMoved = 1 << 16;
 
-double demand_of(const std::vector<const Region*>& sampled, const RegionKey& key) {
+const Region* find_region(const std::vector<const Region*>& sampled, const RegionKey& key) {
   const auto it = std::lower_bound(sampled.begin(), sampled.end(), key,
                                    [](const Region* region, const RegionKey& k) { return region->key < k; });
-  return it != sampled.end() && (*it)->key == key ? (*it)->demand.value : 0;
+  return it != sampled.end() && (*it)->key == key ? *it : nullptr;
+}
+
+// Where it was moved to it lies no more: another decision took it away, and what it saves or loses is that
+// one's.
+bool superseded(const Decision& decision, const Region& region) {
+  const bool most_moved = !decision.imagined && !decision.declined && decision.moved_share > 0.5;
+  return most_moved && region.node.value >= 0 && region.node != decision.request.to;
 }
 
 double latency_of(const SystemState& system, NodeId node, Nanoseconds otherwise, double reach = 1) {
@@ -117,8 +124,11 @@ void Ledger::record(const std::vector<MigrationRequest>& requests, Tick tick, bo
     decision.imagined = imagined;
     decision.declined = declined;
     if (imagined) execute(decision, tick, 1, request.cost);
-    Decision& kept = decisions_[request.id] = std::move(decision);
-    open_.push_back({&kept});
+    const auto [place, is_new] = decisions_.insert_or_assign(request.id, std::move(decision));
+    // A number that comes again takes the place of the first, which may still be open.
+    Decision* kept = &place->second;
+    if (!is_new) std::erase_if(open_, [&](const Open& open) { return open.decision == kept; });
+    open_.push_back({kept});
     if (!declined) ++totals_.planned;
   }
   evict();
@@ -186,7 +196,8 @@ void Ledger::follow(Open& open, const Observed& observed) {
   }
   if (decision.moved_share == 0 || ripe(decision)) return;
   const MigrationRequest& request = decision.request;
-  const double demand = demand_of(observed.sampled, request.key);
+  const Region* region = find_region(observed.sampled, request.key);
+  const double demand = region == nullptr || superseded(decision, *region) ? 0 : region->demand.value;
   const double saved_each =
       latency_of(observed.system, request.from, request.why.latency_from, request.why.reach_from) -
       latency_of(observed.system, request.to, request.why.latency_to, request.why.reach_to) +

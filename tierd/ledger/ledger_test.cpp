@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/queueing.h"
 
@@ -53,10 +54,13 @@ class LedgerTest : public ::testing::Test {
     r.fate = bytes == kRegion ? MoveFate::kMoved : bytes > 0 ? MoveFate::kPartly : MoveFate::kFailed;
     r.moved = {bytes};
     r.duration = Nanoseconds{static_cast<std::int64_t>(duration * 1e9)};
+    if (const Decision* decision = ledger_.find(id); decision != nullptr && 2 * bytes > kRegion)
+      lies_on_[decision->request.key.start / kRegion] = decision->request.to.value;
     ledger_.report(r, {tick_});
   }
 
-  // One tick in which region i had demand[i]; node of region i: on[i].
+  // One tick in which region i had demand[i]; node of region i: on[i], else where it was moved to last,
+  // else 1.
   TickScore tick(const std::vector<double>& demand, const std::vector<int>& on = {}) {
     RegionSnapshot snapshot;
     snapshot.tick = {++tick_};
@@ -65,7 +69,7 @@ class LedgerTest : public ::testing::Test {
       region.key = key(i);
       region.demand = {demand[i]};
       region.resident = {kRegion};
-      region.node = {i < on.size() ? on[i] : 1};
+      region.node = {i < on.size() ? on[i] : lies_on_.contains(i) ? lies_on_.at(i) : 1};
       snapshot.regions.push_back(region);
     }
     return ledger_.score(snapshot, system_, topology_);
@@ -75,6 +79,7 @@ class LedgerTest : public ::testing::Test {
   SystemState system_;
   TierTopology topology_;
   std::uint64_t next_id_ = 1, tick_ = 10;
+  std::map<std::uint64_t, int> lies_on_;  // node by region, of those that were moved
 };
 
 // A decision is followed through its horizon; what it did for a program goes on.
@@ -120,6 +125,32 @@ TEST_F(LedgerTest, APromotionThatEarnsItsCostIsUseful) {
   EXPECT_EQ(ledger_.margin(), 1);
   tick({500});
   EXPECT_NEAR(ledger_.find(1)->realised_benefit.value, 4e-4, 1e-12) << "closed";
+}
+
+// Two sets change places every few ticks: what is taken back in time has not lost what it would have lost by
+// now.
+TEST_F(LedgerTest, ADecisionIsFollowedNoLongerThanWhatItMovedStaysThere) {
+  record({request(0, true), request(1, false)});
+  report(1), report(2);
+  tick({500, 0});
+  record({request(0, false), request(1, true)});
+  report(3), report(4);
+  for (int t = 0; t < 3; ++t) tick({0, 500});
+  EXPECT_NEAR(ledger_.find(1)->realised_benefit.value, 500 * 200e-9, 1e-12);
+  EXPECT_EQ(ledger_.find(2)->realised_benefit.value, 0) << "it was back before it was wanted";
+  EXPECT_NE(ledger_.find(2)->verdict, Verdict::kHarmful);
+  EXPECT_NEAR(ledger_.find(4)->realised_benefit.value, 3 * 500 * 200e-9, 1e-12);
+}
+
+TEST_F(LedgerTest, ANumberThatComesAgainIsOneDecision) {
+  MigrationRequest up = request(0, true);
+  MigrationPlan plan;
+  plan.tick = {tick_};
+  plan.declined = {up, up};
+  ledger_.record(plan, false);
+  ledger_.record(plan, false);
+  for (int t = 0; t < 8; ++t) tick({500});
+  EXPECT_EQ(ledger_.find(up.id), nullptr) << "what was declined has taught what it can";
 }
 
 TEST_F(LedgerTest, APromotionThatStaysColdIsWasted) {

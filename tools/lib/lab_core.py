@@ -55,7 +55,8 @@ AXES = {
     "DDR5 and CXL": ['topology.preset="ddr5-cxl"', "topology.node=[{size_mib=256,cpus=[0,1]},{size_mib=1024}]"],
     "vCPUs with clocks of their own": ["run.vcpu_clocks=own"],
     "two tenants": ['workload.command=["sh","-c","hotset --chase --mib 420 --hot 40 --hot-percent 90 --seed 7 >/dev/null & '
-                    'exec hotset --chase --mib 420 --hot 40 --hot-percent 90 --seed {seed} --wait"]', "run.vcpu_clocks=own"],
+                    'exec hotset --chase --mib 420 --hot 40 --hot-percent 90 --seed {seed} --wait"]', "run.vcpu_clocks=own",
+                    'image.binaries=["hotset"]'],
     "all memory fast": ["topology.all_fast=true"],
     "interleaved by weight": ["rival.tool=interleave", 'run.kernel="7.2"'],
 }
