@@ -175,7 +175,7 @@ void Valuation::crowd(PlanNode& node) {
 // How full a node is follows from its latency, and latencies say little of nodes that are next to idle: they
 // are taken for a tenth full, and to have a tenth of both nodes' traffic at least, so that what goes there in
 // one tick is bounded.
-void Valuation::shift(const Candidate& candidate, PlanNode& from, PlanNode& to) {
+void Valuation::shift(const Candidate& candidate, PlanNode& from, PlanNode& to) const {
   constexpr double kIdle = 0.1;
   const double demand = forecast(candidate).mean, lines = demand * candidate.lines;
   const double least = kIdle * (from.traffic + to.traffic);

@@ -100,7 +100,7 @@ class Valuation {
   // One of them by itself, whether it may move or not.
   Candidate candidate_of(const Region& region, const DemandForecast& forecast);
   // Moves the candidate's demand and lines, and with them the latencies of both nodes.
-  void shift(const Candidate& candidate, PlanNode& from, PlanNode& to);
+  void shift(const Candidate& candidate, PlanNode& from, PlanNode& to) const;
 
  private:
   void build_nodes();

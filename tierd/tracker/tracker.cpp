@@ -1,6 +1,7 @@
 #include "tierd/tracker/tracker.h"
 
 #include <algorithm>
+#include <cmath>
 #include <bit>
 #include <numeric>
 

@@ -116,6 +116,7 @@ TEST(TaskClocks, FewDescriptorsLeaveSomeWithout) {
 TEST(TaskClocks, AProgramOfManyThreadsLeavesRoomForOthers) {
   Fake fake;
   std::vector<std::int32_t> seen;
+  seen.reserve(91);
   for (std::int32_t i = 0; i < 90; ++i) seen.push_back(100 + i);
   seen.push_back(201);
   for (const std::int32_t tid : seen) fake.threads[tid] = {0.1, 10};
