@@ -1,8 +1,8 @@
 #include "tierd/tracker/tracker.h"
 
 #include <algorithm>
-#include <cmath>
 #include <bit>
+#include <cmath>
 #include <numeric>
 
 #include "tierd/tracker/tracker_state.h"
