@@ -156,7 +156,7 @@ void Engine::learn_anew() {
 // What is at stake changes with phases, not with ticks; at the start it is wanted at once.
 void Engine::tell_stake(Nanoseconds interval) {
   constexpr std::uint64_t kEvery = 8;
-  if (state_.ticks > 2 * kEvery && state_.ticks % kEvery != 0) return;
+  if (interval.count() <= 0 || (state_.ticks > 2 * kEvery && state_.ticks % kEvery != 0)) return;
   const StallSeconds regret = expected_regret(state_.snapshot, state_.forecasts, state_.system, topology_);
   for (const auto& source : parts_.sources) source->set_stake(regret.value / seconds(interval));
 }

@@ -14,6 +14,7 @@ constexpr int kLosersInARow = 16;
 constexpr double kAverage = 1.01;
 // Of the average: a whole share of such regions costs a twentieth of what the share holds.
 constexpr double kNextToUnused = 0.05;
+
 std::vector<double> tier_totals(const Valuation& value) {
   std::vector<double> bytes(static_cast<std::size_t>(value.ranks()), 0);
   for (const PlanNode& node : value.nodes()) bytes[static_cast<std::size_t>(node.rank)] += node.total;
