@@ -139,8 +139,7 @@ void Planner::commit(const Swap& swap, bool declined) {
     finish(made, swap.victims[i], swap.victim_nodes[i]);
   }
   if (!swap.winner_first) win();
-  if (swap.reason == MoveReason::kRelief) return;
-  if (swap.victims.empty()) return;
+  if (swap.victims.empty()) return;  // relief has none
   std::size_t& next = inside_next_[swap.to];
   while (next < inside(swap.to).size() && candidates_[inside(swap.to).at(next)].settled) ++next;
 }

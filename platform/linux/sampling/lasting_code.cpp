@@ -1,6 +1,7 @@
 #include "platform/linux/sampling/lasting_code.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 namespace tier {
@@ -20,13 +21,13 @@ std::vector<AddressRange> LastingCode::replace(std::uint32_t tgid, std::span<con
   std::vector<Part> now;
   for (const Mapping& mapping : mappings)
     if (lasting(mapping)) now.push_back({mapping.range, *mapping.object, mapping.offset});
-  std::sort(now.begin(), now.end(),
-            [](const Part& a, const Part& b) { return a.range.start < b.range.start; });
-  std::vector<AddressRange> gone;
+  std::sort(now.begin(), now.end());
   std::vector<Part>& before = of_process_[tgid];
-  for (const Part& part : before)
-    if (std::find(now.begin(), now.end(), part) == now.end()) gone.push_back(part.range);
+  std::vector<Part> lost;
+  std::set_difference(before.begin(), before.end(), now.begin(), now.end(), std::back_inserter(lost));
   before = std::move(now);
+  std::vector<AddressRange> gone(lost.size());
+  std::transform(lost.begin(), lost.end(), gone.begin(), [](const Part& part) { return part.range; });
   return gone;
 }
 

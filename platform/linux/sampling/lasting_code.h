@@ -14,7 +14,8 @@ namespace tier {
 // folder, and may change at any time.
 class LastingCode {
  public:
-  // The process's mappings now. Returns where what was lasting before is gone or has become another file's.
+  // The process's mappings now. Returns where what was lasting before is gone or has become another file's,
+  // by address.
   std::vector<AddressRange> replace(std::uint32_t tgid, std::span<const Mapping> mappings);
   // Forgets processes that are not among the keys.
   template <typename ByPid>
@@ -28,7 +29,7 @@ class LastingCode {
     AddressRange range;
     MemoryObject object;
     std::uint64_t offset = 0;  // bytes into the file, at the range's start
-    bool operator==(const Part&) const = default;
+    auto operator<=>(const Part&) const = default;
   };
   std::unordered_map<std::uint32_t, std::vector<Part>> of_process_;  // by address
 };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 namespace tier {
@@ -40,6 +41,22 @@ TEST(LastingCode, IsThatOfFilesUntilTheirMappingChanges) {
   EXPECT_FALSE(code.holds(7, 0x7f0000000000));
   code.keep_only(std::map<std::uint32_t, int>{{8, 0}});
   EXPECT_FALSE(code.holds(7, 0x400000));
+}
+
+// A program may map as much code as it likes, and each reading of its mappings compares all of it.
+TEST(LastingCode, HoweverMuchIsMappedWhatIsGoneIsToldByAddress) {
+  LastingCode code;
+  std::vector<Mapping> mappings;
+  for (Address i = 0; i < 60000; ++i) mappings.push_back(code_at((60000 - i) << 20, "/usr/bin/job"));
+  EXPECT_THAT(code.replace(7, mappings), IsEmpty());
+  const std::vector<Mapping> every_second = [&] {
+    std::vector<Mapping> kept;
+    for (std::size_t i = 0; i < mappings.size(); i += 2) kept.push_back(mappings[i]);
+    return kept;
+  }();
+  const std::vector<AddressRange> gone = code.replace(7, every_second);
+  EXPECT_EQ(gone.size(), 30000U);
+  EXPECT_TRUE(std::is_sorted(gone.begin(), gone.end()));
 }
 
 TEST(LastingCode, IsNotWhatAProgramMayWriteItself) {

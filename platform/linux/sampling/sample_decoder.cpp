@@ -75,10 +75,13 @@ void SampleDecoder::clear() {
   cache_.clear();
 }
 
-void SampleDecoder::forget(std::uint32_t tgid, AddressRange range) {
+void SampleDecoder::forget(std::uint32_t tgid, std::span<const AddressRange> ranges) {
+  if (ranges.empty()) return;
   std::erase_if(cache_, [&](const auto& entry) {
     const tier_known_code& key = entry.first;
-    const bool gone = key.tgid == tgid && range.contains(key.ip);
+    const auto after = std::upper_bound(ranges.begin(), ranges.end(), key.ip,
+                                        [](Address ip, AddressRange range) { return ip < range.start; });
+    const bool gone = key.tgid == tgid && after != ranges.begin() && std::prev(after)->contains(key.ip);
     if (gone) forget_(key);
     return gone;
   });

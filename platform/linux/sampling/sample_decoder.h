@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <unordered_map>
 
 #include "bpf/events.h"
@@ -65,8 +66,8 @@ class SampleDecoder {
   DecodedSample decode(const RawSample& raw, const PickRule& rule);
   // Forgets all code: to be called when `with_evidence` changes, since what is kept depends on it.
   void clear();
-  // Forgets what the process's code in the range decodes to.
-  void forget(std::uint32_t tgid, AddressRange range);
+  // Forgets what the process's code in the ranges decodes to. They are sorted and do not overlap.
+  void forget(std::uint32_t tgid, std::span<const AddressRange> ranges);
 
  private:
   struct KeyHash {

@@ -67,12 +67,14 @@ class SampleDecoderTest : public testing::Test {
 
 TEST_F(SampleDecoderTest, CodeOfARangeIsForgottenAlone) {
   for (const std::uint64_t ip : {0x400000U, 0x401000U, 0x402000U}) EXPECT_TRUE(decode(at(ip)).picked);
-  decoder_.forget(0, {0x401000, 0x402000});
+  const std::vector<AddressRange> middle = {{0x300000, 0x300010}, {0x401000, 0x402000}};
+  decoder_.forget(0, middle);
   EXPECT_EQ(forgotten_, 1U);
   EXPECT_TRUE(decode(at(0x400000, false)).picked);
   EXPECT_FALSE(decode(at(0x401000, false)).picked);
   EXPECT_TRUE(decode(at(0x402000, false)).picked);
-  decoder_.forget(7, {0, ~0ULL});
+  const std::vector<AddressRange> all = {{0, ~0ULL}};
+  decoder_.forget(7, all);
   EXPECT_TRUE(decode(at(0x400000, false)).picked) << "of another process";
 }
 

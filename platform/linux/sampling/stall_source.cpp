@@ -217,7 +217,7 @@ Result<void> StallSource::Impl::set_ranges(TargetId target, std::span<const Mapp
       std::find_if(targets_.begin(), targets_.end(), [&](const Target& t) { return t.id == target; });
   if (known == targets_.end()) return {};
   const auto tgid = static_cast<std::uint32_t>(known->pid.value);
-  for (const AddressRange range : lasting_.replace(tgid, mappings)) decoder_->forget(tgid, range);
+  decoder_->forget(tgid, lasting_.replace(tgid, mappings));
   return {};
 }
 
