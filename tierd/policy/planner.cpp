@@ -257,9 +257,10 @@ void Planner::demote(std::size_t index, MoveReason reason, double instead) {
       StallSeconds{-benefit(instead)});
 }
 
-// New pages are put where there is room, so room is made before it is needed: by regions that are worth less
-// than what watched programs' new memory was seen to be worth, times the share of it in all that is
-// allocated, for others take of the room too. The place for swaps is made of regions that are next to unused.
+// New pages are put where there is room, so room is made before it is needed: by regions of which it pays that
+// new memory has their place. That is worth what watched programs' new memory was seen to be worth, times the
+// share of it in all that is allocated, for others take of the room too. Without room it would come up later,
+// at the cost of moving both. The place for swaps is made of regions that are next to unused.
 void Planner::keep_headroom(std::size_t index) {
   const PlanNode& node = value_.nodes()[index];
   if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || node.free >= node.headroom) return;
@@ -268,21 +269,33 @@ void Planner::keep_headroom(std::size_t index) {
   const double average = node.wanted / node.held;
   const NewMemory& fresh = input_.new_memory;
   const double worth = fresh.watched_share() * fresh.demand_per_byte.value_or(average * kAverage);
-  const auto for_new = [&](double per_byte) { return node.free < node.new_room && per_byte <= worth; };
-  const auto per_byte = [&](const Candidate& candidate) {
-    return value_.forecast(candidate).mean / candidate.bytes;
+  const auto for_new = [&](const Candidate& candidate) {
+    return node.free < node.new_room && room_pays(candidate, worth);
   };
-  const auto may = [&](const Candidate& candidate) {
-    return for_new(per_byte(candidate)) || per_byte(candidate) <= average * kNextToUnused;
+  const auto for_swaps = [&](const Candidate& candidate) {
+    return node.free < node.swap_room &&
+           value_.forecast(candidate).mean < average * kNextToUnused * candidate.bytes;
   };
+  const auto may = [&](const Candidate& candidate) { return for_new(candidate) || for_swaps(candidate); };
   // Most nodes lack little and hold none that may go, and a ranking of all of them would be sorted to its
   // end.
   Ranking order = insiders(index, may);
   for (std::size_t i = 0; i < order.size() && node.free < node.headroom; ++i) {
     const Candidate& candidate = candidates_[order.at(i)];
     if (!may(candidate)) continue;  // room for new memory has been made since
-    demote(order.at(i), MoveReason::kHeadroom, for_new(per_byte(candidate)) ? worth * candidate.bytes : 0);
+    demote(order.at(i), MoveReason::kHeadroom, for_new(candidate) ? worth * candidate.bytes : 0);
   }
+}
+
+// `worth`: accesses a tick and byte of what comes in its place.
+bool Planner::room_pays(const Candidate& candidate, double worth) const {
+  const std::size_t to = node_below(candidate, value_.nodes()[candidate.node].rank, {});
+  if (to == value_.nodes().size()) return false;
+  const std::size_t span = value_.last_span();
+  const double won = worth * candidate.bytes - value_.possibly(candidate, span);
+  const double loss =
+      value_.benefit(candidate, won, span, value_.nodes()[candidate.node], value_.nodes()[to]);
+  return -loss > input_.margin * value_.cost(candidate, false);
 }
 
 // A cgroup's limit is the administrator's word: whatever a move would lose, what is above goes.

@@ -359,7 +359,7 @@ TEST_F(PolicyTest, CapsTheBytesOfATick) {
 }
 
 TEST_F(PolicyTest, KeepsHeadroomWhileWatchedProgramsAllocate) {
-  fill_fast(100);
+  for (int i = 0; i < 100; ++i) add(0, i < 30 ? kTick / 10 : kTick);
   settings_.headroom_share = 0.05;
   settings_.headroom_limit = 0.25;
   EXPECT_TRUE(plan().requests.empty()) << "nobody allocates, and all is in use";
@@ -368,15 +368,42 @@ TEST_F(PolicyTest, KeepsHeadroomWhileWatchedProgramsAllocate) {
   ASSERT_EQ(made.requests.size(), 5u);
   for (const MigrationRequest& request : made.requests) {
     EXPECT_EQ(request.reason, MoveReason::kHeadroom);
-    EXPECT_NEAR(request.why.beaten_value.value, 101 * 16 * 150e-9, 1e-9) << "until it is seen, an average";
+    EXPECT_NEAR(request.why.beaten_value.value, 1.01 * 0.73 * kTick * 16 * 150e-9, 1e-9)
+        << "until it is seen, an average";
   }
   allocation_ = {{{0}, {6 * kRegion}}};
   EXPECT_EQ(plan().requests.size(), 12u) << "two ticks of what programs allocate";
   new_memory_.watched /= 2;
-  EXPECT_TRUE(plan().requests.empty()) << "half of the room goes to others: not worth so much";
+  EXPECT_EQ(plan().requests.size(), 6u) << "half of the room goes to others";
+  new_memory_.watched /= 5;
+  EXPECT_TRUE(plan().requests.empty()) << "nine tenths of the room go to others: not worth so much";
   new_memory_.watched = 1000 * kRegion;
   allocation_ = {{{0}, {600 * kRegion}}};
   EXPECT_EQ(plan().requests.size(), 25u) << "but never more than the limit";
+}
+
+// A program that waits for no memory and takes new memory all the time: every demotion was work for nothing.
+TEST_F(PolicyTest, NoRoomIsMadeWhereNothingWaits) {
+  fill_fast(0);
+  new_memory_.watched = new_memory_.allocated = 1000 * kRegion;
+  allocation_ = {{{0}, {6 * kRegion}}};
+  EXPECT_TRUE(plan().requests.empty()) << "what new memory is worth is not known";
+  new_memory_.demand_per_byte = 0;
+  EXPECT_TRUE(plan().requests.empty());
+}
+
+TEST_F(PolicyTest, RoomForNewMemoryMustPayForTheMove) {
+  fill_fast(kTick);
+  settings_.headroom_share = 0.05;
+  new_memory_ = {1000.0 * kRegion, 1000.0 * kRegion, 1.03 * kTick / kRegion};
+  EXPECT_TRUE(plan().requests.empty()) << "0.2 ms over the horizon, a move costs 1.3";
+  prices_ = {Nanoseconds{0}, 0, 0};
+  EXPECT_EQ(plan().requests.size(), 5u);
+  prices_ = {};
+  new_memory_.demand_per_byte = 1.2 * kTick / kRegion;
+  EXPECT_EQ(plan().requests.size(), 5u) << "4.3 ms";
+  margin_ = 8;
+  EXPECT_TRUE(plan().requests.empty()) << "the margin counts here too";
 }
 
 TEST_F(PolicyTest, NoRoomIsMadeForProgramsThatNobodyWatches) {
@@ -387,18 +414,18 @@ TEST_F(PolicyTest, NoRoomIsMadeForProgramsThatNobodyWatches) {
 }
 
 TEST_F(PolicyTest, RoomForNewMemoryIsMadeOfWhatIsWorthLess) {
-  for (int i = 0; i < 100; ++i) add(0, i < 4 ? 100 : 300);
+  for (int i = 0; i < 100; ++i) add(0, i < 4 ? kTick : 3 * kTick);
   settings_.headroom_share = 0.05;
-  new_memory_ = {1000.0 * kRegion, 1000.0 * kRegion, 90.0 / kRegion};
+  new_memory_ = {1000.0 * kRegion, 1000.0 * kRegion, 0.9 * kTick / kRegion};
   EXPECT_TRUE(plan().requests.empty()) << "colder than all that is there";
-  new_memory_.demand_per_byte = 200.0 / kRegion;
+  new_memory_.demand_per_byte = 2 * kTick / kRegion;
   const MigrationPlan made = plan();
   EXPECT_EQ(made.requests.size(), 4u) << "hotter than the four";
   for (const MigrationRequest& request : made.requests) {
     EXPECT_LT(request.key.start, 4 * kRegion);
-    EXPECT_NEAR(request.why.beaten_value.value, 200 * 16 * 150e-9, 1e-9);
+    EXPECT_NEAR(request.why.beaten_value.value, 2 * kTick * 16 * 150e-9, 1e-9);
   }
-  new_memory_.demand_per_byte = 1000.0 / kRegion;
+  new_memory_.demand_per_byte = 10 * kTick / kRegion;
   EXPECT_EQ(plan().requests.size(), 5u) << "hotter than all, but bounded";
 }
 

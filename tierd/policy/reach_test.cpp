@@ -156,7 +156,7 @@ TEST_F(TwoSockets, DemotionGoesToTheNearSlowNode) {
   run_on(0);
   settings_.headroom_share = 0.05;
   new_memory_.watched = new_memory_.allocated = 1000 * kRegion;
-  while (free(3) >= kRegion) add(3, 1);
+  for (int i = 0; free(3) >= kRegion; ++i) add(3, i % 2 == 0 ? kTick : 1);
   const MigrationPlan made = plan();
   ASSERT_FALSE(made.requests.empty());
   for (const MigrationRequest& request : made.requests) EXPECT_EQ(request.to, NodeId{1});

@@ -69,8 +69,8 @@ void Valuation::build_nodes() {
       node.total = static_cast<double>(state->total.value);
       node.free = static_cast<double>(state->free.value);
       node.new_room = new_room_of(node, input_);
-      node.headroom =
-          std::max(node.new_room, std::min(input_.settings.headroom_share * node.total, kSwapRoom));
+      node.swap_room = std::min(input_.settings.headroom_share * node.total, kSwapRoom);
+      node.headroom = std::max(node.new_room, node.swap_room);
       node.leaving = !state->online;
       node.usable = node.latency > 0 && !contains(input_.settings.excluded_nodes, id) &&
                     !contains(input_.topology.closed, id);

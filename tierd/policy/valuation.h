@@ -15,9 +15,9 @@ struct PlanNode {
   NodeId id;
   int rank = 0;
   double latency = 0, unloaded = 0;  // seconds; the first as loaded now
-  // Bytes. New memory of watched programs needs new_room free; promotions leave headroom, which is that and a
-  // place for swaps to go through.
-  double total = 0, free = 0, new_room = 0, headroom = 0;
+  // Bytes. New memory of watched programs needs new_room free, swaps need swap_room to go through; promotions
+  // leave headroom, the greater of both.
+  double total = 0, free = 0, new_room = 0, swap_room = 0, headroom = 0;
   double held = 0, wanted = 0;  // by its candidates before the plan: bytes, accesses a tick
   double traffic = 0;           // lines a tick that these accesses move; follows what relief moves
   double crowding = 0;          // seconds that one more line makes others wait, see core/queueing.h
