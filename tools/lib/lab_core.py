@@ -64,8 +64,8 @@ AXES = {
 REDIS = ['workload.prepare=["redisload","/tmp/redis.sock","fill","{0}","4000"]', 'workload.driver=["redisload","/tmp/redis.sock","run","{0}","4000","0.99","{{seed}}"]',
          "topology.node=[{1},{2}]"]
 ALONE = {
-    **{f"stress-ng {method}": ("stress-1to4", [f'workload.command=["/usr/bin/python3","/workloads/stress.py","400","{method}"]'])
-       for method in ("zero-one", "move-inv", "rand-set", "flip")},
+    **{f"stress-ng {method}": ("stress-1to4", [f'workload.command=["/usr/bin/python3","/workloads/stress.py","400","{method}","{operations}"]'])
+       for method, operations in (("zero-one", 100000), ("move-inv", 17000), ("rand-set", 14000), ("flip", 33000))},
     **{f"redis at {times} times": ("redis-1to4", [word.format(keys, NODE0, NODE1.format(size, 240)) for word in REDIS])
        for times, keys, size in ((6, 240000, 1792), (12, 480000, 3328))},
     "redis whose keys shift": ("redis-1to4", ['workload.driver=["redisload","/tmp/redis.sock","run","140000","4000","0.99","{seed}","10"]']),

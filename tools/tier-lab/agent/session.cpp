@@ -197,7 +197,7 @@ void Session::send_tick(std::size_t index) {
   double kernel_cpu = 0;
   for (int thread : tool_threads_) kernel_cpu += process_cpu_seconds(thread);
   tick["kernel_threads_cpu"] = kernel_cpu;
-  tick["tool_cpu"] = tool_ != nullptr ? process_cpu_seconds(tool_->pid()) : 0.0;
+  tick["tool_cpu"] = tool_ != nullptr ? family_cpu_seconds(tool_->pid()) : 0.0;
   tick["tool_rss_kib"] = 0;
   if (tool_ != nullptr) {
     const std::string status = read_text("/proc/" + std::to_string(tool_->pid()) + "/status");

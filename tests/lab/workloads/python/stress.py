@@ -1,6 +1,8 @@
 """A memory method of stress-ng, from Debian's package, started anew every few seconds as that program is used.
 
-usage: stress.py MIB METHOD   an operation is one of what stress-ng calls bogus operations
+usage: stress.py MIB METHOD OPERATIONS   an operation is one of what stress-ng calls bogus operations; OPERATIONS: of one run
+
+A run of so many operations, not of so many seconds: one that is cut off by time has done work that it does not tell, more or less by chance.
 """
 import re
 import subprocess
@@ -9,8 +11,6 @@ import threading
 import time
 
 import pace
-
-SECONDS = 5
 
 
 class Told:
@@ -29,9 +29,9 @@ class Told:
         self.operations, self.pace, self.since = self.operations + operations, operations / (now - self.since), now
 
 
-mib, method = sys.argv[1:3]
-command = ["/usr/bin/stress-ng", "--vm", "1", "--vm-bytes", mib + "M", "--vm-keep", "--vm-method", method, "--timeout", str(SECONDS),
-           "--metrics-brief", "--temp-path", "/tmp"]
+mib, method, operations = sys.argv[1:4]
+command = ["/usr/bin/stress-ng", "--vm", "1", "--vm-bytes", mib + "M", "--vm-keep", "--vm-method", method, "--vm-ops", operations, "--metrics-brief",
+           "--temp-path", "/tmp"]
 pace.filled()
 told = Told()
 threading.Thread(target=told.keep_telling, daemon=True).start()
