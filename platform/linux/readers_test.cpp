@@ -224,13 +224,12 @@ TEST(LinuxTopologyReader, OneBadFactIsUnknownAndTheOthersStand) {
         {{"sys/devices/system/node",
           TreeDirectory{{"online", "0\n"},
                         {"node0", with_hmat(node("0", "10", 10), "access0", "110", "61000")}}}});
-    const LinuxTopologyReader reader(tree.root());
-    const auto whole = reader.nodes();
+    const auto whole = LinuxTopologyReader(tree.root()).nodes();
     ASSERT_TRUE(whole);
     EXPECT_TRUE(whole->at(0).doubts.empty());
     EXPECT_EQ(standing_facts(whole->at(0)), "mcdlb");
     tree.write(std::string("sys/devices/system/node/") + c.file, c.text);
-    const auto nodes = reader.nodes();
+    const auto nodes = LinuxTopologyReader(tree.root()).nodes();
     ASSERT_TRUE(nodes) << c.file << ' ' << c.text;
     EXPECT_EQ(standing_facts(nodes->at(0)), c.standing) << c.file << ' ' << c.text;
     ASSERT_EQ(nodes->at(0).doubts.size(), 1u) << c.file << ' ' << c.text;
@@ -266,6 +265,27 @@ TEST(LinuxTopologyReader, InitiatorsAndMemoryOfADevice) {
   EXPECT_EQ(nodes->at(1).initiators, (std::vector<NodeId>{{0}}));
   EXPECT_EQ(nodes->at(1).bandwidth_source, FactSource::kFirmware);
   EXPECT_TRUE(nodes->at(1).of_device);
+}
+
+TEST(LinuxTopologyReader, MemoryIsReadAtEachCallTheRestSometimesOrWhenNodesCome) {
+  TemporaryTree tree({{"sys/devices/system/node",
+                       TreeDirectory{{"online", "0\n"}, {"node0", node("0", "10", 10)}}}});
+  const LinuxTopologyReader reader(tree.root());
+  const auto cpus_of = [&](std::size_t at) { return reader.nodes()->at(at).cpus.size(); };
+  const auto write = [&](const char* file, const std::string& text) {
+    tree.write(std::string("sys/devices/system/node/") + file, text);
+  };
+  EXPECT_EQ(cpus_of(0), 1u);
+  write("node0/cpulist", "0-3\n");
+  write("node0/meminfo", "Node 0 MemTotal: 4096 kB\nNode 0 MemFree: 1024 kB\n");
+  EXPECT_EQ(reader.nodes()->at(0).free, Bytes{1024 << 10});
+  EXPECT_EQ(cpus_of(0), 1u);
+  for (int i = 0; i < 16; ++i) (void)reader.nodes();
+  EXPECT_EQ(cpus_of(0), 4u);
+  write("node0/cpulist", "0-7\n");
+  write("node1/cpulist", "\n");
+  write("online", "0-1\n");
+  EXPECT_EQ(cpus_of(0), 8u) << "a node has come";
 }
 
 TEST(LinuxTopologyReader, ARowOfDistancesReadDuringHotplugIsDropped) {

@@ -19,6 +19,8 @@ namespace {
 // Calls between two looks at the watermarks: they change when memory is plugged or a sysctl is written, and
 // the file lists every CPU of every zone.
 constexpr std::uint32_t kWatermarksKept = 64;
+// Calls between two looks at CPUs, distances and firmware's tables.
+constexpr std::uint32_t kFactsKept = 16;
 constexpr const char* kNodes = "/sys/devices/system/node";
 constexpr std::uint64_t kMegabyte = 1000000;  // HMAT bandwidths are decimal MB/s
 
@@ -171,7 +173,7 @@ void mark_devices(const std::string& folder, std::vector<NumaNode>& nodes) {
   const auto devices = text ? parse_id_list(*text) : std::nullopt;
   if (!devices) return;
   for (NumaNode& node : nodes)
-    node.of_device = !node.has_cpus && node.total.value > 0 &&
+    node.of_device = !node.has_cpus &&
                      std::find(devices->begin(), devices->end(), node.id.value) != devices->end();
 }
 
@@ -187,36 +189,50 @@ Result<std::vector<NumaNode>> LinuxTopologyReader::nodes() const {
   if (ids.empty())
     return fail(ErrorKind::kUnsupported, online + " names no node: the kernel has no NUMA support",
                 "boot a kernel with CONFIG_NUMA and mount sysfs");
-  if (calls_++ % kWatermarksKept == 0) {
+  if (calls_ % kWatermarksKept == 0) {
     if (const auto zones = read_file(under(root_, "proc/zoneinfo")))
       kept_back_ = parse_high_watermarks(*zones);
   }
-  std::vector<NumaNode> nodes;
-  for (const int id : ids) {
-    NumaNode node = read_node({id});
-    if (!known) Doubts(node).add(online, "makes no sense: nodes were taken from their folders");
-    const auto kept = kept_back_.find(id);
+  std::vector<NumaNode> nodes = facts(ids);
+  for (NumaNode& node : nodes) {
+    Doubts doubts(node);
+    read_memory(path_of(node.id) + "/meminfo", node, doubts);
+    node.of_device = node.of_device && node.total.value > 0;
+    if (!known) doubts.add(online, "makes no sense: nodes were taken from their folders");
+    const auto kept = kept_back_.find(node.id.value);
     const std::uint64_t reserve =
         kept == kept_back_.end() ? 0 : kept->second * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
     node.free.value -= std::min(node.free.value, reserve);
-    nodes.push_back(std::move(node));
   }
-  mark_devices(folder, nodes);
-  // The kernel lists distances to online nodes in order. A row of another length was read while a node came
-  // or went; it is dropped rather than believed.
-  for (NumaNode& node : nodes)
-    if (node.distances.size() != nodes.size()) node.distances.clear();
+  ++calls_;
   return nodes;
 }
 
-NumaNode LinuxTopologyReader::read_node(NodeId id) const {
+const std::vector<NumaNode>& LinuxTopologyReader::facts(const std::vector<int>& ids) const {
+  const auto is = [](const NumaNode& node, int id) { return node.id.value == id; };
+  const bool same = std::equal(facts_.begin(), facts_.end(), ids.begin(), ids.end(), is);
+  if (same && calls_ % kFactsKept != 0) return facts_;
+  facts_.clear();
+  for (const int id : ids) facts_.push_back(read_facts({id}));
+  mark_devices(under(root_, kNodes), facts_);
+  // The kernel lists distances to online nodes in order. A row of another length was read while a node came
+  // or went; it is dropped rather than believed.
+  for (NumaNode& node : facts_)
+    if (node.distances.size() != facts_.size()) node.distances.clear();
+  return facts_;
+}
+
+std::string LinuxTopologyReader::path_of(NodeId id) const {
   std::string folder = kNodes;  // GCC 12 warns of an overflow where these are added
   folder += "/node" + std::to_string(id.value);
-  const std::string path = under(root_, folder);
+  return under(root_, folder);
+}
+
+NumaNode LinuxTopologyReader::read_facts(NodeId id) const {
+  const std::string path = path_of(id);
   NumaNode node;
   node.id = id;
   Doubts doubts(node);
-  read_memory(path + "/meminfo", node, doubts);
   node.cpus = read_ids(path + "/cpulist", doubts);
   node.has_cpus = !node.cpus.empty();
   node.distances = read_distances(path + "/distance", doubts);

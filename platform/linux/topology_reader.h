@@ -13,16 +13,20 @@ namespace tier {
 // access1 (nearest CPUs), else access0 (nearest initiator of any kind) is believed, the kernel's memory tiers
 // are not: 6.1 puts everything into one. A file that is missing or makes no sense, or a figure that cannot
 // be, leaves that one fact unknown and is noted in NumaNode::doubts; only a kernel without any node is an
-// error.
+// error. Each call reads which nodes there are and what memory they have; the other facts, which hardly ever
+// change, every sixteenth one or when nodes have come or gone.
 class LinuxTopologyReader final : public TopologyReader {
  public:
   explicit LinuxTopologyReader(std::string root = "/");
   Result<std::vector<NumaNode>> nodes() const override;
 
  private:
-  NumaNode read_node(NodeId id) const;
+  const std::vector<NumaNode>& facts(const std::vector<int>& ids) const;
+  NumaNode read_facts(NodeId id) const;
+  std::string path_of(NodeId id) const;
   std::string root_;
   mutable std::uint32_t calls_ = 0;
+  mutable std::vector<NumaNode> facts_;  // of the nodes without their memory
   mutable std::map<int, std::uint64_t> kept_back_;  // base pages by node; see watermarks.h
 };
 
