@@ -34,6 +34,8 @@ class LatencyProbe {
   virtual Result<Bytes> bandwidth(std::span<const int> /*cpus*/, NodeId) {
     return fail(ErrorKind::kUnsupported, "bandwidth is not measured");
   }
+  // No measurement is expected soon: memory that is kept for them goes back. The next one takes longer.
+  virtual void rest() {}
   virtual Nanoseconds cost() const = 0;  // CPU time of all measurements so far
 };
 
@@ -88,6 +90,7 @@ class SelfMeter {
  public:
   virtual ~SelfMeter() = default;
   virtual SelfUsage usage() const = 0;
+  virtual Nanoseconds thread_cpu() const = 0;  // user + system of the calling thread since its start
 };
 
 // Others that move pages on this machine. Reported, never fought.

@@ -143,6 +143,8 @@ Result<Bytes> LinuxLatencyProbe::bandwidth(std::span<const int> cpus, NodeId nod
 }
 
 // The node's walk; its memory is kept from the first call on and asked for again while it is not complete.
+void LinuxLatencyProbe::rest() { chases_.clear(); }
+
 Result<LinuxLatencyProbe::Chase*> LinuxLatencyProbe::chase_on(NodeId node) {
   std::unique_ptr<Chase>& slot = chases_[node];
   if (!slot) slot = std::make_unique<Chase>(node, settings_.buffer);

@@ -19,7 +19,7 @@ struct LatencyProbeSettings {
   std::uint32_t steps = 1024;
 };
 
-// Not thread-safe. Keeps memory on each node ever measured, see ProbeMemory.
+// Not thread-safe. Keeps memory on each node measured since the last rest, see ProbeMemory.
 class LinuxLatencyProbe final : public LatencyProbe {
  public:
   explicit LinuxLatencyProbe(LatencyProbeSettings settings = {});
@@ -31,6 +31,7 @@ class LinuxLatencyProbe final : public LatencyProbe {
   Result<Nanoseconds> measure(NodeId node) override;
   Result<Nanoseconds> measure_from(std::span<const int> cpus, NodeId node) override;
   Result<Bytes> bandwidth(std::span<const int> cpus, NodeId node) override;
+  void rest() override;
   Nanoseconds cost() const override { return cost_; }
 
  private:

@@ -245,6 +245,7 @@ std::map<NodeId, std::string> LatencyTracker::load_doubts() const {
 }
 
 void LatencyTracker::tick(std::span<const NodeTraffic> traffic) {
+  if (entries_.size() < 2) return probe_.rest();
   const bool estimable = told_apart(traffic);
   std::map<NodeId, std::optional<double>> loads;
   bool complete = true;

@@ -63,6 +63,7 @@ class LatencyTracker {
   // bandwidth are known. While one node has neither, no node counts as loaded: a loaded reading of one is
   // never held against a calm figure of another. A reading counts for no more than memory can be stretched
   // by: kMostLoad, and less where its own traffic says that it is not loaded.
+  // With memory on one node alone nothing hangs on it: nothing is read, and the probe rests.
   void tick(std::span<const NodeTraffic> traffic = {});
   // calibrate() should be called again: a node was measured for the first time, or the order of tiers is not
   // decided and memory is calm enough to measure bandwidths once more (ever more seldom).

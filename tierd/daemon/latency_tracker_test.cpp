@@ -15,7 +15,9 @@ class SettableProbe final : public LatencyProbe {
     if (!ns.contains(node.value)) return fail(ErrorKind::kFailed, "node is full", "free memory");
     return nanoseconds(ns.at(node.value));
   }
+  void rest() override { ++rests; }
   Nanoseconds cost() const override { return {}; }
+  int rests = 0;
 };
 
 std::vector<NumaNode> two_nodes() {
@@ -40,6 +42,19 @@ TEST(LatencyTracker, AutoBelievesTheProbeOverFirmware) {
   ASSERT_TRUE(topology);
   EXPECT_FALSE(topology->tiered()) << "measured as equal, so nothing is gained by moving";
   EXPECT_EQ(topology->find(NodeId{1})->latency_source, FactSource::kProbe);
+}
+
+TEST(LatencyTracker, OneNodeIsReadAtTheStartAlone) {
+  SettableProbe probe;
+  probe.ns = {{0, 90}};
+  LatencyTracker tracker(probe, {});
+  std::vector<NumaNode> nodes = two_nodes();
+  nodes.resize(1);
+  ASSERT_TRUE(tracker.calibrate(nodes));
+  probe.ns[0] = 900;
+  tracker.tick();
+  EXPECT_EQ(tracker.loaded(NodeId{0}), nanoseconds(90));
+  EXPECT_EQ(probe.rests, 1) << "its memory goes back";
 }
 
 TEST(LatencyTracker, FirmwareModeKeepsFirmwareAndScalesByLoad) {
