@@ -493,6 +493,9 @@ TEST_P(Contract, PressureUsageAndRivalsAreSane) {
   const SelfUsage usage = rig->self().usage();
   EXPECT_GT(usage.cpu.count(), 0);
   EXPECT_GT(usage.resident.value, 0u);
+  const Nanoseconds thread = rig->self().thread_cpu();
+  EXPECT_GT(thread.count(), 0);
+  EXPECT_GE(rig->self().thread_cpu(), thread);
   for (const Rival& rival : rig->rivals().find()) {
     EXPECT_FALSE(rival.name.empty());
     EXPECT_FALSE(rival.advice.empty()) << rival.name;

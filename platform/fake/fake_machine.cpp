@@ -118,6 +118,11 @@ void FakeMachine::set_usage(SelfUsage usage) {
   state_->usage = usage;
 }
 
+void FakeMachine::set_thread_step(Nanoseconds step) {
+  std::lock_guard lock(state_->mutex);
+  state_->thread_step = step;
+}
+
 void FakeMachine::set_rivals(std::vector<Rival> rivals) {
   std::lock_guard lock(state_->mutex);
   state_->rivals = std::move(rivals);
@@ -400,6 +405,11 @@ MachineReadings FakeMachine::read() {
 SelfUsage FakeMachine::usage() const {
   std::lock_guard lock(state_->mutex);
   return state_->usage;
+}
+
+Nanoseconds FakeMachine::thread_cpu() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->thread_cpu += state_->thread_step;
 }
 
 std::vector<Rival> FakeMachine::find() const {

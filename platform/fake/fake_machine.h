@@ -95,6 +95,8 @@ class FakeMachine final : public ProcessTable,
   void set_pressure(std::optional<double> percent, std::optional<double> full = {});
   void set_readings(MachineReadings readings);  // rates are told from the second read() on
   void set_usage(SelfUsage usage);
+  // Each reading of the thread's CPU time adds so much.
+  void set_thread_step(Nanoseconds step);
   void set_rivals(std::vector<Rival> rivals);
 
   // A program reads every page of the range; those that were not resident come to `node`. Faults that waited
@@ -158,6 +160,7 @@ class FakeMachine final : public ProcessTable,
   std::optional<double> cpu_some_avg10() const override;  // the same figure
   MachineReadings read() override;
   SelfUsage usage() const override;
+  Nanoseconds thread_cpu() const override;
   std::vector<Rival> find() const override;
 
  private:

@@ -88,6 +88,7 @@ struct FakeMachine::State {
   MachineReadings readings;
   bool readings_seen = false;
   SelfUsage usage;
+  Nanoseconds thread_cpu = std::chrono::milliseconds(1), thread_step{};
   std::vector<Rival> rivals;
   Nanoseconds probe_cost{};
   bool marks = false;                                            // something was ever marked

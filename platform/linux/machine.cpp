@@ -52,6 +52,12 @@ SelfUsage LinuxSelfMeter::usage() const {
   return usage;
 }
 
+Nanoseconds LinuxSelfMeter::thread_cpu() const {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + Nanoseconds(used.tv_nsec);
+}
+
 void become_background_thread(const char* name) {
   ::pthread_setname_np(::pthread_self(), name);
   const sched_param parameters{};

@@ -29,6 +29,7 @@ class LinuxPressureReader final : public PressureReader {
 class LinuxSelfMeter final : public SelfMeter {
  public:
   SelfUsage usage() const override;
+  Nanoseconds thread_cpu() const override;
 };
 
 // NUMA balancing, kernel demotion, DAMON schemes, numad, memtierd. Reads only.

@@ -56,6 +56,7 @@ class SimulatedPlatform final : public ProcessTable,
   MemoryPressure memory_avg10() const override { return {0, {}}; }
   std::optional<double> cpu_some_avg10() const override;
   SelfUsage usage() const override { return {}; }
+  Nanoseconds thread_cpu() const override { return {}; }
   std::vector<Rival> find() const override { return {}; }
   // Observer
   void on_segment(Machine&, const Segment&) override {}

@@ -62,7 +62,7 @@ Result<std::unique_ptr<Engine>> Engine::create(EngineParts parts, EngineSettings
 }
 
 void Engine::tick() {
-  const Nanoseconds begun = parts_.clock.now();
+  const Nanoseconds begun = parts_.clock.now(), cpu = parts_.self.thread_cpu();
   const Nanoseconds interval = begun - state_.last_tick;
   state_.last_tick = begun;
   ++state_.ticks;
@@ -78,6 +78,23 @@ void Engine::tick() {
   locate();
   phase("places", since);
   take_reports();
+  if (!rests()) conclude(begun, interval, since);
+  meter_self(begun, interval, parts_.self.thread_cpu() - cpu);
+}
+
+// Where no watched program has run for a while, nothing is new to be decided: but for every so manieth tick
+// the rest is left out, and time stands still for what is known of demand.
+bool Engine::rests() {
+  constexpr std::uint64_t kSettled = 8, kLook = 8;  // ticks
+  const auto& ran = targets_.ran();
+  const bool quiet = sampled_ == 0 && fresh_reports_.empty() && parts_.migrator.idle() &&
+                     std::none_of(ran.begin(), ran.end(), [](bool one) { return one; });
+  quiet_ticks_ = quiet ? quiet_ticks_ + 1 : 0;
+  return quiet_ticks_ > kSettled && quiet_ticks_ % kLook != 0;
+}
+
+// What the tick's samples and places mean, and what follows.
+void Engine::conclude(Nanoseconds begun, Nanoseconds interval, Nanoseconds& since) {
   read_system(interval);
   phase("system", since);
 
@@ -98,7 +115,6 @@ void Engine::tick() {
   phase("forecast", since);
   decide();
   phase("plan", since);
-  meter_self(begun);
 }
 
 bool Engine::tick_is_due() {
@@ -274,9 +290,9 @@ void Engine::describe_region(Event& event, const RegionKey& key) const {
   if (const auto range = tracker_.range_in(mappers.front(), key)) event.region_start = range->start;
 }
 
-void Engine::meter_self(Nanoseconds work_started) {
+void Engine::meter_self(Nanoseconds work_started, Nanoseconds passed, Nanoseconds tick_cpu) {
   const SelfUsage now = parts_.self.usage();
-  const double interval = seconds(state_.snapshot.interval);
+  const double interval = seconds(passed);
   if (interval > 0) state_.self_cpu_share = seconds(now.cpu - state_.self.cpu) / interval;
   state_.last_work = parts_.clock.now() - work_started;
   // Moves have a price and a rate of their own; the time in their calls is nearly all CPU time.
@@ -288,7 +304,9 @@ void Engine::meter_self(Nanoseconds work_started) {
         (std::max(0.0, seconds(looking)) / interval - state_.observing_cpu_share) / kOwnCostTicks;
     state_.moving_cpu_share += (seconds(moved) / interval - state_.moving_cpu_share) / kOwnCostTicks;
   }
-  const auto limited = governor_.tick(std::max(looking, Nanoseconds(0)), state_.snapshot.interval);
+  // The ticks' own work alone is held to the limit: the rest (a start, a question) does not come back with
+  // them.
+  const auto limited = governor_.tick(tick_cpu, passed);
   state_.self = now;
   if (limited) events_.add(event("limit", *limited));
   account_tick();

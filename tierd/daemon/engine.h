@@ -205,7 +205,9 @@ class Engine {
   void begin_stage();
   void decide();
   void phase(const char* name, Nanoseconds& since);
-  void meter_self(Nanoseconds work_started);
+  bool rests();
+  void conclude(Nanoseconds begun, Nanoseconds interval, Nanoseconds& since);
+  void meter_self(Nanoseconds work_started, Nanoseconds passed, Nanoseconds tick_cpu);
   void account_tick();
   void error(const std::string& message);
   PolicyInput policy_input() const;
@@ -251,6 +253,7 @@ class Engine {
   bool targets_changed_ = false;
   TickAccount tick_account_;
   TickGovernor governor_;
+  std::uint64_t quiet_ticks_ = 0;  // in a row in which nothing ran and nothing was sampled
   std::uint32_t intervals_ = 0;  // since the last tick
   Nanoseconds moved_time_{};     // in calls that move pages, at the last tick
 };

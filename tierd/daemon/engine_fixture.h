@@ -75,6 +75,7 @@ class EngineTest : public testing::Test {
     parts.sources.push_back(std::make_unique<ScriptedSource>(script_));
     source_ = static_cast<const ScriptedSource*>(parts.sources.back().get());
     parts.metrics = metrics_;
+    parts.watch = watch_;
     if (make_forecaster_) parts.make_forecaster = make_forecaster_;
     if (settings.targets.pids.empty()) settings.targets.pids = {Pid{42}};
     auto made = Engine::create(std::move(parts), std::move(settings));
@@ -120,6 +121,7 @@ class EngineTest : public testing::Test {
   std::deque<SampleBatch> script_;
   std::function<std::unique_ptr<Forecaster>(const std::string&)> make_forecaster_;  // empty: the table's
   MetricReader* metrics_ = nullptr;
+  ProcessWatch* watch_ = nullptr;
   const PageLocator* locator_ = nullptr;  // null: the machine itself
   std::unique_ptr<Engine> engine_;
   const ScriptedSource* source_ = nullptr;  // the engine's

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "platform/fake/fake_process_watch.h"
 #include "tierd/daemon/engine_fixture.h"
 #include "tierd/daemon/views.h"
 
@@ -45,15 +46,11 @@ class EngineLimits : public EngineTest {
   StatusView status() const { return status_view(*engine_, "test", {}); }
   // Ticks in each of which the daemon uses so much CPU time.
   void spend(int ticks, Nanoseconds cpu) {
-    for (int i = 0; i < ticks; ++i) {
-      used_ += cpu;
-      machine_.set_usage({.cpu = used_, .resident = 1_MiB});
-      tick({3});
-    }
+    machine_.set_thread_step(cpu);
+    for (int i = 0; i < ticks; ++i) tick({3});
   }
 
   SlowLocator slow_;
-  Nanoseconds used_{};
 };
 
 TEST_F(EngineLimits, AskingForPlacesEndsByTimeToo) {
@@ -101,6 +98,29 @@ TEST_F(EngineLimits, ADaemonAboveItsLimitLooksAtLessUntilItIsBelow) {
   spend(300, milliseconds(1));
   EXPECT_EQ(events("limit").size(), 2U);
   EXPECT_EQ(status().thinning, "");
+}
+
+// Nothing ran and nothing was sampled: what lies where, and what it was worth, is as it was.
+TEST_F(EngineLimits, WhereNothingRunsMostTicksOnlyLook) {
+  FakeProcessWatch watch(machine_);
+  watch_ = &watch;
+  start({});
+  for (int i = 0; i < 8; ++i) tick({3, 17});
+  for (int i = 0; i < 8; ++i) tick({});
+  const auto concluded = [&] { return engine_->state().snapshot.tick.value; };
+  int conclusions = 0;
+  for (int i = 0; i < 64; ++i) {
+    const std::uint64_t before = concluded();
+    tick({});
+    conclusions += concluded() != before ? 1 : 0;
+  }
+  EXPECT_EQ(conclusions, 8) << "every eighth";
+  tick({3});
+  EXPECT_EQ(concluded(), engine_->state().ticks) << "at once when something is sampled";
+  for (int i = 0; i < 12; ++i) tick({});
+  machine_.use_cpu(Pid{42}, milliseconds(1));
+  tick({});
+  EXPECT_EQ(concluded(), engine_->state().ticks) << "or runs";
 }
 
 TEST_F(EngineLimits, MappingsAreReadInTurnAboveTheLimit) {

@@ -88,7 +88,7 @@ TEST_F(EngineTest, TheHeatMapNamesAProcessThatHasEnded) {
   EXPECT_EQ(map.rows[0].pid, 42);
   EXPECT_EQ(map.rows[0].name, name);
   EXPECT_TRUE(map.rows[0].gone);
-  for (int i = 0; i < 70; ++i) tick({});
+  for (int i = 0; i < 600; ++i) tick({});
   EXPECT_TRUE(heatmap_view(*engine_, {}).rows.empty()) << "the record has forgotten it";
 }
 

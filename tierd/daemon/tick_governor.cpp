@@ -24,10 +24,12 @@ std::optional<std::string> TickGovernor::tick(Nanoseconds cpu, Nanoseconds passe
   const double weight = 1 - std::exp(-seconds(passed) / seconds(settings_.memory));
   average_ += weight * (share - average_);
   since_change_ += passed;
+  age_ += passed;
   const unsigned before = level_;
   // Both must be above: the average, so that one costly tick is no reason, and the tick, so that the average,
   // which follows slowly, does not thin more than is needed.
   if (average_ > settings_.cpu_limit && share > settings_.cpu_limit) {
+    if (age_ <= settings_.memory) return std::nullopt;
     if (level_ == 0 || since_change_ >= settings_.memory / kRaisesInMemory) raise();
   } else if (level_ > 0 && average_ < kRelaxBelow * settings_.cpu_limit &&
              since_change_ >= std::max(patience_, settings_.memory)) {

@@ -11,13 +11,14 @@
 namespace tier {
 
 struct GovernorSettings {
-  // Of one CPU, over about ten seconds, all threads of the daemon together. Beside it: the samplers'
+  // Of one CPU, over about ten seconds, the work of the ticks. Beside it: the samplers'
   // programs, which run in the watched programs' time (sampling.cpu_budget), and page moves, which the policy
   // prices one by one (migration.rate). A tick over some hundred processes takes one or two per cent; the
   // learned forecaster may take five.
   double cpu_limit = 0.10;
-  // Time constant of the average that is held against the limit. Short beside the minutes in which a load
-  // changes, long beside the ticks in which all processes are looked at.
+  // Time constant of the average that is held against the limit, which is not held before so long: a start
+  // has all places to ask for. Short beside the minutes in which a load changes, long beside the ticks in
+  // which all processes are looked at.
   Nanoseconds memory = std::chrono::seconds(10);
 };
 
@@ -41,8 +42,7 @@ class TickGovernor {
 
   void set_limit(double cpu_limit) { settings_.cpu_limit = cpu_limit; }
 
-  // After a tick: CPU time that the daemon used since the last one for looking and deciding, and the time
-  // that passed. Returns what is to be told, where thinning has begun or has ended.
+  // After a tick: the CPU time that it took, and the time that passed since the last one. Returns what is to be told, where thinning has begun or has ended.
   std::optional<std::string> tick(Nanoseconds cpu, Nanoseconds passed);
 
   // 0: nothing is thinned. Each level halves what is looked at; from kFirstStretch on it doubles the
@@ -62,6 +62,7 @@ class TickGovernor {
   void relax();
 
   GovernorSettings settings_;
+  Nanoseconds age_{};
   double average_ = 0;
   unsigned level_ = 0;
   Nanoseconds since_change_{};

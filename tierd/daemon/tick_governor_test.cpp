@@ -37,6 +37,14 @@ TEST(TickGovernor, LeavesACheapDaemonAlone) {
   EXPECT_TRUE(allowed.idle_work);
 }
 
+TEST(TickGovernor, AStartIsLookedAtInFull) {
+  TickGovernor governor;
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(governor.tick(milliseconds(300), kSecond), std::nullopt);
+  EXPECT_EQ(governor.level(), 0U);
+  EXPECT_NE(governor.tick(milliseconds(300), kSecond), std::nullopt);
+  EXPECT_EQ(governor.level(), 1U);
+}
+
 TEST(TickGovernor, OneCostlyTickIsNoReason) {
   TickGovernor governor;
   for (int i = 0; i < 30; ++i) EXPECT_EQ(governor.tick(milliseconds(20), kSecond), std::nullopt);
