@@ -142,9 +142,9 @@ Result<Bytes> LinuxLatencyProbe::bandwidth(std::span<const int> cpus, NodeId nod
   return measured;
 }
 
-// The node's walk; its memory is kept from the first call on and asked for again while it is not complete.
 void LinuxLatencyProbe::rest() { chases_.clear(); }
 
+// The node's walk; its memory is kept from the first call on and asked for again while it is not complete.
 Result<LinuxLatencyProbe::Chase*> LinuxLatencyProbe::chase_on(NodeId node) {
   std::unique_ptr<Chase>& slot = chases_[node];
   if (!slot) slot = std::make_unique<Chase>(node, settings_.buffer);

@@ -105,6 +105,7 @@ Result<void> PrefetchService::start() {
 void PrefetchService::after_engine_tick() {
   const EngineState& state = parts_.engine.state();
   parts_.samples.close(state.last_tick);
+  if (state.snapshot.tick.value != state.ticks) return;  // the engine rested: nothing new to advise
   parts_.advice->tick(
       state.snapshot, state.forecasts, [this](TargetId id) { return parts_.engine.tracker().target(id); },
       state.last_tick);

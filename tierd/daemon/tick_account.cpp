@@ -8,9 +8,10 @@ namespace tier {
 
 std::optional<std::string> TickAccount::tick(Nanoseconds work, Nanoseconds interval,
                                              const TickPhases& phases) {
-  for (std::size_t i = 0; i < phases.size(); ++i) {
-    if (i == shares_.size()) shares_.emplace_back(phases[i].first, 0);
-    shares_[i].second += (seconds(phases[i].second) / seconds(interval) - shares_[i].second) / kOwnCostTicks;
+  for (std::size_t i = shares_.size(); i < phases.size(); ++i) shares_.emplace_back(phases[i].first, 0);
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    const double share = i < phases.size() ? seconds(phases[i].second) / seconds(interval) : 0;
+    shares_[i].second += (share - shares_[i].second) / kOwnCostTicks;
   }
   const auto longest = std::max_element(phases.begin(), phases.end(),
                                         [](const auto& a, const auto& b) { return a.second < b.second; });

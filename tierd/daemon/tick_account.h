@@ -18,8 +18,8 @@ using TickPhases = std::vector<std::pair<const char*, Nanoseconds>>;
 
 class TickAccount {
  public:
-  // After each tick: how long it worked and what took how long. Where that is more than the interval, what
-  // there is to tell.
+  // After each tick: how long it worked and what took how long; of a tick that ended early the first phases.
+  // Where that is more than the interval, what there is to tell.
   std::optional<std::string> tick(Nanoseconds work, Nanoseconds interval, const TickPhases& phases);
 
   std::uint64_t late() const { return late_; }               // ticks that took longer than their interval

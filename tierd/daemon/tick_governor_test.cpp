@@ -126,6 +126,11 @@ TEST(TickAccount, SaysWhatTicksTakeLately) {
   EXPECT_EQ(account.shares()[0].first, "samples");
   EXPECT_NEAR(account.shares()[0].second, 0.02, 1e-4);
   EXPECT_NEAR(account.shares()[1].second, 0.005, 1e-4);
+  const TickPhases begun = {{"samples", milliseconds(20)}};
+  for (int tick = 0; tick < 200; ++tick)
+    static_cast<void>(account.tick(milliseconds(20), std::chrono::seconds(1), begun));
+  EXPECT_NEAR(account.shares()[0].second, 0.02, 1e-4);
+  EXPECT_NEAR(account.shares()[1].second, 0, 1e-4) << "ticks that ended before it";
   const TickPhases rest = {{"samples", {}}, {"plan", {}}};
   for (int tick = 0; tick < 30; ++tick) static_cast<void>(account.tick({}, std::chrono::seconds(1), rest));
   EXPECT_NEAR(account.shares()[0].second, 0.02 / 2.72, 1e-3) << "what is long ago fades";

@@ -39,16 +39,18 @@ std::vector<NodeAllocation> AllocationMeter::rates() const {
 }
 
 void NewMemoryMeter::tick(double allocated, std::span<const Target> targets, const RegionSnapshot& snapshot) {
-  std::unordered_map<TargetId, Bytes> resident;
-  double grown = 0;
+  std::unordered_map<TargetId, Held> held;
+  Bytes grown, beyond;
   for (const Target& target : targets) {
-    resident[target.id] = target.resident;
-    const auto before = resident_.find(target.id);
-    if (before == resident_.end() || target.resident <= before->second) continue;
-    grown += static_cast<double>((target.resident - before->second).value);
+    const auto known = held_.find(target.id);
+    const Held before = known == held_.end() ? Held{target.resident, target.resident} : known->second;
+    held[target.id] = {target.resident, std::max(before.most, target.resident)};
+    if (target.resident > before.resident) grown += target.resident - before.resident;
+    if (target.resident > before.most) beyond += target.resident - before.most;
   }
-  resident_ = std::move(resident);
-  lately_.watched = kLately * lately_.watched + grown;
+  held_ = std::move(held);
+  lately_.watched = kLately * lately_.watched + static_cast<double>(grown.value);
+  lately_.lasting = kLately * lately_.lasting + static_cast<double>(beyond.value);
   lately_.allocated = kLately * lately_.allocated + allocated;
   fresh_bytes_ = kLately * fresh_bytes_ + static_cast<double>(snapshot.fresh.bytes.value);
   fresh_demand_ = kLately * fresh_demand_ + snapshot.fresh.demand.value;

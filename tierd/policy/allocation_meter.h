@@ -39,7 +39,10 @@ class NewMemoryMeter {
   NewMemory worth() const;
 
  private:
-  std::unordered_map<TargetId, Bytes> resident_;  // at the last tick
+  struct Held {
+    Bytes resident, most;  // at the last tick, ever since it was first looked at
+  };
+  std::unordered_map<TargetId, Held> held_;
   NewMemory lately_;                              // its sums alone
   double fresh_bytes_ = 0, fresh_demand_ = 0;     // discounted, byte-ticks and accesses
 };

@@ -56,6 +56,20 @@ TEST(NewMemoryMeter, TellsWatchedProgramsFromOthersByWhatTheyGrow) {
   EXPECT_DOUBLE_EQ(meter.worth().watched_share(), 1) << "never more than all";
 }
 
+TEST(NewMemoryMeter, WhatIsTakenAndGivenBackDoesNotLast) {
+  NewMemoryMeter meter;
+  const auto tick = [&](Bytes resident) {
+    meter.tick(0, std::vector<Target>{grown_to(1, resident)}, {});
+    return meter.worth();
+  };
+  (void)tick(100_MiB);
+  EXPECT_EQ(tick(140_MiB).lasting, 40.0 * (1 << 20));
+  for (int i = 0; i < 100; ++i) (void)tick(i % 2 == 0 ? 20_MiB : 140_MiB);
+  EXPECT_GT(meter.worth().watched, 100.0 * (1 << 20)) << "it allocates all the time";
+  EXPECT_LT(meter.worth().lasting, 1 << 20) << "but holds no more than before";
+  EXPECT_GT(tick(150_MiB).lasting, 10.0 * (1 << 20));
+}
+
 TEST(NewMemoryMeter, SaysWhatNewMemoryIsWorthOnceEnoughWasSeen) {
   NewMemoryMeter meter;
   RegionSnapshot snapshot;

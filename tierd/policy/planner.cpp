@@ -259,8 +259,10 @@ void Planner::demote(std::size_t index, MoveReason reason, double instead) {
 
 // New pages are put where there is room, so room is made before it is needed: by regions of which it pays that
 // new memory has their place. That is worth what watched programs' new memory was seen to be worth, times the
-// share of it in all that is allocated, for others take of the room too. Without room it would come up later,
-// at the cost of moving both. The place for swaps is made of regions that are next to unused.
+// share of it in all that is allocated, for others take of the room too. A program that grows beyond all that
+// it ever held is filling what it will use later, and what that will be worth is not seen yet: it is enough
+// that the region is worth less. Memory that is taken and given back all the time has shown its worth.
+// The place for swaps is made of regions that are next to unused.
 void Planner::keep_headroom(std::size_t index) {
   const PlanNode& node = value_.nodes()[index];
   if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || node.free >= node.headroom) return;
@@ -270,7 +272,9 @@ void Planner::keep_headroom(std::size_t index) {
   const NewMemory& fresh = input_.new_memory;
   const double worth = fresh.watched_share() * fresh.demand_per_byte.value_or(average * kAverage);
   const auto for_new = [&](const Candidate& candidate) {
-    return node.free < node.new_room && room_pays(candidate, worth);
+    if (node.free >= node.new_room) return false;
+    const bool less = value_.possibly(candidate, value_.last_span()) < worth * candidate.bytes;
+    return (less && node.free < fresh.lasting) || room_pays(candidate, worth);
   };
   const auto for_swaps = [&](const Candidate& candidate) {
     return node.free < node.swap_room &&

@@ -84,6 +84,7 @@ struct NodeAllocation {
 struct NewMemory {
   double watched = 0, allocated = 0;      // bytes lately, discounted: by watched programs, by all
   std::optional<double> demand_per_byte;  // accesses a tick of what they filled lately; none: not seen yet
+  double lasting = 0;                     // of `watched`, what they grew by beyond all that they ever held
   double watched_share() const { return allocated > watched ? watched / allocated : 1; }
 };
 

@@ -406,6 +406,17 @@ TEST_F(PolicyTest, RoomForNewMemoryMustPayForTheMove) {
   EXPECT_TRUE(plan().requests.empty()) << "the margin counts here too";
 }
 
+TEST_F(PolicyTest, RoomForAProgramThatGrowsNeedNotPayYet) {
+  fill_fast(1);
+  settings_.headroom_share = 0.05;
+  new_memory_ = {1000.0 * kRegion, 1000.0 * kRegion, 2.0 / kRegion};
+  EXPECT_TRUE(plan().requests.empty()) << "what is taken has been given back so far";
+  new_memory_.lasting = 3.0 * kRegion;
+  EXPECT_EQ(plan().requests.size(), 3u) << "as much as lasts";
+  new_memory_.demand_per_byte = 1.0 / kRegion;
+  EXPECT_TRUE(plan().requests.empty()) << "worth no more than what is there";
+}
+
 TEST_F(PolicyTest, NoRoomIsMadeForProgramsThatNobodyWatches) {
   fill_fast(100);
   allocation_ = {{{0}, {6 * kRegion}}};
