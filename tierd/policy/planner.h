@@ -35,7 +35,7 @@ class Planner {
   void demote_first();
   void leave_offline_nodes();
   void keep_headroom(std::size_t node);
-  bool room_pays(const Candidate& candidate, double worth) const;
+  bool room_pays(const Candidate& candidate, double worth, double margin) const;
   void keep_limits(std::size_t node);
   void count_holdings();
   void demote(std::size_t candidate, MoveReason reason, double instead = 0);

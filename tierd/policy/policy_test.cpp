@@ -407,14 +407,14 @@ TEST_F(PolicyTest, RoomForNewMemoryMustPayForTheMove) {
 }
 
 TEST_F(PolicyTest, RoomForAProgramThatGrowsNeedNotPayYet) {
-  fill_fast(1);
+  fill_fast(10);
   settings_.headroom_share = 0.05;
-  new_memory_ = {1000.0 * kRegion, 1000.0 * kRegion, 2.0 / kRegion};
+  new_memory_ = {1000.0 * kRegion, 1000.0 * kRegion, 200.0 / kRegion};
   EXPECT_TRUE(plan().requests.empty()) << "what is taken has been given back so far";
   new_memory_.lasting = 3.0 * kRegion;
   EXPECT_EQ(plan().requests.size(), 3u) << "as much as lasts";
-  new_memory_.demand_per_byte = 1.0 / kRegion;
-  EXPECT_TRUE(plan().requests.empty()) << "worth no more than what is there";
+  new_memory_.demand_per_byte = 20.0 / kRegion;
+  EXPECT_TRUE(plan().requests.empty()) << "next to nothing is waited for, so nothing is to be expected";
 }
 
 TEST_F(PolicyTest, NoRoomIsMadeForProgramsThatNobodyWatches) {
