@@ -268,8 +268,8 @@ TEST(LinuxTopologyReader, InitiatorsAndMemoryOfADevice) {
 }
 
 TEST(LinuxTopologyReader, MemoryIsReadAtEachCallTheRestSometimesOrWhenNodesCome) {
-  TemporaryTree tree({{"sys/devices/system/node",
-                       TreeDirectory{{"online", "0\n"}, {"node0", node("0", "10", 10)}}}});
+  TemporaryTree tree(
+      {{"sys/devices/system/node", TreeDirectory{{"online", "0\n"}, {"node0", node("0", "10", 10)}}}});
   const LinuxTopologyReader reader(tree.root());
   const auto cpus_of = [&](std::size_t at) { return reader.nodes()->at(at).cpus.size(); };
   const auto write = [&](const char* file, const std::string& text) {

@@ -173,8 +173,8 @@ void mark_devices(const std::string& folder, std::vector<NumaNode>& nodes) {
   const auto devices = text ? parse_id_list(*text) : std::nullopt;
   if (!devices) return;
   for (NumaNode& node : nodes)
-    node.of_device = !node.has_cpus &&
-                     std::find(devices->begin(), devices->end(), node.id.value) != devices->end();
+    node.of_device =
+        !node.has_cpus && std::find(devices->begin(), devices->end(), node.id.value) != devices->end();
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ class LinuxTopologyReader final : public TopologyReader {
   std::string path_of(NodeId id) const;
   std::string root_;
   mutable std::uint32_t calls_ = 0;
-  mutable std::vector<NumaNode> facts_;  // of the nodes without their memory
+  mutable std::vector<NumaNode> facts_;             // of the nodes without their memory
   mutable std::map<int, std::uint64_t> kept_back_;  // base pages by node; see watermarks.h
 };
 

@@ -254,8 +254,8 @@ class Engine {
   TickAccount tick_account_;
   TickGovernor governor_;
   std::uint64_t quiet_ticks_ = 0;  // in a row in which nothing ran and nothing was sampled
-  std::uint32_t intervals_ = 0;  // since the last tick
-  Nanoseconds moved_time_{};     // in calls that move pages, at the last tick
+  std::uint32_t intervals_ = 0;    // since the last tick
+  Nanoseconds moved_time_{};       // in calls that move pages, at the last tick
 };
 
 }  // namespace tier

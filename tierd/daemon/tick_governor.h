@@ -42,7 +42,8 @@ class TickGovernor {
 
   void set_limit(double cpu_limit) { settings_.cpu_limit = cpu_limit; }
 
-  // After a tick: the CPU time that it took, and the time that passed since the last one. Returns what is to be told, where thinning has begun or has ended.
+  // After a tick: the CPU time that it took, and the time that passed since the last one. Returns what is to
+  // be told, where thinning has begun or has ended.
   std::optional<std::string> tick(Nanoseconds cpu, Nanoseconds passed);
 
   // 0: nothing is thinned. Each level halves what is looked at; from kFirstStretch on it doubles the

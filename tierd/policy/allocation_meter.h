@@ -43,8 +43,8 @@ class NewMemoryMeter {
     Bytes resident, most;  // at the last tick, ever since it was first looked at
   };
   std::unordered_map<TargetId, Held> held_;
-  NewMemory lately_;                              // its sums alone
-  double fresh_bytes_ = 0, fresh_demand_ = 0;     // discounted, byte-ticks and accesses
+  NewMemory lately_;                           // its sums alone
+  double fresh_bytes_ = 0, fresh_demand_ = 0;  // discounted, byte-ticks and accesses
 };
 
 }  // namespace tier

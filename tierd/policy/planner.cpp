@@ -21,8 +21,8 @@ std::vector<double> tier_totals(const Valuation& value) {
   return bytes;
 }
 
-// Of what new memory will be waited for, what is seen while its program fills it. Measured in the lab: a graph
-// being built waits for a hundredth of its time, and for two thirds once it is used.
+// Of what new memory will be waited for, what is seen while its program fills it. Measured in the lab: a
+// graph being built waits for a hundredth of its time, and for two thirds once it is used.
 constexpr double kFilling = 0.1;
 
 Nanoseconds nanoseconds(double s) { return Nanoseconds{std::llround(s * 1e9)}; }
@@ -261,11 +261,12 @@ void Planner::demote(std::size_t index, MoveReason reason, double instead) {
       StallSeconds{-benefit(instead)});
 }
 
-// New pages are put where there is room, so room is made before it is needed: by regions of which it pays that
-// new memory has their place. That is worth what watched programs' new memory was seen to be worth, times the
-// share of it in all that is allocated, for others take of the room too. A program that grows beyond all that
-// it ever held is filling what it will use later, of which a part alone is seen yet. Memory that is taken and
-// given back all the time has shown its worth. The place for swaps is made of regions that are next to unused.
+// New pages are put where there is room, so room is made before it is needed: by regions of which it pays
+// that new memory has their place. That is worth what watched programs' new memory was seen to be worth,
+// times the share of it in all that is allocated, for others take of the room too. A program that grows
+// beyond all that it ever held is filling what it will use later, of which a part alone is seen yet. Memory
+// that is taken and given back all the time has shown its worth. The place for swaps is made of regions that
+// are next to unused.
 void Planner::keep_headroom(std::size_t index) {
   const PlanNode& node = value_.nodes()[index];
   if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || node.free >= node.headroom) return;
