@@ -179,9 +179,9 @@ Result<> build_image(const Scenario& scenario, const LabPaths& paths, const std:
     const std::string path = host.starts_with("/") ? host : paths.source_folder + "/" + host;
     TIER_TRY(image.add_file(path, guest));
   }
-  // Where tierd looks for the model of its learned forecaster when it is not installed.
+  // Where tierd looks for the model of its learned forecaster: beside the folder that it lies in.
   const std::string model = paths.source_folder + "/predictor/model/default.safetensors";
-  if (scenario.tool == "tierd") TIER_TRY(image.add_file(model, model));
+  if (scenario.tool == "tierd") TIER_TRY(image.add_file(model, "/usr/share/tierd/model.safetensors"));
   for (const char* folder : {"/dev", "/proc", "/sys", "/tmp", "/run", "/var"}) image.add_folder(folder);
   image.add_text("/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
   image.add_text("/etc/group", "root:x:0:\ntierd:x:900:\nnogroup:x:65534:\n");
