@@ -52,11 +52,7 @@ SelfUsage LinuxSelfMeter::usage() const {
   return usage;
 }
 
-Nanoseconds LinuxSelfMeter::thread_cpu() const {
-  timespec used{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return std::chrono::seconds(used.tv_sec) + Nanoseconds(used.tv_nsec);
-}
+Nanoseconds LinuxSelfMeter::thread_cpu() const { return clock_time(CLOCK_THREAD_CPUTIME_ID); }
 
 void become_background_thread(const char* name) {
   ::pthread_setname_np(::pthread_self(), name);

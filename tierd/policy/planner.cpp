@@ -21,8 +21,8 @@ std::vector<double> tier_totals(const Valuation& value) {
   return bytes;
 }
 
-// Of what new memory will be waited for, what is seen while its program fills it. Measured in the lab: a
-// graph being built waits for a hundredth of its time, and for two thirds once it is used.
+// Of what new memory will be waited for, what is taken to be seen while its program fills it. In the lab a
+// graph got 1.46 times as much done as without tiering at 1, and 1.53 times at 0.1 (docs/benchmarks.md).
 constexpr double kFilling = 0.1;
 
 Nanoseconds nanoseconds(double s) { return Nanoseconds{std::llround(s * 1e9)}; }
@@ -300,9 +300,9 @@ bool Planner::room_pays(const Candidate& candidate, double worth, double margin)
   if (to == value_.nodes().size()) return false;
   const std::size_t span = value_.last_span();
   const double won = worth * candidate.bytes - value_.possibly(candidate, span);
-  const double loss =
-      value_.benefit(candidate, won, span, value_.nodes()[candidate.node], value_.nodes()[to]);
-  return -loss > margin * value_.cost(candidate, false);
+  const double benefit =
+      value_.benefit(candidate, won, span, value_.nodes()[to], value_.nodes()[candidate.node]);
+  return benefit > margin * value_.cost(candidate, false);
 }
 
 // A cgroup's limit is the administrator's word: whatever a move would lose, what is above goes.
