@@ -67,6 +67,7 @@ struct SourceStatus {
   double samples_per_second = 0;                  // achieved, over the last interval
   Nanoseconds price_per_sample{};  // CPU time one sample costs the sampled program and us, measured at start
   double cpu_share = 0;            // of one CPU, over the last interval
+  double own_share = 0;            // of that, what collect() took; the rest is programs' and the kernel's
   SampleCounters totals;
 };
 

@@ -29,6 +29,7 @@ class TimeBudget {
   Nanoseconds left() const { return left_; }  // negative: overdrawn
   Nanoseconds spent() const { return spent_; }
   double share() const { return share_; }
+  void set_share(double share) { share_ = share; }  // of the time from the last advance() on
 
   void spend(Nanoseconds cost) {
     cost = std::max(cost, Nanoseconds(0));

@@ -39,6 +39,9 @@ class AccessSource {
   // samples at a price weighs that price against. 0 until told. Others ignore it.
   virtual void set_stake(double) {}
 
+  // The share of its budgets, above 0 to 1, that the source may use from now on. Others ignore it.
+  virtual void set_budget_share(double) {}
+
   virtual SourceStatus status() const = 0;
 
   // What a source that works delivers, so that a dead one can be told from programs that rest. Samples per

@@ -111,6 +111,27 @@ TEST_P(WatchContract, WhoEndedIsMissing) {
   EXPECT_EQ(find(look(question, false), program->pid()), nullptr);
 }
 
+TEST_P(WatchContract, SaysWhetherALookWouldShowAnythingNew) {
+  EXPECT_TRUE(watch->news()) << "before the first look";
+  const auto program = rig->start();
+  ProcessQuestion question;
+  question.asked = {program->pid()};
+  // On a real machine others may begin and end between two calls.
+  const auto settled = [&] {
+    for (int i = 0; i < 1000; ++i) {
+      static_cast<void>(look(question, false));
+      if (!watch->news()) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(settled());
+  const auto other = rig->start();
+  EXPECT_TRUE(watch->news()) << "another one began";
+  ASSERT_TRUE(settled());
+  program->end();
+  EXPECT_TRUE(watch->news()) << "one ended";
+}
+
 TEST_P(WatchContract, SmallOnesAreLeftOutUnlessTheyAreAskedFor) {
   const auto small = rig->start(), big = rig->start({.size = 32_MiB, .touched = 32_MiB});
   ProcessQuestion question;

@@ -15,6 +15,7 @@ class FakeProcessWatch final : public ProcessWatch {
   explicit FakeProcessWatch(const ProcessTable& table) : table_(table) {}
 
   Result<ProcessLook> look(const ProcessQuestion& question, bool renew) override;
+  bool news() const override { return seen_ != known_now(); }
   void forget() override { told_.clear(); }
   ProcessWatchState state() const override { return {"events", "", "", looks_, {}}; }
 
@@ -24,7 +25,9 @@ class FakeProcessWatch final : public ProcessWatch {
  private:
   using Known = std::tuple<std::uint64_t, std::uint64_t, std::string, std::string>;
   const ProcessTable& table_;
+  std::map<Pid, Known> known_now() const;
   std::map<Pid, Known> told_;  // what a process was when it was told of
+  std::map<Pid, Known> seen_;  // what all were at the last look
   bool due_ = true, fail_ = false;
   std::uint64_t looks_ = 0;
 };

@@ -114,8 +114,8 @@ struct ControlConfig {
 };
 
 struct DaemonConfig {
-  // Share of one CPU that the daemon may use before it looks at less; see GovernorSettings.
-  double cpu_limit = 0.10;
+  // Share of one CPU that looking may cost before the daemon looks at less; see GovernorSettings.
+  double cpu_limit = 0.01;
 };
 
 struct LogConfig {

@@ -41,7 +41,7 @@ type Ledger (
 # share: seconds a second of wall time, over about the last half minute.
 type Stage (name: string, share: float)
 
-# observing_cpu_share is what daemon.cpu_limit bounds; both are over about the last half minute.
+# observing_cpu_share and the sources' shares are what daemon.cpu_limit bounds; both are over about the last half minute.
 type SelfCost (
   cpu_seconds: float, cpu_share: float, observing_cpu_share: float, moving_cpu_share: float, stages: []Stage,
   resident_bytes: int, bytes_per_managed_gib: ?float

@@ -89,9 +89,9 @@ struct StageView {
 struct SelfCostView {
   double cpu_seconds = 0;  // user + system since start
   double cpu_share = 0;    // CPU seconds per second, over the last interval
-  // The same over about the last half minute, apart: for looking (what daemon.cpu_limit bounds) and for
-  // moving pages (bounded by what moves bring and by migration.rate). What samples take in the programs' time
-  // is each source's cpu_share.
+  // The same over about the last half minute, apart: for looking (what daemon.cpu_limit bounds, with
+  // what samples take in the programs' time: a source's cpu_share) and for moving pages (bounded by what moves
+  // bring and by migration.rate).
   double observing_cpu_share = 0, moving_cpu_share = 0;
   std::vector<StageView> stages;  // of ticks, in their order
   std::uint64_t resident_bytes = 0;
@@ -150,7 +150,7 @@ struct StatusView {
   std::uint64_t late_ticks = 0;       // that took longer than their interval
   double worst_tick_seconds = 0;      // since start
   std::string worst_tick_phase;       // what took most of it
-  double cpu_limit = 0;               // daemon.cpu_limit, of one CPU
+  double cpu_limit = 0;               // of one CPU: daemon.cpu_limit, or more where more is at stake
   std::string thinning;               // what is looked at more rarely to keep it; empty: nothing
   // What the watched processes hold, as the kernel counts it for each of them, and how much of it lies in
   // regions whose place was asked for. Regions that were never sampled are not asked for, but in turn.

@@ -66,26 +66,42 @@ void Engine::tick() {
   const Nanoseconds interval = begun - state_.last_tick;
   state_.last_tick = begun;
   ++state_.ticks;
+  for (const auto& source : parts_.sources) source->set_budget_share(governor_.allowance().sampling);
 
   state_.phases.clear();
   Nanoseconds since = begun;
-  refresh_targets();
+  const bool slept = sleeps();
+  if (!slept) refresh_targets();
   phase("targets", since);
   collect();
-  judge_sight(interval);
+  const bool look = !slept || sampled_ > 0;
+  if (look && slept) refresh_targets();
+  if (look) judge_sight(interval);
   phase("samples", since);
-  take_reports();  // first: places that they put in doubt are asked at once
-  locate();
-  phase("places", since);
-  take_reports();
-  if (!rests()) conclude(begun, interval, since);
+  if (look) {
+    take_reports();  // first: places that they put in doubt are asked at once
+    locate();
+    phase("places", since);
+    take_reports();
+    if (!rests()) conclude(begun, interval, since);
+  }
   meter_self(begun, interval, parts_.self.thread_cpu() - cpu);
 }
 
-// Where no watched program has run for a while, nothing is new to be decided: but for every so manieth tick
-// the rest is left out, and time stands still for what is known of demand.
+namespace {
+constexpr std::uint64_t kSettled = 8, kLook = 8;  // ticks
+}
+
+// Where no watched program has run for a while, and none began or ended, only samples are asked for but in
+// every so manieth tick: they cost next to nothing to look for, and whatever runs for long has some.
+bool Engine::sleeps() {
+  if (quiet_ticks_ <= kSettled || (quiet_ticks_ + 1) % kLook == 0 || targets_.news()) return false;
+  ++quiet_ticks_;
+  return true;
+}
+
+// In such ticks nothing is new to be decided, and time stands still for what is known of demand.
 bool Engine::rests() {
-  constexpr std::uint64_t kSettled = 8, kLook = 8;  // ticks
   const auto& ran = targets_.ran();
   const bool quiet = sampled_ == 0 && fresh_reports_.empty() && parts_.migrator.idle() &&
                      std::none_of(ran.begin(), ran.end(), [](bool one) { return one; });
@@ -172,9 +188,11 @@ void Engine::learn_anew() {
 // What is at stake changes with phases, not with ticks; at the start it is wanted at once.
 void Engine::tell_stake(Nanoseconds interval) {
   constexpr std::uint64_t kEvery = 8;
-  if (interval.count() <= 0 || (state_.ticks > 2 * kEvery && state_.ticks % kEvery != 0)) return;
+  if (interval.count() <= 0 || (state_.ticks > 2 * kEvery && state_.ticks - stake_told_ < kEvery)) return;
+  stake_told_ = state_.ticks;
   const StallSeconds regret = expected_regret(state_.snapshot, state_.forecasts, state_.system, topology_);
-  for (const auto& source : parts_.sources) source->set_stake(regret.value / seconds(interval));
+  regret_ = regret.value / seconds(interval);
+  for (const auto& source : parts_.sources) source->set_stake(regret_);
 }
 
 // A forecast that loses against the reactive one stands back and keeps the control group only, where it can
@@ -304,9 +322,18 @@ void Engine::meter_self(Nanoseconds work_started, Nanoseconds passed, Nanosecond
         (std::max(0.0, seconds(looking)) / interval - state_.observing_cpu_share) / kOwnCostTicks;
     state_.moving_cpu_share += (seconds(moved) / interval - state_.moving_cpu_share) / kOwnCostTicks;
   }
-  // The ticks' own work alone is held to the limit: the rest (a start, a question) does not come back with
-  // them.
-  const auto limited = governor_.tick(tick_cpu, passed);
+  // The ticks' own work and the samplers' are held to the limit: the rest (a start, a question) does not come
+  // back with them.
+  double programs = 0;  // share of a CPU that samples take beside the ticks
+  for (const auto& source : parts_.sources) {
+    const SourceStatus status = source->status();
+    programs += std::max(0.0, status.cpu_share - status.own_share);
+  }
+  const double placed = ledger_.totals().placed.value;
+  const double saved = std::max(0.0, placed - std::exchange(placed_, placed));
+  const auto limited =
+      governor_.tick(tick_cpu + std::chrono::duration_cast<Nanoseconds>(programs * passed), passed,
+                     StallSeconds{saved + regret_ * interval});
   state_.self = now;
   if (limited) events_.add(event("limit", *limited));
   account_tick();

@@ -205,6 +205,7 @@ class Engine {
   void begin_stage();
   void decide();
   void phase(const char* name, Nanoseconds& since);
+  bool sleeps();
   bool rests();
   void conclude(Nanoseconds begun, Nanoseconds interval, Nanoseconds& since);
   void meter_self(Nanoseconds work_started, Nanoseconds passed, Nanoseconds tick_cpu);
@@ -254,8 +255,12 @@ class Engine {
   TickAccount tick_account_;
   TickGovernor governor_;
   std::uint64_t quiet_ticks_ = 0;  // in a row in which nothing ran and nothing was sampled
+  std::uint64_t full_look_ = 0;    // tick in which all processes were looked through last; 0: never
   std::uint32_t intervals_ = 0;    // since the last tick
   Nanoseconds moved_time_{};       // in calls that move pages, at the last tick
+  double regret_ = 0;              // as sources were told last, seconds of stall a second
+  std::uint64_t stake_told_ = 0;   // tick
+  double placed_ = 0;              // stall saved by then, as of the last tick
 };
 
 }  // namespace tier

@@ -36,16 +36,21 @@ class ScriptedSource final : public AccessSource {
   SourceStatus status() const override {
     SourceStatus status;
     status.name = name_;
+    status.cpu_share = cpu_share;
     return status;
   }
   void set_stake(double stake) override { stake_ = stake; }
   double stake() const { return stake_; }
+  void set_budget_share(double share) override { budget_share_ = share; }
+  double budget_share() const { return budget_share_; }
   void stop() override {}
+
+  double cpu_share = 0;  // that its samples cost the programs
 
  private:
   std::deque<SampleBatch>& script_;
   std::string name_;
-  double stake_ = -1;  // never told
+  double stake_ = -1, budget_share_ = -1;  // never told
 };
 
 inline FakeSpec two_tier_machine() {
@@ -73,7 +78,7 @@ class EngineTest : public testing::Test {
                       clock_,    {},
                       Pid{1},    [] { return std::int64_t{0}; }};
     parts.sources.push_back(std::make_unique<ScriptedSource>(script_));
-    source_ = static_cast<const ScriptedSource*>(parts.sources.back().get());
+    source_ = static_cast<ScriptedSource*>(parts.sources.back().get());
     parts.metrics = metrics_;
     parts.watch = watch_;
     if (make_forecaster_) parts.make_forecaster = make_forecaster_;
@@ -124,7 +129,7 @@ class EngineTest : public testing::Test {
   ProcessWatch* watch_ = nullptr;
   const PageLocator* locator_ = nullptr;  // null: the machine itself
   std::unique_ptr<Engine> engine_;
-  const ScriptedSource* source_ = nullptr;  // the engine's
+  ScriptedSource* source_ = nullptr;  // the engine's
 };
 
 inline EngineSettings acting() {

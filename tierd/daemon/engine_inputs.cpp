@@ -48,7 +48,8 @@ void Engine::forget_target(TargetId id) {
 
 void Engine::refresh_targets() {
   const std::uint32_t every = std::max(settings_.scan_every, 1U) * governor_.allowance().rarer_scans;
-  const bool full = state_.ticks % every == 1 || every <= 1;
+  const bool full = full_look_ == 0 || state_.ticks - full_look_ >= every;
+  if (full) full_look_ = state_.ticks;
   const auto changes = targets_.refresh(full);
   // Before any of them goes: each that goes changes what the tracker has to say of those who shared with it.
   for (const auto& [id, reason] : changes.removed) {

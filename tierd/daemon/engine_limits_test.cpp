@@ -81,23 +81,46 @@ TEST_F(EngineLimits, ALateTickIsToldOnceAndCounted) {
 
 TEST_F(EngineLimits, ADaemonAboveItsLimitLooksAtLessUntilItIsBelow) {
   start({});
-  spend(20, milliseconds(20));
+  spend(20, milliseconds(5));
   EXPECT_TRUE(events("limit").empty());
   EXPECT_EQ(status().thinning, "");
   spend(60, milliseconds(500));
   EXPECT_EQ(events("limit").size(), 1U);
   EXPECT_NE(status().thinning, "");
   EXPECT_EQ(engine_->governor().level(), TickGovernor::kMostLevel);
+  EXPECT_LT(source_->budget_share(), 0.1);
   int due = 0;
   for (int i = 0; i < 32; ++i) due += engine_->tick_is_due() ? 1 : 0;
   EXPECT_EQ(due, 2) << "every sixteenth interval";
   EXPECT_FALSE(engine_->idle_work());
   slow_.calls = 0;
   tick({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
-  EXPECT_LE(slow_.calls, 4U);
+  EXPECT_LE(slow_.calls, 16U) << "of 512";
   spend(300, milliseconds(1));
   EXPECT_EQ(events("limit").size(), 2U);
   EXPECT_EQ(status().thinning, "");
+  EXPECT_DOUBLE_EQ(source_->budget_share(), 1);
+}
+
+TEST_F(EngineLimits, WhatSamplesCostProgramsCounts) {
+  start({});
+  spend(40, milliseconds(5));
+  EXPECT_EQ(status().thinning, "");
+  source_->cpu_share = 0.02;
+  spend(40, milliseconds(5));
+  EXPECT_NE(status().thinning, "");
+  EXPECT_LT(source_->budget_share(), 1);
+}
+
+TEST_F(EngineLimits, WhereMuchIsAtStakeMoreMayBeUsed) {
+  start({});  // observe mode: what is hot stays on the slow node
+  machine_.set_thread_step(milliseconds(15));
+  for (int i = 0; i < 60; ++i) tick({3, 17}, 100);  // 0.8 of a second is waited for
+  EXPECT_EQ(status().thinning, "");
+  EXPECT_GT(status().cpu_limit, 0.015);
+  for (int i = 0; i < 200; ++i) tick({3}, 1);
+  EXPECT_DOUBLE_EQ(status().cpu_limit, 0.01);
+  EXPECT_NE(status().thinning, "");
 }
 
 // Nothing ran and nothing was sampled: what lies where, and what it was worth, is as it was.
@@ -117,10 +140,27 @@ TEST_F(EngineLimits, WhereNothingRunsMostTicksOnlyLook) {
   EXPECT_EQ(conclusions, 8) << "every eighth";
   tick({3});
   EXPECT_EQ(concluded(), engine_->state().ticks) << "at once when something is sampled";
-  for (int i = 0; i < 12; ++i) tick({});
+  for (int i = 0; i < 16; ++i) tick({});
   machine_.use_cpu(Pid{42}, milliseconds(1));
+  conclusions = 0;
+  for (int i = 0; i < 17; ++i) {
+    tick({});
+    conclusions += concluded() == engine_->state().ticks ? 1 : 0;
+  }
+  EXPECT_GE(conclusions, 9) << "seen within eight ticks, and looked at for as long";
+}
+
+TEST_F(EngineLimits, WhereNothingRunsProcessesAreNotLookedAt) {
+  FakeProcessWatch watch(machine_);
+  watch_ = &watch;
+  start({});
+  for (int i = 0; i < 24; ++i) tick({});
+  const std::uint64_t before = watch.state().looks;
+  for (int i = 0; i < 64; ++i) tick({});
+  EXPECT_EQ(watch.state().looks - before, 8U) << "in every eighth tick";
+  machine_.exit(Pid{42});
   tick({});
-  EXPECT_EQ(concluded(), engine_->state().ticks) << "or runs";
+  EXPECT_TRUE(engine_->targets().targets().empty()) << "but at once when one ends";
 }
 
 TEST_F(EngineLimits, MappingsAreReadInTurnAboveTheLimit) {

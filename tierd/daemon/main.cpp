@@ -329,6 +329,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   look_for_group(**server, loop, config.control.group);
 
   std::uint64_t logged = 0;
+  std::string told;  // as systemd knows it
   const auto tick = [&] {
     if (!(*engine)->tick_is_due()) return loop.watchdog_ping();
     (*engine)->tick();
@@ -337,7 +338,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
     log_phases(**engine);
     log_events(**engine, logged);
     (*server)->publish();
-    loop.notify_status(status_line(**engine));
+    if (const std::string now = status_line(**engine); now != told) loop.notify_status(told = now);
     loop.watchdog_ping();
     loop.wake_idle();
   };
@@ -350,6 +351,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   loop.on_idle([&] { return (*engine)->idle_work(); });
   loop.on_reload([&] {
     loop.notify_reloading();
+    told.clear();
     (void)backend.reload_as("SIGHUP");  // an event tells of it, refused or not
     loop.notify_ready(status_line(**engine));
   });

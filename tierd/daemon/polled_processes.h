@@ -22,6 +22,7 @@ class PolledProcesses final : public ProcessWatch {
 
   // kFailed: the processes cannot be listed.
   Result<ProcessLook> look(const ProcessQuestion& question, bool renew) override;
+  bool news() const override { return true; }
   void forget() override;
   ProcessWatchState state() const override;
 

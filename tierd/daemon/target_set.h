@@ -63,6 +63,9 @@ class TargetSet {
   // Without look_for_new this costs less and may leave out new processes.
   TargetChanges refresh(bool look_for_new = true);
 
+  // False: the next refresh would show nothing new but sizes and times.
+  bool news() const { return settings_changed_ || watch_->news(); }
+
   // What is no longer named goes at the next refresh.
   void set_settings(TargetSettings settings);
   const TargetSettings& settings() const { return settings_; }

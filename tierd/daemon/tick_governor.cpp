@@ -18,30 +18,37 @@ constexpr unsigned kMostScanShift = 2;
 
 }  // namespace
 
-std::optional<std::string> TickGovernor::tick(Nanoseconds cpu, Nanoseconds passed) {
+double TickGovernor::limit() const {
+  const double most = std::max(settings_.most_earned, settings_.cpu_limit);
+  return std::clamp(settings_.earned_share * stake_, settings_.cpu_limit, most);
+}
+
+std::optional<std::string> TickGovernor::tick(Nanoseconds cpu, Nanoseconds passed, StallSeconds stake) {
   if (passed <= Nanoseconds::zero()) return std::nullopt;
   const double share = seconds(cpu) / seconds(passed);
   const double weight = 1 - std::exp(-seconds(passed) / seconds(settings_.memory));
   average_ += weight * (share - average_);
+  stake_ += weight * (stake.value / seconds(passed) - stake_);
+  const double limit = this->limit();
   since_change_ += passed;
   age_ += passed;
   const unsigned before = level_;
   // Both must be above: the average, so that one costly tick is no reason, and the tick, so that the average,
   // which follows slowly, does not thin more than is needed.
-  if (average_ > settings_.cpu_limit && share > settings_.cpu_limit) {
+  if (average_ > limit && share > limit) {
     if (age_ <= settings_.memory) return std::nullopt;
     if (level_ == 0 || since_change_ >= settings_.memory / kRaisesInMemory) raise();
-  } else if (level_ > 0 && average_ < kRelaxBelow * settings_.cpu_limit &&
+  } else if (level_ > 0 && average_ < kRelaxBelow * limit &&
              since_change_ >= std::max(patience_, settings_.memory)) {
     relax();
   }
   if (before == 0 && level_ > 0)
     return fmt::format(
-        "tierd used {:.1f} % of a CPU, more than daemon.cpu_limit ({:.1f} %): it looks at less",
-        average_ * 100, settings_.cpu_limit * 100);
+        "tierd used {:.1f} % of a CPU, more than the {:.1f} % that daemon.cpu_limit and what is at stake "
+        "allow: it looks at less",
+        average_ * 100, limit * 100);
   if (before > 0 && level_ == 0)
-    return fmt::format("tierd keeps daemon.cpu_limit ({:.1f} %) again: it looks at everything",
-                       settings_.cpu_limit * 100);
+    return fmt::format("tierd keeps to {:.1f} % of a CPU again: it looks at everything", limit * 100);
   return std::nullopt;
 }
 
@@ -61,7 +68,8 @@ void TickGovernor::relax() {
 
 TickAllowance TickGovernor::allowance() const {
   TickAllowance out;
-  out.fewer_places = level_;
+  out.sampling = 1.0 / (1U << level_);
+  out.fewer_places = level_ < kFirstPlaces ? 0 : level_ - kFirstPlaces + 1;
   out.mapping_ticks = 1U << level_;
   out.rarer_scans = 1U << std::min(level_, kMostScanShift);
   out.idle_work = level_ == 0;
@@ -73,8 +81,9 @@ std::string TickGovernor::story() const {
   if (level_ == 0) return "";
   const TickAllowance now = allowance();
   std::string text =
-      fmt::format("mappings are read again every {} ticks, places asked for at 1 in {} regions",
-                  now.mapping_ticks, 1U << now.fewer_places);
+      fmt::format("samples get {:.2g} % of their budget, mappings are read again every {} ticks",
+                  now.sampling * 100, now.mapping_ticks);
+  if (now.fewer_places > 0) text += fmt::format(", places asked for at 1 in {} regions", 1U << now.fewer_places);
   if (now.stretch > 1) text += fmt::format(", a tick every {} intervals", now.stretch);
   return text;
 }

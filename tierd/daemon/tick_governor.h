@@ -11,11 +11,13 @@
 namespace tier {
 
 struct GovernorSettings {
-  // Of one CPU, over about ten seconds, the work of the ticks. Beside it: the samplers'
-  // programs, which run in the watched programs' time (sampling.cpu_budget), and page moves, which the policy
-  // prices one by one (migration.rate). A tick over some hundred processes takes one or two per cent; the
-  // learned forecaster may take five.
-  double cpu_limit = 0.10;
+  // Of one CPU, over about ten seconds: the work of the ticks and the samplers' programs, which run in the
+  // watched programs' time. Beside it are page moves, which the policy prices one by one (migration.rate).
+  double cpu_limit = 0.01;
+  // Where more is at stake it may cost more: this share of the stall that placement saves and could still
+  // save, up to `most_earned` (or cpu_limit, where that is larger).
+  double earned_share = 0.1;
+  double most_earned = 0.10;
   // Time constant of the average that is held against the limit, which is not held before so long: a start
   // has all places to ask for. Short beside the minutes in which a load changes, long beside the ticks in
   // which all processes are looked at.
@@ -24,7 +26,10 @@ struct GovernorSettings {
 
 // What one tick may do; see TickGovernor::level().
 struct TickAllowance {
-  // Of its usual number, regions are asked for their place 1/2^n.
+  // Share of their budgets that the sources may use: new code is dear to look at, and clock events are.
+  double sampling = 1;
+  // Of its usual number, regions are asked for their place 1/2^n. Late, since nothing can be moved whose
+  // place is not known.
   unsigned fewer_places = 0;
   // A process's mappings are read again every so many ticks at most.
   std::uint32_t mapping_ticks = 1;
@@ -42,21 +47,23 @@ class TickGovernor {
 
   void set_limit(double cpu_limit) { settings_.cpu_limit = cpu_limit; }
 
-  // After a tick: the CPU time that it took, and the time that passed since the last one. Returns what is to
-  // be told, where thinning has begun or has ended.
-  std::optional<std::string> tick(Nanoseconds cpu, Nanoseconds passed);
+  // After a tick: the CPU time that it took, the time that passed since the last one, and the stall that
+  // placement saved in it and could have saved beyond. Returns what is to be told, where thinning has begun
+  // or has ended.
+  std::optional<std::string> tick(Nanoseconds cpu, Nanoseconds passed, StallSeconds stake);
 
-  // 0: nothing is thinned. Each level halves what is looked at; from kFirstStretch on it doubles the
-  // interval.
+  // 0: nothing is thinned. Each level halves what may be used on looking; from kFirstStretch on it doubles
+  // the interval.
   unsigned level() const { return level_; }
   TickAllowance allowance() const;
   // One sentence; empty at level 0.
   std::string story() const;
 
   double average() const { return average_; }  // of one CPU
-  double limit() const { return settings_.cpu_limit; }
+  double limit() const;                         // of one CPU, at what is at stake now
 
   static constexpr unsigned kFirstStretch = 4, kMostLevel = 7;
+  static constexpr unsigned kFirstPlaces = 3;  // the first level at which fewer places are asked for
 
  private:
   void raise();
@@ -65,6 +72,7 @@ class TickGovernor {
   GovernorSettings settings_;
   Nanoseconds age_{};
   double average_ = 0;
+  double stake_ = 0;  // seconds a second, averaged likewise
   unsigned level_ = 0;
   Nanoseconds since_change_{};
   bool relaxed_ = false;    // the last change was downwards

@@ -19,14 +19,14 @@ double run(TickGovernor& governor, Nanoseconds fixed, Nanoseconds looking, int t
     const TickAllowance allowed = governor.allowance();
     const Nanoseconds used = fixed + looking / allowed.mapping_ticks;
     const Nanoseconds time = kSecond * allowed.stretch;
-    (void)governor.tick(used, time);
+    (void)governor.tick(used, time, {});
     if (i >= ticks - last) cpu += used, passed += time;
   }
   return seconds(cpu) / seconds(passed);
 }
 
 TEST(TickGovernor, LeavesACheapDaemonAlone) {
-  TickGovernor governor;
+  TickGovernor governor({.cpu_limit = 0.10});
   EXPECT_NEAR(run(governor, milliseconds(20), milliseconds(60), 1000, 1000), 0.08, 1e-9);
   EXPECT_EQ(governor.level(), 0U);
   EXPECT_EQ(governor.story(), "");
@@ -38,28 +38,28 @@ TEST(TickGovernor, LeavesACheapDaemonAlone) {
 }
 
 TEST(TickGovernor, AStartIsLookedAtInFull) {
-  TickGovernor governor;
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(governor.tick(milliseconds(300), kSecond), std::nullopt);
+  TickGovernor governor({.cpu_limit = 0.10});
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(governor.tick(milliseconds(300), kSecond, {}), std::nullopt);
   EXPECT_EQ(governor.level(), 0U);
-  EXPECT_NE(governor.tick(milliseconds(300), kSecond), std::nullopt);
+  EXPECT_NE(governor.tick(milliseconds(300), kSecond, {}), std::nullopt);
   EXPECT_EQ(governor.level(), 1U);
 }
 
 TEST(TickGovernor, OneCostlyTickIsNoReason) {
-  TickGovernor governor;
-  for (int i = 0; i < 30; ++i) EXPECT_EQ(governor.tick(milliseconds(20), kSecond), std::nullopt);
-  EXPECT_EQ(governor.tick(milliseconds(600), kSecond), std::nullopt);
+  TickGovernor governor({.cpu_limit = 0.10});
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(governor.tick(milliseconds(20), kSecond, {}), std::nullopt);
+  EXPECT_EQ(governor.tick(milliseconds(600), kSecond, {}), std::nullopt);
   EXPECT_EQ(governor.level(), 0U);
 }
 
 TEST(TickGovernor, HoldsTheLimitByLookingAtLess) {
-  TickGovernor governor;
+  TickGovernor governor({.cpu_limit = 0.10});
   EXPECT_LE(run(governor, milliseconds(10), milliseconds(370), 600, 300), 0.10);
   EXPECT_LT(governor.level(), TickGovernor::kFirstStretch) << "the interval stays";
 }
 
 TEST(TickGovernor, HoldsTheLimitByRarerTicksAtLast) {
-  TickGovernor governor;
+  TickGovernor governor({.cpu_limit = 0.10});
   EXPECT_LE(run(governor, milliseconds(380), {}, 600, 300), 0.10);
   EXPECT_GT(governor.allowance().stretch, 1U);
   EXPECT_NE(governor.story().find("a tick every 4 intervals"), std::string::npos) << governor.story();
@@ -69,20 +69,44 @@ TEST(TickGovernor, TellsWhenItBeginsAndWhenItEnds) {
   TickGovernor governor({.cpu_limit = 0.05});
   std::vector<std::string> told;
   for (int i = 0; i < 300; ++i)
-    if (auto text = governor.tick(milliseconds(i < 60 ? 200 : 10), kSecond)) told.push_back(*text);
+    if (auto text = governor.tick(milliseconds(i < 60 ? 200 : 10), kSecond, {})) told.push_back(*text);
   ASSERT_EQ(told.size(), 2U);
-  EXPECT_NE(told[0].find("more than daemon.cpu_limit (5.0 %)"), std::string::npos) << told[0];
+  EXPECT_NE(told[0].find("more than the 5.0 % that daemon.cpu_limit"), std::string::npos) << told[0];
   EXPECT_NE(told[1].find("again"), std::string::npos) << told[1];
   EXPECT_EQ(governor.level(), 0U);
 }
 
-TEST(TickGovernor, ALoadBetweenTwoLevelsSwingsEverMoreRarely) {
+TEST(TickGovernor, WhereMoreIsAtStakeItMayCostMore) {
   TickGovernor governor;
+  const auto limit_at = [&](double stake) {
+    for (int i = 0; i < 120; ++i) (void)governor.tick(milliseconds(5), kSecond, StallSeconds{stake});
+    return governor.limit();
+  };
+  EXPECT_NEAR(limit_at(0), 0.01, 1e-9);
+  EXPECT_NEAR(limit_at(0.05), 0.01, 1e-9) << "a tenth of it is less";
+  EXPECT_NEAR(limit_at(0.5), 0.05, 1e-4);
+  EXPECT_NEAR(limit_at(60), 0.10, 1e-9) << "bounded, however much is at stake";
+  TickGovernor generous({.cpu_limit = 0.30});
+  (void)generous.tick(milliseconds(5), kSecond, StallSeconds{60});
+  EXPECT_NEAR(generous.limit(), 0.30, 1e-9) << "but by what the administrator allows";
+}
+
+TEST(TickGovernor, ThinsWhatIsDearBeforePlaces) {
+  TickGovernor governor;
+  for (int i = 0; governor.level() < 1; ++i) (void)governor.tick(milliseconds(30), kSecond, {});
+  EXPECT_EQ(governor.allowance().sampling, 0.5);
+  EXPECT_EQ(governor.allowance().fewer_places, 0U);
+  while (governor.level() < TickGovernor::kFirstPlaces) (void)governor.tick(milliseconds(30), kSecond, {});
+  EXPECT_EQ(governor.allowance().fewer_places, 1U);
+}
+
+TEST(TickGovernor, ALoadBetweenTwoLevelsSwingsEverMoreRarely) {
+  TickGovernor governor({.cpu_limit = 0.10});
   const auto changes = [&](int ticks) {
     unsigned count = 0;
     for (int i = 0; i < ticks; ++i) {
       const unsigned before = governor.level();
-      (void)governor.tick(milliseconds(150) / governor.allowance().mapping_ticks, kSecond);
+      (void)governor.tick(milliseconds(150) / governor.allowance().mapping_ticks, kSecond, {});
       count += governor.level() != before ? 1U : 0U;
     }
     return count;
@@ -93,26 +117,26 @@ TEST(TickGovernor, ALoadBetweenTwoLevelsSwingsEverMoreRarely) {
 }
 
 TEST(TickGovernor, AShortBurstIsForgottenAlthoughTheDaemonIsNotCheap) {
-  TickGovernor governor;
-  for (int i = 0; i < 12; ++i) (void)governor.tick(milliseconds(300), kSecond);
+  TickGovernor governor({.cpu_limit = 0.10});
+  for (int i = 0; i < 12; ++i) (void)governor.tick(milliseconds(300), kSecond, {});
   EXPECT_GT(governor.level(), 0U);
   EXPECT_LE(governor.level(), TickGovernor::kFirstStretch) << "time to see what a level is worth";
-  for (int i = 0; i < 180; ++i) (void)governor.tick(milliseconds(70), kSecond);
+  for (int i = 0; i < 180; ++i) (void)governor.tick(milliseconds(70), kSecond, {});
   EXPECT_EQ(governor.level(), 0U);
 }
 
 TEST(TickGovernor, NewProcessesAreLookedForAtAnyLevel) {
-  TickGovernor governor;
-  for (int i = 0; i < 300; ++i) (void)governor.tick(kSecond, kSecond);
+  TickGovernor governor({.cpu_limit = 0.10});
+  for (int i = 0; i < 300; ++i) (void)governor.tick(kSecond, kSecond, {});
   EXPECT_EQ(governor.level(), TickGovernor::kMostLevel);
   EXPECT_EQ(governor.allowance().rarer_scans, 4U);
 }
 
 TEST(TickGovernor, TimeThatStandsStillChangesNothing) {
-  TickGovernor governor;
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(governor.tick(kSecond, Nanoseconds(0)), std::nullopt);
+  TickGovernor governor({.cpu_limit = 0.10});
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(governor.tick(kSecond, Nanoseconds(0), {}), std::nullopt);
   EXPECT_EQ(governor.level(), 0U);
-  for (int i = 0; i < 100'000; ++i) (void)governor.tick(kSecond, milliseconds(1));
+  for (int i = 0; i < 100'000; ++i) (void)governor.tick(kSecond, milliseconds(1), {});
   EXPECT_EQ(governor.level(), TickGovernor::kMostLevel) << "bounded";
 }
 

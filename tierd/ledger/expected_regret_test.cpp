@@ -67,6 +67,18 @@ TEST(ExpectedRegret, RoomOfTheFastTierCounts) {
   EXPECT_NEAR(machine.regret(), 1000 * 300e-9, 1e-12);
 }
 
+// Were it left out nothing would be at stake while places are asked for, and they would be asked for ever
+// more rarely.
+TEST(ExpectedRegret, WhatHasNoKnownPlaceIsTakenToBeSlow) {
+  Machine machine;
+  machine.add(0, 10);
+  machine.add(-1, 1000);
+  machine.snapshot.regions.back().resident = {};
+  machine.snapshot.regions.back().range = {machine.snapshot.regions.back().key.start,
+                                           machine.snapshot.regions.back().key.start + (2_MiB).value};
+  EXPECT_NEAR(machine.regret(), 990 * 300e-9, 1e-12);
+}
+
 TEST(ExpectedRegret, OneTierHasNoChoice) {
   Machine machine;
   machine.add(0, 1);

@@ -63,6 +63,7 @@ class SampleDecoder {
                 std::function<void(const tier_known_code&)> forget, ReadMemory read, const Clock& clock)
       : learnt_(std::move(learnt)), forget_(std::move(forget)), read_(std::move(read)), clock_(clock) {}
 
+  void set_learning_share(double share) { learning_.set_share(share); }  // of the time, 0..1
   DecodedSample decode(const RawSample& raw, const PickRule& rule);
   // Forgets all code: to be called when `with_evidence` changes, since what is kept depends on it.
   void clear();

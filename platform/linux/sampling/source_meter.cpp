@@ -26,6 +26,7 @@ void SourceMeter::fill(SourceStatus& status, Nanoseconds price) const {
   status.samples_per_second = events_per_second_;
   status.price_per_sample = price + user_price_;
   status.cpu_share = user_share_ + events_per_second_ * seconds(price);
+  status.own_share = user_share_;
   status.totals = totals_;
 }
 

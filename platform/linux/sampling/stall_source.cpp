@@ -94,6 +94,10 @@ class StallSource::Impl final : public Run {
   }
   Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) override;
   void set_stake(double stake) override { stake_ = stake; }
+  void set_budget_share(double share) override {
+    budget_share_ = share;
+    decoder_->set_learning_share(SampleDecoder::kLearningShare * share);
+  }
   SampleBatch collect() override;
   SourceStatus status() const override;
   double samples_per_cpu_second() const override;
@@ -138,7 +142,8 @@ class StallSource::Impl final : public Run {
   std::unique_ptr<StallTables> tables_;
   BpfLink tick_link_;
   StallClock events_;
-  double stake_ = 0;  // see AccessSource::set_stake
+  double stake_ = 0;         // see AccessSource::set_stake
+  double budget_share_ = 1;  // see AccessSource::set_budget_share
   std::unique_ptr<SampleDecoder> decoder_;
   std::unique_ptr<LiveCalibration> calibration_;
   std::optional<Pid> last_child_;  // its last samples may come after its end
@@ -160,7 +165,7 @@ class StallSource::Impl final : public Run {
   std::uint64_t interval_samples_ = 0, interval_usable_ = 0, interval_lost_ = 0, interval_weight_ns_ = 0;
   std::uint64_t program_ns_ = 0;
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> seen_;  // samples by process and thread
-  double samples_per_second_ = 0, cpu_share_ = 0;
+  double samples_per_second_ = 0, cpu_share_ = 0, own_share_ = 0;
   double unthinned_ = 0;  // what samples at every tick would cost, share of one CPU, smoothed
   unsigned stride_ = 1;   // every how many ticks of a CPU is a sample
   Nanoseconds decode_price_{};
@@ -411,7 +416,8 @@ RateInput StallSource::Impl::rate_input(double length, double tick_share) const 
   if (interval_samples_ > 0)
     input.usable_share = static_cast<double>(interval_usable_) / (samples_per_second_ * length);
   input.target_samples_per_second = options_.settings.target_samples_per_second;
-  input.cpu_budget = std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
+  input.cpu_budget =
+      budget_share_ * std::min(options_.settings.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   input.spent = tick_share;
   input.stake = stake_;
   input.price = events_.price().value_or(Nanoseconds(0)) + program_price(tables_->counters());
@@ -431,7 +437,8 @@ void StallSource::Impl::control_rate(Nanoseconds now) {
   samples_per_second_ = static_cast<double>(interval_samples_) / length;
   const std::uint64_t program_ns = tables_->counters().program_ns;
   const double program_share = static_cast<double>(program_ns - program_ns_) * 1e-9 / length;
-  const double tick_share = program_share + seconds(interval_cpu_) / length;
+  own_share_ = seconds(interval_cpu_) / length;
+  const double tick_share = program_share + own_share_;
   cpu_share_ = events_.share() + tick_share;
   if (interval_samples_ > 0) decode_price_ = interval_cpu_ / static_cast<std::int64_t>(interval_samples_);
   const RateInput input = rate_input(length, tick_share);
@@ -477,6 +484,7 @@ SourceStatus StallSource::Impl::status() const {
   status.price_per_sample = program_price(tables_->counters()) + decode_price_;
   if (events_.frequency() > 0) status.price_per_sample += events_.price().value_or(Nanoseconds(0));
   status.cpu_share = cpu_share_;
+  status.own_share = own_share_;
   status.totals = totals_;
   return status;
 }

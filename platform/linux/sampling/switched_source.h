@@ -17,6 +17,7 @@ class SwitchedSource : public AccessSource {
     virtual Result<void> set_targets(std::span<const Target> targets) = 0;
     virtual Result<void> set_ranges(TargetId, std::span<const Mapping>) { return {}; }
     virtual void set_stake(double) {}
+    virtual void set_budget_share(double) {}
     virtual SampleBatch collect() = 0;
     virtual SourceStatus status() const = 0;
     virtual double samples_per_cpu_second() const { return 0; }
@@ -28,6 +29,9 @@ class SwitchedSource : public AccessSource {
   Result<void> set_ranges(TargetId target, std::span<const Mapping> mappings) final;
   void set_stake(double stake) final {
     if (run_) run_->set_stake(stake);
+  }
+  void set_budget_share(double share) final {
+    if (run_) run_->set_budget_share(share);
   }
   Result<SampleBatch> collect() final;
   SourceStatus status() const final;

@@ -35,6 +35,10 @@ class BpfProcessWatch::Impl {
 
   Result<void> start(std::optional<NodeId> spare_node, const std::string& btf_path);
   Result<ProcessLook> look(const ProcessQuestion& question, bool renew);
+  bool news() const {
+    const tier_process_news now = skeleton_->bss->news;
+    return looks_ == 0 || now.asked != seen_news_.asked || now.others != seen_news_.others;
+  }
   void forget() {
     ++skeleton_->bss->look.generation;
     told_all_ = false;
@@ -186,6 +190,7 @@ Result<std::unique_ptr<BpfProcessWatch>> BpfProcessWatch::start(const Clock& clo
 Result<ProcessLook> BpfProcessWatch::look(const ProcessQuestion& question, bool renew) {
   return impl_->look(question, renew);
 }
+bool BpfProcessWatch::news() const { return impl_->news(); }
 void BpfProcessWatch::forget() { impl_->forget(); }
 ProcessWatchState BpfProcessWatch::state() const { return impl_->state(); }
 

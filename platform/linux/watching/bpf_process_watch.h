@@ -26,6 +26,7 @@ class BpfProcessWatch final : public ProcessWatch {
   ~BpfProcessWatch() override;
 
   Result<ProcessLook> look(const ProcessQuestion& question, bool renew) override;
+  bool news() const override;
   void forget() override;
   ProcessWatchState state() const override;
 
