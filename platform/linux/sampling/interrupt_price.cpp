@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "platform/linux/sampling/calibration.h"
-#include "platform/linux/sampling/clock_events.h"
 
 namespace tier {
 namespace {
@@ -25,9 +24,9 @@ std::uint64_t units_of_a_turn() {
 
 }  // namespace
 
-Result<std::optional<Nanoseconds>> InterruptPrice::step(int program_fd) {
+Result<std::optional<Nanoseconds>> InterruptPrice::step(const OpenEvent& open) {
   if (work_units_ == 0) work_units_ = units_of_a_turn();
-  FileDescriptor event = TIER_TRY(open_clock_event(program_fd, kFrequency, 0, -1));
+  FileDescriptor event = TIER_TRY(open(kFrequency));
   const Nanoseconds with = time_fixed_work(work_units_);
   event = {};
   const Nanoseconds without = time_fixed_work(work_units_);

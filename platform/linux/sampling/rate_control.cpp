@@ -40,6 +40,12 @@ bool better_on_tasks(const RateInput& in, const ClockReach& tasks, const ClockRe
   return on_tasks > 0 && on_tasks * (now_on_tasks ? 1 + kSmallStep : 1) >= on_cpus;
 }
 
+ClockChoice choose_clock(const RateInput& in, const ClockReach& tasks, const ClockReach& cpus,
+                         bool now_on_tasks) {
+  const bool on_tasks = better_on_tasks(in, tasks, cpus, now_on_tasks);
+  return {on_tasks, clock_frequency(in, on_tasks ? tasks : cpus)};
+}
+
 unsigned tick_stride(double unthinned, double cpu_budget, unsigned current) {
   if (!(cpu_budget > 0)) return current;
   const double exact = unthinned / cpu_budget;

@@ -23,6 +23,18 @@ struct ClockReach {
   double spent = 0;   // share of one CPU that they cost at any frequency
 };
 
+// What the frequency of a clock is chosen by, beside the CPUs that are online.
+struct ClockInput {
+  RateInput rate;
+  ClockReach tasks;  // of events on the threads that are known
+};
+
+// Where the events of a clock are, and how often they come.
+struct ClockChoice {
+  bool on_tasks = false;  // else on every CPU
+  double frequency = 0;   // Hz; 0: there are none
+};
+
 // An extra clock may cost this share of the stall that better placement could still save. In simulation
 // (docs/benchmarks.md, policy-caution) 2,000 samples a second place 2 % of what is to be won better than 250
 // do, by the mean of all cases.
@@ -43,6 +55,10 @@ double clock_frequency(const RateInput& input, const ClockReach& reach);
 // events on threads do not come to those that change places often.
 bool better_on_tasks(const RateInput& input, const ClockReach& tasks, const ClockReach& cpus,
                      bool now_on_tasks);
+
+// Where the events shall be, by better_on_tasks(), and the frequency there, by clock_frequency().
+ClockChoice choose_clock(const RateInput& input, const ClockReach& tasks, const ClockReach& cpus,
+                         bool now_on_tasks);
 
 // Every how many ticks of a CPU is a sample, 1 or more, so that the tick's own samples stay in the budget
 // too: 64 busy CPUs at 250 Hz are 16,000 samples a second, a third of a CPU. `unthinned`: what a sample at

@@ -81,6 +81,17 @@ TEST(RateControl, EventsAreWhereTheyGiveMost) {
   EXPECT_TRUE(better_on_tasks(in, nearly, all, true)) << "no change for so little";
 }
 
+TEST(RateControl, TheChoiceIsTheFrequencyOfTheBetterPlace) {
+  RateInput in = one_busy_cpu();
+  in.target_samples_per_second = 5000;
+  const ClockChoice crowded = choose_clock(in, kTasks, {1, 64, 0}, false);
+  EXPECT_TRUE(crowded.on_tasks);
+  EXPECT_DOUBLE_EQ(crowded.frequency, clock_frequency(in, kTasks));
+  const ClockChoice restless = choose_clock(in, {0, 0, 0}, kCpus, true);
+  EXPECT_FALSE(restless.on_tasks) << "no thread can have an event";
+  EXPECT_DOUBLE_EQ(restless.frequency, clock_frequency(in, kCpus));
+}
+
 TEST(RateControl, ManyBusyCpusAreThinnedIntoTheBudget) {
   EXPECT_EQ(tick_stride(250 * 30e-6, 0.01, 1), 1U);
   EXPECT_EQ(tick_stride(64 * 250 * 30e-6, 0.01, 1), 48U);

@@ -25,7 +25,11 @@ StallClock::StallClock(std::function<int()> program, const Clock& clock)
                    },
                    read_run_time}),
       event_({[this](double frequency) { return apply(frequency); },
-              [this] { return interrupt_price_.step(program_()); }, [] { return read_permission_facts(); }},
+              [this] {
+                return interrupt_price_.step(
+                    [this](double frequency) { return open_clock_event(program_(), frequency, 0, -1); });
+              },
+              [] { return read_permission_facts(); }},
              clock) {}
 
 Result<void> StallClock::apply(double frequency) {
@@ -36,18 +40,19 @@ Result<void> StallClock::apply(double frequency) {
 double StallClock::wanted(const RateInput& input, std::span<const SeenThread> seen, Nanoseconds now,
                           bool ticks) {
   whole_price_ = input.price;
+  last_input_ = {input, {}};
   const ClockReach cpus{input.busy_cpus, static_cast<double>(online_cpus().size()), 0};
   if (!ticks) return clock_frequency(input, cpus);
   // Where nothing more would be wanted even at the best, nobody need be looked at.
   if (frequency() > 0 || clock_frequency(input, {input.busy_cpus, input.busy_cpus, 0}) > 0)
     on_threads_.look(seen, now);
-  const ClockReach tasks = on_threads_.reach(input.price);
-  const bool on_tasks = better_on_tasks(input, tasks, cpus, on_tasks_);
-  if (on_tasks != on_tasks_) {
+  last_input_.tasks = on_threads_.reach(input.price);
+  const ClockChoice choice = choose_clock(input, last_input_.tasks, cpus, on_tasks_);
+  if (choice.on_tasks != on_tasks_) {
     event_.request(0);
-    on_tasks_ = on_tasks;
+    on_tasks_ = choice.on_tasks;
   }
-  return clock_frequency(input, on_tasks ? tasks : cpus);
+  return choice.frequency;
 }
 
 bool StallClock::set(double frequency) {

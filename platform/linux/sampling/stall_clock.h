@@ -40,6 +40,7 @@ class StallClock {
   double sure_frequency() const { return on_tasks_ ? 0 : event_.frequency(); }
   std::optional<Nanoseconds> price() const { return event_.price(); }  // of one interrupt; once measured
   double share() const;                                                // of one CPU that the interrupts take
+  const ClockInput& last_input() const { return last_input_; }         // of wanted()
   std::string describe() const;  // "clock 250 Hz on 3 threads at 3.1 us each"
 
  private:
@@ -48,7 +49,8 @@ class StallClock {
   std::function<int()> program_;
   ClockEvents on_cpus_;
   TaskClocks on_threads_;
-  bool on_tasks_ = false;      // where the events are, or will be
+  bool on_tasks_ = false;  // where the events are, or will be
+  ClockInput last_input_;
   Nanoseconds whole_price_{};  // of an interrupt with its program
   InterruptPrice interrupt_price_;
   OptionalClock event_;

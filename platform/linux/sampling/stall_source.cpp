@@ -102,7 +102,9 @@ class StallSource::Impl final : public Run {
   SourceStatus status() const override;
   double samples_per_cpu_second() const override;
   StallCalibration calibration() const { return calibration_->verdict(); }
-  StallPrices prices() const { return {program_price(tables_->counters()), events_.price()}; }
+  StallPrices prices() const {
+    return {program_price(tables_->counters()), events_.price(), events_.last_input()};
+  }
 
  private:
   Result<void> load_best();
@@ -164,7 +166,7 @@ class StallSource::Impl final : public Run {
   Nanoseconds last_drain_{}, between_drains_{};  // the longest
   std::uint64_t interval_samples_ = 0, interval_usable_ = 0, interval_lost_ = 0, interval_weight_ns_ = 0;
   std::uint64_t program_ns_ = 0;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> seen_;  // samples by process and thread
+  std::map<std::pair<Pid, Tid>, std::uint64_t> seen_;  // samples of each thread
   double samples_per_second_ = 0, cpu_share_ = 0, own_share_ = 0;
   double unthinned_ = 0;  // what samples at every tick would cost, share of one CPU, smoothed
   unsigned stride_ = 1;   // every how many ticks of a CPU is a sample
@@ -315,7 +317,7 @@ void StallSource::Impl::handle(std::span<const std::byte> event) {
     return;
   }
   interval_weight_ns_ += raw->sample->stands_for;
-  ++seen_[{header.tgid, header.tid}];
+  ++seen_[{Pid{static_cast<std::int32_t>(header.tgid)}, Tid{static_cast<std::int32_t>(header.tid)}}];
   deliver(*raw, *target);
 }
 
@@ -426,9 +428,7 @@ RateInput StallSource::Impl::rate_input(double length, double tick_share) const 
 
 double StallSource::Impl::clock_wanted(const RateInput& input, Nanoseconds now) {
   std::vector<SeenThread> threads;
-  for (const auto& [who, samples] : seen_)
-    threads.push_back(
-        {Pid{static_cast<std::int32_t>(who.first)}, Tid{static_cast<std::int32_t>(who.second)}, samples});
+  for (const auto& [who, samples] : seen_) threads.push_back({who.first, who.second, samples});
   return events_.wanted(input, threads, now, tick_ != TickProgram::kNone);
 }
 

@@ -9,6 +9,7 @@
 #include "platform/api/access_source.h"
 #include "platform/linux/sampling/bpf_support.h"
 #include "platform/linux/sampling/live_calibration.h"
+#include "platform/linux/sampling/rate_control.h"
 #include "platform/linux/sampling/sampling_settings.h"
 #include "platform/linux/sampling/switched_source.h"
 
@@ -25,7 +26,8 @@ struct StallOptions {
 struct StallPrices {
   Nanoseconds program{};  // CPU time of the BPF program per sample
   std::optional<Nanoseconds>
-      interrupt;  // of one extra interrupt of a cpu-clock event; once it was wanted and measured
+      interrupt;         // of one extra interrupt of a cpu-clock event; once it was wanted and measured
+  ClockInput chosen_by;  // what the frequency of that event was last chosen by
 };
 
 // Rides the kernel's tick, which needs no perf event. The cpu-clock event is added where it is permitted, and
