@@ -43,7 +43,8 @@ std::vector<Subject> real_programs(const std::string& folder) {
           {"xz -9", xz, {}}};
 }
 
-RunningSubject::RunningSubject(const Subject& subject) : program_(Program::execute(subject.command)) {
+RunningSubject::RunningSubject(const Subject& subject)
+    : program_(subject.body ? Program::fork_body(subject.body) : Program::execute(subject.command)) {
   if (subject.driver.empty()) return;
   usleep(500000);  // a server opens its socket
   driver_.emplace(Program::execute(subject.driver));

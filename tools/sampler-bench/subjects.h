@@ -1,6 +1,7 @@
 // Programs of everyday life for the measurements to watch.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ struct Subject {
   std::string name;
   std::vector<std::string> command;
   std::vector<std::string> driver;  // keeps it busy; empty: it is busy by itself
+  std::function<void()> body = {};  // runs in a child process where there is no command
 };
 
 // `folder`: for their sockets and files.
