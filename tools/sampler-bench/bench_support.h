@@ -32,6 +32,7 @@ class Program {
   Program& operator=(Program&&) = delete;
   ~Program();
 
+  pid_t pid() const { return pid_; }
   Result<Target> target() const;
   bool running() const;
   Nanoseconds cpu_time() const;  // so far, user and system; 0 when it has ended
@@ -59,5 +60,6 @@ int bench_decode_rate();
 int bench_cost();
 int bench_price();
 int bench_rate();
+int bench_perf();
 
 }  // namespace tier
