@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/address_range.h"
 #include "core/units.h"
 
 namespace tier {
@@ -50,8 +51,17 @@ struct SampleCounters {
   }
 };
 
+// What the accessed bits of a span of a process's memory said: whether anybody touched a page of it since they
+// were looked at before. They tell memory that nobody uses from memory that no sample happened to hit.
+struct BitsLook {
+  TargetId target;
+  AddressRange range;
+  bool touched = false;
+};
+
 struct SampleBatch {
   std::vector<AccessSample> samples;
+  std::vector<BitsLook> looks;
   // Targets of the samples in which they computed, of those that showed no address, and of those whose code
   // is looked at later; one entry for each, where the source knows them. They show that the source sees the
   // program.

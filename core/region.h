@@ -59,6 +59,8 @@ struct Region {
   std::uint32_t age = 0;  // ticks since first seen: so long have its samples, or their absence, been evidence
   std::uint32_t idle = 0;             // ticks since the last sample; kNever when there was none
   std::uint32_t since_move = kNever;  // ticks since we last moved it
+  // Its accessed bits showed no access when they were looked at last, and no sample has since.
+  bool untouched = false;
 };
 
 // How well samples show what is accessed on a node, against other nodes and other ticks; 0 while not known.

@@ -400,6 +400,9 @@ ForecastSet ExponentialAverage::forecast(const RegionSnapshot& snapshot) {
 
   ForecastSet set{snapshot.sequence, name(), {}};
   conclude_all(change, set);
+  // Samples tell of a region's past, and few samples little of it; its accessed bits that it is over.
+  for (std::size_t i = 0; i < set.forecasts.size(); ++i)
+    if (snapshot.regions[i].untouched) set.forecasts[i].horizons.fill({});
   if (tick_ % kForgetAfter == 0) {
     std::erase_if(absent_, [&](const auto& entry) { return tick_ - entry.second.tick > kForgetAfter; });
   }

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <random>
 
+#include "predictor/snapshot_fixture.h"
+
 namespace tier {
 namespace {
 
@@ -97,6 +99,21 @@ TEST(ExponentialAverage, FewRegionsAreLookedAtInEveryTick) {
     for (std::size_t i = 0; i < a.forecasts.size(); ++i)
       EXPECT_EQ(a.forecasts[i].horizons[0].mean, b.forecasts[i].horizons[0].mean) << t << " " << i;
   }
+}
+
+// What was hot a tick ago and is not touched any more is worth nothing now; samples alone say so later.
+TEST(ExponentialAverage, MemoryThatNobodyTouchesIsExpectedToStayCold) {
+  const auto forecaster = make_exponential_average();
+  const std::vector<double> hot = {10, 10, 0, 0}, silent = {10, 0, 0, 0};
+  for (std::uint64_t tick = 1; tick < 40; ++tick) static_cast<void>(forecaster->forecast(snapshot_of(hot, tick)));
+  RegionSnapshot snapshot = snapshot_of(silent, 40);
+  snapshot.regions[1].untouched = true;
+  ForecastSet set = forecaster->forecast(snapshot);
+  EXPECT_GT(set.forecasts[0].horizons[0].mean, 0);
+  for (const DemandQuantiles& quantiles : set.forecasts[1].horizons) EXPECT_EQ(quantiles.high, 0);
+  snapshot = snapshot_of(silent, 41);
+  set = forecaster->forecast(snapshot);
+  EXPECT_GT(set.forecasts[1].horizons[0].mean, 0) << "by its samples";
 }
 
 }  // namespace

@@ -203,8 +203,24 @@ Result<void> SimulatedStallSource::set_targets(std::span<const Target> targets) 
   return {};
 }
 
+// Of one page of each region, as DAMON does, which clears the bit and looks at it when the interval is over.
+void SimulatedStallSource::look_at_bits(SampleBatch& batch) {
+  const Nanoseconds window = machine_.now() - bits_looked_;
+  if (bits_every_.count() <= 0 || window < bits_every_) return;
+  bits_looked_ = machine_.now();
+  std::uniform_real_distribution<double> unit;
+  for (Region region = 0; region < machine_.regions(); ++region) {
+    const bool touched = unit(bits_random_) < touch_probability(machine_, region, window);
+    const auto known = targets_.find(SimulatedPlatform::pid_of(machine_.target_of(region)));
+    if (machine_.tier_of(region) == kNowhere || known == targets_.end()) continue;
+    const Address start = machine_.address_of(region);
+    batch.looks.push_back({known->second, {start, start + machine_.region_size().value}, touched});
+  }
+}
+
 Result<SampleBatch> SimulatedStallSource::collect() {
   SampleBatch batch;
+  look_at_bits(batch);
   std::uniform_int_distribution<std::uint64_t> line(0, machine_.region_size().value / 64 - 1);
   for (const SampledAccess& sampled : sampler_.take()) {
     const auto known = targets_.find(SimulatedPlatform::pid_of(sampled.target));

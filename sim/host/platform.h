@@ -78,8 +78,14 @@ class SimulatedPlatform final : public ProcessTable,
 // Stall samples of the machine as an access source.
 class SimulatedStallSource final : public AccessSource {
  public:
-  SimulatedStallSource(Machine& machine, StallSamplingSettings settings, std::uint64_t seed)
-      : machine_(machine), sampler_(settings, seed), random_(seed ^ 0x9E3779B97F4A7C15ULL) {}
+  // `bits_every`: how often accessed bits are looked at; 0: never. Looking costs nothing here.
+  SimulatedStallSource(Machine& machine, StallSamplingSettings settings, std::uint64_t seed,
+                       Nanoseconds bits_every = {})
+      : machine_(machine),
+        sampler_(settings, seed),
+        random_(seed ^ 0x9E3779B97F4A7C15ULL),
+        bits_random_(seed ^ 0xC2B2AE3D27D4EB4FULL),
+        bits_every_(bits_every) {}
   std::string name() const override { return "stall"; }
   Result<void> start() override;
   Result<void> set_targets(std::span<const Target> targets) override;
@@ -88,9 +94,12 @@ class SimulatedStallSource final : public AccessSource {
   void stop() override {}
 
  private:
+  void look_at_bits(SampleBatch& batch);
+
   Machine& machine_;
   StallSampler sampler_;
-  Random random_;
+  Random random_, bits_random_;
+  Nanoseconds bits_every_, bits_looked_{};
   std::map<Pid, TargetId> targets_;
   SampleCounters totals_;
   SamplingCounters seen_;

@@ -26,6 +26,8 @@ constexpr Override kOverrides[] = {
        s.engine.policy.bytes_per_tick = s.migrator.rate;
      }},
     {"samples_per_second", [](TierdSettings& s, double v) { s.sampling.most_per_second = v; }},
+    {"bits_every_s",
+     [](TierdSettings& s, double v) { s.bits_every = Nanoseconds{static_cast<std::int64_t>(v * 1e9)}; }},
     {"cooldown",
      [](TierdSettings& s, double v) { s.engine.policy.cooldown = static_cast<std::uint32_t>(v); }},
     {"event_path", [](TierdSettings& s, double v) { s.engine.event_path = v != 0; }},
@@ -71,7 +73,8 @@ void TierdPolicy::start(Machine& machine) {
   settings_.engine.tracker.region_size = machine.region_size();
   migrator_ = std::make_unique<Migrator>(*platform_, *platform_, *platform_, *platform_, settings_.migrator,
                                          executor_);
-  auto source = std::make_unique<SimulatedStallSource>(machine, settings_.sampling, seed_);
+  auto source = std::make_unique<SimulatedStallSource>(machine, settings_.sampling, seed_,
+                                                       settings_.bits_every);
   (void)source->start();  // attaching to a simulated machine cannot fail
   EngineParts parts{
       *platform_, *platform_, *migrator_,

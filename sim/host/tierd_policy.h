@@ -17,6 +17,7 @@ struct TierdSettings {
   EngineSettings engine;
   MigratorSettings migrator;
   StallSamplingSettings sampling;
+  Nanoseconds bits_every{};  // see SimulatedStallSource
   std::shared_ptr<const NamedModel> model;  // of the forecaster "learned"; null: the switch alone
   // The daemon's own work of one tick takes no time here; `tools/bench` has its cost.
 };
@@ -25,7 +26,7 @@ struct TierdSettings {
 // a CPU pays for at 5 us a sample (docs/benchmarks.md, sampling-price).
 TierdSettings default_tierd();
 // Overrides by name, for sweeps: horizon, interval_s, rate_mib_s, samples_per_second,
-// cooldown, event_path, promotion_caution, demotion_caution. kUsage lists the names.
+// bits_every_s, cooldown, event_path, promotion_caution, demotion_caution. kUsage lists the names.
 Result<TierdSettings> tierd_with(const PolicySettingsMap& overrides);
 
 class TierdPolicy final : public TieringPolicy {

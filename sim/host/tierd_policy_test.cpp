@@ -5,6 +5,7 @@
 #include "sim/host/foresight.h"
 #include "sim/host/run.h"
 #include "sim/machine/machine_fixture.h"
+#include "sim/workloads/generators.h"
 
 namespace tier::sim {
 namespace {
@@ -38,6 +39,21 @@ TEST(TierdPolicy, BringsTheHotRegionsUpAndGains) {
   EXPECT_GE(fast, 15);
   EXPECT_LT(machine.totals().stall, 0.8 * untouched.totals().stall);
   EXPECT_GT(tierd.engine().ledger().totals().useful, 10U);
+}
+
+// A working set that walks on, and few samples: what it has left shows by its accessed bits at once.
+TEST(TierdPolicy, AccessedBitsTellWhatAProgramHasLeftBehind) {
+  const auto stall_with = [](double bits_every) {
+    const auto factory = parse_workload("zigzag:footprint=128MiB,length=60s");
+    EXPECT_TRUE(factory);
+    auto settings = tierd_with({{"samples_per_second", 150}, {"bits_every_s", bits_every}});
+    EXPECT_TRUE(settings);
+    TierdPolicy tierd(std::move(*settings), 1);
+    Machine machine(plain_machine(20), {*factory}, tierd);
+    EXPECT_TRUE(run(machine, tierd));
+    return machine.totals().stall + machine.totals().interference;
+  };
+  EXPECT_LT(stall_with(2), stall_with(0));
 }
 
 // Whatever is moved, or kept free, is lost where all regions are alike.

@@ -77,6 +77,52 @@ TEST(DamonGuest, HotSpansShow) {
   EXPECT_EQ(kdamonds(), 0);
 }
 
+// Every page of the array's first eighth, all the time.
+[[noreturn]] void stay_in_a_corner(const SharedArray& array) {
+  for (std::size_t word = 0; word < array.words(); word += 512) array.data()[word] = 0;
+  for (std::uint64_t turn = 0;; ++turn) {
+    for (std::size_t word = 0; word < array.words() / 8; word += 512) array.data()[word] = turn;
+    usleep(1000);
+  }
+}
+
+TEST(DamonGuest, MemoryThatNobodyTouchesShows) {
+  if (std::getenv("TIER_DAMON_ALLOWED") == nullptr)
+    GTEST_SKIP() << "only in a guest, with TIER_DAMON_ALLOWED=1";
+  const SteadyClock clock;
+  DamonSource source({}, clock, DamonUse::kTouched);
+  const Result<void> started = source.start();
+  ASSERT_TRUE(started) << started.error().text();
+  EXPECT_FALSE(source.longest_silence()) << "no source of samples";
+  const SharedArray array(64U << 20U);
+  const WatchedProgram program([&] { stay_in_a_corner(array); });
+  const Target target = target_of(program.pid(), 5);
+  std::this_thread::sleep_for(std::chrono::seconds(3));  // all of it was touched once
+  const Result<std::vector<Mapping>> mappings = LinuxProcessTable().mappings(target.pid);
+  ASSERT_TRUE(mappings) << mappings.error().text();
+  ASSERT_TRUE(source.set_targets({&target, 1}));
+  ASSERT_TRUE(source.set_ranges(target.id, *mappings));
+  std::map<Address, bool> last;  // of spans of the array
+  for (int second = 0; second < 60 && last.size() < 30; ++second) {
+    const SampleBatch batch = gather(source, 30);
+    EXPECT_TRUE(batch.samples.empty());
+    expect_balanced(batch.counters);
+    for (const BitsLook& look : batch.looks) {
+      EXPECT_EQ(look.target, TargetId{5});
+      if (array.range().contains(look.range.start)) last[look.range.start] = look.touched;
+    }
+  }
+  std::printf("%s\n%.4f of a CPU, %zu spans\n", source.status().fidelity.c_str(), source.status().cpu_share,
+              last.size());
+  ASSERT_GE(last.size(), 30U);
+  const Address used_end = array.range().start + array.range().size().value / 8;
+  std::size_t right = 0;
+  for (const auto& [start, touched] : last) right += touched == (start < used_end) ? 1 : 0;
+  EXPECT_GE(right + 2, last.size()) << "spans need not begin where regions do";
+  source.stop();
+  EXPECT_EQ(kdamonds(), 0);
+}
+
 bool kdamond_runs() {
   std::ifstream file(std::string(kDamonAdmin) + "/kdamonds/0/state");
   std::string state;

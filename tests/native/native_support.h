@@ -24,6 +24,7 @@ inline SampleBatch gather(AccessSource& source, int tenths_of_second) {
     EXPECT_TRUE(batch);
     if (!batch) break;
     all.samples.insert(all.samples.end(), batch->samples.begin(), batch->samples.end());
+    all.looks.insert(all.looks.end(), batch->looks.begin(), batch->looks.end());
     all.computing.insert(all.computing.end(), batch->computing.begin(), batch->computing.end());
     all.counters += batch->counters;
   }

@@ -40,6 +40,8 @@ struct SamplingConfig {
   double target_samples_per_second = 2000;
   double cpu_budget = 0.01;  // share of one CPU, programs and daemon together: what operators accept unseen
   double max_cpu = 0.03;     // share of one CPU, whatever cpu_budget says; itself never above 0.03
+  // Beside samples DAMON tells which memory nobody touches, where the kernel has it and nobody else uses it.
+  bool accessed_bits = false;
 };
 
 struct TiersConfig {

@@ -54,6 +54,22 @@ ConfigKey choice(std::string name, Enum& (*member)(Config&), std::array<Enum, N>
           }};
 }
 
+// Applies and shows "on" or "off".
+ConfigKey on_off(std::string name, bool& (*member)(Config&)) {
+  return {std::move(name),
+          [=](const Setting& setting, Config& config) -> Result<void> {
+            const auto text = TIER_TRY(text_of(setting, "off"));
+            if (text != "on" && text != "off")
+              return refuse(fmt::format("\"{}\" is not one of off, on", text), "choose one of them");
+            member(config) = text == "on";
+            return {};
+          },
+          [=](const Config& config) {
+            Config copy = config;
+            return quote(member(copy) ? "on" : "off");
+          }};
+}
+
 Result<void> apply_region_size(const Setting& setting, Config& config) {
   auto done = size([](Config& c) -> Bytes& { return c.region_size; }, 64_KiB, 1_GiB)(setting, config);
   if (done && (config.region_size.value & (config.region_size.value - 1)) != 0)
@@ -91,14 +107,6 @@ Result<void> apply_forecaster(const Setting& setting, Config& config) {
   auto text = TIER_TRY(text_of(setting, kForecasters[0]));
   TIER_TRY(check_word(text, {kForecasters.begin(), kForecasters.end()}));
   config.policy.forecaster = text;
-  return {};
-}
-
-Result<void> apply_event_path(const Setting& setting, Config& config) {
-  const auto text = TIER_TRY(text_of(setting, "off"));
-  if (text != "on" && text != "off")
-    return refuse(fmt::format("\"{}\" is not one of off, on", text), "choose one of them");
-  config.policy.event_path = text == "on";
   return {};
 }
 
@@ -152,6 +160,7 @@ void add_first_keys(std::vector<ConfigKey>& keys) {
                   TIER_SHOW(show_real(c.sampling.cpu_budget))});
   keys.push_back({"sampling.max_cpu", share(TIER_MEMBER(sampling.max_cpu), 0.0001, 0.03),
                   TIER_SHOW(show_real(c.sampling.max_cpu))});
+  keys.push_back(on_off("sampling.accessed_bits", TIER_MEMBER(sampling.accessed_bits)));
 }
 
 void add_acting_keys(std::vector<ConfigKey>& keys) {
@@ -172,8 +181,7 @@ void add_acting_keys(std::vector<ConfigKey>& keys) {
 
   keys.push_back({"policy.control_share", share(TIER_MEMBER(policy.control_share), 0, 0.5),
                   TIER_SHOW(show_real(c.policy.control_share))});
-  keys.push_back(
-      {"policy.event_path", apply_event_path, TIER_SHOW(quote(c.policy.event_path ? "on" : "off"))});
+  keys.push_back(on_off("policy.event_path", TIER_MEMBER(policy.event_path)));
 
   keys.push_back({"migration.rate",
                   size(TIER_MEMBER(migration.rate_per_second), 1_MiB, Bytes{1ULL << 44}, true),

@@ -103,6 +103,8 @@ SamplingSettings sampling_settings(const Config& config, std::vector<NumaNode> n
   settings.allow_hardware = any || choice == SourceChoice::kHardware;
   settings.allow_damon = any || choice == SourceChoice::kDamon;
   settings.allow_faults = any || choice == SourceChoice::kFaults;
+  settings.allow_damon = settings.allow_damon || config.sampling.accessed_bits;
+  settings.damon_beside = config.sampling.accessed_bits;
   return settings;
 }
 

@@ -13,6 +13,9 @@ namespace {
 // Latency at which a stall sample shows a node as well as a counted access does; only ratios matter.
 constexpr double kPlainLatency = 100e-9;
 
+// Ticks that a look at accessed bits is believed, should no other one follow.
+constexpr std::uint32_t kLookHolds = 64;
+
 // Whether the objects that a process maps must be described anew. Its size matters only roughly.
 bool changes_objects(const Target& before, const Target& now) {
   return before.allowed_nodes != now.allowed_nodes || before.cgroup != now.cgroup ||
@@ -66,6 +69,21 @@ void Tracker::State::count(TargetRegions& regions, Address address, TargetId sam
   ++(sample.meaning == WeightMeaning::kStall ? kinds.stalls : kinds.counts);
 }
 
+// What is touched in part is touched; nobody's are the regions that were looked at as a whole.
+void Tracker::State::add_look(TargetRegions& regions, const BitsLook& look) const {
+  for (Address start = region_start(look.range.start); start < look.range.end;
+       start += settings.region_size.value) {
+    RegionRecord* record = regions.find(start);
+    if (record == nullptr) continue;
+    const AddressRange all = regions.shape(start).range;
+    if (look.touched) {
+      record->untouched = 0;
+    } else if (look.range.start <= all.start && all.end <= look.range.end) {
+      record->untouched = now;
+    }
+  }
+}
+
 TargetRegions& Tracker::State::put_target(const Target& target, std::span<const Mapping> mappings) {
   const auto [it, added] = targets.try_emplace(target.id, TargetRegions(target, settings.region_size));
   if (!added) it->second.set_target(target);
@@ -101,6 +119,7 @@ void Tracker::State::describe(Region& region, const RegionShape& shape, const Re
   region.idle = record.sampled == 0 ? kNever : now - record.sampled;
   region.since_move = record.moved == 0 ? kNever : now - record.moved;
   region.stores = record.stores / 255.0;
+  region.untouched = record.untouched > record.sampled && now - record.untouched <= kLookHolds;
 }
 
 void Tracker::State::measure(Region& region, Active& counters, const SystemState& system,
@@ -244,6 +263,9 @@ FoldResult Tracker::fold(const SampleBatch& batch) {
       if (std::find(stale.begin(), stale.end(), sample.target) == stale.end()) stale.push_back(sample.target);
     }
   }
+  for (const BitsLook& look : batch.looks)
+    if (const auto it = state_->targets.find(look.target); it != state_->targets.end())
+      state_->add_look(it->second, look);
   return result;
 }
 

@@ -61,6 +61,7 @@ struct Tracker::State {
   std::optional<LocateRequest> reach(const TargetRegions& regions, Address start) const;
   bool hidden(TargetId target) const;
   bool add_sample(TargetRegions& regions, const AccessSample& sample);
+  void add_look(TargetRegions& regions, const BitsLook& look) const;
   void count(TargetRegions& regions, Address address, TargetId sampler, const AccessSample& sample);
   bool due(const RegionRecord& record) const;
   std::uint16_t next_ask(const RegionRecord& record, NodeId node, std::uint32_t resident_kib,

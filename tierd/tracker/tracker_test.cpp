@@ -120,6 +120,36 @@ TEST_F(TrackerTest, AccessCountsAreDemandAndWaitTheNodesLatency) {
   EXPECT_EQ(region.node, kSlow);
 }
 
+TEST_F(TrackerTest, AccessedBitsTellWhatNobodyTouchesUntilSomebodyDoes) {
+  map(1, 4);
+  fold({sample(1, kBase), sample(1, kBase + kRegion)});
+  static_cast<void>(close());
+  const auto look = [&](Address start, Address end, bool touched) {
+    SampleBatch batch;
+    batch.looks = {{TargetId{1}, {start, end}, touched}, {TargetId{7}, {start, end}, touched}};
+    static_cast<void>(tracker_.fold(batch));
+    return close().regions;
+  };
+  EXPECT_FALSE(look(kBase, kBase + kRegion / 2, false)[0].untouched) << "half of it says nothing of it";
+  const auto cold = look(kBase, kBase + 2 * kRegion, false);
+  ASSERT_EQ(cold.size(), 2U);
+  EXPECT_TRUE(cold[0].untouched && cold[1].untouched);
+  const auto half = look(kBase + kRegion / 2, kBase + kRegion, true);
+  EXPECT_FALSE(half[0].untouched);
+  EXPECT_TRUE(half[1].untouched) << "the last look at it";
+  fold({sample(1, kBase + kRegion)});
+  EXPECT_FALSE(close().regions[1].untouched) << "a sample knows better";
+  EXPECT_TRUE(look(kBase, kBase + 2 * kRegion, false)[1].untouched);
+  for (int i = 0; i < 100; ++i) {
+    fold({sample(1, kBase)});
+    static_cast<void>(close());
+  }
+  place(1, 1, kFast);
+  const auto later = close().regions;
+  ASSERT_EQ(later.size(), 2U);
+  EXPECT_FALSE(later[1].untouched) << "nobody has looked for long";
+}
+
 TEST_F(TrackerTest, StoresOfLateAreRemembered) {
   map(1, 4);
   place(1, 2, kSlow);

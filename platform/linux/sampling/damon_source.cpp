@@ -31,6 +31,10 @@ constexpr Nanoseconds kShortestPause = std::chrono::milliseconds(100);
 constexpr Nanoseconds kFirstCycle = std::chrono::seconds(4);  // taken for one until there was one
 constexpr Nanoseconds kIdle =
     std::chrono::milliseconds(500);  // between looks while there is nothing to watch
+// Between looks at which spans were touched. Ten times as long a one tells too late to be worth anything
+// (docs/benchmarks.md, accessed bits); it is doubled while kdamond costs more than its share of the budget.
+constexpr Nanoseconds kFirstLook = std::chrono::seconds(2), kLongestLook = std::chrono::seconds(64);
+constexpr double kLookBudget = 0.25;  // of the sampling budget
 
 }  // namespace
 
@@ -38,8 +42,9 @@ constexpr Nanoseconds kIdle =
 // share what `mutex_` guards; it is held over no system call.
 class DamonSource::Impl final : public Run {
  public:
-  Impl(const SamplingSettings& settings, const Clock& clock, const std::string& admin)
+  Impl(const SamplingSettings& settings, const Clock& clock, DamonUse use, const std::string& admin)
       : settings_(settings),
+        use_(use),
         rounds_(settings.damon_samples_per_aggregation),
         meter_(clock),
         sysfs_(admin, "/sys/module", DamonRecord(settings.runtime_directory)) {}
@@ -51,6 +56,7 @@ class DamonSource::Impl final : public Run {
   SampleBatch collect() override;
   SourceStatus status() const override;
   std::optional<Nanoseconds> longest_silence() const override {
+    if (use_ == DamonUse::kTouched) return std::nullopt;
     const std::lock_guard<std::mutex> lock(mutex_);
     return cycle_;
   }
@@ -68,12 +74,15 @@ class DamonSource::Impl final : public Run {
   Result<void> note_start();
   Result<double> phase(const Plan& plan, int factor);
   bool round(const Plan& plan);
+  bool watch(const Plan& plan);
+  void note_running(const Plan& plan);
   void deliver();
   void wait(Nanoseconds time);
   void report(const Result<void>& outcome);
   DamonIntervals intervals(int factor) const;
 
   const SamplingSettings& settings_;
+  const DamonUse use_;
   // Of the collecting thread.
   BpfSkeleton<damon_bpf> skeleton_;
   BpfEvents events_;
@@ -89,6 +98,7 @@ class DamonSource::Impl final : public Run {
   SourceMeter meter_;
   // Of the driver, once it runs.
   DamonSysfs sysfs_;
+  Nanoseconds look_ = kFirstLook;
   // Shared.
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -204,17 +214,43 @@ Result<void> DamonSource::Impl::note_start() {
   return {};
 }
 
+void DamonSource::Impl::note_running(const Plan& plan) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (running_ids_ != plan.ids) running_since_ = clock_time(CLOCK_MONOTONIC);
+  running_ids_ = plan.ids;
+}
+
+// Left running until something else is to be watched, or the same more rarely. False when it failed.
+bool DamonSource::Impl::watch(const Plan& plan) {
+  const DamonIntervals once{look_, look_};
+  Result<void> outcome = sysfs_.run(plan.targets, once);
+  if (outcome) outcome = note_start();
+  report(outcome);
+  if (!outcome) return false;
+  note_running(plan);
+  const Nanoseconds begin = clock_time(CLOCK_MONOTONIC);
+  for (bool same = true; same;) {
+    wait(look_);
+    const double share = static_cast<double>(skeleton_->bss->kdamond_cpu_ns) * 1e-9 /
+                         seconds(clock_time(CLOCK_MONOTONIC) - begin);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    kdamond_share_ = share;
+    if (ending_) return true;
+    const double budget =
+        kLookBudget * std::min(settings_.cpu_budget, SamplingSettings::kCpuBudgetLimit);
+    if (share > budget && look_ < kLongestLook) look_ *= 2, same = false;
+    same = same && plan.version == version_;
+  }
+  return true;
+}
+
 // One of the three intervals; returns the CPU time it took.
 Result<double> DamonSource::Impl::phase(const Plan& plan, int factor) {
   const DamonIntervals these = intervals(factor);
   const bool first = factor == kIntervalFactors.front();
   TIER_TRY(first ? sysfs_.run(plan.targets, these) : sysfs_.restart(these));
   TIER_TRY(note_start());
-  if (first) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (running_ids_ != plan.ids) running_since_ = clock_time(CLOCK_MONOTONIC);
-    running_ids_ = plan.ids;
-  }
+  if (first) note_running(plan);
   const double length = static_cast<double>(these.aggregation.count()) * kAggregationsPerPhase;
   wait(std::max(Nanoseconds(static_cast<std::int64_t>(length)), kShortestPhase));
   // By the program: a daemon in a PID namespace of its own sees no kernel thread in /proc.
@@ -262,7 +298,7 @@ void DamonSource::Impl::drive() {
       if (ending_) return;
     }
     const Plan now = plan();
-    if (now.targets.empty() || !round(now)) wait(kIdle);
+    if (now.targets.empty() || !(use_ == DamonUse::kTouched ? watch(now) : round(now))) wait(kIdle);
   }
 }
 
@@ -299,8 +335,10 @@ SampleBatch DamonSource::Impl::collect() {
     rounds_delivered_ = rounds_done_;
   }
   for (const tier_damon_region& region : arrived_) {
-    if (region.time_ns < ids_since_)
+    if (region.time_ns < ids_since_ || region.target_index >= ids_.size())
       ++batch_.counters.foreign;  // numbered by an order of targets that is gone
+    else if (use_ == DamonUse::kTouched)
+      batch_.looks.push_back({ids_[region.target_index], {region.start, region.end}, region.accesses > 0});
     else
       rounds_.add(region);
   }
@@ -317,13 +355,16 @@ SampleBatch DamonSource::Impl::collect() {
 SourceStatus DamonSource::Impl::status() const {
   SourceStatus status;
   status.name = "damon";
-  status.meaning = WeightMeaning::kAccesses;
+  if (use_ == DamonUse::kFrequencies) status.meaning = WeightMeaning::kAccesses;
   meter_.fill(status, Nanoseconds(0));
   const std::lock_guard<std::mutex> lock(mutex_);
   const double shortest = seconds(settings_.damon_shortest_interval) * 1e3;
   status.fidelity =
-      fmt::format("access frequency per span, sampling every {:.1f}, {:.1f} and {:.1f} ms in turn{}{}",
-                  shortest, shortest * 10, shortest * 100, trouble_.empty() ? "" : "; trouble: ", trouble_);
+      use_ == DamonUse::kTouched
+          ? "whether a span was touched since the last look, seconds before"
+          : fmt::format("access frequency per span, sampling every {:.1f}, {:.1f} and {:.1f} ms in turn",
+                        shortest, shortest * 10, shortest * 100);
+  if (!trouble_.empty()) status.fidelity += "; trouble: " + trouble_;
   if (!sysfs_.unrecorded().empty())
     status.fidelity += "; DAMON would not be taken over after a crash: " + sysfs_.unrecorded();
   status.cpu_share += kdamond_share_;
@@ -333,11 +374,15 @@ SourceStatus DamonSource::Impl::status() const {
   return status;
 }
 
-DamonSource::DamonSource(SamplingSettings settings, const Clock& clock, std::string admin)
-    : SwitchedSource("damon"), settings_(std::move(settings)), clock_(clock), admin_(std::move(admin)) {}
+DamonSource::DamonSource(SamplingSettings settings, const Clock& clock, DamonUse use, std::string admin)
+    : SwitchedSource("damon"),
+      settings_(std::move(settings)),
+      clock_(clock),
+      use_(use),
+      admin_(std::move(admin)) {}
 
 std::unique_ptr<SwitchedSource::Run> DamonSource::new_run() const {
-  return std::make_unique<Impl>(settings_, clock_, admin_);
+  return std::make_unique<Impl>(settings_, clock_, use_, admin_);
 }
 
 }  // namespace tier

@@ -19,9 +19,15 @@ inline constexpr const char* kDamonAdmin = "/sys/kernel/mm/damon/admin";
 // any one sampling interval, so three are used in turn, ten times apart; the pause between rounds keeps
 // kdamond in the CPU budget. Refuses to start when somebody else runs DAMON. A thread of its own changes the
 // intervals, since they are shorter than a tick.
+//
+// Beside a source that shows what is waited for it does less: the bits are looked at once in each of longer
+// intervals, and nothing is said but which spans were touched (SampleBatch::looks).
+enum class DamonUse : std::uint8_t { kFrequencies, kTouched };
+
 class DamonSource final : public SwitchedSource {
  public:
-  DamonSource(SamplingSettings settings, const Clock& clock, std::string admin = kDamonAdmin);
+  DamonSource(SamplingSettings settings, const Clock& clock, DamonUse use = DamonUse::kFrequencies,
+              std::string admin = kDamonAdmin);
 
  private:
   class Impl;
@@ -29,6 +35,7 @@ class DamonSource final : public SwitchedSource {
 
   SamplingSettings settings_;
   const Clock& clock_;
+  DamonUse use_;
   std::string admin_;
 };
 

@@ -67,8 +67,8 @@ struct SamplingSettings {
   bool allow_stall = true;
   bool allow_damon = true;
   bool allow_faults = true;
-  // Which run also when a better one runs: DAMON sees every span but takes a share of a CPU and the machine's
-  // one DAMON; faults see each page's first touch, at a price per fault.
+  // Which run also when a better one runs: DAMON, for the memory that nobody touches, takes a share of a CPU
+  // and the machine's one DAMON; faults see each page's first touch, at a price per fault.
   bool damon_beside = false;
   bool faults_beside = false;
 };

@@ -11,22 +11,24 @@
 namespace tier {
 namespace {
 
-using Maker = std::unique_ptr<AccessSource> (*)(const SamplingSettings&, const Clock&);
+// `beside`: another one that shows more samples already.
+using Maker = std::unique_ptr<AccessSource> (*)(const SamplingSettings&, const Clock&, bool beside);
 
-std::unique_ptr<AccessSource> make_hardware(const SamplingSettings& settings, const Clock& clock) {
+std::unique_ptr<AccessSource> make_hardware(const SamplingSettings& settings, const Clock& clock, bool) {
   Result<HardwareEvent> event = find_hardware_event("");
   if (!event) return nullptr;
   return std::make_unique<HardwareSource>(settings, *event, clock);
 }
-std::unique_ptr<AccessSource> make_stall(const SamplingSettings& settings, const Clock& clock) {
+std::unique_ptr<AccessSource> make_stall(const SamplingSettings& settings, const Clock& clock, bool) {
   StallOptions options;
   options.settings = settings;
   return std::make_unique<StallSource>(options, clock);
 }
-std::unique_ptr<AccessSource> make_damon(const SamplingSettings& settings, const Clock& clock) {
-  return std::make_unique<DamonSource>(settings, clock);
+std::unique_ptr<AccessSource> make_damon(const SamplingSettings& settings, const Clock& clock, bool beside) {
+  return std::make_unique<DamonSource>(settings, clock,
+                                       beside ? DamonUse::kTouched : DamonUse::kFrequencies);
 }
-std::unique_ptr<AccessSource> make_faults(const SamplingSettings& settings, const Clock& clock) {
+std::unique_ptr<AccessSource> make_faults(const SamplingSettings& settings, const Clock& clock, bool) {
   return std::make_unique<FaultSource>(settings, clock);
 }
 
@@ -38,6 +40,7 @@ struct Rung {
   std::array<Feature, 4> needs;    // the last one repeated where there are fewer
   bool shows_use;                  // of pages that are in memory; false: first touches alone
   const char* what_for;
+  const char* what_for_beside;  // nullptr: the same
   Maker make;
 };
 
@@ -48,6 +51,7 @@ const std::array<Rung, 4> kLadder = {{
      {Feature::kHardwareSampling, Feature::kBtf, Feature::kBpfRingBuffer, Feature::kBpfTracing},
      true,
      "addresses and latencies from the processor itself",
+     nullptr,
      make_hardware},
     {"stall",
      &SamplingSettings::allow_stall,
@@ -55,6 +59,7 @@ const std::array<Rung, 4> kLadder = {{
      {Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer, Feature::kBpfRingBuffer},
      true,
      "waiting time by address, on any machine",
+     nullptr,
      make_stall},
     {"damon",
      &SamplingSettings::allow_damon,
@@ -62,6 +67,7 @@ const std::array<Rung, 4> kLadder = {{
      {Feature::kDamonVaddr, Feature::kDamonTracepoint, Feature::kBtf, Feature::kBpfRingBuffer},
      true,
      "access frequency of every span",
+     "which memory nobody touches",
      make_damon},
     {"faults",
      &SamplingSettings::allow_faults,
@@ -69,6 +75,7 @@ const std::array<Rung, 4> kLadder = {{
      {Feature::kFaultTracepoint, Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer},
      false,
      "first touches and hint faults; pages in use do not show, so nothing is moved by them",
+     nullptr,
      make_faults},
 }};
 
@@ -114,7 +121,8 @@ void decide(std::vector<SourceDecision>& decisions, std::size_t first, std::stri
       decision.reason = missing;
     } else if (taken.empty() || asked_beside) {
       decision.chosen = true;
-      decision.reason = taken.empty() ? rung.what_for : std::string(rung.what_for) + ", beside " + taken;
+      const char* beside = rung.what_for_beside != nullptr ? rung.what_for_beside : rung.what_for;
+      decision.reason = taken.empty() ? rung.what_for : std::string(beside) + ", beside " + taken;
     } else {
       decision.reason = "not needed: " + taken + " is better here";
     }
@@ -148,7 +156,7 @@ SourceSet make_sources(std::span<const FeatureState> features, const SamplingSet
       if (taken.empty()) taken = kLadder[i].name;
       continue;
     }
-    std::unique_ptr<AccessSource> source = kLadder[i].make(settings, clock);
+    std::unique_ptr<AccessSource> source = kLadder[i].make(settings, clock, !taken.empty());
     const Result<void> started =
         source ? source->start() : fail(ErrorKind::kUnsupported, "the PMU seen at the probe is gone");
     if (started) {

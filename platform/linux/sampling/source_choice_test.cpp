@@ -99,6 +99,7 @@ TEST(SourceChoice, BesideWhenAsked) {
   const auto all = features({Feature::kBtf, Feature::kBpfTracing, Feature::kBpfRingBuffer,
                              Feature::kDamonVaddr, Feature::kDamonTracepoint, Feature::kFaultTracepoint});
   EXPECT_EQ(chosen(choose_sources(all, settings)), (std::vector<std::string>{"stall", "damon", "faults"}));
+  EXPECT_EQ(choose_sources(all, settings)[2].reason, "which memory nobody touches, beside stall");
   settings.allow_stall = false;
   EXPECT_EQ(chosen(choose_sources(all, settings)), (std::vector<std::string>{"damon", "faults"}));
 }

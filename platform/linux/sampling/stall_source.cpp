@@ -13,23 +13,17 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "platform/linux/bpf_skeleton.h"
 #include "platform/linux/clock_time.h"
-#include "platform/linux/sampling/kernel_types.h"
 #include "platform/linux/sampling/lasting_code.h"
-#include "platform/linux/sampling/reader_view.h"
 #include "platform/linux/sampling/recent_lines.h"
 #include "platform/linux/sampling/sample_decoder.h"
 #include "platform/linux/sampling/source_meter.h"
 #include "platform/linux/sampling/stall_clock.h"
+#include "platform/linux/sampling/stall_program.h"
 #include "platform/linux/sampling/stall_tables.h"
 #include "platform/linux/sampling/waiting_share.h"
-#include "stall.skel.h"
 
 namespace tier {
-
-// How a tick is told to have hit user code; see bpf/stall.bpf.c.
-enum class TickProgram { kExact, kByRunqueue, kByStack, kNone };
 
 namespace {
 
@@ -44,26 +38,6 @@ constexpr double kBudgetIntervals = 32;  // over which the ticks keep the budget
 // programs (Hennessy and Patterson, Computer Architecture, appendix A).
 constexpr double kAccessesPerInstruction = 0.35;
 constexpr double kSmoothing = 0.999;  // weight of the past in the share of direct samples, per sample
-
-Result<BpfSkeleton<stall_bpf>> load(TickProgram tick, const SamplingSettings& settings) {
-  take_bpf_log();
-  BpfSkeleton<stall_bpf> skeleton(stall_bpf__open());
-  if (!skeleton) return tl::make_unexpected(bpf_error("opening the stall sampler", errno));
-  bpf_program__set_autoload(skeleton->progs.on_tick, tick == TickProgram::kExact);
-  bpf_program__set_autoload(skeleton->progs.on_tick_by_runqueue, tick == TickProgram::kByRunqueue);
-  bpf_program__set_autoload(skeleton->progs.on_tick_by_stack, tick == TickProgram::kByStack);
-  if (tick == TickProgram::kByRunqueue) {
-    const auto types = TIER_TRY(KernelTypes::read());
-    const auto distance = types->per_cpu_distance("runqueues", "__irq_regs");
-    if (!distance) return fail(ErrorKind::kUnsupported, "the kernel's BTF lacks __irq_regs or runqueues");
-    skeleton->bss->irq_regs_from_runqueues = *distance;
-  }
-  set_reader(*skeleton->rodata, read_reader_view());
-  skeleton->rodata->slots_per_cpu = TIER_TRY(StallTables::prepare(*skeleton->obj, settings));
-  if (const int code = stall_bpf__load(skeleton.get()); code != 0)
-    return tl::make_unexpected(bpf_error("loading the stall sampler", -code));
-  return skeleton;
-}
 
 // What the process holds there now. The program has just used the page, so that none is brought in for this.
 std::optional<std::uint64_t> read_word(std::uint32_t tgid, Address address, unsigned bytes) {
@@ -179,7 +153,7 @@ Result<void> StallSource::Impl::load_best() {
     choices = {TickProgram::kExact, TickProgram::kByRunqueue, TickProgram::kByStack, TickProgram::kNone};
   Error last;
   for (const TickProgram choice : choices) {
-    Result<BpfSkeleton<stall_bpf>> loaded = load(choice, options_.settings);
+    Result<BpfSkeleton<stall_bpf>> loaded = load_stall_program(choice, options_.settings);
     if (loaded) {
       skeleton_ = std::move(*loaded);
       tick_ = choice;
