@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
-#include <numeric>
-#include <random>
 
 #include "platform/linux/sampling/clock_events.h"
 #include "platform/linux/sampling/settled_rate.h"
+#include "tools/sampler-bench/workloads.h"
 
 namespace tier {
 namespace {
@@ -21,46 +19,6 @@ constexpr Nanoseconds kMeasured = std::chrono::seconds(6);
 constexpr double kAnyPrice = 100;  // seconds of stall a second at stake: worth more than any budget
 constexpr int kParts = 6;  // as long as the source's own interval, so that each has an input of its own
 constexpr double kManyCpus = 64;
-constexpr std::size_t kChased = std::size_t{256} << 20;
-constexpr int kFunctions = 12000;  // of the compiled text: a minute of work
-
-struct Node {
-  const Node* next;
-  std::uint64_t value;
-};
-
-// Each node is known once the one before it is there.
-[[noreturn]] void chase() {
-  std::vector<Node> nodes(kChased / sizeof(Node));
-  std::vector<std::uint32_t> order(nodes.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::shuffle(order.begin(), order.end(), std::mt19937_64(1));
-  for (std::size_t i = 0; i < order.size(); ++i) nodes[order[i]] = {&nodes[order[(i + 1) % order.size()]], i};
-  volatile std::uint64_t sum = 0;
-  for (const Node* node = nodes.data();; node = node->next) sum = sum + node->value;
-}
-
-// A compiler at work on text that it cannot do quickly.
-Subject compiler(const std::string& folder) {
-  const std::string source = folder + "/many.cpp";
-  std::ofstream text(source);
-  for (int i = 0; i < kFunctions; ++i)
-    text << fmt::format(
-        "template <int N> struct S{0} {{ double v[N]; double sum() const {{ double s = 0; for (int i = 0; i "
-        "< N; ++i) "
-        "s += v[i] * v[(i * 7 + {0}) % N]; return s; }} }};\n"
-        "double f{0}(const S{0}<{1}>& a, const S{0}<{2}>& b) {{ return a.sum() * b.sum(); }}\n",
-        i, 3 + i % 61, 5 + i % 57);
-  text.close();
-  std::string program;
-  if (FILE* asked = popen("g++ -print-prog-name=cc1plus", "r"); asked != nullptr) {
-    char line[4096] = "";
-    if (fgets(line, sizeof(line), asked) != nullptr) program = line;
-    pclose(asked);
-  }
-  while (program.ends_with('\n')) program.pop_back();
-  return {"compiler", {program, "-quiet", "-O2", source, "-o", "/dev/null"}, {}};
-}
 
 // Samples of use a second of real time that the source would settle at on a machine of `cpus` CPUs.
 ModelledRate model(const ClockInput& input, Nanoseconds sample, double cpus) {
@@ -134,8 +92,8 @@ std::optional<BudgetRate> measure(const Program& program, const Clock& clock, do
 std::vector<Subject> rate_subjects(const std::string& folder) {
   std::vector<Subject> subjects = real_programs(folder);
   subjects.resize(3);  // sqlite3, redis-server, python3
-  subjects.push_back(compiler(folder));
-  subjects.push_back({"pointer chase", {}, {}, chase});
+  subjects.push_back(busy_compiler(folder));
+  subjects.push_back({"pointer chase", {}, {}, chase_pointers});
   return subjects;
 }
 
