@@ -61,5 +61,6 @@ int bench_cost();
 int bench_price();
 int bench_rate();
 int bench_perf();
+int bench_hints();
 
 }  // namespace tier

@@ -362,9 +362,12 @@ HintData indexed(const RegisterRecording& recording) {
       sample.line[number] = raw.data(number) / 64;
       if (sample.region >= 0 && sample.hit[number] >= 0 && first_of_region(sample, number)) ++others;
     }
-    delivered += sample.region >= 0 ? 1 : 0;
+    if (sample.region < 0) continue;
+    ++delivered;
+    data.into_stack += raw.into_stack;
   }
   data.others = others / std::max(delivered, 1.0);
+  data.into_stack /= std::max(delivered, 1.0);
   data.delivered_per_s = delivered / std::max(data.length_s, 1e-9);
   return data;
 }

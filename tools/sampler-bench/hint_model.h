@@ -47,7 +47,8 @@ struct HintData {
   std::vector<Sample> samples;
   std::vector<Address> regions;  // resident or sampled, sorted
   double length_s = 0;
-  double others = 0;  // regions beside the decoded one that a decoded sample's registers point into
+  double others = 0;      // regions beside the decoded one that a decoded sample's registers point into
+  double into_stack = 0;  // registers of a decoded sample that point into the stack, sp apart
   double delivered_per_s = 0;
 };
 HintData indexed(const RegisterRecording& recording);
