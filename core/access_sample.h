@@ -51,8 +51,8 @@ struct SampleCounters {
   }
 };
 
-// What the accessed bits of a span of a process's memory said: whether anybody touched a page of it since they
-// were looked at before. They tell memory that nobody uses from memory that no sample happened to hit.
+// What the accessed bits of a span of a process's memory said: whether anybody touched a page of it since
+// they were looked at before. They tell memory that nobody uses from memory that no sample happened to hit.
 struct BitsLook {
   TargetId target;
   AddressRange range;

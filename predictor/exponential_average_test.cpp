@@ -105,7 +105,8 @@ TEST(ExponentialAverage, FewRegionsAreLookedAtInEveryTick) {
 TEST(ExponentialAverage, MemoryThatNobodyTouchesIsExpectedToStayCold) {
   const auto forecaster = make_exponential_average();
   const std::vector<double> hot = {10, 10, 0, 0}, silent = {10, 0, 0, 0};
-  for (std::uint64_t tick = 1; tick < 40; ++tick) static_cast<void>(forecaster->forecast(snapshot_of(hot, tick)));
+  for (std::uint64_t tick = 1; tick < 40; ++tick)
+    static_cast<void>(forecaster->forecast(snapshot_of(hot, tick)));
   RegionSnapshot snapshot = snapshot_of(silent, 40);
   snapshot.regions[1].untouched = true;
   ForecastSet set = forecaster->forecast(snapshot);

@@ -15,7 +15,7 @@ class FakeProcessWatch final : public ProcessWatch {
   explicit FakeProcessWatch(const ProcessTable& table) : table_(table) {}
 
   Result<ProcessLook> look(const ProcessQuestion& question, bool renew) override;
-  bool news() const override { return seen_ != known_now(); }
+  bool news() const override { return looks_ == 0 || seen_ != known_now(); }
   void forget() override { told_.clear(); }
   ProcessWatchState state() const override { return {"events", "", "", looks_, {}}; }
 

@@ -73,8 +73,8 @@ void TierdPolicy::start(Machine& machine) {
   settings_.engine.tracker.region_size = machine.region_size();
   migrator_ = std::make_unique<Migrator>(*platform_, *platform_, *platform_, *platform_, settings_.migrator,
                                          executor_);
-  auto source = std::make_unique<SimulatedStallSource>(machine, settings_.sampling, seed_,
-                                                       settings_.bits_every);
+  auto source =
+      std::make_unique<SimulatedStallSource>(machine, settings_.sampling, seed_, settings_.bits_every);
   (void)source->start();  // attaching to a simulated machine cannot fail
   EngineParts parts{
       *platform_, *platform_, *migrator_,

@@ -17,7 +17,7 @@ struct TierdSettings {
   EngineSettings engine;
   MigratorSettings migrator;
   StallSamplingSettings sampling;
-  Nanoseconds bits_every{};  // see SimulatedStallSource
+  Nanoseconds bits_every{};                 // see SimulatedStallSource
   std::shared_ptr<const NamedModel> model;  // of the forecaster "learned"; null: the switch alone
   // The daemon's own work of one tick takes no time here; `tools/bench` has its cost.
 };

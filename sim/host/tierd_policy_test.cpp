@@ -49,7 +49,9 @@ TEST(TierdPolicy, AccessedBitsTellWhatAProgramHasLeftBehind) {
     auto settings = tierd_with({{"samples_per_second", 150}, {"bits_every_s", bits_every}});
     EXPECT_TRUE(settings);
     TierdPolicy tierd(std::move(*settings), 1);
-    Machine machine(plain_machine(20), {*factory}, tierd);
+    std::vector<std::unique_ptr<Workload>> walk;
+    walk.push_back(std::move((*factory)().value()));
+    Machine machine(plain_machine(20), std::move(walk), tierd);
     EXPECT_TRUE(run(machine, tierd));
     return machine.totals().stall + machine.totals().interference;
   };

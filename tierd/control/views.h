@@ -90,8 +90,8 @@ struct SelfCostView {
   double cpu_seconds = 0;  // user + system since start
   double cpu_share = 0;    // CPU seconds per second, over the last interval
   // The same over about the last half minute, apart: for looking (what daemon.cpu_limit bounds, with
-  // what samples take in the programs' time: a source's cpu_share) and for moving pages (bounded by what moves
-  // bring and by migration.rate).
+  // what samples take in the programs' time: a source's cpu_share) and for moving pages (bounded by what
+  // moves bring and by migration.rate).
   double observing_cpu_share = 0, moving_cpu_share = 0;
   std::vector<StageView> stages;  // of ticks, in their order
   std::uint64_t resident_bytes = 0;

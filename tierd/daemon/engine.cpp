@@ -331,9 +331,8 @@ void Engine::meter_self(Nanoseconds work_started, Nanoseconds passed, Nanosecond
   }
   const double placed = ledger_.totals().placed.value;
   const double saved = std::max(0.0, placed - std::exchange(placed_, placed));
-  const auto limited =
-      governor_.tick(tick_cpu + std::chrono::duration_cast<Nanoseconds>(programs * passed), passed,
-                     StallSeconds{saved + regret_ * interval});
+  const auto limited = governor_.tick(tick_cpu + std::chrono::duration_cast<Nanoseconds>(programs * passed),
+                                      passed, StallSeconds{saved + regret_ * interval});
   state_.self = now;
   if (limited) events_.add(event("limit", *limited));
   account_tick();

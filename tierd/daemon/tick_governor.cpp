@@ -83,7 +83,8 @@ std::string TickGovernor::story() const {
   std::string text =
       fmt::format("samples get {:.2g} % of their budget, mappings are read again every {} ticks",
                   now.sampling * 100, now.mapping_ticks);
-  if (now.fewer_places > 0) text += fmt::format(", places asked for at 1 in {} regions", 1U << now.fewer_places);
+  if (now.fewer_places > 0)
+    text += fmt::format(", places asked for at 1 in {} regions", 1U << now.fewer_places);
   if (now.stretch > 1) text += fmt::format(", a tick every {} intervals", now.stretch);
   return text;
 }

@@ -60,7 +60,7 @@ class TickGovernor {
   std::string story() const;
 
   double average() const { return average_; }  // of one CPU
-  double limit() const;                         // of one CPU, at what is at stake now
+  double limit() const;                        // of one CPU, at what is at stake now
 
   static constexpr unsigned kFirstStretch = 4, kMostLevel = 7;
   static constexpr unsigned kFirstPlaces = 3;  // the first level at which fewer places are asked for

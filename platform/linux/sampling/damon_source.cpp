@@ -236,8 +236,7 @@ bool DamonSource::Impl::watch(const Plan& plan) {
     const std::lock_guard<std::mutex> lock(mutex_);
     kdamond_share_ = share;
     if (ending_) return true;
-    const double budget =
-        kLookBudget * std::min(settings_.cpu_budget, SamplingSettings::kCpuBudgetLimit);
+    const double budget = kLookBudget * std::min(settings_.cpu_budget, SamplingSettings::kCpuBudgetLimit);
     if (share > budget && look_ < kLongestLook) look_ *= 2, same = false;
     same = same && plan.version == version_;
   }

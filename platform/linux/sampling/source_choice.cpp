@@ -25,8 +25,7 @@ std::unique_ptr<AccessSource> make_stall(const SamplingSettings& settings, const
   return std::make_unique<StallSource>(options, clock);
 }
 std::unique_ptr<AccessSource> make_damon(const SamplingSettings& settings, const Clock& clock, bool beside) {
-  return std::make_unique<DamonSource>(settings, clock,
-                                       beside ? DamonUse::kTouched : DamonUse::kFrequencies);
+  return std::make_unique<DamonSource>(settings, clock, beside ? DamonUse::kTouched : DamonUse::kFrequencies);
 }
 std::unique_ptr<AccessSource> make_faults(const SamplingSettings& settings, const Clock& clock, bool) {
   return std::make_unique<FaultSource>(settings, clock);
