@@ -42,8 +42,9 @@ class ProcessWatch {
   // `renew`: also those whose size alone may make them interesting; else only the cheaper part is done.
   virtual Result<ProcessLook> look(const ProcessQuestion& question, bool renew) = 0;
 
-  // False: since the last look nobody began, executed, was renamed or moved, or ended, so that another one
-  // would show nothing new but sizes and times. True where that cannot be told without looking.
+  // False: since the last look nobody that it asked for began, executed, was renamed or moved, or ended, so
+  // that another one would show nothing new but sizes and times. True where that cannot be told without
+  // looking.
   virtual bool news() const = 0;
 
   // The following looks tell once more of everybody (they may be spread over several).

@@ -115,7 +115,7 @@ TEST_P(WatchContract, SaysWhetherALookWouldShowAnythingNew) {
   EXPECT_TRUE(watch->news()) << "before the first look";
   const auto program = rig->start();
   ProcessQuestion question;
-  question.asked = {program->pid()};
+  question.asked = {program->pid()};  // and others of any size
   // On a real machine others may begin and end between two calls.
   const auto settled = [&] {
     for (int i = 0; i < 1000; ++i) {

@@ -187,8 +187,8 @@ void Engine::learn_anew() {
 
 // What is at stake changes with phases, not with ticks; at the start it is wanted at once.
 void Engine::tell_stake(Nanoseconds interval) {
-  constexpr std::uint64_t kEvery = 8;
-  if (interval.count() <= 0 || (state_.ticks > 2 * kEvery && state_.ticks - stake_told_ < kEvery)) return;
+  const std::uint64_t every = governor_.level() > 0 ? 1 : 8;
+  if (interval.count() <= 0 || (state_.ticks > 16 && state_.ticks - stake_told_ < every)) return;
   stake_told_ = state_.ticks;
   const StallSeconds regret = expected_regret(state_.snapshot, state_.forecasts, state_.system, topology_);
   regret_ = regret.value / seconds(interval);
@@ -331,8 +331,12 @@ void Engine::meter_self(Nanoseconds work_started, Nanoseconds passed, Nanosecond
   }
   const double placed = ledger_.totals().placed.value;
   const double saved = std::max(0.0, placed - std::exchange(placed_, placed));
+  // Of what its code is not known yet the worst is taken to be so.
+  const double rate = sight_rate().per_cpu_second;
+  const auto deferred = static_cast<double>(std::exchange(deferred_, 0));
+  const double unknown = rate > 0 ? deferred / rate : 0;
   const auto limited = governor_.tick(tick_cpu + std::chrono::duration_cast<Nanoseconds>(programs * passed),
-                                      passed, StallSeconds{saved + regret_ * interval});
+                                      passed, StallSeconds{saved + unknown + regret_ * interval});
   state_.self = now;
   if (limited) events_.add(event("limit", *limited));
   account_tick();

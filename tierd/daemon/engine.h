@@ -260,6 +260,7 @@ class Engine {
   Nanoseconds moved_time_{};       // in calls that move pages, at the last tick
   double regret_ = 0;              // as sources were told last, seconds of stall a second
   std::uint64_t stake_told_ = 0;   // tick
+  std::uint64_t deferred_ = 0;     // samples of the running tick at code that is looked at later
   double placed_ = 0;              // stall saved by then, as of the last tick
 };
 

@@ -45,7 +45,10 @@ class ScriptedSource final : public AccessSource {
   double budget_share() const { return budget_share_; }
   void stop() override {}
 
+  double samples_per_cpu_second() const override { return rate; }
+
   double cpu_share = 0;  // that its samples cost the programs
+  double rate = 0;       // see samples_per_cpu_second()
 
  private:
   std::deque<SampleBatch>& script_;

@@ -149,6 +149,7 @@ void Engine::note_seen(const std::string& source, const SampleBatch& batch) {
   }
   for (const TargetId target : batch.computing) ++seen_[target].samples, ++seen_[target].decoded, ++count;
   for (const TargetId target : batch.undecoded) ++seen_[target].samples, ++count;
+  deferred_ += batch.deferred.size();
   for (const TargetId target : batch.deferred) ++seen_[target].samples, ++seen_[target].deferred, ++count;
   seen_by_[source] += count;
   sight_.arrived(count);

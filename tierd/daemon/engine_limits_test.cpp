@@ -112,6 +112,21 @@ TEST_F(EngineLimits, WhatSamplesCostProgramsCounts) {
   EXPECT_LT(source_->budget_share(), 1);
 }
 
+TEST_F(EngineLimits, TimeAtCodeThatIsNotKnownYetIsAtStake) {
+  start({});
+  source_->rate = 250;
+  machine_.set_thread_step(milliseconds(15));
+  for (int i = 0; i < 40; ++i) tick({3});
+  EXPECT_NE(status().thinning, "");
+  SampleBatch late;
+  late.deferred.assign(125, engine_->targets().targets()[0].id);  // half a second
+  script_.push_back(late);
+  clock_.advance(std::chrono::seconds(1));
+  engine_->tick();
+  EXPECT_EQ(status().thinning, "");
+  EXPECT_NEAR(status().cpu_limit, 0.05, 1e-2);
+}
+
 TEST_F(EngineLimits, WhereMuchIsAtStakeMoreMayBeUsed) {
   start({});  // observe mode: what is hot stays on the slow node
   machine_.set_thread_step(milliseconds(15));

@@ -12,6 +12,8 @@ namespace {
 constexpr double kRelaxBelow = 0.8;
 // A trial that failed is repeated after twice as long, up to this.
 constexpr Nanoseconds kMostPatience = std::chrono::minutes(10);
+// What was found too dear under one limit may be cheap under another: by so much higher, nothing is thinned.
+constexpr double kNewLimit = 1.5;
 // The average shows within a quarter of its memory whether a level was enough.
 constexpr int kRaisesInMemory = 4;
 constexpr unsigned kMostScanShift = 2;
@@ -28,8 +30,11 @@ std::optional<std::string> TickGovernor::tick(Nanoseconds cpu, Nanoseconds passe
   const double share = seconds(cpu) / seconds(passed);
   const double weight = 1 - std::exp(-seconds(passed) / seconds(settings_.memory));
   average_ += weight * (share - average_);
-  stake_ += weight * (stake.value / seconds(passed) - stake_);
+  // What is at stake counts at once when it grows: a program that begins to wait is what looking is for.
+  const double now = stake.value / seconds(passed);
+  stake_ = std::max(now, stake_ + weight * (now - stake_));
   const double limit = this->limit();
+  if (level_ > 0 && limit > kNewLimit * limit_raised_at_) level_ = 0, patience_ = {}, relaxed_ = false;
   since_change_ += passed;
   age_ += passed;
   const unsigned before = level_;
@@ -57,6 +62,7 @@ void TickGovernor::raise() {
   level_ = std::min(level_ + 1, kMostLevel);
   since_change_ = {};
   relaxed_ = false;
+  limit_raised_at_ = limit();
 }
 
 void TickGovernor::relax() {

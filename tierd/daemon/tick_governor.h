@@ -72,7 +72,8 @@ class TickGovernor {
   GovernorSettings settings_;
   Nanoseconds age_{};
   double average_ = 0;
-  double stake_ = 0;  // seconds a second, averaged likewise
+  double stake_ = 0;            // seconds a second, averaged likewise but for growth, which counts at once
+  double limit_raised_at_ = 0;  // when the level rose last
   unsigned level_ = 0;
   Nanoseconds since_change_{};
   bool relaxed_ = false;    // the last change was downwards

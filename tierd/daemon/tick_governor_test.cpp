@@ -91,6 +91,19 @@ TEST(TickGovernor, WhereMoreIsAtStakeItMayCostMore) {
   EXPECT_NEAR(generous.limit(), 0.30, 1e-9) << "but by what the administrator allows";
 }
 
+// A program has filled its memory for minutes and begins to wait for it.
+TEST(TickGovernor, WhatIsAtStakeAllOfASuddenIsLookedAtAtOnce) {
+  TickGovernor governor;
+  for (int i = 0; i < 60; ++i) (void)governor.tick(milliseconds(30), kSecond, {});
+  ASSERT_GT(governor.level(), 2U);
+  (void)governor.tick(milliseconds(10), kSecond, StallSeconds{0.5});
+  EXPECT_EQ(governor.level(), 0U);
+  for (int i = 0; i < 20; ++i) (void)governor.tick(milliseconds(30), kSecond, StallSeconds{0.5});
+  EXPECT_EQ(governor.level(), 0U);
+  for (int i = 0; i < 60; ++i) (void)governor.tick(milliseconds(30), kSecond, {});
+  EXPECT_GT(governor.level(), 2U) << "and thinned again when nothing is";
+}
+
 TEST(TickGovernor, ThinsWhatIsDearBeforePlaces) {
   TickGovernor governor;
   for (int i = 0; governor.level() < 1; ++i) (void)governor.tick(milliseconds(30), kSecond, {});

@@ -11,6 +11,7 @@ SUITES = pathlib.Path(__file__).resolve().parent.parent / "tier-sim/suites"
 # the geometric mean of five programs, and the compiler, the least of them.
 RATES = {"mean program": (412, 1330), "compiler": (307, 593)}
 BITS_RATES, BITS_EVERY = (150, 300, 1330), (0, 2, 5, 20)  # samples a second; seconds, 0: never
+FEW = 300  # samples a second
 LEAST_GAP = 0.01  # of the time lost without tiering: below it there is nothing to close
 
 
@@ -70,6 +71,7 @@ def measure_bits(build, options, note):
                 closed = suite.closed(suite.run("tierd", options.seed, (f"samples_per_second={rate}", f"bits_every_s={every}")))
                 rows.append({"samples/s": rate, "every, s": every, **closed})
                 show(rows[-1], "samples/s", "every, s")
-    gain = min(rows[i + 1]["pooled"] - rows[i]["pooled"] for i in range(0, len(rows), len(BITS_EVERY)))
-    return {"name": "accessed-bits", "value": round(gain, 2), "unit": f"points of the pooled gap that accessed bits every {BITS_EVERY[1]} s close beyond samples alone, the worst sampling rate",
-            "target": ">= 0", "holds": gain >= 0, "rows": rows}
+    gains = [rows[i + 1]["pooled"] - rows[i]["pooled"] for i in range(0, len(rows), len(BITS_EVERY))]
+    few = min(gain for rate, gain in zip(BITS_RATES, gains) if rate <= FEW)
+    return {"name": "accessed-bits", "value": round(few, 2), "unit": f"points of the pooled gap that accessed bits every {BITS_EVERY[1]} s close beyond at most {FEW} samples a second alone, the least of them",
+            "target": ">= 0.5", "holds": few >= 0.5, "rows": rows}

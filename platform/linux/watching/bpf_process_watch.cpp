@@ -37,7 +37,7 @@ class BpfProcessWatch::Impl {
   Result<ProcessLook> look(const ProcessQuestion& question, bool renew);
   bool news() const {
     const tier_process_news now = skeleton_->bss->news;
-    return looks_ == 0 || now.asked != seen_news_.asked || now.others != seen_news_.others;
+    return looks_ == 0 || now.asked != seen_news_.asked || (everybody_ && now.others != seen_news_.others);
   }
   void forget() {
     ++skeleton_->bss->look.generation;
@@ -64,6 +64,7 @@ class BpfProcessWatch::Impl {
   std::vector<Pid> last_asked_;
   tier_process_news seen_news_{};  // as of the last look
   tier_process_news told_news_{};  // as of the last look that told of others
+  bool everybody_ = true;          // others of any size were asked for
   bool told_all_ = false;          // nobody is left whom a look would tell of for the first time
   bool renew_owed_ = false;        // it was asked for when no look was due
   Nanoseconds last_{}, price_{};
@@ -131,9 +132,9 @@ Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question,
   const Nanoseconds cpu_before = clock_time(CLOCK_THREAD_CPUTIME_ID);
   renew_owed_ |= renew;
   if (!due(now, news)) return look;
-  const bool everybody = question.others && question.minimum.value == 0;
+  everybody_ = question.others && question.minimum.value == 0;
   // The hooks tell whether there is anything new, but for sizes.
-  const bool anything = everybody ? !told_all_ || news.others != told_news_.others : renew_owed_;
+  const bool anything = everybody_ ? !told_all_ || news.others != told_news_.others : renew_owed_;
   const bool others = question.others && anything;
   look.looked = true;
   if (!others && asked_.empty()) return look;  // nobody to look for
@@ -143,7 +144,7 @@ Result<ProcessLook> BpfProcessWatch::Impl::look(const ProcessQuestion& question,
   seen_news_ = news;
   if (others) {
     told_news_ = news;
-    told_all_ = everybody;
+    told_all_ = everybody_;
     renew_owed_ = false;
   }
   last_ = now;
