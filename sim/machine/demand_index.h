@@ -48,6 +48,12 @@ class DemandIndex {
   double wait(std::size_t stream, std::size_t tier, double latency) const {
     return (latency - hidden_[stream] * std::min(latency, lead_[tier])) / parallelism_[stream];
   }
+  // Share of the stream's loads that retire as misses of the last-level cache at a loaded latency of the
+  // tier, 0..1. A line that a prefetcher fetched in time retires as a hit; one that is still on its way
+  // counts by the part of its latency that is left to wait for.
+  double demanded(std::size_t stream, std::size_t tier, double latency) const {
+    return latency > 0 ? wait(stream, tier, latency) * parallelism_[stream] / latency : 1 - hidden_[stream];
+  }
   // Latency up to which prefetchers come in time.
   double lead(std::size_t tier) const { return lead_[tier]; }
   // Null when the stream does not touch the region.

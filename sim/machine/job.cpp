@@ -67,6 +67,15 @@ double Job::interval_seconds(const PerTier& latency) const {
   return slowest > 0 ? slowest : std::max(seconds(interval_.duration), 1e-3);
 }
 
+double Job::demand_loads(std::size_t tier, double latency) const {
+  double sum = 0;
+  for (std::size_t s = 0; s < index_.streams(); ++s) {
+    const StreamSums& sums = index_.sums(s);
+    sum += (sums.misses[tier] - sums.stores[tier]) * index_.demanded(s, tier, latency);
+  }
+  return std::max(0.0, sum);
+}
+
 double Job::stall_of(std::uint32_t local, std::size_t tier, double latency) const {
   double sum = 0;
   for (std::size_t s = 0; s < index_.streams(); ++s)

@@ -37,6 +37,8 @@ class Job {
   double stall(std::size_t tier, double latency) const {
     return all_.stall(tier, latency, index_.lead(tier));
   }
+  // Of the current interval: loads from a tier that retire as misses, see DemandIndex::demanded().
+  double demand_loads(std::size_t tier, double latency) const;
   const PerTier& misses() const { return misses_; }
   const PerTier& stores() const { return stores_; }  // of the misses
   const PerTier& traffic() const { return traffic_; }

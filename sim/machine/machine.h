@@ -38,6 +38,11 @@ struct DrawnAccess {
   bool store = false;
 };
 
+// What a sampler of misses counts. Loads: all that memory serves, as a counter at the memory sees them.
+// Demand loads: those that retire as misses, as PEBS sees them, which leaves out what prefetchers fetched in
+// time. Stores: those that miss.
+enum class MissEvent : std::uint8_t { kLoads, kDemandLoads, kStores };
+
 // A stretch of time in which placement, demand and latencies stand still.
 struct Segment {
   Nanoseconds start{}, length{};
@@ -132,7 +137,8 @@ class Machine {
   double stall_rate(Region region) const;
   // The same for a whole tier.
   double miss_rate_of_tier(int tier) const;
-  double store_rate_of_tier(int tier) const;  // of the misses
+  double store_rate_of_tier(int tier) const;        // of the misses
+  double demand_load_rate_of_tier(int tier) const;  // see MissEvent
   double stall_rate_of_tier(int tier) const;
   // Serialised accesses per second: stall over loaded latency. Tier-neutral.
   double demand_rate(Region region) const {
@@ -143,9 +149,9 @@ class Machine {
   // there are none.
   std::optional<DrawnAccess> draw_miss(Random& random) const;
   std::optional<DrawnAccess> draw_stall(Random& random) const;
-  // Appends `count` of the loads or stores that miss and that `tiers` (a bit mask) serve: some are, or none
-  // is by any tier, and nothing is appended.
-  void draw_misses(Random& random, std::uint64_t count, bool stores, std::uint32_t tiers,
+  // Appends `count` of the events that `tiers` (a bit mask) serve. Some must be, or there must be none by any
+  // tier, and nothing is appended.
+  void draw_misses(Random& random, std::uint64_t count, MissEvent event, std::uint32_t tiers,
                    std::vector<DrawnAccess>& drawn) const;
 
   // Moves a region and lets the time that takes pass; programs run on meanwhile. False, and nothing passes,

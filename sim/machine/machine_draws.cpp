@@ -63,9 +63,11 @@ DrawnAccess Machine::draw_stall_in_stream(Random& random, std::size_t job_index,
   }
 }
 
-void Machine::draw_misses(Random& random, std::uint64_t count, bool stores, std::uint32_t tiers,
+// Demand loads are drawn among all loads, and kept by the share of their stream's that retire as misses.
+void Machine::draw_misses(Random& random, std::uint64_t count, MissEvent event, std::uint32_t tiers,
                           std::vector<DrawnAccess>& drawn) const {
   const State& s = *state_;
+  const bool stores = event == MissEvent::kStores;
   std::vector<double> up_to(s.jobs.size());  // events per second of the jobs up to and with this one
   double total = 0;
   for (std::size_t j = 0; j < s.jobs.size(); ++j) up_to[j] = total += s.rate_of_job(j, stores);
@@ -78,6 +80,11 @@ void Machine::draw_misses(Random& random, std::uint64_t count, bool stores, std:
     }
     const DrawnAccess access = s.drawn(job, s.jobs[job]->index().miss(stores, random()), stores);
     if (access.tier == kNowhere || (tiers >> access.tier & 1U) == 0) continue;
+    if (event == MissEvent::kDemandLoads) {
+      const auto tier = static_cast<std::size_t>(access.tier);
+      const double kept = s.jobs[job]->index().demanded(access.stream, tier, s.load.latency[tier]);
+      if (kept < 1 && uniform(random) >= kept) continue;
+    }
     --count;
     drawn.push_back(access);
   }
@@ -87,7 +94,8 @@ std::optional<DrawnAccess> Machine::draw_miss(Random& random) const {
   double all = 0, stores = 0;
   for (int t = 0; t < tiers(); ++t) all += miss_rate_of_tier(t), stores += store_rate_of_tier(t);
   std::vector<DrawnAccess> drawn;
-  draw_misses(random, 1, uniform(random) * all < stores, ~0U, drawn);
+  const bool store = uniform(random) * all < stores;
+  draw_misses(random, 1, store ? MissEvent::kStores : MissEvent::kLoads, ~0U, drawn);
   return drawn.empty() ? std::nullopt : std::optional(drawn.front());
 }
 

@@ -93,6 +93,16 @@ double Machine::store_rate_of_tier(int tier) const {
   return state_->rate_of_tier(tier, [](const Job& job) -> const PerTier& { return job.stores(); });
 }
 
+double Machine::demand_load_rate_of_tier(int tier) const {
+  const auto t = static_cast<std::size_t>(tier);
+  double sum = 0;
+  for (std::size_t j = 0; j < state_->jobs.size(); ++j) {
+    if (state_->jobs[j]->done() || state_->interval_seconds[j] <= 0) continue;
+    sum += state_->jobs[j]->demand_loads(t, state_->load.latency[t]) / state_->interval_seconds[j];
+  }
+  return sum;
+}
+
 double Machine::stall_rate_of_tier(int tier) const {
   const auto t = static_cast<std::size_t>(tier);
   double sum = 0;

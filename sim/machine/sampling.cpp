@@ -76,44 +76,63 @@ void StallSampler::on_segment(Machine& machine, const Segment& segment) {
 
 std::vector<SampledAccess> StallSampler::take() { return std::exchange(samples_, {}); }
 
-// Loads and stores are separate events, each with its own period; one that is due and turns out to be of the
-// other kind is none.
-void MissSampler::sample(Machine& machine, const Events& events, double& due, double period, bool stores) {
-  if (period <= 0) return;
-  due += events.misses / period;
-  const std::uint64_t taken = take_whole(due);
-  const auto most = static_cast<std::uint64_t>(std::ceil(settings_.most_per_second * events.length));
-  counters_.taken += taken;
-  counters_.lost += taken > most ? taken - most : 0;
-  const double store_share = std::clamp(events.stores / events.misses, 0.0, 1.0);
-  std::binomial_distribution<std::uint64_t> kept(std::min(taken, most),
-                                                 stores ? store_share : 1 - store_share);
+void MissSampler::sample(Machine& machine, double& due, double period, MissEvent event) {
   drawn_.clear();
-  machine.draw_misses(random_, kept(random_), stores, settings_.tiers, drawn_);
+  machine.draw_misses(random_, take_whole(due), event, settings_.tiers, drawn_);
   drawn_of_.assign(machine.targets().size(), 0);
   for (const DrawnAccess& drawn : drawn_) {
     ++drawn_of_[drawn.target];
     samples_.push_back(sampled(drawn, period));
   }
+  counters_.taken += drawn_.size();
   counters_.delivered += drawn_.size();
   for (std::uint32_t target = 0; target < drawn_of_.size(); ++target)
     machine.interfere(target, static_cast<double>(drawn_of_[target]) * seconds(settings_.price));
 }
 
+// Loads and stores are separate events, each with its own period; the limit holds for both together.
 void MissSampler::on_segment(Machine& machine, const Segment& segment) {
-  Events events;
-  events.length = seconds(segment.length);
+  const bool demand = settings_.loads == MissEvent::kDemandLoads;
+  double loads = 0, stores = 0;  // per second
   for (int t = 0; t < machine.tiers(); ++t) {
     if ((settings_.tiers >> t & 1U) == 0) continue;
-    events.misses += machine.miss_rate_of_tier(t) * events.length;
-    events.stores += machine.store_rate_of_tier(t) * events.length;
+    stores += machine.store_rate_of_tier(t);
+    loads += demand ? machine.demand_load_rate_of_tier(t)
+                    : std::max(0.0, machine.miss_rate_of_tier(t) - machine.store_rate_of_tier(t));
   }
-  if (events.misses <= 0) return;
-  sample(machine, events, due_, settings_.period, false);
-  sample(machine, events, due_stores_, settings_.store_period, true);
+  const auto per_second = [](double rate, double period) { return period > 0 ? rate / period : 0; };
+  const double of_loads = per_second(loads, settings_.period);
+  const double of_stores = per_second(stores, settings_.store_period);
+  const double wanted = of_loads + of_stores;
+  if (wanted <= 0) return;
+  const double length = seconds(segment.length), kept = std::min(1.0, settings_.most_per_second / wanted);
+  due_lost_ += (1 - kept) * wanted * length;
+  const std::uint64_t lost = take_whole(due_lost_);
+  counters_.taken += lost;
+  counters_.lost += lost;
+  due_loads_ += kept * of_loads * length;
+  due_stores_ += kept * of_stores * length;
+  if (of_loads > 0) sample(machine, due_loads_, settings_.period, settings_.loads);
+  if (of_stores > 0) sample(machine, due_stores_, settings_.store_period, MissEvent::kStores);
 }
 
 std::vector<SampledAccess> MissSampler::take() { return std::exchange(samples_, {}); }
+
+MissSamplingSettings within_budget(MissSamplingSettings settings, double budget) {
+  if (budget <= 0) return settings;
+  settings.price = kMissSamplePrice;
+  settings.most_per_second = std::min(settings.most_per_second, budget / seconds(settings.price));
+  return settings;
+}
+
+StallSamplingSettings within_budget(StallSamplingSettings settings, double budget) {
+  if (budget <= 0) return settings;
+  settings.most_per_second = budget / seconds(kStallSamplePrice);
+  // The sampler charges for those that decode: they pay for the others.
+  settings.price =
+      Nanoseconds{std::llround(static_cast<double>(kStallSamplePrice.count()) / settings.decoded)};
+  return settings;
+}
 
 double touch_rate(const Machine& machine, Region region) {
   const bool huge = machine.pages_of(region) == PageKind::kHuge;

@@ -52,13 +52,15 @@ class StallSampler final : public Observer {
   SamplingCounters counters_;
 };
 
-// PEBS, IBS, SPE: every so many events. Blind to tiers outside the mask; loses what comes above the limit.
+// PEBS, IBS, SPE: every so many events. Blind to tiers outside the mask, and to lines that prefetchers
+// fetched in time; loses what comes above the limit.
 struct MissSamplingSettings {
-  double period = 10007;         // misses per sample
+  double period = 10007;         // loads per sample
   std::uint32_t tiers = ~0U;     // bit mask of tiers whose loads are counted
   double store_period = 0;       // stores per sample; 0: stores are not sampled
-  double most_per_second = 1e5;  // beyond it the kernel throttles
-  Nanoseconds price = std::chrono::nanoseconds(300);
+  double most_per_second = 1e5;  // loads and stores together; beyond it the kernel throttles
+  Nanoseconds price = std::chrono::nanoseconds(300);  // of one sample, taken from the sampled thread
+  MissEvent loads = MissEvent::kDemandLoads;          // or kLoads: what a counter at the memory sees
 };
 
 class MissSampler final : public Observer {
@@ -70,21 +72,26 @@ class MissSampler final : public Observer {
   const SamplingCounters& counters() const { return counters_; }
 
  private:
-  struct Events {
-    double misses = 0, stores = 0;  // on the tiers that are counted; stores are misses, too
-    double length = 0;              // seconds
-  };
-  void sample(Machine& machine, const Events& events, double& due, double period, bool stores);
+  void sample(Machine& machine, double& due, double period, MissEvent event);
 
   MissSamplingSettings settings_;
   Random random_;
-  double due_ = 0, due_stores_ = 0;
+  double due_loads_ = 0, due_stores_ = 0, due_lost_ = 0;  // samples owed, with their fraction
   // Of one segment: the draws, and how many are whose.
   std::vector<DrawnAccess> drawn_;
   std::vector<std::uint64_t> drawn_of_;  // by target
   std::vector<SampledAccess> samples_;
   SamplingCounters counters_;
 };
+
+// What a sample costs where policies are compared at one budget, with all that is done to make use of it. A
+// miss sample: 1.5 us, as the hardware path of `sampling-price` (docs/benchmarks.md); the rivals' papers
+// state shares of a CPU, no price. A stall sample: 5 us, as there for what 1 % of a CPU buys.
+inline constexpr Nanoseconds kMissSamplePrice{1500}, kStallSamplePrice{5000};
+// The same sampler at these prices, thinned to `budget`, a share of one CPU from 0 up, as whoever has to keep
+// to a budget lengthens the period. 0: unchanged.
+MissSamplingSettings within_budget(MissSamplingSettings settings, double budget);
+StallSamplingSettings within_budget(StallSamplingSettings settings, double budget);
 
 // Accessed bits: whether a page of the region was touched within a window. Saturates: more than one touch
 // looks like one. `page` is what one bit covers (small page or huge page, by the region's kind).

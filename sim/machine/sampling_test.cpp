@@ -79,6 +79,78 @@ TEST(MissSampler, CountsEventsOnItsTiersOnly) {
   EXPECT_NEAR(weight_of(far, 1), 12.5e6 / 3, 0.3e6);
 }
 
+// A chain and a stream whose lines prefetchers fetch nine times in ten, one region each, as many loads.
+Machine with_stream(Placer& placer, double lead, double load_factor) {
+  WorkloadInfo info;
+  info.regions = 2;
+  info.targets = {{"program", 1}};
+  info.streams = {{"chain", 0, 1, 0}, {"stream", 0, 10, 0.9}};
+  Interval interval;
+  interval.duration = std::chrono::seconds(1);
+  interval.compute = {0};
+  interval.demand = std::make_shared<const Demand>(Demand{{{{0, 1e6F, 0, 0}}, {{1, 1e6F, 0, 0}}}});
+  std::vector<Interval> all(1000, interval);
+  all[0].events = {{RegionChange::kAllocate, 0, 0, 2, 0x40000000, PageKind::kHuge}};
+  std::vector<std::unique_ptr<Workload>> workloads;
+  workloads.push_back(std::make_unique<WrittenWorkload>(info, std::move(all)));
+  MachineDescription description = plain_machine(2);
+  description.prefetch.lead = lead;
+  description.tiers[0].load_curve = {{0, load_factor}, {1, load_factor}};
+  return Machine(std::move(description), std::move(workloads), placer);
+}
+
+TEST(MissSampler, LinesPrefetchedInTimeRetireAsHits) {
+  FirstTouch placer;
+  Machine machine = with_stream(placer, 1.5, 1);
+  ASSERT_TRUE(machine.start());
+  MissSampler retired({.period = 500, .most_per_second = 1e9}, 3);
+  MissSampler memory({.period = 500, .most_per_second = 1e9, .loads = MissEvent::kLoads}, 3);
+  machine.attach(retired);
+  machine.attach(memory);
+  machine.advance(std::chrono::seconds(2));
+  const auto seen = retired.take(), served = memory.take();
+  EXPECT_NEAR(weight_of(seen, 1) / weight_of(seen, 0), 0.1, 0.02);
+  EXPECT_NEAR(weight_of(served, 1) / weight_of(served, 0), 1, 0.06);
+}
+
+TEST(MissSampler, LinesPrefetchedLateCountByWhatIsWaitedFor) {
+  FirstTouch placer;
+  Machine machine = with_stream(placer, 1, 2);  // half of the latency is left
+  ASSERT_TRUE(machine.start());
+  MissSampler retired({.period = 500, .most_per_second = 1e9}, 3);
+  machine.attach(retired);
+  machine.advance(std::chrono::seconds(2));
+  const auto seen = retired.take();
+  EXPECT_NEAR(weight_of(seen, 1) / weight_of(seen, 0), 1 - 0.9 * 0.5, 0.05);
+}
+
+TEST(WithinBudget, SamplesTakeTheirShareOfACpuAndNoMore) {
+  Rig rig(half_waiting());
+  ASSERT_TRUE(rig.started);
+  // 3.3e6 misses a second would be 33,000 samples; a hundredth of a CPU pays for 6,667.
+  MissSampler misses(within_budget({.period = 100, .store_period = 100}, 0.01), 3);
+  rig.machine.attach(misses);
+  rig.machine.advance(std::chrono::seconds(10));
+  EXPECT_NEAR(rig.machine.totals().interference, 0.01 * 10, 1e-3);
+  EXPECT_NEAR(static_cast<double>(misses.counters().delivered), 0.01 * 10 / 1.5e-6, 10);
+  EXPECT_GT(misses.counters().lost, 200'000U);
+}
+
+TEST(WithinBudget, StallSamplesHaveTheSameShare) {
+  Rig rig(half_waiting());
+  ASSERT_TRUE(rig.started);
+  StallSampler stalls(within_budget({.rate = 10'000, .decoded = 0.5}, 0.01), 3);
+  rig.machine.attach(stalls);
+  rig.machine.advance(std::chrono::seconds(10));
+  EXPECT_NEAR(static_cast<double>(stalls.counters().taken), 0.01 * 10 / 5e-6, 10);
+  EXPECT_NEAR(rig.machine.totals().interference, 0.01 * 10, 0.005);
+}
+
+TEST(WithinBudget, NothingChangesWithoutOne) {
+  EXPECT_EQ(within_budget(MissSamplingSettings{.period = 7}, 0).price, MissSamplingSettings{}.price);
+  EXPECT_EQ(within_budget(StallSamplingSettings{}, 0).most_per_second, 0);
+}
+
 TEST(MissSampler, WhatComesTooFastIsLostAndCounted) {
   Rig rig(half_waiting());
   ASSERT_TRUE(rig.started);
