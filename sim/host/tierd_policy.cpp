@@ -127,6 +127,7 @@ PolicyEntry entry_of(const char* name, const char* description, const char* fore
   entry.description = description;
   entry.make = [forecaster](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
     auto settings = TIER_TRY(tierd_with(context.settings));
+    settings.sampling = within_budget(settings.sampling, context.sampling_budget);
     if (forecaster != nullptr) settings.engine.forecaster = forecaster;
     if (settings.engine.forecaster == kLearnedForecaster) {
       settings.model = TIER_TRY(load_model(default_model_path()));
@@ -157,6 +158,7 @@ std::vector<PolicyEntry> tierd_entries() {
   foresight.oracle = true;
   foresight.make = [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
     auto settings = TIER_TRY(tierd_with(context.settings));
+    settings.sampling = within_budget(settings.sampling, context.sampling_budget);
     return std::make_unique<TierdPolicy>(std::move(settings), context.seed, context.workloads);
   };
   return entries;

@@ -35,7 +35,7 @@ constexpr double kLeastBandwidth = 0.3;  // on the slow tier: less is no reason 
 constexpr int kRecencySeconds = 20;      // at least [C]
 constexpr double kCostWeight = 2.0 / 21, kCostDecay = 1.5;  // of a measured migration; per tick without [C]
 constexpr double kFixedCost = 500e-6;                       // seconds of one migration beside the copy [C]
-constexpr double kSpinningThreads = 1;                      // reads the PEBS buffers [C]
+constexpr double kSpinningThreads = 1;  // reads the PEBS buffers [C]; within a budget it may not spin
 
 // Page-Hinkley's test for a rise of the slow tier's bandwidth, once a second.
 class ChangeDetector {
@@ -68,9 +68,10 @@ class ChangeDetector {
 
 class Arms final : public TieringPolicy, public Observer {
  public:
-  Arms(const PolicySettings& settings, std::uint64_t seed)
+  Arms(const PolicySettings& settings, const PolicyContext& context)
       : settings_(settings),
-        sampler_({.period = settings["period"]}, seed),
+        sampler_(within_budget({.period = settings["period"]}, context.sampling_budget), context.seed),
+        spinning_(context.sampling_budget > 0 ? 0 : kSpinningThreads),
         detector_(settings["drift"], settings["threshold"]),
         threads_(std::max(1, static_cast<int>(settings["copy_threads"]))) {}
 
@@ -97,7 +98,7 @@ class Arms final : public TieringPolicy, public Observer {
       sampler_.set_period(settings_[active_ ? "active_period" : "period"]);
     }
     const Nanoseconds tick = settings_.time(active_ ? "active_tick_s" : "tick_s");
-    charge_helpers(machine, kSpinningThreads, tick);
+    charge_helpers(machine, spinning_, tick);
     return machine.now() + tick;
   }
 
@@ -212,6 +213,7 @@ class Arms final : public TieringPolicy, public Observer {
 
   PolicySettings settings_;
   MissSampler sampler_;
+  double spinning_;  // threads
   ChangeDetector detector_;
   PendingMoves moves_;
   int threads_;
@@ -232,7 +234,7 @@ PolicyEntry arms() {
           [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
             return read_settings(context, kSettings)
                 .map([&](const PolicySettings& s) -> std::unique_ptr<TieringPolicy> {
-                  return std::make_unique<Arms>(s, context.seed);
+                  return std::make_unique<Arms>(s, context);
                 });
           },
           {{},

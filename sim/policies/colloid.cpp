@@ -28,6 +28,7 @@ constexpr PolicySetting kSettings[] = {
 };
 constexpr int kHeats = 64;              // counts beyond are alike
 constexpr double kSpinningThreads = 3;  // HeMem's two, and one that reads the counters [C]
+constexpr double kReaders = 1;          // of them: reads the PEBS buffers; within a budget it may not spin
 
 // How much of the access share should leave the fast tier, or come to it. Algorithm 2 of the paper [R].
 class ShareSearch {
@@ -50,12 +51,15 @@ class ShareSearch {
 
 class Colloid final : public TieringPolicy, public Observer {
  public:
-  Colloid(const PolicySettings& settings, std::uint64_t seed)
+  Colloid(const PolicySettings& settings, const PolicyContext& context)
       : settings_(settings),
         interval_(settings.time("interval_s")),
         hot_reads_(settings["hot_reads"]),
         hot_writes_(settings["hot_writes"]),
-        sampler_({.period = settings["period"], .store_period = settings["period"]}, seed),
+        sampler_(within_budget({.period = settings["period"], .store_period = settings["period"]},
+                               context.sampling_budget),
+                 context.seed),
+        spinning_(kSpinningThreads - (context.sampling_budget > 0 ? kReaders : 0)),
         heat_(0, 0),
         lists_(0, 0),
         search_(settings["delta"], settings["epsilon"]) {}
@@ -78,7 +82,7 @@ class Colloid final : public TieringPolicy, public Observer {
     }
     // A quantum that is still moving says nothing about where it leads.
     if (moves_.size() == 0) balance(machine);
-    charge_helpers(machine, kSpinningThreads, interval_);
+    charge_helpers(machine, spinning_, interval_);
     return machine.now() + interval_;
   }
 
@@ -194,6 +198,7 @@ class Colloid final : public TieringPolicy, public Observer {
   Nanoseconds interval_;
   double hot_reads_, hot_writes_;
   MissSampler sampler_;
+  double spinning_;  // threads
   SampledHeat heat_;
   RegionLists lists_;  // by tier and heat
   PendingMoves moves_;
@@ -213,7 +218,7 @@ PolicyEntry colloid() {
       [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
         return read_settings(context, kSettings)
             .map([&](const PolicySettings& s) -> std::unique_ptr<TieringPolicy> {
-              return std::make_unique<Colloid>(s, context.seed);
+              return std::make_unique<Colloid>(s, context);
             });
       },
       {{},

@@ -21,15 +21,19 @@ constexpr PolicySetting kSettings[] = {
     {"copy_threads", 4, "that migrate [C]"},
 };
 constexpr double kSpinningThreads = 2;
+constexpr double kReaders = 1;  // of them: reads the PEBS buffers; within a budget it may not spin
 
 class HeMem final : public TieringPolicy, public Observer {
  public:
-  HeMem(const PolicySettings& settings, std::uint64_t seed)
+  HeMem(const PolicySettings& settings, const PolicyContext& context)
       : settings_(settings),
         interval_(settings.time("interval_s")),
         hot_reads_(settings["hot_reads"]),
         hot_writes_(settings["hot_writes"]),
-        sampler_({.period = settings["period"], .store_period = settings["period"]}, seed),
+        sampler_(within_budget({.period = settings["period"], .store_period = settings["period"]},
+                               context.sampling_budget),
+                 context.seed),
+        spinning_(kSpinningThreads - (context.sampling_budget > 0 ? kReaders : 0)),
         heat_(0, 0),
         lists_(0, 0) {}
 
@@ -47,7 +51,7 @@ class HeMem final : public TieringPolicy, public Observer {
     for (const SampledAccess& sample : sampler_.take()) count(machine, sample);
     promote(machine);
     if (cool_) cool(machine);
-    charge_helpers(machine, kSpinningThreads, interval_);
+    charge_helpers(machine, spinning_, interval_);
     return machine.now() + interval_;
   }
 
@@ -119,6 +123,7 @@ class HeMem final : public TieringPolicy, public Observer {
   Nanoseconds interval_;
   double hot_reads_, hot_writes_;
   MissSampler sampler_;
+  double spinning_;  // threads
   SampledHeat heat_;
   RegionLists lists_;
   PendingMoves moves_;
@@ -135,7 +140,7 @@ PolicyEntry hemem() {
           [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
             return read_settings(context, kSettings)
                 .map([&](const PolicySettings& s) -> std::unique_ptr<TieringPolicy> {
-                  return std::make_unique<HeMem>(s, context.seed);
+                  return std::make_unique<HeMem>(s, context);
                 });
           },
           {{},

@@ -30,7 +30,7 @@ constexpr int kBins = 16;                                       // of the histog
 constexpr Nanoseconds kPeriodCheck = std::chrono::seconds(15);  // of the sampler's CPU share [C]
 constexpr double kPeriodSlack = 0.005;                          // either side of it [C]
 constexpr double kPeriodSteps = 29;                             // between first and last period [C]
-constexpr double kStorePeriod = 100003;                         // stores per sample, the shortest [C]
+constexpr double kStorePeriod = 100007;                         // stores per sample, the shortest [C]
 
 int bin_of(std::uint32_t count) {
   return count == 0 ? 0 : std::min(kBins - 1, static_cast<int>(std::bit_width(count)) - 1);
@@ -38,12 +38,16 @@ int bin_of(std::uint32_t count) {
 
 class Memtis final : public TieringPolicy, public Observer {
  public:
-  Memtis(const PolicySettings& settings, std::uint64_t seed)
+  Memtis(const PolicySettings& settings, const PolicyContext& context)
       : settings_(settings),
-        cool_every_(static_cast<std::uint64_t>(std::max(1.0, settings["cool"]))),
-        adapt_every_(static_cast<std::uint64_t>(std::max(1.0, settings["adapt"]))),
         period_(settings["first_period"]),
-        sampler_({.period = period_, .store_period = kStorePeriod, .price = kPrice}, seed) {}
+        sampling_(within_budget({.period = period_, .store_period = kStorePeriod}, context.sampling_budget)),
+        sampler_(sampling_, context.seed),
+        in_budget_(context.sampling_budget > 0),
+        cpu_share_(in_budget_ ? std::min(settings["cpu_share"], context.sampling_budget)
+                              : settings["cpu_share"]),
+        cool_every_(samples(settings["cool"])),
+        adapt_every_(samples(settings["adapt"])) {}
 
   void start(Machine& machine) override {
     counts_.assign(machine.regions(), 0);
@@ -63,7 +67,8 @@ class Memtis final : public TieringPolicy, public Observer {
       // The thread sleeps once it has moved what it wanted to.
       if (moves_.size() == 0) migrate(machine);
     }
-    charge_helpers(machine, settings_["cpu_share"], kStep);
+    // Where samples have their true price, it has what the thread that reads them does in it.
+    if (!in_budget_) charge_helpers(machine, cpu_share_, kStep);
     return machine.now() + kStep;
   }
 
@@ -83,7 +88,14 @@ class Memtis final : public TieringPolicy, public Observer {
 
  private:
   static constexpr Nanoseconds kStep = std::chrono::milliseconds(100);
-  static constexpr Nanoseconds kPrice = std::chrono::nanoseconds(300);
+
+  // Histogram and counts are looked after once in so many samples. Within a budget there are fewer, and they
+  // keep the pace in time that they have with as many as MEMTIS's own limit pays for.
+  std::uint64_t samples(double published) const {
+    const double published_rate = settings_["cpu_share"] / seconds(MissSamplingSettings{}.price);
+    const double pace = in_budget_ ? std::min(1.0, sampling_.most_per_second / published_rate) : 1;
+    return static_cast<std::uint64_t>(std::max(1.0, published * pace));
+  }
 
   void count(const Machine& machine, const SampledAccess& sample) {
     if (machine.tier_of(sample.region) == kNowhere) return;
@@ -128,12 +140,12 @@ class Memtis final : public TieringPolicy, public Observer {
     const SamplingCounters& counters = sampler_.counters();
     const double length = seconds(machine.now() - (next_check_ - kPeriodCheck));
     const double share =
-        static_cast<double>(counters.taken - taken_) * seconds(kPrice) / std::max(length, 1e-9);
+        static_cast<double>(counters.taken - taken_) * seconds(sampling_.price) / std::max(length, 1e-9);
     taken_ = counters.taken;
     next_check_ = machine.now() + kPeriodCheck;
     const double step = std::pow(settings_["last_period"] / settings_["first_period"], 1 / kPeriodSteps);
-    if (share > settings_["cpu_share"] + kPeriodSlack) period_ *= step;
-    if (share < settings_["cpu_share"] - kPeriodSlack) period_ /= step;
+    if (share > cpu_share_ + kPeriodSlack) period_ *= step;
+    if (share < cpu_share_ - kPeriodSlack) period_ /= step;
     period_ = std::clamp(period_, settings_["first_period"], settings_["last_period"]);
     sampler_.set_period(period_);
   }
@@ -168,9 +180,12 @@ class Memtis final : public TieringPolicy, public Observer {
   }
 
   PolicySettings settings_;
-  std::uint64_t cool_every_, adapt_every_;  // samples
   double period_;
+  MissSamplingSettings sampling_;
   MissSampler sampler_;
+  bool in_budget_;                          // see PolicyContext::sampling_budget
+  double cpu_share_;                        // of one CPU
+  std::uint64_t cool_every_, adapt_every_;  // samples
   PendingMoves moves_;
   std::vector<std::uint32_t> counts_;  // sampled accesses, halved now and then
   std::array<std::int64_t, kBins> histogram_{};
@@ -192,7 +207,7 @@ PolicyEntry memtis() {
           [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
             return read_settings(context, kSettings)
                 .map([&](const PolicySettings& s) -> std::unique_ptr<TieringPolicy> {
-                  return std::make_unique<Memtis>(s, context.seed);
+                  return std::make_unique<Memtis>(s, context);
                 });
           },
           {{},

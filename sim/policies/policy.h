@@ -29,6 +29,9 @@ struct PolicyContext {
   std::vector<WorkloadFactory> workloads;  // the same that the machine runs: only oracles may look
   std::uint64_t seed = 1;
   PolicySettingsMap settings;
+  // Share of one CPU that address samples may take, at their true prices (sim/machine/sampling.h), from 0 up.
+  // 0: each policy samples as published.
+  double sampling_budget = 0;
 };
 
 struct PolicyEntry {

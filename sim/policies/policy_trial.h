@@ -18,6 +18,7 @@ struct Trial {
   MachineDescription machine;
   PolicySettingsMap settings;
   std::uint64_t seed = 1;
+  double sampling_budget = 0;
 };
 
 struct Outcome {
@@ -59,7 +60,7 @@ inline Outcome run(const std::string& name, const Trial& trial) {
   const PolicyEntry* entry = find_policy(name);
   EXPECT_NE(entry, nullptr) << name;
   if (entry == nullptr) return outcome;
-  auto policy = entry->make({trial.workloads, trial.seed, trial.settings});
+  auto policy = entry->make({trial.workloads, trial.seed, trial.settings, trial.sampling_budget});
   EXPECT_TRUE(policy) << name << ": " << (policy ? "" : policy.error().text());
   if (!policy) return outcome;
   std::vector<std::unique_ptr<Workload>> workloads;

@@ -177,6 +177,26 @@ TEST(Memtis, HoldsItsSamplerToItsShareOfACpu) {
   EXPECT_GT(held.totals.interference, 0.5 * published.totals.interference);
 }
 
+// The same budget holds for whoever samples, beside what moves cost.
+TEST(SamplingBudget, HoldsForEveryRivalThatSamples) {
+  Trial still = trial("gups:footprint=1GiB,length=20s,threads=4,hot=1,heat=0", 8);
+  still.machine.migration = {Nanoseconds{0}, Nanoseconds{0}, 1e15, Nanoseconds{0}};
+  still.sampling_budget = 0.01;
+  for (const char* name : {"hemem", "memtis", "arms", "colloid"}) {
+    const Outcome outcome = run(name, still);
+    EXPECT_LT(outcome.totals.interference, 1.05 * 0.01 * outcome.seconds) << name;
+    EXPECT_GT(outcome.totals.interference, 0.004 * outcome.seconds) << name;
+  }
+}
+
+// Fewer samples, the same histogram: what paces it is time, not the count that the budget allows.
+TEST(Memtis, KeepsItsPaceWithinABudget) {
+  Trial skewed = trial("zipf:footprint=1GiB,length=30s,threads=2,drift=0");
+  const Outcome published = run("memtis", skewed);
+  skewed.sampling_budget = 0.01;
+  EXPECT_LT(run("memtis", skewed).seconds, 1.1 * published.seconds);
+}
+
 // ARMS, section on adaptation: notices the move in the slow tier's bandwidth and follows sooner than a
 // histogram that has to cool.
 TEST(Arms, FollowsAMovedHotSetSoonerThanAHistogram) {

@@ -80,7 +80,8 @@ Result<std::vector<Experiment>> cells_of(const Suite& suite) {
       for (const double ratio : suite.ratios)
         for (const PolicyEntry& policy : policies)
           for (PolicySettingsMap& point : points_of(suite, policy, ratio))
-            cells.push_back({workload, machine, ratio, policy.name, std::move(point), suite.seed});
+            cells.push_back(
+                {workload, machine, ratio, policy.name, std::move(point), suite.seed, suite.sampling_budget});
     }
   return cells;
 }

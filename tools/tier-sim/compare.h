@@ -15,10 +15,11 @@ struct Suite {
   std::vector<double> ratios = {2, 8, 16};
   std::vector<double> swept_ratios;  // at which every point of each policy's sweep runs too
   std::uint64_t seed = 1;
+  double sampling_budget = 0;  // share of one CPU, see PolicyContext
 };
 
-// TOML: workloads, machines, policies, ratios, swept_ratios, seed. "corpus/*.trace" entries are expanded,
-// relative to the file; a pattern that matches nothing is an error.
+// TOML: workloads, machines, policies, ratios, swept_ratios, seed, sampling_budget (0 to 1). "corpus/*.trace"
+// entries are expanded, relative to the file; a pattern that matches nothing is an error.
 Result<Suite> load_suite(const std::filesystem::path& file);
 
 // Every cell of the suite in the same order every time, with "none" on a machine that is all fast as the

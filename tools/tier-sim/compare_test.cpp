@@ -99,6 +99,12 @@ TEST_F(CompareTest, SweepsRunWhereTheyAreAskedFor) {
     if (cell.ratio == 2 && cell.policy == "tierd") {
       EXPECT_TRUE(cell.settings.empty());
     }
+  suite_.sampling_budget = 0.01;
+  const auto bounded = cells_of(suite_);
+  ASSERT_TRUE(bounded);
+  EXPECT_EQ(bounded->front().sampling_budget, 0) << "with all memory fast there is nothing to sample";
+  EXPECT_EQ(bounded->back().sampling_budget, 0.01);
+  EXPECT_NE(key_of(bounded->back()), key_of(swept->back()));
   suite_.policies = {"nobody"};
   EXPECT_FALSE(cells_of(suite_).has_value());
 }
@@ -115,6 +121,11 @@ TEST_F(CompareTest, SuitesAreReadAndTheirTracesFound) {
   EXPECT_THAT(suite->workloads,
               testing::ElementsAre("zipf", testing::EndsWith("a.trace"), testing::EndsWith("b.trace")));
   EXPECT_THAT(suite->ratios, testing::ElementsAre(2));
+  EXPECT_EQ(suite->sampling_budget, 0);
+  std::ofstream(file) << "workloads = [\"zipf\"]\nmachines = [\"ddr5-cxl\"]\nsampling_budget = 0.01\n";
+  EXPECT_EQ(load_suite(file)->sampling_budget, 0.01);
+  std::ofstream(file) << "workloads = [\"zipf\"]\nmachines = [\"ddr5-cxl\"]\nsampling_budget = 2\n";
+  EXPECT_FALSE(load_suite(file).has_value());
   std::ofstream(file) << "workloads = [\"trace:empty/*.trace\"]\nmachines = [\"ddr5-cxl\"]\n";
   const auto missing = load_suite(file);
   ASSERT_FALSE(missing);

@@ -20,6 +20,7 @@ struct Experiment {
   std::string policy;
   PolicySettingsMap settings;  // overrides of the policy's constants
   std::uint64_t seed = 1;
+  double sampling_budget = 0;  // share of one CPU, see PolicyContext
 
   bool operator==(const Experiment&) const = default;
 };

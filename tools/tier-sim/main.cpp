@@ -167,6 +167,10 @@ void add_run(CLI::App& app, RunArguments& arguments) {
   command->add_option("--policy", e.policy, "who moves pages; `tier-sim list` has the names")
       ->capture_default_str();
   command->add_option("--set", arguments.settings, "NAME=NUMBER, a constant of the policy")->take_all();
+  command
+      ->add_option("--sampling-budget", e.sampling_budget,
+                   "share of one CPU that address samples may take, at their true prices; 0: as published")
+      ->check(number_from(0, 1));
   command->add_option("--seed", e.seed, "of the workload and of what is sampled")->capture_default_str();
   command->add_option("--plot", arguments.plot, "heat map over time with residency: FILE.svg or FILE.png");
   command->add_flag("--json", arguments.json, "the result as JSON");

@@ -67,6 +67,7 @@ Result<Suite> load_suite(const fs::path& file) {
   table.texts("policies", suite.policies);
   read_numbers(table, "ratios", suite.ratios);
   read_numbers(table, "swept_ratios", suite.swept_ratios);
+  table.number("sampling_budget", suite.sampling_budget, 0, 1);
   table.integer("seed", suite.seed, 0, std::int64_t{1} << 53);
   table.finish();
   if (!error.empty()) return fail(ErrorKind::kUsage, file.string() + ": " + error);
