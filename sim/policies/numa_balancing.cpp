@@ -2,14 +2,14 @@
 // balancing's tiering mode as in Linux since 5.18, and TPP (Maruf et al., ASPLOS 2023).
 //
 // A region stands for its pages: one hint fault, one place on the LRU lists. Scanning finds its process by
-// job. Constants: kernel/sched/fair.c, mm/vmscan.c and mm/page_alloc.c of Linux 6.12 [K].
+// job. Constants: kernel/sched/fair.c of Linux 6.12 [K]; demotion is kernel_lru.h.
 #include <algorithm>
 #include <cmath>
 
 #include "sim/machine/sampling.h"
 #include "sim/policies/entries.h"
+#include "sim/policies/kernel_lru.h"
 #include "sim/policies/pending_moves.h"
-#include "sim/policies/region_lists.h"
 #include "sim/policies/settings.h"
 
 namespace tier::sim {
@@ -30,14 +30,9 @@ constexpr double kVirtualPerScan = 8;      // bytes passed over per byte unmappe
 constexpr double kThresholdSteps = 16;     // of the range up to twice the threshold [K]
 constexpr double kEnoughShare = 1.0 / 16;  // free: promote without asking [K]
 constexpr Bytes kEnoughLeast = 1_GiB;      // but no less than this [K]
-constexpr double kPerGigabyte = 10;        // the inactive list is low at less than 1 / (1 + sqrt(10 GB)) [K]
 constexpr Nanoseconds kStep = std::chrono::milliseconds(10);
 // A hint fault, from entry to return with the page table's lock taken: about a microsecond [A].
 constexpr Nanoseconds kFaultPrice = std::chrono::microseconds(1);
-// kswapd looks at one page: isolates it, walks its mapping, clears the accessed bit [A: rmap walks of mapped
-// pages take about a microsecond]. So long does a full pass over its lists take, in which pages may be
-// touched.
-constexpr Nanoseconds kLookPrice = std::chrono::nanoseconds(1500);
 constexpr Nanoseconds kUnmapPrice = std::chrono::nanoseconds(20);  // per page table entry scanned [A]
 
 class NumaBalancing final : public TieringPolicy, public Observer {
@@ -46,84 +41,58 @@ class NumaBalancing final : public TieringPolicy, public Observer {
       : settings_(settings),
         threshold_(settings["hot_threshold_s"]),
         faults_(kFaultPrice, seed),
-        lists_(0, 0),
-        random_(seed ^ 0x5DEECE66DULL) {}
+        lru_(seed ^ 0x5DEECE66DULL) {}
 
   void start(Machine& machine) override {
-    lists_ = RegionLists(machine.regions(), kLists);
-    since_.assign(machine.regions(), {});
-    touch_rates_.assign(machine.regions(), {});
-    referenced_.assign(machine.regions(), false);
+    lru_.start(machine, settings_["mark_step"], settings_["headroom"]);
     unmapped_.assign(machine.regions(), false);
     moves_.start(machine);
     machine.attach(faults_);
     machine.attach(*this);
     scans_.resize(machine.jobs());
     for (Scan& scan : scans_) scan.period = settings_["scan_least_s"];
-    const double regions = static_cast<double>(capacity_in_regions(machine, 0));
-    const double step = std::max(1.0, settings_["mark_step"] * regions);
-    low_ = static_cast<std::int64_t>(std::ceil(2 * step));
-    high_ = static_cast<std::int64_t>(std::ceil(3 * step));
-    target_ = static_cast<std::int64_t>(std::ceil(std::max(4 * step, settings_["headroom"] * regions)));
     // Faulting threads copy, each its own page.
     machine.set_copy_threads(std::max(1, static_cast<int>(machine.busy_threads())));
   }
 
   // The kernel leaves the low watermark free: what does not fit above it goes to the next node.
   int place(const Machine& machine, Region) override {
-    if (moves_.room(machine, 0) > low_) return 0;
-    reclaiming_ = true;
+    if (moves_.room(machine, 0) > lru_.low()) return 0;
+    lru_.wake();
     return 1;
   }
 
   Nanoseconds step(Machine& machine) override {
     machine.set_copy_threads(std::max(1, static_cast<int>(machine.busy_threads())));
-    moves_.settle(machine, [&](Region region) { list(machine, region); });
+    moves_.settle(machine, [&](Region region) { lru_.list(machine, region); });
     for (std::size_t job = 0; job < scans_.size(); ++job)
       if (machine.now() >= scans_[job].next) scan(machine, job);
     adjust_threshold(machine);
     for (const HintFault& fault : faults_.take()) handle(machine, fault);
-    if (settings_["headroom"] > 0 && moves_.room(machine, 0) < target_) reclaiming_ = true;
-    if (reclaiming_) reclaim(machine);
+    if (settings_["headroom"] > 0 && moves_.room(machine, 0) < lru_.target()) lru_.wake();
+    charge_helpers(machine, 1, lru_.reclaim(machine, moves_, kStep));
     return machine.now() + kStep;
   }
 
   void on_segment(Machine&, const Segment&) override {}
   void on_allocate(Machine& machine, Region first, std::uint32_t count) override {
     for (Region region = first; region < first + count; ++region)
-      if (!moves_.contains(region)) list(machine, region);
+      if (!moves_.contains(region)) lru_.list(machine, region);
   }
   void on_release(Machine&, Region first, std::uint32_t count) override {
     for (Region region = first; region < first + count; ++region) {
-      lists_.remove(region);
-      referenced_[region] = unmapped_[region] = false;
+      lru_.remove(region);
+      unmapped_[region] = false;
     }
   }
 
  private:
-  // Of the fast tier. On slower tiers there is no pressure: a page that was activated stays so.
-  enum : int { kInactive, kActive, kSlow, kSlowActive, kLists };
   struct Scan {
     Region at = 0;      // the next to unmap, within the job
     double period = 1;  // seconds
     Nanoseconds next{};
     std::uint64_t faults = 0;  // in this pass
   };
-  struct TouchRate {
-    double per_second = 0;
-    Nanoseconds read{-1};
-  };
-
-  // New pages begin on the inactive list; one that was moved stays as active as it was.
-  void list(const Machine& machine, Region region) {
-    const int tier = machine.tier_of(region), before = lists_.list_of(region);
-    if (tier == kNowhere) return lists_.remove(region);
-    const bool active = before == kActive || before == kSlowActive;
-    const int list = tier == 0 ? (active ? kActive : kInactive) : (active ? kSlowActive : kSlow);
-    if (list == before) return;
-    since_[region] = machine.now();
-    lists_.push_front(list, region);
-  }
 
   void scan(Machine& machine, std::size_t job) {
     Scan& scan = scans_[job];
@@ -178,8 +147,8 @@ class NumaBalancing final : public TieringPolicy, public Observer {
   bool wanted(const Machine& machine, const HintFault& fault) {
     const Region region = fault.region;
     if (settings_["active_list"] != 0) {
-      if (lists_.list_of(region) == kSlowActive) return true;
-      lists_.push_front(kSlowActive, region);
+      if (lru_.active_below(region)) return true;
+      lru_.activate_below(region);
       return false;
     }
     const double enough = std::max(static_cast<double>(kEnoughLeast.value),
@@ -203,76 +172,22 @@ class NumaBalancing final : public TieringPolicy, public Observer {
     const std::size_t job = machine.targets()[machine.target_of(region)].job;
     ++scans_[job].faults;
     if (!wanted(machine, fault)) return;
-    if (moves_.room(machine, 0) <= high_) {
-      reclaiming_ = true;  // promotion fails, and wakes kswapd for the next one
+    if (moves_.room(machine, 0) <= lru_.high()) {
+      lru_.wake();  // promotion fails, and wakes kswapd for the next one
       return;
     }
-    lists_.push_front(kSlowActive, region);
+    lru_.activate_below(region);
     machine.interfere(machine.target_of(region), seconds(machine.move_duration(region)));
     moves_.queue(machine, region, 0);
-  }
-
-  // kswapd may pass over its lists many times within a step, while rates stand still.
-  bool touched_since(const Machine& machine, Region region, Nanoseconds now) {
-    TouchRate& rate = touch_rates_[region];
-    if (rate.read != machine.now()) rate = {touch_rate(machine, region), machine.now()};
-    const double touched = touch_probability(rate.per_second, now - since_[region]);
-    return touched >= 1 || uniform(random_) < touched;
-  }
-
-  void refill_inactive(Nanoseconds& clock, double ratio) {
-    while (lists_.size(kActive) > 0 && lists_.size(kInactive) * ratio < lists_.size(kActive)) {
-      const Region region = *lists_.back(kActive);
-      since_[region] = clock += kLookPrice;
-      referenced_[region] = false;
-      lists_.push_front(kInactive, region);
-    }
-  }
-
-  // kswapd, for one step's time: refills the inactive list from the active one's end, and demotes from the
-  // inactive list's end what was not touched while it lay there. The first touch keeps a page, the second
-  // activates it.
-  void reclaim(Machine& machine) {
-    const double gigabytes =
-        static_cast<double>(machine.capacity(0).value) / static_cast<double>((1_GiB).value);
-    const double ratio = std::max(1.0, std::floor(std::sqrt(kPerGigabyte * gigabytes)));
-    Nanoseconds clock = machine.now();
-    const Nanoseconds end = clock + kStep;
-    std::int64_t room = moves_.room(machine, 0);
-    while (clock < end && room < target_) {
-      refill_inactive(clock, ratio);
-      const auto region = lists_.back(kInactive);
-      if (!region) break;
-      clock += kLookPrice;
-      if (touched_since(machine, *region, clock)) {
-        lists_.push_front(referenced_[*region] ? kActive : kInactive, *region);
-        referenced_[*region] = true;
-        since_[*region] = clock;
-        continue;
-      }
-      const int to = slower_with_room(machine, moves_, 0);
-      if (to == kNowhere) break;
-      lists_.remove(*region);
-      moves_.queue(machine, *region, to);
-      room = moves_.room(machine, 0);
-    }
-    charge_helpers(machine, 1, clock - machine.now());
-    if (room >= target_) reclaiming_ = false;
   }
 
   PolicySettings settings_;
   double threshold_;  // seconds
   HintFaults faults_;
-  RegionLists lists_;
+  KernelLru lru_;
   PendingMoves moves_;
-  Random random_;
-  std::vector<Scan> scans_;             // by job
-  std::vector<Nanoseconds> since_;      // when its accessed bit was cleared last
-  std::vector<TouchRate> touch_rates_;  // by region
-  std::vector<bool> referenced_;
-  std::vector<bool> unmapped_;                    // waits for its hint fault
-  std::int64_t low_ = 0, high_ = 0, target_ = 0;  // free regions: watermarks, and what kswapd aims at
-  bool reclaiming_ = false;
+  std::vector<Scan> scans_;                  // by job
+  std::vector<bool> unmapped_;               // waits for its hint fault
   double candidates_ = 0, this_second_ = 0;  // bytes
   Nanoseconds next_adjustment_{}, second_{};
 };
