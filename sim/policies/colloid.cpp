@@ -1,5 +1,6 @@
 // Colloid (Vuppalapati and Agarwal, SOSP 2024) on HeMem's sampling: places pages so that the tiers' loaded
-// latencies become equal, by shifting a share of the accesses at a time.
+// latencies become equal, by shifting a share of the accesses at a time. And ALTO (Liu et al., OSDI 2025) on
+// Colloid: promotes less where a miss costs little, since others overlap with it.
 //
 // Latencies are the machine's loaded ones, smoothed as the paper's reading of the CHA counters is.
 #include <cmath>
@@ -25,7 +26,11 @@ constexpr PolicySetting kSettings[] = {
      "weight of a quantum's latency in its average [A]: the paper smooths, without a figure"},
     {"rate", 10.0 * (1 << 30), "of migration, bytes per second, as HeMem [C]"},
     {"copy_threads", 4, "that migrate, as HeMem [C]"},
+    {"aol_low_ns", 0, "amortised latency up to which nothing is promoted, ns; ALTO: 40 cycles [R]"},
+    {"aol_high_ns", 0, "from which all is promoted, ns; ALTO: 100 cycles [R]; 0: latency does not regulate"},
 };
+constexpr Nanoseconds kAolEvery = std::chrono::seconds(1);  // ALTO's interval [R]
+constexpr double kAolSteps = 10;        // between nothing and all [A]: the paper has a stepwise function
 constexpr int kHeats = 64;              // counts beyond are alike
 constexpr double kSpinningThreads = 3;  // HeMem's two, and one that reads the counters [C]
 constexpr double kReaders = 1;          // of them: reads the PEBS buffers; within a budget it may not spin
@@ -49,6 +54,38 @@ class ShareSearch {
   double low_ = 0, high_ = 1;
 };
 
+// ALTO's regulator. The amortised offcore latency (AOL) is the time with a demand load outstanding over the
+// number of demand loads: latency over parallelism.
+class AolRegulator {
+ public:
+  AolRegulator(double low, double high) : low_(low * 1e-9), high_(high * 1e-9) {}
+
+  void count(const Machine& machine, double length) {
+    for (int tier = 0; tier < machine.tiers(); ++tier) {
+      outstanding_ += machine.stall_rate_of_tier(tier) * length;
+      loads_ += machine.demand_load_rate_of_tier(tier) * length;
+    }
+  }
+  // Share of the promotions that are carried out, 0..1.
+  double share(Nanoseconds now) {
+    if (high_ <= 0) return 1;
+    if (now >= next_ && loads_ > 0) {
+      const double aol = outstanding_ / loads_;
+      const double between = std::clamp((aol - low_) / std::max(high_ - low_, 1e-12), 0.0, 1.0);
+      share_ = std::floor(between * kAolSteps) / kAolSteps;
+      outstanding_ = loads_ = 0;
+      next_ = now + kAolEvery;
+    }
+    return share_;
+  }
+
+ private:
+  double low_, high_;                   // seconds
+  double outstanding_ = 0, loads_ = 0;  // thread-seconds, and how many, since the last look
+  double share_ = 0;
+  Nanoseconds next_ = kAolEvery / 10;
+};
+
 class Colloid final : public TieringPolicy, public Observer {
  public:
   Colloid(const PolicySettings& settings, const PolicyContext& context)
@@ -62,7 +99,8 @@ class Colloid final : public TieringPolicy, public Observer {
         spinning_(kSpinningThreads - (context.sampling_budget > 0 ? kReaders : 0)),
         heat_(0, 0),
         lists_(0, 0),
-        search_(settings["delta"], settings["epsilon"]) {}
+        search_(settings["delta"], settings["epsilon"]),
+        regulator_(settings["aol_low_ns"], settings["aol_high_ns"]) {}
 
   void start(Machine& machine) override {
     heat_ = SampledHeat(machine.regions(), settings_["cooling"]);
@@ -86,7 +124,9 @@ class Colloid final : public TieringPolicy, public Observer {
     return machine.now() + interval_;
   }
 
-  void on_segment(Machine&, const Segment&) override {}
+  void on_segment(Machine& machine, const Segment& segment) override {
+    regulator_.count(machine, seconds(segment.length));
+  }
   void on_allocate(Machine& machine, Region first, std::uint32_t count) override {
     for (Region region = first; region < first + count; ++region)
       if (!moves_.contains(region)) list(machine, region);
@@ -156,8 +196,9 @@ class Colloid final : public TieringPolicy, public Observer {
     if (rate <= 0 || heat_.total() <= 0) return;
     const double shift = search_.shift(fast_latency_, slow_latency_, fast_rate_ / rate);
     // Pages are chosen by their share of the samples, and no page twice.
-    double left = std::abs(shift) * heat_.total();
     const bool up = shift > 0;
+    const double carried_out = regulator_.share(machine.now());
+    double left = std::abs(shift) * heat_.total() * (up ? carried_out : 1);
     int most = kHeats - 1;
     while (left > 0 && moves_.size() < batch_) {
       const auto region = hottest(machine, !up, most);
@@ -203,10 +244,18 @@ class Colloid final : public TieringPolicy, public Observer {
   RegionLists lists_;  // by tier and heat
   PendingMoves moves_;
   ShareSearch search_;
+  AolRegulator regulator_;
   std::size_t batch_ = 1;
   double fast_latency_ = 0, slow_latency_ = 0;  // seconds, smoothed
   double fast_rate_ = 0, slow_rate_ = 0;        // misses per second
 };
+
+Result<std::unique_ptr<TieringPolicy>> make(const PolicyContext& context) {
+  return read_settings(context, kSettings)
+      .map([&](const PolicySettings& s) -> std::unique_ptr<TieringPolicy> {
+        return std::make_unique<Colloid>(s, context);
+      });
+}
 
 }  // namespace
 
@@ -215,12 +264,7 @@ PolicyEntry colloid() {
       "colloid",
       "Colloid (SOSP'24) on HeMem's samples: shifts accesses until the tiers' loaded latencies are equal.",
       false,
-      [](const PolicyContext& context) -> Result<std::unique_ptr<TieringPolicy>> {
-        return read_settings(context, kSettings)
-            .map([&](const PolicySettings& s) -> std::unique_ptr<TieringPolicy> {
-              return std::make_unique<Colloid>(s, context);
-            });
-      },
+      make,
       {{},
        {{"interval_s", 0.1}},
        {{"delta", 0.02}},
@@ -228,6 +272,25 @@ PolicyEntry colloid() {
        {{"period", 1009}},
        {{"cooling", 100}},
        {{"rate", 1 << 30}}}};
+}
+
+PolicyEntry alto() {
+  // 40 and 100 cycles of 2.2 GHz.
+  const PolicySettingsMap published = {{"aol_low_ns", 18}, {"aol_high_ns", 45}};
+  return {"alto",
+          "ALTO (OSDI'25) on Colloid: promotes less where misses overlap and so cost little.",
+          false,
+          [published](const PolicyContext& context) {
+            PolicyContext own = context;
+            own.settings.insert(published.begin(), published.end());
+            return make(own);
+          },
+          {{},
+           {{"aol_low_ns", 12}, {"aol_high_ns", 43}},
+           {{"aol_low_ns", 41}, {"aol_high_ns", 68}},
+           {{"interval_s", 0.1}},
+           {{"period", 1009}},
+           {{"cooling", 100}}}};
 }
 
 }  // namespace tier::sim

@@ -16,5 +16,7 @@ PolicyEntry hemem();
 PolicyEntry memtis();
 PolicyEntry arms();
 PolicyEntry colloid();
+PolicyEntry alto();
+PolicyEntry pact();
 
 }  // namespace tier::sim

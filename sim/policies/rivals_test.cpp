@@ -252,5 +252,72 @@ TEST(Colloid, TakesPagesOffASaturatedFastTierAndBeatsHemem) {
   EXPECT_GT(hemem.seconds / colloid.seconds, 1.3);  // the paper: up to 2.36
 }
 
+// ALTO, section 5: where misses overlap, waiting for them costs little and promotion is held back.
+Trial hot_behind_cold(double parallelism) {
+  std::vector<float> loads(64, 1e4F);
+  std::fill(loads.end() - 16, loads.end(), 4e6F);
+  Trial trial_of;
+  const PlainWorkload program{loads, 0.5, 2, parallelism, 0, 20};
+  trial_of.workloads = {[program]() -> Result<std::unique_ptr<Workload>> { return program.make(); }};
+  trial_of.machine = plain_machine(20);
+  return trial_of;
+}
+
+TEST(Alto, IsColloidWhereMissesAreServedOneByOne) {
+  const Outcome alto = run("alto", hot_behind_cold(1)), colloid = run("colloid", hot_behind_cold(1));
+  EXPECT_GT(alto.late_share, 0.9);
+  EXPECT_LT(alto.seconds, 1.1 * colloid.seconds);
+}
+
+TEST(Alto, PromotesNothingWhereManyMissesOverlap) {
+  const Outcome alto = run("alto", hot_behind_cold(20)), colloid = run("colloid", hot_behind_cold(20));
+  EXPECT_EQ(alto.totals.promoted, Bytes{});
+  EXPECT_GT(colloid.totals.promoted, Bytes{});
+}
+
+// PACT: online, without thresholds, near the best placement of a hot set that stands still.
+TEST(Pact, FindsTheHotSetOfGups) {
+  const Outcome pact = run("pact", trial(kGups)), best = run("static-oracle", trial(kGups));
+  EXPECT_GT(pact.late_share, 0.95 * best.late_share);
+  EXPECT_LT(pact.totals.stall, 1.1 * best.totals.stall);
+  EXPECT_LT(pact.seconds, 0.8 * run("none", trial(kGups)).seconds);
+}
+
+TEST(Pact, PromotesNoMoreThanItsLimitAndDemotesNoMoreThanItPromotes) {
+  Trial moving = trial("gups-moving:footprint=1GiB,length=20s,threads=2,period=5s");
+  moving.settings = {{"window_s", 0.5}, {"max_pages", 1024}};  // two regions twice a second
+  const Outcome pact = run("pact", moving);
+  EXPECT_GT(pact.totals.promoted, Bytes{});
+  EXPECT_LE(pact.totals.promoted.value, 4 * kDefaultRegionSize.value * (pact.seconds + 1));
+  // Within the second between two looks at the balance, demotion may run ahead by a watermark's worth.
+  EXPECT_LE(pact.totals.demoted.value, pact.totals.promoted.value + 8 * kDefaultRegionSize.value);
+}
+
+// Its score is stall: of two sets that take turns, with as many misses, the one whose misses overlap ranks
+// behind. Half of either fits; what is served fast must be mostly the other.
+TEST(Pact, RanksBySeriallyWaitedMissesNotByMisses) {
+  WorkloadInfo info;
+  info.regions = 64;
+  info.targets = {{"program", 2}};
+  info.streams = {{"serial", 0, 1, 0}, {"overlapping", 0, 16, 0}};
+  Demand serial, overlapping;
+  serial.streams.resize(2), overlapping.streams.resize(2);
+  for (std::uint32_t r = 32; r < 48; ++r) serial.streams[0].push_back({r, 1e5F, 0, 0});
+  for (std::uint32_t r = 48; r < 64; ++r) overlapping.streams[1].push_back({r, 1e5F, 0, 0});
+  Interval interval;
+  interval.duration = std::chrono::milliseconds(100);
+  interval.compute = {0.1};
+  std::vector<Interval> all(200, interval);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i].demand = std::make_shared<const Demand>(i % 2 == 0 ? serial : overlapping);
+  all[0].events = {{RegionChange::kAllocate, 0, 0, 64, 0x40000000, PageKind::kHuge}};
+  Trial turns;
+  turns.machine = plain_machine(20);
+  turns.workloads = {
+      [=]() -> Result<std::unique_ptr<Workload>> { return std::make_unique<WrittenWorkload>(info, all); }};
+  const Outcome pact = run("pact", turns), none = run("none", turns), best = run("static-oracle", turns);
+  EXPECT_LT(pact.totals.stall, 0.5 * (none.totals.stall + best.totals.stall));
+}
+
 }  // namespace
 }  // namespace tier::sim
