@@ -1,11 +1,13 @@
 // The bounds bound: no rival beats the better of the two oracles, and they use what they know.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "sim/machine/machine_fixture.h"
 #include "sim/policies/need.h"
 #include "sim/policies/policy_trial.h"
+#include "sim/policies/waiting_bound.h"
 
 namespace tier::sim {
 namespace {
@@ -43,6 +45,64 @@ TEST_P(EveryWorkload, NoRivalBeatsTheOracles) {
     if (entry.oracle) continue;
     EXPECT_GE(run(entry.name, small).seconds, 0.998 * bound) << entry.name;
   }
+}
+
+// Nobody, those who know the future included: that is what tells a bound from a good policy.
+void expect_bound_holds(const Trial& trial, double at_most_below) {
+  const auto bound = least_waiting(trial.machine, trial.workloads);
+  ASSERT_TRUE(bound);
+  double best = std::numeric_limits<double>::infinity();
+  for (const PolicyEntry& entry : policy_table()) {
+    const MachineTotals totals = run(entry.name, trial).totals;
+    EXPECT_GE(totals.stall, *bound) << entry.name;
+    best = std::min(best, totals.stall + totals.interference);
+  }
+  EXPECT_GT(*bound, at_most_below * best) << "as good as no bound";
+}
+
+TEST_P(EveryWorkload, NobodyPassesTheBound) { expect_bound_holds(trial(GetParam()), 0.6); }
+
+TEST(WaitingBound, HoldsWhereTiersAreFull) {
+  Trial full = trial("stencil:footprint=512MiB,length=8s,threads=16", 4);
+  full.machine.tiers[0].bandwidth = 40e9;
+  full.machine.tiers[1].bandwidth = 20e9;
+  expect_bound_holds(full, 0.6);
+  full.machine.tiers[0].background = 30e9;
+  expect_bound_holds(full, 0.6);
+}
+
+TEST(WaitingBound, HoldsWhereTheUpperTierAnswersLater) {
+  expect_bound_holds(trial("zipf:footprint=512MiB,length=8s,threads=8", 8, "xeon-max"), 0.9);
+}
+
+// Two regions of 1e6 and 2e6 loads, each waited for alone; 100 ns and 300 ns, room for one.
+TEST(WaitingBound, IsThePlainSumWhereNothingIsLoaded) {
+  const PlainWorkload program{{1e6F, 2e6F}, 0.5, 1, 1, 0, 10};
+  const std::vector<WorkloadFactory> workloads = {
+      [program]() -> Result<std::unique_ptr<Workload>> { return program.make(); }};
+  EXPECT_NEAR(*least_waiting(plain_machine(1), workloads), 0.99 * 10 * (0.2 + 0.3), 0.02);
+  EXPECT_NEAR(*least_waiting(plain_machine(2), workloads), 0.99 * 10 * 0.3, 0.02);
+}
+
+// One region, 1e8 loads in sequence of 100 ns or more: 640 MB/s of a tier that has 1 GB/s, where each takes
+// 1 + 2 · (use - 0.5) times as long. Longest first: L = 1 + 2 · (0.64 / L - 0.5) has the root 1.131.
+TEST(WaitingBound, FindsWhereTrafficAndLatencyAgree) {
+  MachineDescription machine = plain_machine(2);
+  machine.tiers[0].bandwidth = 1e9;
+  machine.tiers[0].load_curve = {{0, 1}, {0.5, 1}, {1, 2}};
+  machine.tiers[1] = machine.tiers[0];
+  machine.tiers[1].latency = Nanoseconds{100'000};  // no way out
+  const PlainWorkload program{{1e8F}, 0, 1, 1, 0, 1};
+  const auto bound =
+      least_waiting(machine, {[program]() -> Result<std::unique_ptr<Workload>> { return program.make(); }});
+  const double root = std::sqrt(1.28);
+  EXPECT_LE(*bound, 0.99 * 10 * root * 1.001);
+  EXPECT_GE(*bound, 0.99 * 10 * (1 + 2 * (0.64 * (1 - 1.0 / 24) / root - 0.5)) * 0.99);
+}
+
+TEST(WaitingBound, WithThreeTiersEverythingLiesWhereItWaitsLeast) {
+  const Trial three = trial("zipf:footprint=256MiB,length=5s,threads=2", 8, "hbm-ddr5-cxl");
+  expect_bound_holds(three, 0.5);
 }
 
 TEST(Oracles, BoundTheRivalsWhereOthersLoadTheFastTier) {

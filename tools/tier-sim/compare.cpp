@@ -47,6 +47,9 @@ nlohmann::json run_cell(const Experiment& experiment, const std::string& build) 
   const auto outcome = run_experiment(experiment);
   if (outcome) {
     cell["outcome"] = to_json(*outcome);
+    // One of each case's cells carries its bound.
+    if (experiment.policy == "none" && experiment.ratio != 0)
+      if (const auto bound = bound_of(experiment)) cell["bound_s"] = *bound;
   } else {
     cell["error"] = outcome.error().text();
   }

@@ -11,6 +11,7 @@
 #include "sim/host/move_audit.h"
 #include "sim/host/run.h"
 #include "sim/host/tierd_policy.h"
+#include "sim/policies/waiting_bound.h"
 #include "sim/workloads/generators.h"
 
 namespace tier::sim {
@@ -225,6 +226,11 @@ Result<MachineDescription> machine_of(const Experiment& experiment) {
 }
 
 }  // namespace
+
+Result<double> bound_of(const Experiment& experiment) {
+  const auto factories = TIER_TRY(parse_workloads(experiment.workload));
+  return least_waiting(TIER_TRY(machine_of(experiment)), factories);
+}
 
 Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat) {
   auto factories = TIER_TRY(parse_workloads(experiment.workload));

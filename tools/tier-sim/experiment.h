@@ -72,6 +72,10 @@ struct HeatGrid {
 // `heat` is filled where it is not null.
 Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat = nullptr);
 
+// Thread-seconds that no policy can lose less than (sim/policies/waiting_bound.h), in a run of the
+// experiment's workload on its machine; policy, settings and seed do not matter.
+Result<double> bound_of(const Experiment& experiment);
+
 // Most memory that the workloads hold at once. Reads them once; remembered by specification. Thread-safe.
 Result<Bytes> resident_of(const std::string& workload);
 

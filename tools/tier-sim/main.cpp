@@ -85,6 +85,14 @@ int run_one(RunArguments& arguments) {
   return 0;
 }
 
+int bound(Experiment& experiment, bool own) {
+  if (own) experiment.ratio = -1;
+  const auto least = bound_of(experiment);
+  if (!least) return refuse(least.error());
+  fmt::print("{:.2f} thread-seconds: no policy loses less\n", *least);
+  return 0;
+}
+
 struct CompareArguments {
   std::string suite, out = "build/tier-sim";
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
@@ -151,19 +159,24 @@ int list() {
   return 0;
 }
 
+// What runs where.
+void add_place(CLI::App& command, Experiment& e, bool& own) {
+  e.machine = "ddr5-cxl";
+  command
+      .add_option("workload", e.workload, "a generator with parameters, trace:FILE, or several with ' + '")
+      ->required();
+  command.add_option("--machine", e.machine, "a preset or a .toml file")->capture_default_str();
+  auto* ratio = command.add_option("--ratio", e.ratio, "fast:slow is 1:RATIO of what the workload holds")
+                    ->capture_default_str()
+                    ->check(number_from(0, 1e6));
+  command.add_flag("--own-capacities", own, "the machine's tiers as they are")->excludes(ratio);
+}
+
 void add_run(CLI::App& app, RunArguments& arguments) {
   auto* command = app.add_subcommand("run", "one workload under one policy");
   auto& e = arguments.experiment;
-  e.machine = "ddr5-cxl";
   e.policy = "tierd";
-  command
-      ->add_option("workload", e.workload, "a generator with parameters, trace:FILE, or several with ' + '")
-      ->required();
-  command->add_option("--machine", e.machine, "a preset or a .toml file")->capture_default_str();
-  auto* ratio = command->add_option("--ratio", e.ratio, "fast:slow is 1:RATIO of what the workload holds")
-                    ->capture_default_str()
-                    ->check(number_from(0, 1e6));
-  command->add_flag("--own-capacities", arguments.own, "the machine's tiers as they are")->excludes(ratio);
+  add_place(*command, e, arguments.own);
   command->add_option("--policy", e.policy, "who moves pages; `tier-sim list` has the names")
       ->capture_default_str();
   command->add_option("--set", arguments.settings, "NAME=NUMBER, a constant of the policy")->take_all();
@@ -181,6 +194,9 @@ int program(int argc, char** argv) {
   app.require_subcommand(1);
   RunArguments run_arguments;
   add_run(app, run_arguments);
+  RunArguments bound_arguments;
+  auto* bound_command = app.add_subcommand("bound", "what one workload loses at least, whatever the policy");
+  add_place(*bound_command, bound_arguments.experiment, bound_arguments.own);
   CompareArguments compare_arguments;
   auto* compare_command =
       app.add_subcommand("compare", "policies × workloads × machines × ratios; goes on where it was cut off");
@@ -216,6 +232,7 @@ int program(int argc, char** argv) {
     return end_parsing(app, argc, argv, error);
   }
   if (app.got_subcommand("run")) return run_one(run_arguments);
+  if (bound_command->parsed()) return bound(bound_arguments.experiment, bound_arguments.own);
   if (compare_command->parsed()) return compare(compare_arguments);
   if (report_command->parsed()) return report(report_arguments);
   if (calibrate_command->parsed()) return calibrate(calibrate_arguments);

@@ -26,7 +26,8 @@ struct Cells {
   std::map<std::pair<std::string, std::string>, double> all_fast;
 };
 
-void take(const nlohmann::json& experiment, const nlohmann::json& outcome, Cells& into) {
+void take(const nlohmann::json& cell, Cells& into) {
+  const nlohmann::json &experiment = cell.at("experiment"), &outcome = cell.at("outcome");
   const std::string workload = experiment.at("workload"), machine = experiment.at("machine");
   const double ratio = experiment.at("ratio"), lost = outcome.at("lost_s");
   if (ratio == 0) {
@@ -35,6 +36,7 @@ void take(const nlohmann::json& experiment, const nlohmann::json& outcome, Cells
   }
   Case& of = into.cases[{workload, machine, ratio}];
   of.workload = workload, of.machine = machine, of.ratio = ratio;
+  if (cell.contains("bound_s")) of.bound = cell.at("bound_s").get<double>();
   const std::string policy = experiment.at("policy");
   if (is_oracle(policy) && (of.oracle_name.empty() || lost < of.oracle))
     of.oracle = lost, of.oracle_name = policy;
@@ -128,7 +130,7 @@ Result<Summary> summarise(const nlohmann::json& results) {
         continue;
       }
       const auto& experiment = cell.at("experiment");
-      take(experiment, cell.at("outcome"), cells);
+      take(cell, cells);
       if (!experiment.at("settings").empty() && !is_oracle(experiment.at("policy")))
         ++points[{experiment.at("workload"), experiment.at("machine"), experiment.at("ratio")}];
     }
@@ -180,8 +182,9 @@ std::string summary_table(const Summary& summary) {
 std::string case_table(const Summary& summary) {
   std::string out;
   for (const Case& of : summary.cases) {
-    out += fmt::format("{}: lost {:.1f} s all fast, {:.1f} s {}, {:.1f} s none\n", of.name(), of.all_fast,
-                       of.oracle, of.oracle_name, of.none);
+    out += fmt::format("{}: lost {:.1f} s all fast, {:.1f} s {}, {:.1f} s none{}\n", of.name(), of.all_fast,
+                       of.oracle, of.oracle_name, of.none,
+                       of.bound ? fmt::format("; nobody less than {:.1f} s", *of.bound) : "");
     for (const auto& [policy, score] : of.scores)
       out += fmt::format("    {:<16}{:>9.1f} s  gap {:>7} %  slower {:>6} %\n", policy, score.lost,
                          percent(score.gap), percent(score.slowdown));
@@ -220,6 +223,7 @@ nlohmann::json to_json(const Summary& summary) {
                             {"all_fast_lost_s", of.all_fast},
                             {"none_lost_s", of.none},
                             {"oracle_lost_s", of.oracle},
+                            {"bound_lost_s", maybe(of.bound)},
                             {"oracle", of.oracle_name},
                             {"scores", scores}});
   }

@@ -26,6 +26,7 @@ struct Case {
   std::string workload, machine;
   double ratio = 0;
   double all_fast = 0, none = 0, oracle = 0;  // lost, thread-seconds; oracle: the best of all oracles' runs
+  std::optional<double> bound;                // thread-seconds that no policy loses less than, where known
   std::string oracle_name;
   std::map<std::string, Score> scores;  // by policy
   std::string name() const;
