@@ -5,7 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "sim/machine/loaded_latency.h"

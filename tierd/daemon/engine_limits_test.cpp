@@ -94,7 +94,7 @@ TEST_F(EngineLimits, ADaemonAboveItsLimitLooksAtLessUntilItIsBelow) {
   EXPECT_EQ(due, 2) << "every sixteenth interval";
   EXPECT_FALSE(engine_->idle_work());
   slow_.calls = 0;
-  tick({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  tick({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 1);
   EXPECT_LE(slow_.calls, 16U) << "of 512";
   spend(300, milliseconds(1));
   EXPECT_EQ(events("limit").size(), 2U);
