@@ -329,17 +329,27 @@ void Engine::meter_self(Nanoseconds work_started, Nanoseconds passed, Nanosecond
     const SourceStatus status = source->status();
     programs += std::max(0.0, status.cpu_share - status.own_share);
   }
-  const double placed = ledger_.totals().placed.value;
-  const double saved = std::max(0.0, placed - std::exchange(placed_, placed));
-  // Of what its code is not known yet the worst is taken to be so.
-  const double rate = sight_rate().per_cpu_second;
-  const auto deferred = static_cast<double>(std::exchange(deferred_, 0));
-  const double unknown = rate > 0 ? deferred / rate : 0;
-  const auto limited = governor_.tick(tick_cpu + std::chrono::duration_cast<Nanoseconds>(programs * passed),
-                                      passed, StallSeconds{saved + unknown + regret_ * interval});
+  const auto sampling = std::chrono::duration_cast<Nanoseconds>(programs * passed);
+  const auto limited = governor_.tick(tick_cpu + sampling, passed, at_stake(interval));
   state_.self = now;
   if (limited) events_.add(event("limit", *limited));
   account_tick();
+}
+
+// Stall of the last `interval` seconds that placement has saved or could have. Of what is not known the worst
+// is taken to be so: of samples at code that is looked at later, and of memory that programs fill for the
+// first time, which nobody waits for yet and whose place is chosen now.
+StallSeconds Engine::at_stake(double interval) {
+  constexpr double kFilling = 1.0 / 64;  // of what the programs hold, grown by lately
+  const double placed = ledger_.totals().placed.value;
+  const double saved = std::max(0.0, placed - std::exchange(placed_, placed));
+  const double rate = sight_rate().per_cpu_second;
+  const auto deferred = static_cast<double>(std::exchange(deferred_, 0));
+  Bytes held;
+  for (const Target& target : targets_.targets()) held += target.resident;
+  const bool filling =
+      topology_.tiered() && new_memory_.worth().lasting > kFilling * static_cast<double>(held.value);
+  return StallSeconds{saved + (rate > 0 ? deferred / rate : 0) + (regret_ + (filling ? 1 : 0)) * interval};
 }
 
 // A tick that is stretched has that much more time.

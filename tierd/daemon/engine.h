@@ -208,6 +208,7 @@ class Engine {
   bool sleeps();
   bool rests();
   void conclude(Nanoseconds begun, Nanoseconds interval, Nanoseconds& since);
+  StallSeconds at_stake(double interval);
   void meter_self(Nanoseconds work_started, Nanoseconds passed, Nanoseconds tick_cpu);
   void account_tick();
   void error(const std::string& message);

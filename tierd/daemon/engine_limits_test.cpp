@@ -127,6 +127,19 @@ TEST_F(EngineLimits, TimeAtCodeThatIsNotKnownYetIsAtStake) {
   EXPECT_NEAR(status().cpu_limit, 0.05, 1e-2);
 }
 
+// Nobody waits for it yet, but where it lands is decided now.
+TEST_F(EngineLimits, MemoryThatIsFilledForTheFirstTimeIsAtStake) {
+  start({});
+  machine_.set_thread_step(milliseconds(15));
+  for (int i = 0; i < 40; ++i) tick({3}, 1);
+  ASSERT_NE(status().thinning, "");
+  machine_.map(Pid{42}, {.start = kBase + 100 * kRegion, .size = Bytes{40 * kRegion}, .node = 1});
+  for (int i = 0; i < 8; ++i) tick({3}, 1);
+  EXPECT_EQ(status().thinning, "");
+  for (int i = 0; i < 100; ++i) tick({3}, 1);
+  EXPECT_NE(status().thinning, "") << "it grows no more";
+}
+
 TEST_F(EngineLimits, WhereMuchIsAtStakeMoreMayBeUsed) {
   start({});  // observe mode: what is hot stays on the slow node
   machine_.set_thread_step(milliseconds(15));

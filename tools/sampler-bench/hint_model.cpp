@@ -199,6 +199,7 @@ std::vector<double> fitted_weights(const HintData& data, const std::vector<Selec
     const Counts waits = waits_of(folds[out], data.regions.size());
     totals.resize(parts.size());
     std::vector<double> sums;
+    sums.reserve(parts.size());
     for (const Counts& part : parts) sums.push_back(total(part));
     for (std::size_t k = 0; k < parts.size(); ++k) totals[k] += sums[k] / static_cast<double>(folds.size());
     for (std::size_t i = 0; i < waits.size(); ++i) {

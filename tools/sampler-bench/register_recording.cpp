@@ -214,32 +214,51 @@ Result<RegisterRecording> record_registers(AccessSource& source, const Program& 
   return recording;
 }
 
-LookupPrice lookup_price(const RegisterRecording& recording) {
+namespace {
+
+// Nanoseconds that looking up all registers of a sample takes.
+template <typename LookUp>
+double time_look_ups(const std::vector<RegisterSample>& samples, LookUp look_up) {
   constexpr int kRounds = 20;
-  const std::vector<Mapping>& mappings = recording.mappings;
   std::uint64_t found = 0;
-  const auto timed = [&](auto&& look_up) {
-    const auto begin = std::chrono::steady_clock::now();
-    for (int round = 0; round < kRounds; ++round)
-      for (const RegisterSample& sample : recording.samples)
-        for (std::size_t number = 0; number < kGeneralRegisters; ++number)
-          if (number != kStackPointer) found += look_up(number, sample.general[number]) != nullptr ? 1U : 0U;
-    const Nanoseconds took = std::chrono::steady_clock::now() - begin;
-    asm volatile("" : "+r"(found));
-    return static_cast<double>(took.count()) / kRounds /
-           static_cast<double>(std::max<std::size_t>(recording.samples.size(), 1));
-  };
-  LookupPrice price;
-  price.bisected_ns = timed([&](std::size_t, Address value) { return mapping_of(mappings, value); });
-  std::array<const Mapping*, kGeneralRegisters> last{};
-  price.cached_ns = timed([&](std::size_t number, Address value) {
-    if (last[number] != nullptr && last[number]->range.contains(value)) return last[number];
+  const auto begin = std::chrono::steady_clock::now();
+  for (int round = 0; round < kRounds; ++round)
+    for (const RegisterSample& sample : samples)
+      for (std::size_t number = 0; number < kGeneralRegisters; ++number)
+        if (number != kStackPointer) found += look_up(number, sample.general[number]) != nullptr ? 1U : 0U;
+  const Nanoseconds took = std::chrono::steady_clock::now() - begin;
+  asm volatile("" : "+r"(found));
+  return static_cast<double>(took.count()) / kRounds /
+         static_cast<double>(std::max<std::size_t>(samples.size(), 1));
+}
+
+// Remembers what each register pointed into last.
+class LastMappings {
+ public:
+  explicit LastMappings(const std::vector<Mapping>& mappings) : mappings_(mappings) {}
+  const Mapping* find(std::size_t number, Address value) {
+    if (last_[number] != nullptr && last_[number]->range.contains(value)) return last_[number];
     // Small numbers are most of what is no address.
-    if (mappings.empty() || value < mappings.front().range.start) return static_cast<const Mapping*>(nullptr);
-    const Mapping* const mapping = mapping_of(mappings, value);
-    if (mapping != nullptr) last[number] = mapping;
+    if (mappings_.empty() || value < mappings_.front().range.start) return nullptr;
+    const Mapping* const mapping = mapping_of(mappings_, value);
+    if (mapping != nullptr) last_[number] = mapping;
     return mapping;
-  });
+  }
+
+ private:
+  const std::vector<Mapping>& mappings_;
+  std::array<const Mapping*, kGeneralRegisters> last_{};
+};
+
+}  // namespace
+
+LookupPrice lookup_price(const RegisterRecording& recording) {
+  LookupPrice price;
+  price.bisected_ns = time_look_ups(
+      recording.samples, [&](std::size_t, Address value) { return mapping_of(recording.mappings, value); });
+  LastMappings last(recording.mappings);
+  price.cached_ns = time_look_ups(
+      recording.samples, [&](std::size_t number, Address value) { return last.find(number, value); });
   return price;
 }
 
