@@ -36,6 +36,7 @@ class TwoTiers {
   // A lower bound of g: of the waiting in an interval that takes no longer than `length` seconds.
   double least(double length) const {
     std::vector<std::pair<double, int>> cells;
+    cells.reserve(kCells);
     for (int cell = 0; cell < kCells; ++cell)
       cells.emplace_back(dual(latencies(cell, length), cell, 0).value, cell);
     std::sort(cells.begin(), cells.end());
@@ -148,8 +149,8 @@ double of_interval(const MachineDescription& machine, const WorkloadInfo& info, 
   std::vector<Need> needs(info.regions);
   add_needs(machine, info, *interval.demand, 1, 0, needs);
   if (machine.tiers.size() != 2) return where_least(machine, needs);
-  const double room = static_cast<double>(machine.tiers[0].capacity.value / info.region_size.value);
-  return fixed_point(TwoTiers(machine, needs, room), [&](double waiting) {
+  const std::uint64_t room = machine.tiers[0].capacity.value / info.region_size.value;  // whole regions
+  return fixed_point(TwoTiers(machine, needs, static_cast<double>(room)), [&](double waiting) {
     double longest = 0;
     for (std::size_t k = 0; k < info.targets.size(); ++k)
       longest = std::max(longest, (interval.compute[k] + waiting) / info.targets[k].threads);
