@@ -27,9 +27,8 @@ struct alignas(64) RegionRecord {
   std::uint32_t located = 0;  // when that was last answered
   std::uint32_t sampled = 0;
   std::uint32_t moved = 0;
-  std::uint32_t filled = 0;  // when its program last put pages there
-  std::uint32_t untouched =
-      0;  // when its accessed bits last showed no access; 0 too when they showed one since
+  std::uint32_t filled = 0;     // when its program last put pages there
+  std::uint32_t untouched = 0;  // when its accessed bits last showed no access; 0 when one since
   std::uint32_t unmovable_until = 0;
   std::uint32_t resident_kib = 0;
   std::uint32_t mapped_kib = 0;  // of the range whose place was asked

@@ -69,19 +69,25 @@ void Tracker::State::count(TargetRegions& regions, Address address, TargetId sam
   ++(sample.meaning == WeightMeaning::kStall ? kinds.stalls : kinds.counts);
 }
 
-// What is touched in part is touched; nobody's are the regions that were looked at as a whole.
+// What is touched in part is touched; nobody's are the regions that were looked at as a whole. A span may be
+// of terabytes that are reserved and of which little is known.
 void Tracker::State::add_look(TargetRegions& regions, const BitsLook& look) const {
-  for (Address start = region_start(look.range.start); start < look.range.end;
-       start += settings.region_size.value) {
-    RegionRecord* record = regions.find(start);
-    if (record == nullptr) continue;
-    const AddressRange all = regions.shape(start).range;
+  const auto apply = [&](RegionRecord& record) {
+    const AddressRange all = regions.shape(record.start).range;
     if (look.touched) {
-      record->untouched = 0;
+      record.untouched = 0;
     } else if (look.range.start <= all.start && all.end <= look.range.end) {
-      record->untouched = now;
+      record.untouched = now;
     }
+  };
+  const Address first = region_start(look.range.start);
+  if (look.range.size().value / settings.region_size.value > regions.records().size()) {
+    for (RegionRecord& record : regions.records())
+      if (record.start >= first && record.start < look.range.end) apply(record);
+    return;
   }
+  for (Address start = first; start < look.range.end; start += settings.region_size.value)
+    if (RegionRecord* record = regions.find(start)) apply(*record);
 }
 
 TargetRegions& Tracker::State::put_target(const Target& target, std::span<const Mapping> mappings) {

@@ -140,6 +140,8 @@ TEST_F(TrackerTest, AccessedBitsTellWhatNobodyTouchesUntilSomebodyDoes) {
   fold({sample(1, kBase + kRegion)});
   EXPECT_FALSE(close().regions[1].untouched) << "a sample knows better";
   EXPECT_TRUE(look(kBase, kBase + 2 * kRegion, false)[1].untouched);
+  EXPECT_FALSE(look(kBase, kBase + 2 * kRegion, true)[1].untouched);
+  EXPECT_TRUE(look(0, kBase + (Address{1} << 45), false)[1].untouched) << "of all that is reserved";
   for (int i = 0; i < 100; ++i) {
     fold({sample(1, kBase)});
     static_cast<void>(close());

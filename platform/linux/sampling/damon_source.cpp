@@ -220,27 +220,31 @@ void DamonSource::Impl::note_running(const Plan& plan) {
   running_ids_ = plan.ids;
 }
 
-// Left running until something else is to be watched, or the same more rarely. False when it failed.
+// Left running until something else is to be watched, or the same more rarely. False when it failed. Setting
+// a plan up writes two files for each span: where mappings change all the time the one before is kept until
+// it has paid for that.
 bool DamonSource::Impl::watch(const Plan& plan) {
   const DamonIntervals once{look_, look_};
+  const Nanoseconds cpu_begin = clock_time(CLOCK_THREAD_CPUTIME_ID);
   Result<void> outcome = sysfs_.run(plan.targets, once);
   if (outcome) outcome = note_start();
   report(outcome);
   if (!outcome) return false;
   note_running(plan);
+  const double setup = seconds(clock_time(CLOCK_THREAD_CPUTIME_ID) - cpu_begin);
+  const double budget = kLookBudget * std::min(settings_.cpu_budget, SamplingSettings::kCpuBudgetLimit);
   const Nanoseconds begin = clock_time(CLOCK_MONOTONIC);
-  for (bool same = true; same;) {
+  for (;;) {
     wait(look_);
-    const double share = static_cast<double>(skeleton_->bss->kdamond_cpu_ns) * 1e-9 /
-                         seconds(clock_time(CLOCK_MONOTONIC) - begin);
+    const double passed = seconds(clock_time(CLOCK_MONOTONIC) - begin);
+    const double looking = static_cast<double>(skeleton_->bss->kdamond_cpu_ns) * 1e-9;
     const std::lock_guard<std::mutex> lock(mutex_);
-    kdamond_share_ = share;
+    kdamond_share_ = (looking + setup) / passed;
     if (ending_) return true;
-    const double budget = kLookBudget * std::min(settings_.cpu_budget, SamplingSettings::kCpuBudgetLimit);
-    if (share > budget && look_ < kLongestLook) look_ *= 2, same = false;
-    same = same && plan.version == version_;
+    const bool dear = looking > budget * passed && look_ < kLongestLook;
+    if (dear) look_ *= 2;
+    if (dear || (plan.version != version_ && looking + setup <= budget * passed)) return true;
   }
-  return true;
 }
 
 // One of the three intervals; returns the CPU time it took.
