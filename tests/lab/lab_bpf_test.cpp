@@ -56,8 +56,8 @@ TEST_P(Bpf, ProgramsLoadAndTellTheTruth) {
   for (std::size_t i = 0; i < asked.commands.size(); ++i)
     EXPECT_EQ(outcome.record.exits[i]["code"], 0) << asked.commands[i] << "\n" << lines;
   EXPECT_EQ(lines.find("SKIPPED"), std::string::npos) << lines;
-  for (const char* program :
-       {"OK       stall/on_tick", "OK       processes/on_look", "OK       processes/on_end"})
+  for (const char* program : {"OK       stall/on_tick", "OK       processes/on_look",
+                              "OK       processes/on_end", "OK       mappings/on_vma"})
     EXPECT_NE(lines.find(program), std::string::npos) << lines;
 }
 
