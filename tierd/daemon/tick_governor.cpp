@@ -34,10 +34,10 @@ std::optional<std::string> TickGovernor::tick(Nanoseconds cpu, Nanoseconds passe
   const double now = stake.value / seconds(passed);
   stake_ = std::max(now, stake_ + weight * (now - stake_));
   const double limit = this->limit();
-  if (level_ > 0 && limit > kNewLimit * limit_raised_at_) level_ = 0, patience_ = {}, relaxed_ = false;
   since_change_ += passed;
   age_ += passed;
   const unsigned before = level_;
+  if (level_ > 0 && limit > kNewLimit * limit_raised_at_) level_ = 0, patience_ = {}, relaxed_ = false;
   // Both must be above: the average, so that one costly tick is no reason, and the tick, so that the average,
   // which follows slowly, does not thin more than is needed.
   if (average_ > limit && share > limit) {

@@ -96,8 +96,9 @@ TEST(TickGovernor, WhatIsAtStakeAllOfASuddenIsLookedAtAtOnce) {
   TickGovernor governor;
   for (int i = 0; i < 60; ++i) (void)governor.tick(milliseconds(30), kSecond, {});
   ASSERT_GT(governor.level(), 2U);
-  (void)governor.tick(milliseconds(10), kSecond, StallSeconds{0.5});
+  const auto told = governor.tick(milliseconds(10), kSecond, StallSeconds{0.5});
   EXPECT_EQ(governor.level(), 0U);
+  EXPECT_NE(told.value_or("").find("it looks at everything"), std::string::npos);
   for (int i = 0; i < 20; ++i) (void)governor.tick(milliseconds(30), kSecond, StallSeconds{0.5});
   EXPECT_EQ(governor.level(), 0U);
   for (int i = 0; i < 60; ++i) (void)governor.tick(milliseconds(30), kSecond, {});
