@@ -36,6 +36,12 @@ void KernelLru::list(const Machine& machine, Region region) {
   lists_.push_front(list, region);
 }
 
+void KernelLru::list_new(const Machine& machine, Region first, std::uint32_t count,
+                         const PendingMoves& moves) {
+  for (Region region = first; region < first + count; ++region)
+    if (!moves.contains(region)) list(machine, region);
+}
+
 void KernelLru::remove(Region region) {
   lists_.remove(region);
   referenced_[region] = false;

@@ -23,6 +23,8 @@ class KernelLru {
   // Where the region belongs by its tier. New ones begin on the inactive list; one that was moved stays as
   // active as it was.
   void list(const Machine& machine, Region region);
+  // The same for regions just allocated, but for those in motion: they are listed when they arrive.
+  void list_new(const Machine& machine, Region first, std::uint32_t count, const PendingMoves& moves);
   void remove(Region region);
   bool active_below(Region region) const { return lists_.list_of(region) == kSlowActive; }
   void activate_below(Region region) { lists_.push_front(kSlowActive, region); }  // of a slower tier

@@ -76,8 +76,7 @@ class NumaBalancing final : public TieringPolicy, public Observer {
 
   void on_segment(Machine&, const Segment&) override {}
   void on_allocate(Machine& machine, Region first, std::uint32_t count) override {
-    for (Region region = first; region < first + count; ++region)
-      if (!moves_.contains(region)) lru_.list(machine, region);
+    lru_.list_new(machine, first, count, moves_);
   }
   void on_release(Machine&, Region first, std::uint32_t count) override {
     for (Region region = first; region < first + count; ++region) {
