@@ -12,9 +12,10 @@ namespace tier {
 
 inline constexpr std::array<int, 3> kHorizons = {1, 4, 16};  // ticks ahead
 
-// Mean demand per tick over the next `horizon` ticks; low and high are the 0.1 and 0.9 quantiles.
+// Mean demand over the next `horizon` ticks; low and high are the 0.1 and 0.9 quantiles. By second, since
+// ticks differ in length.
 struct DemandQuantiles {
-  float low = 0, mean = 0, high = 0;  // accesses per tick
+  float low = 0, mean = 0, high = 0;  // accesses per second
 };
 
 struct DemandForecast {

@@ -1,6 +1,7 @@
 // What policy decides, what the migrator reports, what the ledger keeps.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -24,10 +25,14 @@ enum class MoveReason : std::uint8_t {
 };
 const char* to_string(MoveReason);
 
+// Seconds over which a move may pay for itself, ascending. By time, not by ticks: how long a phase lasts has
+// nothing to do with how often tierd looks.
+inline constexpr std::array<double, kHorizons.size()> kSpans = {1, 4, 16};
+
 // The numbers behind one decision, so that it can be explained and scored later.
 struct MoveRationale {
-  DemandQuantiles forecast;  // accesses per tick over `horizon`
-  int horizon = 0;           // ticks
+  DemandQuantiles forecast;  // accesses per second over `horizon`
+  Nanoseconds horizon{};     // over which the move is to pay
   Nanoseconds latency_from{}, latency_to{};
   double margin = 0;
   // Gain of the whole swap, less what its victims lose, over its cost; 0: not made for gain.

@@ -81,11 +81,13 @@ struct RegionSnapshot {
   std::uint64_t sequence = 0;  // plans made from it carry this number and are dropped when stale
   Tick tick;
   Nanoseconds time{};           // monotonic, end of the interval
-  Nanoseconds interval{};       // length of the interval really elapsed
+  Nanoseconds interval{};       // length of the interval really elapsed; 0, as in tests: a second
   std::vector<Region> regions;  // sorted by key: sampled lately, or resident on a tier worth vacating
   std::uint64_t quiet = 0;      // resident regions left out: no samples lately, already on the slowest tier
   std::vector<NodeVisibility> visibility;  // of every node of a tier, fastest tier first
   FreshMemory fresh{};
+
+  double seconds() const { return interval.count() > 0 ? tier::seconds(interval) : 1; }  // of the interval
 };
 
 }  // namespace tier

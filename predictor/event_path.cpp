@@ -63,13 +63,13 @@ void EventPath::add(const RegionKey& key, const AccessSample& sample) {
 
 std::vector<RegionKey> EventPath::take_crossed() { return std::exchange(crossed_, {}); }
 
-std::optional<DemandQuantiles> EventPath::rate(const RegionKey& key, Nanoseconds now, Nanoseconds tick,
+std::optional<DemandQuantiles> EventPath::rate(const RegionKey& key, Nanoseconds now,
                                                Nanoseconds latency) const {
   const Entry* entry = find(key);
   if (entry == nullptr || latency.count() <= 0) return std::nullopt;
   const double left = kept(*entry, now);
   const double accesses = left * (entry->accesses + entry->stall / seconds(latency));
-  const double mean = accesses * seconds(tick) / seconds(settings_.leak);
+  const double mean = accesses / seconds(settings_.leak);
   // Variance of Poisson samples through an exponential window: half their mean.
   const double scatter = kTenth / std::sqrt(2 * std::max(left * entry->samples, 1e-9));
   return DemandQuantiles{static_cast<float>(mean * std::max(0.0, 1 - scatter)), static_cast<float>(mean),

@@ -34,10 +34,9 @@ class EventPath {
   // their crossing; then forgets them.
   std::vector<RegionKey> take_crossed();
 
-  // What a region's samples say of its demand, accesses per `tick`, if each stalled access took `latency`;
+  // What a region's samples say of its demand, accesses per second, if each stalled access took `latency`;
   // low and high as of a Poisson process seen through the leak. None when nothing is known of it.
-  std::optional<DemandQuantiles> rate(const RegionKey& key, Nanoseconds now, Nanoseconds tick,
-                                      Nanoseconds latency) const;
+  std::optional<DemandQuantiles> rate(const RegionKey& key, Nanoseconds now, Nanoseconds latency) const;
   std::size_t bytes_used() const;
 
  private:

@@ -120,8 +120,9 @@ void ExponentialAverage::meet(Row& row, const Region& region) {
   }
   if (region.samples > 0) {
     row.recent_samples += static_cast<float>(region.samples);
-    row.recent_demand += static_cast<float>(region.demand.value);
-    sample_demand_ += region.demand.value * exposures_.now(row.place);
+    const double demand = region.demand.value / tick_seconds_;
+    row.recent_demand += static_cast<float>(demand);
+    sample_demand_ += demand * exposures_.now(row.place);
     sample_count_ += region.samples;
   }
   note_kind(row, region);
@@ -340,8 +341,9 @@ DemandQuantiles ExponentialAverage::conclude(Row& row, Belief& belief, const Fin
 
 void ExponentialAverage::begin_tick(const RegionSnapshot& snapshot) {
   ++tick_;
+  tick_seconds_ = snapshot.seconds();
   step_ = runs_.advance();
-  exposures_.advance(snapshot.visibility, runs_, step_);
+  exposures_.advance(snapshot.visibility, snapshot.seconds(), runs_, step_);
   views_.resize(exposures_.places());
   sample_demand_ *= kKept, sample_count_ *= kKept;
   surprise_ = expected_ = 0;

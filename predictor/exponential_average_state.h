@@ -181,6 +181,7 @@ class ExponentialAverage final : public Forecaster {
   double dispersion_ = 1;               // variance of counts over their mean, 1 = Poisson
   double surprise_ = 0, expected_ = 0;  // of the running tick: weighted Σ (n - mean)², expectation
   std::uint64_t tick_ = 0;
+  double tick_seconds_ = 1;  // of the running tick
 };
 
 // Calls visit(slot, exposure before the running tick, after it) for every hypothesis.

@@ -11,20 +11,20 @@ constexpr double kLeast = 1e-3, kMost = 1e3;
 
 }  // namespace
 
-void Exposures::advance(const std::vector<NodeVisibility>& nodes, const RunLengths& runs,
+void Exposures::advance(const std::vector<NodeVisibility>& nodes, double tick, const RunLengths& runs,
                         RunLengths::Step step) {
   ++ticks_;
   if (unit_ == 0 && !nodes.empty()) unit_ = nodes.back().visible;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const bool known = unit_ > 0 && nodes[i].visible > 0;
-    const double visible = known ? std::clamp(nodes[i].visible / unit_, kLeast, kMost) : 1;
+    const double visible = known ? std::clamp(nodes[i].visible / unit_, kLeast, kMost) * tick : tick;
     if (i == places_.size()) places_.push_back({});
     Place& place = places_[i];
     if (place.node != nodes[i].node) place = {nodes[i].node, visible, visible, {}, {}};
     update(place, visible, runs, step);
   }
   places_.resize(std::max<std::size_t>(nodes.size(), 1));
-  if (nodes.empty()) update(places_[0], 1, runs, step);
+  if (nodes.empty()) update(places_[0], tick, runs, step);
 }
 
 // A place met for the first time is taken to have been as visible before.

@@ -1,8 +1,9 @@
 // How much of each node's accesses the samples of the past showed. Shared by all regions of a node.
 //
 // Stall samples show a slow node better than a fast one: a region that moves up from a node eleven times as
-// slow leaves one sample where it left eleven, with the same demand. So exposure counts ticks weighed by how
-// well they show the node, and rates are samples per unit of exposure: the same wherever a region lies.
+// slow leaves one sample where it left eleven, with the same demand. So exposure counts seconds weighed by
+// how well they show the node, and rates are samples per unit of exposure: the same wherever a region lies,
+// and however long the ticks are.
 #pragma once
 
 #include <array>
@@ -16,8 +17,9 @@ namespace tier {
 
 class Exposures {
  public:
-  // A new tick; `step` is what runs.advance() gave.
-  void advance(const std::vector<NodeVisibility>& nodes, const RunLengths& runs, RunLengths::Step step);
+  // A new tick of so many seconds; `step` is what runs.advance() gave.
+  void advance(const std::vector<NodeVisibility>& nodes, double tick, const RunLengths& runs,
+               RunLengths::Step step);
 
   std::size_t places() const { return places_.size(); }  // one per node, at least one
   // The slowest node's where the region's is not known.
@@ -28,7 +30,7 @@ class Exposures {
   }
   std::size_t slowest() const { return places_.size() - 1; }
 
-  // Of the running tick alone: 1 for the slowest node in the first tick.
+  // Of the running tick alone: its seconds, for the slowest node in the first tick.
   double now(std::size_t place) const { return places_[place].now; }
   // Per tick of what hypothesis i of `runs` has seen, the running tick included.
   double mean(std::size_t place, std::size_t slot) const { return places_[place].mean[slot]; }

@@ -24,9 +24,9 @@ constexpr std::size_t kMostLines = 16384;
 // does not show. Some microseconds each: two readings of the clock are below 1 % of that, and where virtual
 // CPUs take turns on one real one, most parts lie within a turn.
 constexpr std::uint32_t kPartSteps = 64;
-// Steps of one measurement of all nodes together, so that a tick on a machine of many nodes costs no more
-// than on one of four; and the fewest of one node that a median of parts is worth anything of.
-constexpr std::uint32_t kStepsOfAll = 4096, kFewestSteps = 512;
+// Steps of one measurement of all nodes together, a tenth of a millisecond, so that four ticks a second cost
+// next to nothing, on a machine of many nodes too; and the fewest of one node that a median of parts is worth anything of.
+constexpr std::uint32_t kStepsOfAll = 1024, kFewestSteps = 512;
 
 // xorshift64: any fixed shuffle serves, as long as no prefetcher knows it.
 std::uint64_t next_random(std::uint64_t& state) {

@@ -124,10 +124,10 @@ void RegionStatistics::read(const RegionSnapshot& snapshot) {
   const auto most = static_cast<float>(tick_);
   for (std::size_t row = 0; row < size(); ++row) {
     const Region& region = snapshot.regions[row];
-    demand_[row] = static_cast<float>(region.demand.value);
+    demand_[row] = static_cast<float>(region.demand.value / snapshot.seconds());
     // The tracker counts the tick in which it first saw a region as age 0.
     evidence_[row] = std::min(static_cast<float>(region.age) + 1, most);
-    demand += region.demand.value;
+    demand += demand_[row];
     samples += region.samples;
     touched += region.samples > 0 ? 1 : 0;
   }

@@ -55,7 +55,7 @@ class RegionStatistics {
   std::size_t past_known() const { return past_known_; }  // ticks of past() that are known, for any region
 
   double sample_weight() const { return samples_ > 0 ? sampled_ / samples_ : 0; }  // accesses per sample
-  double mean_demand() const { return mean_; }  // of this tick's rows, accesses per tick
+  double mean_demand() const { return mean_; }  // of this tick's rows, accesses per second
   double touched_demand() const {
     return touched_mean_;
   }  // mean demand of a region in a tick that touched it

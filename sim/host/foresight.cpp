@@ -10,8 +10,8 @@ constexpr double kPaceKept = 0.95;  // of what the pace is taken from, per tick
 
 }  // namespace
 
-Foresight::Foresight(const Machine& machine, const std::vector<WorkloadFactory>& workloads, Nanoseconds tick)
-    : machine_(machine), tick_(seconds(tick)) {
+Foresight::Foresight(const Machine& machine, const std::vector<WorkloadFactory>& workloads)
+    : machine_(machine) {
   for (const WorkloadFactory& open : workloads) {
     auto workload = open();
     if (!workload) return;  // what cannot be read cannot be run either: the machine tells
@@ -35,7 +35,7 @@ void Foresight::look(Job& job, std::size_t number) {
   for (std::size_t h = 0; h < kHorizons.size(); ++h) {
     std::vector<Need> sum(machine_.regions());
     job.ahead.add(machine_.description(), 0, intervals(h), sum);
-    const double scale = per_tick / static_cast<double>(intervals(h));
+    const double scale = per_tick / tick_ / static_cast<double>(intervals(h));
     for (std::size_t region = 0; region < sum.size(); ++region) {
       needs_[h][region].accesses += scale * sum[region].accesses;
       needs_[h][region].hidden += scale * sum[region].hidden;
@@ -44,6 +44,7 @@ void Foresight::look(Job& job, std::size_t number) {
 }
 
 ForecastSet Foresight::forecast(const RegionSnapshot& snapshot) {
+  tick_ = snapshot.seconds();
   for (auto& needs : needs_) needs.assign(machine_.regions(), Need{});
   for (std::size_t number = 0; number < jobs_.size(); ++number) look(jobs_[number], number);
   ForecastSet set{snapshot.sequence, name(), {}};

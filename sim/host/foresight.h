@@ -12,8 +12,8 @@ namespace tier::sim {
 
 class Foresight final : public Forecaster {
  public:
-  // `machine` runs `workloads` and must outlive this; `tick` is the length of one tick.
-  Foresight(const Machine& machine, const std::vector<WorkloadFactory>& workloads, Nanoseconds tick);
+  // `machine` runs `workloads` and must outlive this.
+  Foresight(const Machine& machine, const std::vector<WorkloadFactory>& workloads);
 
   std::string name() const override { return "foresight"; }
   ForecastSet forecast(const RegionSnapshot& snapshot) override;
@@ -31,9 +31,9 @@ class Foresight final : public Forecaster {
   void look(Job& job, std::size_t number);
 
   const Machine& machine_;
-  double tick_;
+  double tick_ = 1;  // seconds, the running one
   std::vector<Job> jobs_;
-  std::array<std::vector<Need>, kHorizons.size()> needs_;  // per tick, by region of the machine
+  std::array<std::vector<Need>, kHorizons.size()> needs_;  // per second, by region of the machine
 };
 
 }  // namespace tier::sim

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/host/foresight.h"
 
@@ -14,22 +15,18 @@ struct Override {
   void (*set)(TierdSettings&, double);
 };
 
+Nanoseconds time_of(double s) { return Nanoseconds{std::llround(s * 1e9)}; }
+
 constexpr Override kOverrides[] = {
-    {"horizon", [](TierdSettings& s, double v) { s.engine.policy.horizon = static_cast<int>(v); }},
-    {"interval_s",
-     [](TierdSettings& s, double v) {
-       s.engine.interval = Nanoseconds{static_cast<std::int64_t>(std::max(v, 1e-3) * 1e9)};
-     }},
+    {"horizon_s", [](TierdSettings& s, double v) { s.engine.policy.horizon = time_of(v); }},
+    {"interval_s", [](TierdSettings& s, double v) { s.engine.interval = time_of(std::max(v, 1e-3)); }},
     {"rate_mib_s",
      [](TierdSettings& s, double v) {
-       s.migrator.rate = {static_cast<std::uint64_t>(v) << 20};
-       s.engine.policy.bytes_per_tick = s.migrator.rate;
+       s.migrator.rate = s.engine.policy.rate = {static_cast<std::uint64_t>(v) << 20};
      }},
     {"samples_per_second", [](TierdSettings& s, double v) { s.sampling.most_per_second = v; }},
-    {"bits_every_s",
-     [](TierdSettings& s, double v) { s.bits_every = Nanoseconds{static_cast<std::int64_t>(v * 1e9)}; }},
-    {"cooldown",
-     [](TierdSettings& s, double v) { s.engine.policy.cooldown = static_cast<std::uint32_t>(v); }},
+    {"bits_every_s", [](TierdSettings& s, double v) { s.bits_every = time_of(v); }},
+    {"cooldown_s", [](TierdSettings& s, double v) { s.engine.policy.cooldown = time_of(v); }},
     {"event_path", [](TierdSettings& s, double v) { s.engine.event_path = v != 0; }},
     {"promotion_caution", [](TierdSettings& s, double v) { s.engine.policy.promotion_caution = v; }},
     {"demotion_caution", [](TierdSettings& s, double v) { s.engine.policy.demotion_caution = v; }},
@@ -85,10 +82,11 @@ void TierdPolicy::start(Machine& machine) {
   parts.make_forecaster = forecaster_maker(settings_.model);
   parts.sources.push_back(std::move(source));
   if (!known_.empty())
-    parts.forecaster = std::make_unique<Foresight>(machine, known_, settings_.engine.interval);
+    parts.forecaster = std::make_unique<Foresight>(machine, known_);
   auto engine = Engine::create(std::move(parts), settings_.engine);
-  if (engine) engine_ = std::move(*engine);
-  next_tick_ = machine.now() + settings_.engine.interval;
+  if (!engine) return;
+  engine_ = std::move(*engine);
+  next_tick_ = machine.now() + engine_->tick_length();
   next_look_ = machine.now() + look_every();
 }
 
@@ -98,7 +96,7 @@ Nanoseconds TierdPolicy::step(Machine& machine) {
   while (!machine.done()) {
     if (machine.now() >= next_tick_) {
       engine_->tick();
-      next_tick_ += settings_.engine.interval;
+      next_tick_ += engine_->tick_length();
       next_move_ = machine.now();
     } else if (settings_.engine.event_path && machine.now() >= next_look_) {
       engine_->between_ticks();
@@ -147,9 +145,9 @@ std::vector<PolicyEntry> tierd_entries() {
       entry_of("tierd-learned", "the same, with the trained network over the switch", kLearnedForecaster),
   };
   entries[0].sweep = {{},
-                      {{"horizon", 4}},
-                      {{"interval_s", 0.5}},
-                      {{"rate_mib_s", 1024}},
+                      {{"horizon_s", 4}},
+                      {{"interval_s", 1}},
+                      {{"rate_mib_s", 256}},
                       {{"samples_per_second", 8000}},
                       {{"demotion_caution", 1}}};
   PolicyEntry& foresight = entries.emplace_back(

@@ -56,20 +56,18 @@ struct TiersConfig {
 };
 
 struct PolicyConfig {
-  // Ticks ahead over which a move must earn its cost; one of kHorizons (core/forecast.h). 16 ticks let a 2
-  // MiB move (about 1 ms) pay back on regions with a few microseconds of stall per tick.
-  std::int64_t horizon = 16;
+  // Time ahead over which a move must earn its cost; one of kSpans (core/plan.h). 16 s let a 2 MiB move (about
+  // 1 ms) pay back on regions with a few microseconds of stall per second.
+  Nanoseconds horizon = Nanoseconds{16'000'000'000};
   // Benefit must exceed margin × cost. 1 = break even by forecast; the ledger raises it from here.
   double margin = 1.0;
   // Share of the fast tier kept free for new memory of watched programs while they allocate.
   double headroom = 0.02;
   // cgroup -> most of a fast tier that its processes hold together, 0..1; the innermost one named counts.
   std::map<std::string, double> fast_limits;
-  // Hard cap of one plan: with one tick a second, what migration.rate can carry out until the next.
-  Bytes bytes_per_tick = 256_MiB;
   // A region that moved stays at least this long. The costs alone stop ping-pong; this bounds a forecast
   // gone wrong.
-  Nanoseconds cooldown = Nanoseconds{2'000'000'000};
+  Nanoseconds cooldown = Nanoseconds{500'000'000};
   // Best of the baselines on a steady hot set.
   std::string forecaster = "exponential-average";
   // File of the trained network that the forecaster "learned" needs; empty: the one that came with tierd.
@@ -82,8 +80,9 @@ struct PolicyConfig {
 };
 
 struct MigrationConfig {
-  // Token bucket over all moves: at most an eighth of one CPU and under 1 % of one memory channel.
-  Bytes rate_per_second = 256_MiB;
+  // Token bucket over all moves: at most half of one CPU and under 3 % of one memory channel. Each move is
+  // planned against what it costs; the rate bounds what a wrong price can do.
+  Bytes rate_per_second = 1_GiB;
   // Base pages per move call: one 2 MiB region of 4 KiB pages, so a stop waits for one such call at most.
   std::int64_t batch_pages = 512;
 };
@@ -127,7 +126,7 @@ struct LogConfig {
 struct Config {
   Mode mode = Mode::kObserve;  // acts only when told to
   // One tick: long enough for a few samples per hot region.
-  Nanoseconds interval = Nanoseconds{1'000'000'000};
+  Nanoseconds interval = Nanoseconds{250'000'000};
   Bytes region_size = kDefaultRegionSize;  // power of two; one PMD huge page on x86-64
   TargetsConfig targets;
   SamplingConfig sampling;

@@ -26,7 +26,6 @@ void require_bounds(const Config& config) {
     require(cgroup.starts_with('/') && limit >= 0 && limit <= 1, "policy.fast_limits");
   require(config.policy.margin >= 1 && config.policy.margin <= 8, "policy.margin");
   require(config.policy.headroom >= 0 && config.policy.headroom <= 0.5, "policy.headroom");
-  require(config.policy.bytes_per_tick >= config.region_size, "policy.bytes_per_tick");
   require(config.migration.batch_pages >= 1 && config.migration.batch_pages <= 65536, "migration.batch");
   require(config.prefetch.lease >= 2 * config.prefetch.interval, "prefetch.lease");
   require(config.prefetch.journal.starts_with('/'), "prefetch.journal is absolute");

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "core/cgroup_path.h"
-#include "core/forecast.h"
+#include "core/plan.h"
 #include "core/quantity.h"
 #include "tierd/config/values.h"
 
@@ -91,11 +91,12 @@ std::string show_fast_limits(const Config& config) {
 }
 
 Result<void> apply_horizon(const Setting& setting, Config& config) {
-  auto done = whole([](Config& c) -> std::int64_t& { return c.policy.horizon; }, 1, kHorizons.back())(setting,
-                                                                                                      config);
-  if (done && std::find(kHorizons.begin(), kHorizons.end(), config.policy.horizon) == kHorizons.end())
-    return refuse(fmt::format("{} is not a forecast horizon", config.policy.horizon),
-                  fmt::format("choose one of {} ticks", fmt::join(kHorizons, ", ")));
+  auto done = duration([](Config& c) -> Nanoseconds& { return c.policy.horizon; },
+                       Nanoseconds{1'000'000'000}, Nanoseconds{16'000'000'000})(setting, config);
+  const double asked = seconds(config.policy.horizon);
+  if (done && std::find(kSpans.begin(), kSpans.end(), asked) == kSpans.end())
+    return refuse(fmt::format("{} is no horizon of the policy", show_duration(config.policy.horizon)),
+                  "choose one of 1s, 4s, 16s");
   return done;
 }
 
@@ -164,14 +165,12 @@ void add_first_keys(std::vector<ConfigKey>& keys) {
 }
 
 void add_acting_keys(std::vector<ConfigKey>& keys) {
-  keys.push_back({"policy.horizon", apply_horizon, TIER_SHOW(std::to_string(c.policy.horizon))});
+  keys.push_back({"policy.horizon", apply_horizon, TIER_SHOW(quote(show_duration(c.policy.horizon)))});
   keys.push_back(
       {"policy.margin", real(TIER_MEMBER(policy.margin), 1, 8), TIER_SHOW(show_real(c.policy.margin))});
   keys.push_back({"policy.headroom", share(TIER_MEMBER(policy.headroom), 0, 0.5),
                   TIER_SHOW(show_real(c.policy.headroom))});
   keys.push_back({"policy.fast_limits.*", apply_fast_limit, show_fast_limits});
-  keys.push_back({"policy.bytes_per_tick", size(TIER_MEMBER(policy.bytes_per_tick), 4_KiB, Bytes{1ULL << 44}),
-                  TIER_SHOW(quote(show_size(c.policy.bytes_per_tick)))});
   keys.push_back({"policy.cooldown",
                   duration(TIER_MEMBER(policy.cooldown), Nanoseconds{0}, Nanoseconds{3'600'000'000'000}),
                   TIER_SHOW(quote(show_duration(c.policy.cooldown)))});

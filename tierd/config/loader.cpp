@@ -178,11 +178,6 @@ void check_together(LoadedConfig& loaded, Problems& problems) {
         fmt::format("{}: sampling.cpu_budget: {} is more than sampling.max_cpu ({})",
                     where("sampling.cpu_budget"), config.sampling.cpu_budget, config.sampling.max_cpu),
         [] { return "raise max_cpu or lower cpu_budget"; });
-  if (config.policy.bytes_per_tick < config.region_size)
-    problems.add(
-        fmt::format("{}: policy.bytes_per_tick: less than one region ({} bytes), so nothing could ever move",
-                    where("policy.bytes_per_tick"), config.region_size.value),
-        [] { return "raise it to region_size or more"; });
   if (config.prefetch.lease < 2 * config.prefetch.interval)
     problems.add(
         fmt::format("{}: prefetch.lease: {} is less than two of prefetch.interval ({}), so a late decision "

@@ -29,7 +29,7 @@ std::string one_line(const std::string& text) { return escaped(text); }
 
 struct ServiceLoop::Timer {
   std::uint64_t interval_usec;
-  std::function<void()> callback;
+  std::function<Nanoseconds()> callback;  // says how long the next interval is
   EventSource source;
 };
 
@@ -82,7 +82,7 @@ int ServiceLoop::on_signal(sd_event_source*, const signalfd_siginfo* info, void*
 
 int ServiceLoop::on_timer(sd_event_source* source, std::uint64_t due, void* data) {
   auto& timer = *static_cast<Timer*>(data);
-  timer.callback();
+  timer.interval_usec = to_usec(timer.callback());
   std::uint64_t now = 0;
   sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now);
   timespec after{};
@@ -96,7 +96,14 @@ int ServiceLoop::on_timer(sd_event_source* source, std::uint64_t due, void* data
 }
 
 void ServiceLoop::add_timer(Nanoseconds interval, std::function<void()> callback) {
-  auto timer = std::make_unique<Timer>(Timer{to_usec(interval), std::move(callback), nullptr});
+  add_paced_timer(interval, [interval, callback = std::move(callback)] {
+    callback();
+    return interval;
+  });
+}
+
+void ServiceLoop::add_paced_timer(Nanoseconds first, std::function<Nanoseconds()> callback) {
+  auto timer = std::make_unique<Timer>(Timer{to_usec(first), std::move(callback), nullptr});
   sd_event_source* source = nullptr;
   if (sd_event_add_time_relative(event_, &source, CLOCK_MONOTONIC, timer->interval_usec, kAccuracyUsec,
                                  on_timer, timer.get()) >= 0) {

@@ -25,6 +25,8 @@ class ServiceLoop {
   // Calls back every `interval`, first after one of them, on the loop's thread. Intervals missed while work
   // ran long are skipped, not caught up.
   void add_timer(Nanoseconds interval, std::function<void()> callback);
+  // The same, where each call says how long the next interval is.
+  void add_paced_timer(Nanoseconds first, std::function<Nanoseconds()> callback);
 
   // Work for when no event waits, on the loop's thread: called again and again as long as it returns true. It
   // begins with wake_idle(), a step should be short, and events come between two steps.

@@ -34,7 +34,8 @@ Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Contr
       tracker_(settings_.tracker),
       ledger_(settings_.ledger),
       event_path_(settings_.events),
-      governor_(settings_.governor) {
+      governor_(settings_.governor),
+      pace_({.shortest = settings_.interval}) {
   state_.started = state_.last_tick = parts_.clock.now();
   state_.self = parts_.self.usage();
   if (parts_.sources.empty()) sight_.sources_changed(false);
@@ -71,26 +72,54 @@ void Engine::tick() {
   state_.phases.clear();
   Nanoseconds since = begun;
   const bool slept = sleeps();
-  if (!slept) refresh_targets();
+  if (!slept) look_around();
   phase("targets", since);
   collect();
-  const bool look = !slept || sampled_ > 0;
-  if (look && slept) refresh_targets();
-  if (look) judge_sight(interval);
+  const bool goes_on = !slept || sampled_ > 0;
+  if (goes_on && slept) look_around();
+  if (look_passed_.count() > 0) judge_sight(look_passed_);
   phase("samples", since);
-  if (look) {
+  bool rested = !goes_on;
+  if (goes_on) {
     take_reports();  // first: places that they put in doubt are asked at once
     locate();
     phase("places", since);
     take_reports();
-    if (!rests()) conclude(begun, interval, since);
+    rested = rests();
+    if (!rested) conclude(begun, interval, since);
   }
-  meter_self(begun, interval, parts_.self.thread_cpu() - cpu);
+  const Nanoseconds used = parts_.self.thread_cpu() - cpu;
+  if (rested)
+    pace_.rest();
+  else
+    set_pace(interval, used);
+  sampled_ = 0, look_passed_ = {};
+  meter_self(begun, interval, used);
 }
 
 namespace {
-constexpr std::uint64_t kSettled = 8, kLook = 8;  // ticks
+constexpr std::uint64_t kSettled = 8, kLook = 4;  // ticks; at rest these are of the longest kind
 }
+
+// Who is watched, once a second: programs come and go by the second, not by the tick.
+void Engine::look_around() {
+  const Nanoseconds now = state_.last_tick;
+  // Ticks come as exactly as timers do; a tenth of one early counts.
+  if (looked_ && now - *looked_ < settings_.look_every - settings_.interval / 10) return;
+  look_passed_ = looked_ ? now - *looked_ : std::max(now - state_.started, Nanoseconds{1});
+  looked_ = now;
+  ++looks_;
+  refresh_targets();
+}
+
+// What this tick has shown says how long the next ones are.
+void Engine::set_pace(Nanoseconds passed, Nanoseconds cpu) {
+  std::size_t once = 0, twice = 0;
+  for (const Region& region : state_.snapshot.regions) once += region.samples == 1, twice += region.samples == 2;
+  pace_.tick(passed, once, twice, cpu, governor_.limit());
+}
+
+Nanoseconds Engine::tick_length() const { return pace_.length() * governor_.allowance().stretch; }
 
 // Where no watched program has run for a while, and none began or ended, only samples are asked for but in
 // every so manieth tick: they cost next to nothing to look for, and whatever runs for long has some.
@@ -111,7 +140,10 @@ bool Engine::rests() {
 
 // What the tick's samples and places mean, and what follows.
 void Engine::conclude(Nanoseconds begun, Nanoseconds interval, Nanoseconds& since) {
-  read_system(interval);
+  const bool look = look_passed_.count() > 0 || state_.system.nodes.empty();
+  if (look) readings_ = parts_.metrics != nullptr ? parts_.metrics->read() : MachineReadings{};
+  read_latencies();
+  if (look) read_system(std::max(look_passed_, interval));
   phase("system", since);
 
   state_.snapshot = tracker_.close_tick(Tick{state_.ticks}, begun, interval, state_.system,
@@ -119,10 +151,13 @@ void Engine::conclude(Nanoseconds begun, Nanoseconds interval, Nanoseconds& sinc
   heat_.add(state_.snapshot, topology_);
   phase("snapshot", since);
   state_.score = ledger_.score(state_.snapshot, state_.system, topology_);
-  allocation_.tick(state_.system, fresh_reports_);
-  new_memory_.tick(allocation_.allocated(), targets_.targets(), state_.snapshot);
-  fresh_reports_.clear();
-  allocation_rates_ = allocation_.rates();
+  new_memory_.tick(state_.snapshot);
+  if (look_passed_.count() > 0) {
+    allocation_.look(state_.system, fresh_reports_, seconds(look_passed_));
+    new_memory_.look(allocation_.allocated(), targets_.targets(), seconds(look_passed_));
+    fresh_reports_.clear();
+    allocation_rates_ = allocation_.rates();
+  }
   judge_forecaster();
   phase("score", since);
   forecaster_->observe(state_.context);
@@ -133,18 +168,12 @@ void Engine::conclude(Nanoseconds begun, Nanoseconds interval, Nanoseconds& sinc
   phase("plan", since);
 }
 
-bool Engine::tick_is_due() {
-  if (++intervals_ < governor_.allowance().stretch) return false;
-  intervals_ = 0;
-  return true;
-}
-
 bool Engine::idle_work() {
   if (!governor_.allowance().idle_work || state_.ticks == 0 ||
       !(state_.system.cpu_pressure_some < settings_.idle_pressure))
     return false;
   const Nanoseconds spent = parts_.clock.now() - state_.last_tick;
-  if (!(seconds(spent) < settings_.idle_until * seconds(settings_.interval))) return false;
+  if (!(seconds(spent) < settings_.idle_until * seconds(tick_length()))) return false;
   return forecaster_->idle_work();
 }
 
@@ -256,12 +285,21 @@ void Engine::take_reports() {
   for (const auto& report : reports) {
     ledger_.report(report, Tick{state_.ticks});
     tracker_.note_report(report, parts_.processes.base_page_size());
+    note_free(report);
     if (report.unmovable) tracker_.mark_unmovable(report.key);
     tell_refused_sharing(report);
     report_event(report);
   }
   fresh_reports_.insert(fresh_reports_.end(), std::make_move_iterator(reports.begin()),
                         std::make_move_iterator(reports.end()));
+}
+
+// Until the nodes are read again.
+void Engine::note_free(const MigrationReport& report) {
+  for (NodeState& node : state_.system.nodes) {
+    if (node.node == report.to) node.free -= std::min(node.free, report.moved);
+    if (node.node == report.from) node.free += report.moved;
+  }
 }
 
 namespace {
@@ -355,7 +393,7 @@ StallSeconds Engine::at_stake(double interval) {
 // A tick that is stretched has that much more time.
 void Engine::account_tick() {
   const auto late =
-      tick_account_.tick(state_.last_work, settings_.interval * governor_.allowance().stretch, state_.phases);
+      tick_account_.tick(state_.last_work, tick_length(), state_.phases);
   if (!late) return;
   if (const auto told = troubles_.report(*late, parts_.clock.now())) events_.add(event("late", *told));
 }
@@ -384,6 +422,7 @@ Result<void> Engine::apply(const EngineSettings& settings) {
   }
   if (settings.act != settings_.act) events_.add(event("mode", settings.act ? "act" : "observe"));
   governor_.set_limit(settings.governor.cpu_limit);
+  pace_.set_shortest(settings.interval);
   targets_.set_settings(settings.targets);  // the next full look adds and removes
   settings_ = settings;
   return {};

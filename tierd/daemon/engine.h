@@ -26,6 +26,7 @@
 #include "tierd/daemon/target_set.h"
 #include "tierd/daemon/tick_account.h"
 #include "tierd/daemon/tick_governor.h"
+#include "tierd/daemon/tick_pace.h"
 #include "tierd/daemon/trouble_log.h"
 #include "tierd/ledger/ledger.h"
 #include "tierd/policy/allocation_meter.h"
@@ -36,7 +37,10 @@ namespace tier {
 
 struct EngineSettings {
   bool act = false;  // false: observe; plans are made and explained, nothing moves
-  Nanoseconds interval = std::chrono::seconds(1);
+  // The shortest tick; see TickPace for when ticks are longer.
+  Nanoseconds interval = std::chrono::milliseconds(250);
+  // Processes, free memory, sensors and pressure are looked at no more often: they change by the second.
+  Nanoseconds look_every = std::chrono::seconds(1);
   TargetSettings targets;
   LatencySettings latency;
   PolicySettings policy;
@@ -53,12 +57,12 @@ struct EngineSettings {
   // interval has passed since the tick began, and while programs queue for CPUs less than so (PSI some over
   // ten seconds, percent).
   double idle_until = 0.5, idle_pressure = 10;
-  // Every this many ticks it is looked for processes that have become big enough, and anew for those that no
-  // event told of; what is named is seen at the next tick.
+  // Every this many looks it is looked for processes that have become big enough, and anew for those that no
+  // event told of; what is named is seen at the next look.
   std::uint32_t scan_every = 5;
   // Regions whose place is asked per tick: 8 page queries each, about 20 µs a region.
   std::size_t locate_per_tick = 512;
-  // Of the interval, and then that is enough for this tick: a page query waits while its process changes its
+  // Of a tick's length, and then that is enough for this tick: a page query waits while its process changes its
   // mappings, however few regions are asked for.
   double locate_time = 0.05;
   GovernorSettings governor;
@@ -122,9 +126,9 @@ class Engine {
   // Fails when the nodes cannot be read or the forecaster is unknown.
   static Result<std::unique_ptr<Engine>> create(EngineParts parts, EngineSettings settings);
 
-  // False: the governor leaves out this interval's tick.
-  bool tick_is_due();
   void tick();
+  // From the begin of one tick to that of the next, as things are now.
+  Nanoseconds tick_length() const;
   // Several times a tick, where the event path is on: takes the samples that have come, which then count in
   // the running tick, and promotes regions whose demand jumped, by the policy's own arithmetic and what is
   // left of the tick's budget. Nothing while an earlier plan is still being carried out.
@@ -172,6 +176,7 @@ class Engine {
  private:
   Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<ControlledForecaster> forecaster);
 
+  void look_around();
   void refresh_targets();
   void drop_target(TargetId id);
   void forget_target(TargetId id);
@@ -191,8 +196,10 @@ class Engine {
   void locate();
   void locate_one(const LocateRequest& request);
   void feel(const SampleBatch& batch);
-  void read_system(Nanoseconds interval);
-  void read_metrics(const MachineReadings& readings, Nanoseconds interval);
+  void read_latencies();
+  void read_system(Nanoseconds passed);
+  void note_free(const MigrationReport& report);
+  void read_metrics(Nanoseconds passed);
   void plan_urgent(const std::vector<RegionKey>& crossed);
   std::optional<Region> region_now(const RegionKey& key);
   void call_off();
@@ -208,6 +215,7 @@ class Engine {
   bool sleeps();
   bool rests();
   void conclude(Nanoseconds begun, Nanoseconds interval, Nanoseconds& since);
+  void set_pace(Nanoseconds passed, Nanoseconds cpu);
   StallSeconds at_stake(double interval);
   void meter_self(Nanoseconds work_started, Nanoseconds passed, Nanoseconds tick_cpu);
   void account_tick();
@@ -243,7 +251,8 @@ class Engine {
   EventPath event_path_;
   std::set<RegionKey> planned_;  // moves of regions planned since the last snapshot
   Bytes planned_bytes_;
-  std::uint64_t sampled_ = 0;  // in the running tick
+  std::uint64_t sampled_ = 0;           // in the running tick
+  std::uint64_t sampled_since_look_ = 0;
   Sight sight_;
   std::map<std::string, Sight> source_sights_;
   std::map<TargetId, TargetTick> seen_;                   // samples in the running tick
@@ -255,9 +264,13 @@ class Engine {
   bool targets_changed_ = false;
   TickAccount tick_account_;
   TickGovernor governor_;
+  TickPace pace_;
+  std::optional<Nanoseconds> looked_;  // when it was looked around last; none: never
+  Nanoseconds look_passed_{};          // from the look before to this tick's; 0: this tick has none
+  std::uint64_t looks_ = 0;
+  MachineReadings readings_;  // at the last look
   std::uint64_t quiet_ticks_ = 0;  // in a row in which nothing ran and nothing was sampled
-  std::uint64_t full_look_ = 0;    // tick in which all processes were looked through last; 0: never
-  std::uint32_t intervals_ = 0;    // since the last tick
+  std::uint64_t full_look_ = 0;    // the look at which all processes were looked through last; 0: never
   Nanoseconds moved_time_{};       // in calls that move pages, at the last tick
   double regret_ = 0;              // as sources were told last, seconds of stall a second
   std::uint64_t stake_told_ = 0;   // tick

@@ -107,7 +107,7 @@ void Engine::plan_urgent(const std::vector<RegionKey>& crossed) {
     const auto region = region_now(key);
     const NodeState* node = region ? state_.system.find(region->node) : nullptr;
     if (node == nullptr || ranks.of(region->node) <= 0 || planned_.contains(key)) continue;
-    const auto rate = event_path_.rate(key, now, settings_.interval, node->loaded_latency);
+    const auto rate = event_path_.rate(key, now, node->loaded_latency);
     const DemandForecast* expected = find_forecast(state_.forecasts, key);
     if (!rate || (expected != nullptr && rate->low < kJump * expected->horizons.front().mean)) continue;
     std::erase_if(view.forecasts.forecasts, [&](const DemandForecast& f) { return f.key == key; });
@@ -126,12 +126,11 @@ void Engine::plan_urgent(const std::vector<RegionKey>& crossed) {
       for (NodeState& known : system.nodes)
         if (known.node == node.id) known.free = node.free;
   }
-  PolicySettings settings = settings_.policy;
-  settings.bytes_per_tick -= std::min(settings.bytes_per_tick, planned_bytes_);
   const PolicyInput usual = policy_input();
   const PolicyInput input{view.snapshot,      view.forecasts,   usual.topology, system,
                           policy_targets_,    usual.allocation, usual.prices,   usual.margin,
-                          usual.least_margin, next_request_,    settings,       usual.new_memory};
+                          usual.least_margin, next_request_,    usual.settings, usual.new_memory,
+                          planned_bytes_};
   MigrationPlan plan = make_urgent_plan(input, winners);
   state_.urgent += plan.requests.size();
   submit(std::move(plan));

@@ -48,8 +48,8 @@ void Engine::forget_target(TargetId id) {
 
 void Engine::refresh_targets() {
   const std::uint32_t every = std::max(settings_.scan_every, 1U) * governor_.allowance().rarer_scans;
-  const bool full = full_look_ == 0 || state_.ticks - full_look_ >= every;
-  if (full) full_look_ = state_.ticks;
+  const bool full = full_look_ == 0 || looks_ - full_look_ >= every;
+  if (full) full_look_ = looks_;
   const auto changes = targets_.refresh(full);
   // Before any of them goes: each that goes changes what the tracker has to say of those who shared with it.
   for (const auto& [id, reason] : changes.removed) {
@@ -82,9 +82,9 @@ void Engine::refresh_targets() {
   refresh_mappings();
 }
 
-// Thinned, mappings are read in every so manieth tick only; whoever is due keeps its turn.
+// Thinned, mappings are read at every so manieth look only; whoever is due keeps its turn.
 void Engine::refresh_mappings() {
-  if (state_.ticks % governor_.allowance().mapping_ticks == 0) read_due_mappings();
+  if (looks_ % governor_.allowance().mapping_looks == 0) read_due_mappings();
   drop_objects();
 }
 
@@ -133,6 +133,7 @@ void Engine::collect() {
     const auto folded = tracker_.fold(*batch);
     state_.unfolded += folded.outside + folded.foreign;
     sampled_ += folded.folded;
+    sampled_since_look_ += folded.folded;
     if (parts_.on_samples) parts_.on_samples(*batch, state_.snapshot, topology_);
     if (settings_.event_path) feel(*batch);
     stale_mappings_.insert(stale_mappings_.end(), folded.stale_mappings.begin(), folded.stale_mappings.end());
@@ -241,7 +242,7 @@ void Engine::tell_unseen() {
 // As many as the budget pays for at what one took of late; the others are asked in their turn later.
 void Engine::locate() {
   const Nanoseconds begun = parts_.clock.now();
-  const auto enough = std::chrono::duration_cast<Nanoseconds>(settings_.locate_time * settings_.interval);
+  const auto enough = std::chrono::duration_cast<Nanoseconds>(settings_.locate_time * tick_length());
   places_budget_.advance(begun);
   for (std::size_t i = 0; i < targets_.targets().size(); ++i)
     if (targets_.ran()[i]) tracker_.note_ran(targets_.targets()[i].id, targets_.targets()[i].resident);
@@ -265,11 +266,16 @@ void Engine::locate_one(const LocateRequest& request) {
   tracker_.set_residency(request.key, residency);
 }
 
-void Engine::read_system(Nanoseconds interval) {
-  const MachineReadings readings = parts_.metrics != nullptr ? parts_.metrics->read() : MachineReadings{};
-  latency_.tick(readings.memory_traffic);
+// In every tick: what moves do to bandwidth shows at once, and a tier that is relieved by stale latencies is
+// relieved of too much.
+void Engine::read_latencies() {
+  latency_.tick(readings_.memory_traffic);
   for (const auto& [node, doubt] : latency_.load_doubts())
     error(fmt::format("latency of node {}: {}", node.value, doubt));
+  for (NodeState& node : state_.system.nodes) node.loaded_latency = latency_.loaded(node.node);
+}
+
+void Engine::read_system(Nanoseconds passed) {
   auto nodes = parts_.topology.nodes();
   if (!nodes) {
     error(nodes.error().text());
@@ -295,13 +301,13 @@ void Engine::read_system(Nanoseconds interval) {
   for (const auto& node : *nodes) {
     if (node.total.value == 0) continue;
     state_.system.nodes.push_back({node.id, latency_.loaded(node.id), node.free, node.total, node.online,
-                                   traffic_of(node.id, readings.memory_traffic)});
+                                   traffic_of(node.id, readings_.memory_traffic)});
   }
-  read_metrics(readings, interval);
+  read_metrics(passed);
 }
 
 // Whatever has no sensor stays unknown to the forecaster; the policy takes the careful end of the pressures.
-void Engine::read_metrics(const MachineReadings& readings, Nanoseconds interval) {
+void Engine::read_metrics(Nanoseconds passed) {
   NodeContext context = context_of(topology_, state_.system);
   const MemoryPressure memory = parts_.pressure.memory_avg10();
   context[NodeMetric::kMemoryPressureSome] = memory.some;
@@ -309,22 +315,22 @@ void Engine::read_metrics(const MachineReadings& readings, Nanoseconds interval)
   context[NodeMetric::kCpuPressureSome] = parts_.pressure.cpu_some_avg10();
   state_.system.memory_pressure_some = context[NodeMetric::kMemoryPressureSome].value_or(0);
   state_.system.cpu_pressure_some = context[NodeMetric::kCpuPressureSome].value_or(100);
-  context[NodeMetric::kPower] = readings.power;
-  context[NodeMetric::kTemperature] = readings.temperature;
-  context[NodeMetric::kRefaults] = readings.refaults;
+  context[NodeMetric::kPower] = readings_.power;
+  context[NodeMetric::kTemperature] = readings_.temperature;
+  context[NodeMetric::kRefaults] = readings_.refaults;
   // Where no memory controller is counted the caches' traffic stands in: memory without CPUs of its own (CXL,
   // persistent) is not local to any of them.
   auto& fast = context[NodeMetric::kFastBandwidthUsed];
   auto& slow = context[NodeMetric::kSlowBandwidthUsed];
-  if (!fast) fast = readings.local_bandwidth;
-  if (!slow) slow = readings.remote_bandwidth;
-  if (interval.count() > 0) {
+  if (!fast) fast = readings_.local_bandwidth;
+  if (!slow) slow = readings_.remote_bandwidth;
+  if (passed.count() > 0) {
     double moved = 0;
     for (const auto& report : fresh_reports_) moved += static_cast<double>(report.moved.value);
-    context[NodeMetric::kMigrated] = moved / seconds(interval);
-    context[NodeMetric::kSampled] = static_cast<double>(sampled_) / seconds(interval);
+    context[NodeMetric::kMigrated] = moved / seconds(passed);
+    context[NodeMetric::kSampled] = static_cast<double>(sampled_since_look_) / seconds(passed);
   }
-  sampled_ = 0;
+  sampled_since_look_ = 0;
   state_.context = std::move(context);
 }
 

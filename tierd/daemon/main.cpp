@@ -182,7 +182,7 @@ std::vector<MeterEntry> all_meters(Machine& machine, const PrefetchConfig& confi
 
 NodeMetersSettings node_meters_settings(const Config& config) {
   NodeMetersSettings settings;
-  settings.interval = config.interval;
+  settings.interval = engine_settings(config).look_every;
   settings.cpus = std::max(std::thread::hardware_concurrency(), 1U);
   return settings;
 }
@@ -294,7 +294,7 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   };
   LearnedSettings learned;
   learned.network.clock = &machine.clock;
-  learned.network.budget = config.interval / 20;
+  learned.network.budget = engine_settings(config).look_every / 20;
   learned.adapter.storage = signature_file();
   const auto model = load_network(config);
   const bool refused = !model && config.policy.forecaster == kLearnedForecaster;
@@ -331,7 +331,6 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   std::uint64_t logged = 0;
   std::string told;  // as systemd knows it
   const auto tick = [&] {
-    if (!(*engine)->tick_is_due()) return loop.watchdog_ping();
     (*engine)->tick();
     keeper.after_tick(**engine, machine.clock.now());
     prefetch->after_engine_tick();
@@ -341,8 +340,9 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
     if (const std::string now = status_line(**engine); now != told) loop.notify_status(told = now);
     loop.watchdog_ping();
     loop.wake_idle();
+    return (*engine)->tick_length();
   };
-  loop.add_timer(config.interval, tick);
+  loop.add_paced_timer((*engine)->tick_length(), tick);
   if (config.policy.event_path) {
     // Ten looks a tick; each drains what the samplers' buffers hold, which the tick would do anyway.
     loop.add_timer(config.interval / 10, [&] { (*engine)->between_ticks(); });

@@ -42,12 +42,11 @@ LatencySettings latency_settings(const TiersConfig& config) {
 
 PolicySettings policy_settings(const Config& config) {
   PolicySettings settings;
-  settings.horizon = static_cast<int>(config.policy.horizon);
-  settings.bytes_per_tick = config.policy.bytes_per_tick;
+  settings.horizon = config.policy.horizon;
+  settings.rate = config.migration.rate_per_second;
   settings.headroom_share = config.policy.headroom;
   settings.fast_limits = config.policy.fast_limits;
-  settings.cooldown = static_cast<std::uint32_t>(
-      std::max<std::int64_t>(0, config.policy.cooldown / std::max(config.interval, Nanoseconds(1))));
+  settings.cooldown = config.policy.cooldown;
   for (const auto node : config.tiers.exclude_nodes)
     settings.excluded_nodes.push_back(NodeId{static_cast<int>(node)});
   return settings;
@@ -59,6 +58,7 @@ EngineSettings engine_settings(const Config& config) {
   EngineSettings settings;
   settings.act = config.mode == Mode::kAct;
   settings.interval = config.interval;
+  settings.look_every = std::max<Nanoseconds>(config.interval, std::chrono::seconds(1));
   settings.targets = target_settings(config.targets);
   settings.latency = latency_settings(config.tiers);
   settings.policy = policy_settings(config);

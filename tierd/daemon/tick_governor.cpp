@@ -76,7 +76,7 @@ TickAllowance TickGovernor::allowance() const {
   TickAllowance out;
   out.sampling = 1.0 / (1U << level_);
   out.fewer_places = level_ < kFirstPlaces ? 0 : level_ - kFirstPlaces + 1;
-  out.mapping_ticks = 1U << level_;
+  out.mapping_looks = 1U << level_;
   out.rarer_scans = 1U << std::min(level_, kMostScanShift);
   out.idle_work = level_ == 0;
   out.stretch = level_ < kFirstStretch ? 1U : 1U << (level_ - kFirstStretch + 1);
@@ -87,11 +87,11 @@ std::string TickGovernor::story() const {
   if (level_ == 0) return "";
   const TickAllowance now = allowance();
   std::string text =
-      fmt::format("samples get {:.2g} % of their budget, mappings are read again every {} ticks",
-                  now.sampling * 100, now.mapping_ticks);
+      fmt::format("samples get {:.2g} % of their budget, mappings are read again every {} looks",
+                  now.sampling * 100, now.mapping_looks);
   if (now.fewer_places > 0)
     text += fmt::format(", places asked for at 1 in {} regions", 1U << now.fewer_places);
-  if (now.stretch > 1) text += fmt::format(", a tick every {} intervals", now.stretch);
+  if (now.stretch > 1) text += fmt::format(", ticks are {} times as long", now.stretch);
   return text;
 }
 

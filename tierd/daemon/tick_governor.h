@@ -31,13 +31,13 @@ struct TickAllowance {
   // Of its usual number, regions are asked for their place 1/2^n. Late, since nothing can be moved whose
   // place is not known.
   unsigned fewer_places = 0;
-  // A process's mappings are read again every so many ticks at most.
-  std::uint32_t mapping_ticks = 1;
+  // A process's mappings are read again every so many looks at processes at most.
+  std::uint32_t mapping_looks = 1;
   // All processes are looked through so many times more rarely; bounded, since nothing else finds new ones.
   std::uint32_t rarer_scans = 1;
   // Work that can wait is not done at all.
   bool idle_work = true;
-  // A tick is begun at every so manieth interval.
+  // Ticks are so many times as long.
   std::uint32_t stretch = 1;
 };
 

@@ -46,9 +46,16 @@ StallSeconds cost_of(const MigrationRequest& request, Nanoseconds duration) {
   return request.cost * (seconds(duration) / expected);
 }
 
+// So long a swap is evidence of what swaps earn now, and has to earn its cost in: a quarter of its horizon. Over
+// all of it the margin learns too late that a phase has begun in which swaps lose, or ended (docs/benchmarks.md,
+// tick-length).
+Nanoseconds trial_of(const MigrationRequest& request) {
+  return std::max<Nanoseconds>(request.why.horizon / 4, std::chrono::seconds(1));
+}
+
 // Followed through its horizon, or never carried out.
 bool ripe(const Decision& decision) {
-  const bool followed = decision.ticks_scored >= static_cast<std::uint32_t>(decision.request.why.horizon);
+  const bool followed = decision.followed >= decision.request.why.horizon;
   return decision.executed && (decision.moved_share == 0 || followed);
 }
 
@@ -160,7 +167,7 @@ void Ledger::report(const MigrationReport& report, Tick tick) {
 // Nearly all regions of a tick have no sample, and say nothing but what room they hold.
 Ledger::Observed Ledger::observe(const RegionSnapshot& snapshot, const SystemState& system,
                                  const TierTopology& topology) {
-  Observed observed{snapshot.tick, system, topology, NodeRanks(topology), {}, {}, 0};
+  Observed observed{snapshot.tick, system, topology, NodeRanks(topology), {}, {}, snapshot.seconds(), 0};
   for (const Region& region : snapshot.regions) {
     if (observed.ranks.of(region.node) == 0) observed.fast_bytes += region.resident;
     observed.waited += region.waited.value;
@@ -205,15 +212,16 @@ void Ledger::follow(Open& open, const Observed& observed) {
   const StallSeconds benefit{demand * saved_each * decision.moved_share};
   decision.realised_demand += demand;
   decision.realised_benefit += benefit;
-  ++decision.ticks_scored;
+  decision.followed += Nanoseconds{std::llround(observed.length * 1e9)};
   // As if it had been moved; not reckoned where a slower tier than the fastest is in between.
   if (decision.imagined && !decision.declined) {
     const double bytes = static_cast<double>(request.bytes.value) * (request.promotion ? 1 : -1);
     comparison_.charge(request.key, -benefit.value, price_ * bytes);
   }
-  if (request.why.promise > 0 && (open.complete = open.complete || complete(decision)))
-    margin_.add(request.why.promise,
-                benefit.value - decision.realised_cost.value / std::max(1, request.why.horizon));
+  if (request.why.promise > 0 && decision.followed <= trial_of(request) &&
+      (open.complete = open.complete || complete(decision)))
+    margin_.add(request.why.promise, benefit.value - decision.realised_cost.value * observed.length /
+                                                         seconds(trial_of(request)));
 }
 
 // Its other half has moved too; half a swap says nothing of swaps.
@@ -279,7 +287,7 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
     if (all_ripe) judge(group, snapshot.tick);
   }
   follow_moved(observed);
-  margin_.close_tick(observed.waited);
+  margin_.close_tick(observed.waited, observed.length);
   std::erase_if(open_, [&](const Open& open) {
     if (open.decision->verdict == Verdict::kPending) return false;
     // What was declined has taught what it can; kept, it would push out what was done.

@@ -50,7 +50,7 @@ struct Decision {
   double realised_demand = 0;             // accesses since executed
   StallSeconds realised_benefit;  // since executed: demand · (latency from - latency to), share moved
   StallSeconds realised_cost;     // the expected cost, scaled by how long the move really took
-  std::uint32_t ticks_scored = 0;
+  Nanoseconds followed{};         // so long its region's demand was watched
   std::optional<Tick> scored;
   Verdict verdict = Verdict::kPending;
 };
@@ -145,6 +145,7 @@ class Ledger {
     NodeRanks ranks;
     std::vector<const Region*> sampled;  // with demand, by key
     Bytes fast_bytes;                    // resident on the fastest tier
+    double length = 1;                   // of the tick, seconds
     double waited = 0;                   // stall seconds
     double crowding(
         NodeId node) const;  // seconds that one more of the node's mean accesses makes others wait

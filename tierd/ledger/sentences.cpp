@@ -63,9 +63,9 @@ std::string sentences(const Decision& decision) {
   std::string text = fmt::format("{} from node {} to node {} ({}).", fate_words(decision), request.from.value,
                                  request.to.value, to_string(request.reason));
   text += fmt::format(
-      " The forecast was {} accesses a tick ({} to {}) over {}, at {} ns on node {} and {} ns on node {}.",
+      " The forecast was {} accesses a second ({} to {}) over {}, at {} ns on node {} and {} ns on node {}.",
       count_text(why.forecast.mean), count_text(why.forecast.low), count_text(why.forecast.high),
-      plural(static_cast<std::uint64_t>(std::max(why.horizon, 0)), "tick", "ticks"), why.latency_from.count(),
+      seconds_text(seconds(why.horizon)), why.latency_from.count(),
       request.from.value, why.latency_to.count(), request.to.value);
   if (std::abs(why.relieved.count()) >= kTold.count())
     text += fmt::format(" For each of them others would wait {} ns {} for memory.",

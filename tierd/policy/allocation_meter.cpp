@@ -1,19 +1,22 @@
 #include "tierd/policy/allocation_meter.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tier {
 namespace {
 
 constexpr double kKept = 0.5;
-// Of what was allocated by whom, and of what new memory was worth: 14 ticks. Programs allocate in bursts.
+// Kept per second of what was allocated by whom, and of what new memory was worth: 14 seconds. Programs
+// allocate in bursts.
 constexpr double kLately = 0.93;
-// Byte-ticks of new memory that samples must have been taken in before they say what it is worth.
+// Byte-seconds of new memory that samples must have been taken in before they say what it is worth.
 constexpr double kEnough = 16.0 * (2 << 20);
 
 }  // namespace
 
-void AllocationMeter::tick(const SystemState& system, std::span<const MigrationReport> reports) {
+void AllocationMeter::look(const SystemState& system, std::span<const MigrationReport> reports,
+                           double passed) {
   std::map<NodeId, double> came;  // net bytes that our own moves brought
   for (const MigrationReport& report : reports) {
     came[report.to] += static_cast<double>(report.moved.value);
@@ -25,7 +28,7 @@ void AllocationMeter::tick(const SystemState& system, std::span<const MigrationR
     const auto [it, added] = entries_.try_emplace(node.node, Entry{free, 0});
     Entry& entry = it->second;
     const double allocated = std::max(0.0, entry.free - free - came[node.node]);
-    entry.per_tick = std::max(allocated, kKept * entry.per_tick);
+    entry.per_second = std::max(allocated / passed, std::pow(kKept, passed) * entry.per_second);
     allocated_ += allocated;
     entry.free = free;
   }
@@ -34,11 +37,11 @@ void AllocationMeter::tick(const SystemState& system, std::span<const MigrationR
 std::vector<NodeAllocation> AllocationMeter::rates() const {
   std::vector<NodeAllocation> rates;
   for (const auto& [node, entry] : entries_)
-    rates.push_back({node, Bytes{static_cast<std::uint64_t>(entry.per_tick)}});
+    rates.push_back({node, Bytes{static_cast<std::uint64_t>(entry.per_second)}});
   return rates;
 }
 
-void NewMemoryMeter::tick(double allocated, std::span<const Target> targets, const RegionSnapshot& snapshot) {
+void NewMemoryMeter::look(double allocated, std::span<const Target> targets, double passed) {
   std::unordered_map<TargetId, Held> held;
   Bytes grown, beyond;
   for (const Target& target : targets) {
@@ -49,11 +52,16 @@ void NewMemoryMeter::tick(double allocated, std::span<const Target> targets, con
     if (target.resident > before.most) beyond += target.resident - before.most;
   }
   held_ = std::move(held);
-  lately_.watched = kLately * lately_.watched + static_cast<double>(grown.value);
-  lately_.lasting = kLately * lately_.lasting + static_cast<double>(beyond.value);
-  lately_.allocated = kLately * lately_.allocated + allocated;
-  fresh_bytes_ = kLately * fresh_bytes_ + static_cast<double>(snapshot.fresh.bytes.value);
-  fresh_demand_ = kLately * fresh_demand_ + snapshot.fresh.demand.value;
+  const double kept = std::pow(kLately, passed);
+  lately_.watched = kept * lately_.watched + static_cast<double>(grown.value);
+  lately_.lasting = kept * lately_.lasting + static_cast<double>(beyond.value);
+  lately_.allocated = kept * lately_.allocated + allocated;
+}
+
+void NewMemoryMeter::tick(const RegionSnapshot& snapshot) {
+  const double kept = std::pow(kLately, snapshot.seconds());
+  fresh_bytes_ = kept * fresh_bytes_ + static_cast<double>(snapshot.fresh.bytes.value) * snapshot.seconds();
+  fresh_demand_ = kept * fresh_demand_ + snapshot.fresh.demand.value;
 }
 
 NewMemory NewMemoryMeter::worth() const {

@@ -15,16 +15,16 @@ namespace tier {
 // By node: what its free space lost beyond our own moves. Not thread-safe.
 class AllocationMeter {
  public:
-  // Once per tick, with the reports of the moves finished since the last call.
-  void tick(const SystemState& system, std::span<const MigrationReport> reports);
-  // Halves per quiet tick, rises at once.
+  // Once per look, `passed` seconds after the last one, with the reports of the moves finished since.
+  void look(const SystemState& system, std::span<const MigrationReport> reports, double passed);
+  // Halves per quiet second, rises at once.
   std::vector<NodeAllocation> rates() const;
-  double allocated() const { return allocated_; }  // bytes in the last tick, on all nodes
+  double allocated() const { return allocated_; }  // bytes since the look before the last one, on all nodes
 
  private:
   struct Entry {
-    double free = 0;      // bytes at the last tick
-    double per_tick = 0;  // bytes
+    double free = 0;        // bytes at the last look
+    double per_second = 0;  // bytes
   };
   std::map<NodeId, Entry> entries_;
   double allocated_ = 0;
@@ -34,8 +34,10 @@ class AllocationMeter {
 // thread-safe.
 class NewMemoryMeter {
  public:
-  // Once per tick. `allocated`: bytes that all programs took in it, see AllocationMeter.
-  void tick(double allocated, std::span<const Target> targets, const RegionSnapshot& snapshot);
+  // Once per look, likewise. `allocated`: bytes that all programs took, see AllocationMeter.
+  void look(double allocated, std::span<const Target> targets, double passed);
+  // Once per tick.
+  void tick(const RegionSnapshot& snapshot);
   NewMemory worth() const;
 
  private:
@@ -44,7 +46,7 @@ class NewMemoryMeter {
   };
   std::unordered_map<TargetId, Held> held_;
   NewMemory lately_;                           // its sums alone
-  double fresh_bytes_ = 0, fresh_demand_ = 0;  // discounted, byte-ticks and accesses
+  double fresh_bytes_ = 0, fresh_demand_ = 0;  // discounted, byte-seconds and accesses
 };
 
 }  // namespace tier

@@ -34,8 +34,6 @@ Planner::Planner(const PolicyInput& input)
       value_(input),
       limits_(input.settings.fast_limits, tier_totals(value_)),
       span_(value_.last_span()),
-      budget_(static_cast<double>(input.settings.bytes_per_tick.value)),
-      declined_budget_(budget_),
       next_id_(input.next_request_id) {
   plan_.sequence = input.snapshot.sequence;
   plan_.tick = input.snapshot.tick;
@@ -47,6 +45,11 @@ bool Planner::begin() {
                         input_.forecasts.forecasts.size() == input_.snapshot.regions.size();
   if (!matching) return false;
   candidates_ = value_.candidates();
+  // One swap at least, or a low rate with short ticks would move nothing.
+  budget_ = static_cast<double>(input_.settings.rate.value) * input_.snapshot.seconds();
+  for (const Candidate& candidate : candidates_) budget_ = std::max(budget_, 2 * candidate.bytes);
+  budget_ = std::max(0.0, budget_ - static_cast<double>(input_.planned.value));
+  declined_budget_ = budget_;
   count_holdings();
   return true;
 }
@@ -164,8 +167,8 @@ MigrationRequest Planner::request(std::size_t index, std::size_t to, MoveReason 
   request.bytes = candidate.region->resident;
   request.benefit = {benefit};
   request.cost = {cost};
-  request.why = {candidate.forecast->horizons[span],
-                 kHorizons[span],
+  request.why = {value_.of_span(candidate, span),
+                 nanoseconds(kSpans[span]),
                  nanoseconds(value_.latency(candidate, source)),
                  nanoseconds(value_.latency(candidate, destination)),
                  input_.margin,
@@ -247,15 +250,15 @@ void Planner::count_holdings() {
 }
 
 // Down to the next tier with room; not at all where there is none, or the budget is spent. `instead`:
-// accesses a tick of what is expected in its place.
+// accesses a second of what is expected in its place.
 void Planner::demote(std::size_t index, MoveReason reason, double instead) {
   const Candidate& candidate = candidates_[index];
   const PlanNode& from = value_.nodes()[candidate.node];
   const std::size_t to = node_below(candidate, from.rank, {});
   if (to == value_.nodes().size() || !fits_budget(candidate.bytes)) return;
   const std::size_t span = value_.last_span();
-  const auto benefit = [&](double per_tick) {
-    return value_.benefit(candidate, per_tick, span, from, value_.nodes()[to]);
+  const auto benefit = [&](double per_second) {
+    return value_.benefit(candidate, per_second, span, from, value_.nodes()[to]);
   };
   add(index, to, reason, benefit(value_.possibly(candidate, span)), value_.cost(candidate, false),
       StallSeconds{-benefit(instead)});
@@ -294,7 +297,7 @@ void Planner::keep_headroom(std::size_t index) {
   }
 }
 
-// `worth`: accesses a tick and byte of what comes in its place.
+// `worth`: accesses a second and byte of what comes in its place.
 bool Planner::room_pays(const Candidate& candidate, double worth, double margin) const {
   const std::size_t to = node_below(candidate, value_.nodes()[candidate.node].rank, {});
   if (to == value_.nodes().size()) return false;

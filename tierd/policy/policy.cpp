@@ -43,7 +43,7 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   Standing standing{{}, better->id, StallSeconds{benefit}, StallSeconds{cost}};
   if (candidate.settled) {
     standing.why = fmt::format("It was moved {} ago and is left alone for a while.",
-                               plural(it->since_move, "tick", "ticks"));
+                               seconds_text(it->since_move * input.snapshot.seconds()));
   } else if (benefit <= input.margin * cost) {
     standing.why = fmt::format("Moving it to node {} would save {} and cost {}, which does not pay.",
                                better->id.value, seconds_text(benefit), seconds_text(cost));

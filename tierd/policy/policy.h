@@ -1,6 +1,6 @@
 // Decides which regions move where, in seconds of stall. Pure: the same input gives the same plan.
 //
-// Benefit of holding region r on node a instead of b over the next H ticks: demand(r, H) · (L_b - L_a)
+// Benefit of holding region r on node a instead of b over the next H seconds: H · demand(r, H) · (L_b - L_a)
 // seconds, with loaded latencies. Part of the forecast's doubt speaks against a promotion, and against a
 // demotion. A swap is made while benefit(in) - benefit(out) > margin · (cost(in) + cost(out)) for the
 // shortest of the horizons for which it is so, if it loses in none that is shorter: what is wanted later can
@@ -24,39 +24,38 @@ namespace tier {
 
 // Each with default, unit and reason.
 struct PolicySettings {
-  // Ticks within which a move must pay for itself; one of kHorizons. The shorter ones are looked at too. A
-  // phase that lasts ten seconds or more at one tick a second is then worth following.
-  int horizon = 16;
+  // Within which a move must pay for itself: kSpans up to it are looked at, the first at least. With all of
+  // them a phase that lasts ten seconds or more is worth following.
+  Nanoseconds horizon = std::chrono::seconds(16);
   // How much of the forecast's uncertainty counts, 0..1: 0 is its mean; 1 puts what a promotion gains at the
   // low quantile, what a demotion loses at the high one. A promotion on thin evidence buys noise, and being
   // sure takes time: at 0.75, 1.4 to 1.7 points more of the gap to the oracle are closed than at 1 (34
-  // simulated cases, docs/benchmarks.md). At 0.5 it is up to 1.6 points more again, but a hot set that stands
-  // still is not left alone (closed_loop_test.cpp). A demotion on thin evidence is undone a few ticks later,
+  // simulated cases, docs/benchmarks.md), and at 0.5, with four ticks a second, 2 more. A demotion on thin evidence is undone a few ticks later,
   // while waiting for certainty that a region has gone cold keeps the new hot one out: measured on a hot set
   // that moves every 20 ticks, 1 instead of 0.1 loses 15 of 100 accesses from the fast tier
   // (closed_loop_test.cpp). Times ForecastSet::caution.
-  double promotion_caution = 0.75;
+  double promotion_caution = 0.5;
   double demotion_caution = 0.1;
   // Least price of a second of our own move work, in seconds of stall. Where CPUs are idle nobody waits for
   // that work; where programs queue for CPUs it takes time from them, so the share of time they queue (PSI)
   // is the price if it is higher. Never free: it uses caches and memory bandwidth.
   double least_work_price = 0.1;
-  // Most bytes one plan moves, both directions together.
-  Bytes bytes_per_tick = 256_MiB;
+  // Most bytes per second that plans move, both directions together; one swap a tick is always allowed.
+  Bytes rate = 1_GiB;
   // Share of each node of a faster tier kept free while watched programs allocate: their new memory is
   // usually hot and should land there. At any time a place for swaps to go through is left, of two regions if
   // the share is not less.
   double headroom_share = 0.02;
-  // Ticks of watched programs' allocation that the free space must hold, if that is more than the share.
-  double headroom_ticks = 2;
+  // Of watched programs' allocation that the free space must hold, if that is more than the share.
+  Nanoseconds headroom_time = std::chrono::milliseconds(500);
   // Headroom never exceeds this share of a node, or a burst of allocation would empty it: with a quarter of a
   // node, a program that filled its memory in the lab had its hot regions pushed out ahead of cold new pages
   // (332 MiB demoted).
   double headroom_limit = 0.05;
-  // Ticks a region stays after a move, whatever the forecast: its place and what it is asked for there must
-  // be seen first. Costs and margin stop ping-pong; more keeps regions of short bursts out (six ticks 71 %,
+  // A region stays so long after a move, whatever the forecast: its place and what it is asked for there must
+  // be seen first. Costs and margin stop ping-pong; more keeps regions of short bursts out (six seconds 71 %,
   // three 80 %, one 82 % of the gap closed, docs/benchmarks.md).
-  std::uint32_t cooldown = 2;
+  Nanoseconds cooldown = std::chrono::milliseconds(500);
   // cgroup -> most of each faster tier's memory that its processes and those of cgroups below hold together,
   // 0..1. The innermost cgroup named counts. What is above is demoted, the least wanted first.
   std::map<std::string, double> fast_limits;
@@ -77,13 +76,13 @@ struct MovePrices {
 // Allocation into one node, see AllocationMeter.
 struct NodeAllocation {
   NodeId node;
-  Bytes per_tick;
+  Bytes per_second;
 };
 
 // What programs allocate, see NewMemoryMeter. Memory of programs that nobody watches is worth nothing here.
 struct NewMemory {
   double watched = 0, allocated = 0;      // bytes lately, discounted: by watched programs, by all
-  std::optional<double> demand_per_byte;  // accesses a tick of what they filled lately; none: not seen yet
+  std::optional<double> demand_per_byte;  // accesses a second of what they filled lately; none: not seen yet
   double lasting = 0;                     // of `watched`, what they grew by beyond all that they ever held
   double watched_share() const { return allocated > watched ? watched / allocated : 1; }
 };
@@ -103,6 +102,7 @@ struct PolicyInput {
   std::uint64_t next_request_id = 1;  // requests are numbered from here
   const PolicySettings& settings;
   NewMemory new_memory = {};
+  Bytes planned = {};  // of this tick's budget, by earlier plans
 };
 
 // Requests in an order in which each fits into what is free when its turn comes.

@@ -22,19 +22,20 @@ double new_room_of(const PlanNode& node, const PolicyInput& input) {
   const PolicySettings& settings = input.settings;
   double allocated = 0;
   for (const NodeAllocation& a : input.allocation) {
-    if (a.node == node.id) allocated = static_cast<double>(a.per_tick.value);
+    if (a.node == node.id) allocated = static_cast<double>(a.per_second.value);
   }
-  const double soon = settings.headroom_ticks * allocated * input.new_memory.watched_share();
+  const double soon = seconds(settings.headroom_time) * allocated * input.new_memory.watched_share();
   const double burst = std::min(settings.headroom_share * node.total, input.new_memory.watched);
   return std::min({std::max(soon, burst), input.new_memory.watched, settings.headroom_limit * node.total});
 }
 
 }  // namespace
 
-Valuation::Valuation(const PolicyInput& input) : input_(input) {
-  // The longest horizon not beyond the asked one.
-  for (std::size_t i = 0; i < kHorizons.size(); ++i) {
-    if (kHorizons[i] <= input.settings.horizon || i == 0) last_span_ = i;
+Valuation::Valuation(const PolicyInput& input) : input_(input), tick_(input.snapshot.seconds()) {
+  for (std::size_t span = 0; span < kSpans.size(); ++span) {
+    if (kSpans[span] <= seconds(input.settings.horizon)) last_span_ = span;
+    for (std::size_t i = 1; i < kHorizons.size(); ++i)
+      if (kHorizons[i] * tick_ <= kSpans[span]) horizons_[span] = i;
   }
   promotion_caution_ = input.settings.promotion_caution * input.forecasts.caution;
   demotion_caution_ = input.settings.demotion_caution * input.forecasts.caution;
@@ -141,7 +142,7 @@ void Valuation::fill(Candidate& candidate, const Region& region, const DemandFor
   candidate.bytes = static_cast<double>(region.resident.value);
   candidate.lines = lines_per_wait(region.stores);
   candidate.node = static_cast<std::uint16_t>(node);
-  candidate.settled = region.since_move < input_.settings.cooldown;
+  candidate.settled = region.since_move * tick_ < seconds(input_.settings.cooldown);
 }
 
 std::vector<Candidate> Valuation::candidates() {
@@ -157,7 +158,7 @@ std::vector<Candidate> Valuation::candidates() {
     if (obstacle(region, owner.target, node) != nullptr) continue;
     const DemandForecast& forecast = input_.forecasts.forecasts[i];
     fill(list.emplace_back(), region, forecast, owner, node);
-    const double wanted = forecast.horizons[last_span_].mean;
+    const double wanted = this->forecast(list.back()).mean;
     nodes_[node].wanted += wanted, nodes_[node].held += list.back().bytes;
     nodes_[node].traffic += wanted * list.back().lines;
     shaped_ = shaped_ || forecast.horizons[0].mean != forecast.horizons[last_span_].mean;
@@ -197,9 +198,9 @@ bool Valuation::allowed(const Candidate& candidate, const PlanNode& node) const 
   return node.usable && !node.leaving && contains(candidate.target->allowed_nodes, node.id);
 }
 
-double Valuation::benefit(const Candidate& candidate, double per_tick, std::size_t span, const PlanNode& from,
-                          const PlanNode& to) const {
-  return per_tick * kHorizons[span] * (price(candidate, from) - price(candidate, to));
+double Valuation::benefit(const Candidate& candidate, double per_second, std::size_t span,
+                          const PlanNode& from, const PlanNode& to) const {
+  return per_second * kSpans[span] * (price(candidate, from) - price(candidate, to));
 }
 
 double Valuation::work(const Candidate& candidate, bool promotion) const {
@@ -212,10 +213,9 @@ double Valuation::work(const Candidate& candidate, bool promotion) const {
 // share of its forecast rate, as a Poisson process: what it waits on average for a page that is away so long.
 // A region that thirty threads stream through stops all thirty while it is copied.
 double Valuation::wait_for_page(const Candidate& candidate, double away) const {
-  const double tick = std::max(seconds(input_.snapshot.interval), 1e-3);
   const auto waiting = waiting_.find(candidate.target->id);
-  const double threads = std::max(1.0, waiting == waiting_.end() ? 0 : waiting->second / tick);
-  const double rate = forecast(candidate).mean / tick / threads;
+  const double threads = std::max(1.0, waiting == waiting_.end() ? 0 : waiting->second / tick_);
+  const double rate = forecast(candidate).mean / threads;
   if (rate * away < 1e-6) return 0;
   return threads * (away + std::expm1(-rate * away) / rate);
 }

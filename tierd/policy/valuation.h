@@ -18,15 +18,15 @@ struct PlanNode {
   // Bytes. New memory of watched programs needs new_room free, swaps need swap_room to go through; promotions
   // leave headroom, the greater of both.
   double total = 0, free = 0, new_room = 0, swap_room = 0, headroom = 0;
-  double held = 0, wanted = 0;  // by its candidates before the plan: bytes, accesses a tick
-  double traffic = 0;           // lines a tick that these accesses move; follows what relief moves
+  double held = 0, wanted = 0;  // by its candidates before the plan: bytes, accesses a second
+  double traffic = 0;           // lines a second that these accesses move; follows what relief moves
   double crowding = 0;          // seconds that one more line makes others wait, see core/queueing.h
   bool usable = false;          // may receive and give pages
   bool leaving = false;         // going offline: gives, never receives
 };
 
-// By span: over the next kHorizons[span] ticks.
-using BySpan = std::array<double, kHorizons.size()>;
+// By span: over the next kSpans[span] seconds.
+using BySpan = std::array<double, kSpans.size()>;
 
 struct Candidate {
   const Region* region = nullptr;
@@ -52,19 +52,23 @@ class Valuation {
   // Some forecast differs between the spans: what is wanted next is not what will be wanted later.
   bool shaped() const { return shaped_; }
   const DemandQuantiles& forecast(const Candidate& candidate) const {
-    return candidate.forecast->horizons[last_span_];
+    return of_span(candidate, last_span_);
+  }
+  // Of the longest horizon that does not reach beyond the span; the first at least.
+  const DemandQuantiles& of_span(const Candidate& candidate, std::size_t span) const {
+    return candidate.forecast->horizons[horizons_[span]];
   }
 
-  // Demand per tick that speaks for a promotion, and against a demotion.
+  // Demand per second that speaks for a promotion, and against a demotion.
   double surely(const Candidate& candidate, std::size_t span) const {
-    const DemandQuantiles& q = candidate.forecast->horizons[span];
+    const DemandQuantiles& q = of_span(candidate, span);
     return q.mean - promotion_caution_ * (q.mean - q.low);
   }
   double expected(const Candidate& candidate, std::size_t span) const {
-    return candidate.forecast->horizons[span].mean;
+    return of_span(candidate, span).mean;
   }
   double possibly(const Candidate& candidate, std::size_t span) const {
-    const DemandQuantiles& q = candidate.forecast->horizons[span];
+    const DemandQuantiles& q = of_span(candidate, span);
     return q.mean + demotion_caution_ * (q.high - q.mean);
   }
 
@@ -89,9 +93,9 @@ class Valuation {
   double price(const Candidate& candidate, const PlanNode& node) const {
     return latency(candidate, node) + candidate.lines * node.crowding;
   }
-  // Seconds gained over a span by serving `per_tick` accesses from `to` instead of `from`, by all programs
+  // Seconds gained over a span by serving `per_second` accesses from `to` instead of `from`, by all programs
   // together.
-  double benefit(const Candidate& candidate, double per_tick, std::size_t span, const PlanNode& from,
+  double benefit(const Candidate& candidate, double per_second, std::size_t span, const PlanNode& from,
                  const PlanNode& to) const;
   // Seconds of our own work that moving it takes.
   double work(const Candidate& candidate, bool promotion) const;
@@ -125,7 +129,9 @@ class Valuation {
   std::vector<PlanNode> nodes_;
   std::unordered_map<TargetId, std::vector<double>> reaches_;  // by index of nodes_; programs that differ
   int ranks_ = 0;
+  double tick_ = 1;  // seconds
   std::size_t last_span_ = 0;
+  std::array<std::size_t, kSpans.size()> horizons_{};  // by span, see of_span()
   double promotion_caution_ = 0, demotion_caution_ = 0;
   bool shaped_ = false;
 };

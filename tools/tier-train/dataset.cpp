@@ -154,6 +154,8 @@ class Maker {
     }
     for (std::size_t r = 0; r < states_.size(); ++r)
       if (!states_[r].held && demand[r] == 0) demand[r] = kNotHeld;
+    for (float& each : demand)
+      if (each != kNotHeld) each /= static_cast<float>(seconds(settings_.tick));
     out.demand = std::move(demand);
     ++tick_;
     return out;

@@ -33,7 +33,7 @@ struct DatasetTick {
   RegionSnapshot snapshot;
   std::vector<std::uint32_t> regions;  // of the snapshot's rows: indexes into demand
   std::vector<float>
-      demand;  // true, by region: serialised accesses in this tick; kNotHeld where not allocated
+      demand;  // true, by region: serialised accesses per second in this tick; kNotHeld where not allocated
 };
 inline constexpr float kNotHeld = -1;
 
