@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
 // The mappings of one process, without a look at any page: the kernel's own list of them, with flags and memory policies
 // that /proc shows only in files for which it walks all page tables (smaps, numa_maps).
+#include "bpf/file_names.h"
 #include "bpf/mappings.h"
 #include "bpf/reader.h"
 
@@ -8,12 +9,11 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define TIER_PATH_BYTES 4096 /* PATH_MAX */
 #define TIER_SHMEM_MAGIC 0x01021994 /* TMPFS_MAGIC of linux/magic.h */
 #define TIER_POLICY_DEPTH 64 /* of a red-black tree: at most twice the logarithm of its nodes */
+#define TIER_GIVEN_NAME_BYTES 80 /* ANON_VMA_NAME_MAX_LEN of linux/mm.h */
 
 /* Only one thread of user space reads at a time. */
-unsigned char path[TIER_PATH_BYTES];
 unsigned long long last_file = 0;
 
 /* A page in a search for the policy that shared memory has for it. */
@@ -65,12 +65,25 @@ static __always_inline __u16 kind_of(struct vm_area_struct *vma, const struct fi
   return vma->vm_start <= stack && vma->vm_end >= stack ? TIER_VMA_STACK : TIER_VMA_PLAIN;
 }
 
+/* The name that the program has given to a mapping; its length, 0 without one. */
+static __always_inline long given_name(struct vm_area_struct *vma, const struct file *file) {
+  if (!bpf_core_field_exists(vma->anon_name)) return 0;
+  if (file && bpf_core_field_offset(vma->anon_name) == bpf_core_field_offset(vma->shared)) return 0;
+  struct anon_vma_name *given = BPF_CORE_READ(vma, anon_name);
+  if (!given) return 0;
+  long length = bpf_probe_read_kernel_str(file_name, TIER_GIVEN_NAME_BYTES, given->name);
+  return length > 1 ? length - 1 : 0;
+}
+
 SEC("iter/task_vma")
 int on_vma(struct bpf_iter__task_vma *context) {
   struct seq_file *seq = context->meta->seq;
   struct task_struct *task = context->task;
   struct vm_area_struct *vma = context->vma;
-  if (context->meta->seq_num == 0) last_file = 0;
+  if (context->meta->seq_num == 0) {
+    last_file = 0;
+    take_reader_root();
+  }
   if (!task || !vma) {
     struct tier_vma end = {.version = TIER_MAPPINGS_VERSION, .kind = TIER_VMA_END};
     bpf_seq_write(seq, &end, sizeof(end));
@@ -88,7 +101,9 @@ int on_vma(struct bpf_iter__task_vma *context) {
   };
   struct inode *inode = 0;
   unsigned long magic = 0;
-  long length = 0;
+  __u32 at = 0;
+  long length = given_name(vma, file);
+  if (length) record.name_kind = TIER_NAME_GIVEN;
   if (file) {
     inode = BPF_CORE_READ(file, f_inode);
     struct super_block *device = BPF_CORE_READ(inode, i_sb);
@@ -97,15 +112,20 @@ int on_vma(struct bpf_iter__task_vma *context) {
     record.device = BPF_CORE_READ(device, s_dev);
     record.page_offset = vma->vm_pgoff;
     magic = BPF_CORE_READ(device, s_magic);
-    record.same_file = (unsigned long long)file == last_file;
-    if (!record.same_file) length = bpf_d_path(&file->f_path, (char *)path, sizeof(path));
-    if (length < 0 || length > TIER_PATH_BYTES - 8) length = 0;
+    record.same_file = !length && (unsigned long long)file == last_file;
+    if (!length && !record.same_file) {
+      struct tier_name name = name_of(file, magic);
+      record.name_kind = name.kind;
+      at = name.at;
+      length = name.length;
+    }
   }
   record.policy = policy_mode(task, vma, inode, magic);
   record.name_bytes = length;
   if (bpf_seq_write(seq, &record, sizeof(record))) return 0;
-  if (length > 0 && bpf_seq_write(seq, path, (length + 7) & (TIER_PATH_BYTES - 8))) return 0;
-  last_file = (unsigned long long)file;
+  __u32 filled = (length + 7) & (2 * TIER_PATH_BYTES - 8);
+  if (filled && bpf_seq_write(seq, file_name + (at & (TIER_PATH_BYTES - 1)), filled)) return 0;
+  last_file = record.name_kind == TIER_NAME_GIVEN ? 0 : (unsigned long long)file;
   return 0;
 }
 

@@ -98,15 +98,45 @@ struct css_set {
 };
 
 struct qstr {
+  __u32 len;
   const unsigned char *name;
 };
 
+struct hlist_bl_node {
+  struct hlist_bl_node **pprev; /* 0: on no list */
+};
+
+struct dentry_operations {
+  void *d_dname; /* writes the names of files that are in no folder */
+};
+
+struct super_block;
+
 struct dentry {
+  struct hlist_bl_node d_hash; /* on none: unlinked, or never in a folder */
+  struct dentry *d_parent;     /* itself: the top of its tree */
   struct qstr d_name;
+  const struct dentry_operations *d_op;
+  struct super_block *d_sb;
+};
+
+struct vfsmount {
+  struct dentry *mnt_root;
+};
+
+struct mount {
+  struct mount *mnt_parent; /* itself: the first one of its namespace */
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
 };
 
 struct path {
+  struct vfsmount *mnt;
   struct dentry *dentry;
+};
+
+struct fs_struct {
+  struct path root;
 };
 
 struct percpu_counter {
@@ -146,6 +176,7 @@ struct task_struct {
   struct signal_struct *signal;
   const struct cred *cred;
   struct css_set *cgroups;
+  struct fs_struct *fs;
   nodemask_t mems_allowed; /* with CONFIG_CPUSETS */
   struct pid *thread_pid;
   __u64 start_boottime;
@@ -184,6 +215,7 @@ struct address_space {
 };
 
 struct file {
+  unsigned int f_mode;
   struct address_space *f_mapping;
   struct inode *f_inode;
   struct path f_path;
@@ -224,6 +256,10 @@ struct kiocb {
   long long ki_pos;
 };
 
+struct anon_vma_name { /* prctl(2), PR_SET_VMA_ANON_NAME */
+  char name[1];
+};
+
 struct vm_area_struct {
   unsigned long vm_start, vm_end;
   struct mm_struct *vm_mm;
@@ -232,6 +268,10 @@ struct vm_area_struct {
   unsigned long vm_pgoff;
   struct file *vm_file;
   struct mempolicy *vm_policy;
+  struct {
+    struct rb_node rb;
+  } shared; /* of files' mappings */
+  struct anon_vma_name *anon_name; /* with CONFIG_ANON_VMA_NAME; until Linux 6.1 in the place of `shared` */
 };
 
 struct seq_file;

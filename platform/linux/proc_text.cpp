@@ -87,7 +87,9 @@ std::optional<Mapping> parse_map_line(std::string_view line) {
   mapping.writable = permissions[1] == 'w';
   mapping.executable = permissions[2] == 'x';
   mapping.shared = permissions[3] == 's';
-  mapping.name = trimmed(line);
+  // A name may end with blanks: only a newline cannot be in it.
+  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+  mapping.name = line;
   mapping.backing = backing_of(mapping.name, mapping.shared, *inode);
   if (const auto number = device_number(device)) set_object(mapping, {*number, *inode}, *offset);
   return mapping;

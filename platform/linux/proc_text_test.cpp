@@ -134,6 +134,15 @@ TEST(ParseMaps, KindsNamesAndKernelRanges) {
   EXPECT_EQ((*maps)[5].name, "[stack]");
 }
 
+TEST(ParseMaps, ANameMayEndWithBlanks) {
+  const auto maps = parse_maps(
+      "1000-2000 rw-p 00000000 00:00 0 \n"
+      "2000-3000 rw-s 00000000 00:01 7                    /tmp/a\t b\r \n");
+  ASSERT_TRUE(maps) << maps.error().text();
+  EXPECT_EQ((*maps)[0].name, "");
+  EXPECT_EQ((*maps)[1].name, "/tmp/a\t b\r ");
+}
+
 TEST(ParseMaps, SharedAndReadOnlyFileMappingsShowAnObject) {
   const auto maps = parse_maps(
       "1000-2000 rw-s 00003000 00:01 2051  /dev/zero (deleted)\n"

@@ -132,13 +132,6 @@ bool verify(const btf* kernel, const Object& object, Reader reader, const std::s
     return true;
   }
   const int code = bpf_object__load(opened.get());
-  // Seen on Linux 6.18.44, not on 6.1, 6.12 and 7.2, where lab_bpf_test asks for it: a mapping's file is
-  // untrusted there, and bpf_d_path refuses it.
-  if (code != 0 && wanted == "on_vma" && log_text.find("type=untrusted_ptr_") != std::string::npos) {
-    std::printf("skipped  %s/%s: this kernel trusts no mapping's file; /proc/PID/maps stands in\n",
-                object.name, wanted.c_str());
-    return true;
-  }
   std::printf("%s  %s/%s%s\n", code == 0 ? "OK     " : "REFUSED", object.name, wanted.c_str(),
               reader == Reader::kContainer ? " in a container" : "");
   if (code != 0) std::printf("%s\n", log_text.c_str());

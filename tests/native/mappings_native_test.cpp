@@ -1,11 +1,17 @@
 // Mappings by BPF iterators on the running kernel: what they show without smaps and numa_maps, for whom, and
 // while the process changes them. Skips itself where the kernel has no such iterators (before Linux 6.1).
+#include <fcntl.h>
+#include <linux/perf_event.h>
 #include <numaif.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "platform/fake/tree.h"
@@ -118,6 +124,35 @@ TEST_F(Mappings, LockedAndBoundMappingsAreFoundWithoutSmapsAndNumaMaps) {
   for (char* each : {plain, locked, bound, shared}) ::munmap(each, kSize);
 }
 
+// `objects`: not where a file system on top of another one shows, for the pages of the other's file, an inode
+// of its own.
+void expect_those_of_the_text(const std::vector<Mapping>& found, Pid pid, bool objects = true) {
+  WalkSettings walks;
+  walks.longest = std::chrono::hours(1);
+  const MappingFiles files("/", {}, walks);
+  const auto text = files.read(pid, start_time_of(pid.value));
+  ASSERT_TRUE(text) << text.error().text();
+  ASSERT_EQ(found.size(), text->size());
+  for (std::size_t i = 0; i < text->size(); ++i) {
+    const Mapping &a = found[i], &b = (*text)[i];
+    EXPECT_EQ(a.range, b.range);
+    EXPECT_EQ(a.name, b.name);
+    EXPECT_EQ(std::tie(a.readable, a.writable, a.executable, a.shared, a.mlocked, a.own_policy),
+              std::tie(b.readable, b.writable, b.executable, b.shared, b.mlocked, b.own_policy))
+        << i << " " << b.name;
+    EXPECT_EQ(a.backing, b.backing) << b.name;
+    EXPECT_EQ(a.offset, b.offset) << b.name;
+    if (objects) {
+      EXPECT_EQ(a.object, b.object) << b.name;
+    }
+  }
+}
+
+bool has(const std::vector<Mapping>& mappings, const std::string& name) {
+  return std::any_of(mappings.begin(), mappings.end(),
+                     [&](const Mapping& mapping) { return mapping.name == name; });
+}
+
 TEST_F(Mappings, AreThoseOfTheTextFiles) {
   char* mixed = map(64 * kPage);
   Child child([&](char) {
@@ -127,25 +162,155 @@ TEST_F(Mappings, AreThoseOfTheTextFiles) {
     ::set_mempolicy(MPOL_PREFERRED, &kFirstNode, 64);
   });
   child.command('x');
-  WalkSettings walks;
-  walks.longest = std::chrono::hours(1);
-  const MappingFiles files("/", {}, walks);
-  const auto text = files.read(child.pid(), start_time_of(child.pid().value));
   const auto found = vmas_->read(child.pid(), start_time_of(child.pid().value));
-  ASSERT_TRUE(text && found);
-  ASSERT_EQ(found->size(), text->size());
-  for (std::size_t i = 0; i < text->size(); ++i) {
-    const Mapping &a = (*found)[i], &b = (*text)[i];
-    EXPECT_EQ(a.range, b.range);
-    EXPECT_EQ(a.name, b.name);
-    EXPECT_EQ(std::tie(a.readable, a.writable, a.executable, a.shared, a.mlocked, a.own_policy),
-              std::tie(b.readable, b.writable, b.executable, b.shared, b.mlocked, b.own_policy))
-        << i << " " << b.name;
-    EXPECT_EQ(a.backing, b.backing) << b.name;
-    EXPECT_EQ(a.object, b.object) << b.name;
-    EXPECT_EQ(a.offset, b.offset) << b.name;
-  }
+  ASSERT_TRUE(found) << found.error().text();
+  expect_those_of_the_text(*found, child.pid());
+  EXPECT_TRUE(has(*found, "[stack]"));
   ::munmap(mixed, 64 * kPage);
+}
+
+// Maps a page of a new file in the current folder.
+void map_file(const std::string& name, int flags = MAP_SHARED) {
+  const FileDescriptor file(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file.valid() || ::ftruncate(file.get(), kPage) != 0) return;
+  ::mmap(nullptr, kPage, PROT_READ, flags, file.get(), 0);
+}
+
+// A file system of the process's own, so that nothing of what is made there stays behind.
+bool own_folder(const char* folder) {
+  return ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount("names", folder, "tmpfs", 0, nullptr) == 0 && ::chdir(folder) == 0;
+}
+
+// A file whose whole path has that many bytes, which no call takes in one piece.
+void map_deep_file(const std::string& folder, std::size_t bytes) {
+  std::size_t at = folder.size();
+  for (; bytes - at > 400; at += 201) {
+    const std::string part(200, 'd');
+    ::mkdir(part.c_str(), 0700);
+    if (::chdir(part.c_str()) != 0) return;
+  }
+  const std::string part((bytes - at - 2) / 2, 'e');
+  ::mkdir(part.c_str(), 0700);
+  if (::chdir(part.c_str()) == 0) map_file(std::string(bytes - at - part.size() - 2, 'f'));
+  if (::chdir(folder.c_str()) != 0) return;
+}
+
+TEST_F(Mappings, NamesOfFilesAreThoseOfTheTextHoweverTheyAreMade) {
+  const TemporaryTree tree({{"names", TreeDirectory{}}});
+  const std::string folder = tree.root() + "/names";
+  const std::string odd = "a\nb\t\x01\xff\\ (deleted) \r ";
+  Child child([&](char) {
+    if (!own_folder(folder.c_str())) return;
+    map_file(odd);
+    map_file(std::string(255, 'l'));
+    map_file("gone"), ::unlink("gone");
+    map_file("old"), ::rename("old", "new");
+    ::mkdir("before", 0700), map_file("before/x"), ::rename("before", "after");
+    ::mkdir("lost", 0700), map_file("lost/y"), ::unlink("lost/y"), ::rmdir("lost");
+    ::mkdir("inner", 0700), ::mount("names", "inner", "tmpfs", 0, nullptr), map_file("inner/z");
+    ::mkdir("bound", 0700), ::mount("after", "bound", nullptr, MS_BIND, nullptr), map_file("bound/w");
+    map_deep_file(folder, 4095);
+  });
+  child.command('x');
+  const auto found = vmas_->read(child.pid(), 0);
+  ASSERT_TRUE(found) << found.error().text();
+  if (!has(*found, folder + "/new")) GTEST_SKIP() << "no mount namespace may be made here";
+  expect_those_of_the_text(*found, child.pid());
+  for (const std::string name : {"a\\012b\t\x01\xff\\ (deleted) \r ", "gone (deleted)", "after/x",
+                                 "lost/y (deleted)", "inner/z", "bound/w"})
+    EXPECT_TRUE(has(*found, folder + "/" + name)) << name;
+  EXPECT_TRUE(has(*found, folder + "/" + std::string(255, 'l')));
+  EXPECT_EQ(
+      std::count_if(found->begin(), found->end(), [](const Mapping& m) { return m.name.size() == 4095; }), 1);
+}
+
+TEST_F(Mappings, AFileWhosePathIsTooLongHasNoNameAndIsAFileStill) {
+  const TemporaryTree tree({{"names", TreeDirectory{}}});
+  const std::string folder = tree.root() + "/names";
+  Child child([&](char) {
+    if (own_folder(folder.c_str())) map_file("short"), map_deep_file(folder, 4096);
+  });
+  child.command('x');
+  const auto found = vmas_->read(child.pid(), 0);
+  ASSERT_TRUE(found) << found.error().text();
+  if (!has(*found, folder + "/short")) GTEST_SKIP() << "no mount namespace may be made here";
+  const auto nameless = std::find_if(found->begin(), found->end(), [](const Mapping& mapping) {
+    return mapping.name.empty() && mapping.backing == Backing::kFile;
+  });
+  ASSERT_NE(nameless, found->end());
+  EXPECT_TRUE(nameless->object);
+}
+
+TEST_F(Mappings, NamesOfWhatIsInNoFolderAreThoseOfTheText) {
+  char* named = map(kPage);
+  char* named_shared = map(kPage, MAP_SHARED);
+  Child child([&](char) {
+    const int memory = ::memfd_create("a b\n", MFD_CLOEXEC);
+    if (::ftruncate(memory, kPage) == 0) ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, memory, 0);
+    const int segment = ::shmget(0x7469, kPage, IPC_CREAT | 0600);
+    ::shmat(segment, nullptr, 0), ::shmctl(segment, IPC_RMID, nullptr);
+    const int zero = ::open("/dev/zero", O_RDWR | O_CLOEXEC);
+    ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, zero, 0);
+    ::mmap(nullptr, kPage, PROT_READ, MAP_PRIVATE, zero, 0);
+    perf_event_attr event{};
+    event.size = sizeof(event), event.type = PERF_TYPE_SOFTWARE, event.config = PERF_COUNT_SW_DUMMY;
+    const auto perf = static_cast<int>(::syscall(SYS_perf_event_open, &event, 0, -1, -1, 0));
+    ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, perf, 0);
+    ::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, named, kPage, "a name");
+    ::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, named_shared, kPage, "shared");
+  });
+  child.command('x');
+  const auto found = vmas_->read(child.pid(), 0);
+  ASSERT_TRUE(found) << found.error().text();
+  expect_those_of_the_text(*found, child.pid());
+  for (const char* name : {"/memfd:a b\\012 (deleted)", "/SYSV00007469 (deleted)", "/dev/zero (deleted)",
+                           "anon_inode:[perf_event]"})
+    EXPECT_TRUE(has(*found, name)) << name;
+  ::munmap(named, kPage), ::munmap(named_shared, kPage);
+}
+
+// What is mapped is a file of the file system below; the program knows it by the path in the one on top.
+TEST_F(Mappings, FilesOfAnOverlayHaveTheNamesThatTheProgramKnows) {
+  const TemporaryTree tree({{"names", TreeDirectory{}}});
+  const std::string folder = tree.root() + "/names";
+  Child child([&](char) {
+    if (!own_folder(folder.c_str())) return;
+    for (const char* part : {"lower", "upper", "work", "top"}) ::mkdir(part, 0700);
+    const FileDescriptor below(::open("lower/below", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (::mount("names", "top", "overlay", 0, "lowerdir=lower,upperdir=upper,workdir=work") != 0) return;
+    const FileDescriptor file(::open("top/below", O_RDONLY | O_CLOEXEC));
+    ::mmap(nullptr, kPage, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    map_file("top/above");
+  });
+  child.command('x');
+  const auto found = vmas_->read(child.pid(), 0);
+  ASSERT_TRUE(found) << found.error().text();
+  const auto text = MappingFiles("/").read(child.pid(), 0);
+  if (!text || !has(*text, folder + "/top/above")) GTEST_SKIP() << "no overlay may be mounted here";
+  expect_those_of_the_text(*found, child.pid(), false);
+  EXPECT_TRUE(has(*found, folder + "/top/below"));
+}
+
+// Paths begin at the root of who reads.
+TEST_F(Mappings, NamesBeginAtTheReadersRoot) {
+  const TemporaryTree tree({{"names", TreeDirectory{}}});
+  const std::string folder = tree.root() + "/names";
+  char* mapped = nullptr;
+  {
+    const FileDescriptor file(::open((folder + "/inside").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    mapped = static_cast<char*>(::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, file.get(), 0));
+  }
+  Child child([](char) {});
+  child.command('-');
+  EXPECT_EQ(exit_code_of([&] {
+              if (::chroot(folder.c_str()) != 0) return 9;
+              const auto found = vmas_->read(child.pid(), 0);
+              if (!found || at(*found, mapped) == nullptr) return 1;
+              return at(*found, mapped)->name == "/inside" ? 0 : 2;
+            }),
+            0);
+  ::munmap(mapped, kPage);
 }
 
 // More pieces than one of the kernel's buffers, with a neighbour that comes and goes meanwhile.
@@ -265,7 +430,9 @@ TEST_F(Mappings, TheUnitsCapabilitiesAreEnough) {
   EXPECT_EQ(exit_code_of([] {
               constexpr unsigned kBpf = 39, kPerfmon = 38;  // linux/capability.h since 5.8
               if (!keep_capabilities({kBpf, kPerfmon, CAP_SYS_PTRACE, CAP_SYS_NICE})) return 9;
-              return VmaIterator::load().has_value() ? 0 : 1;
+              const auto loaded = VmaIterator::load();
+              if (!loaded) std::fprintf(stderr, "%s\n", loaded.error().text().c_str());
+              return loaded ? 0 : 1;
             }),
             0);
 }

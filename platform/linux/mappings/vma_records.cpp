@@ -30,6 +30,27 @@ std::string as_in_maps(std::string_view name) {
   return text;
 }
 
+// As the kernel's d_path() and get_vma_name() write it.
+std::string whole_name(const tier_vma& record, std::string_view name) {
+  const std::string text = as_in_maps(name.substr(0, name.find('\0')));
+  switch (record.name_kind) {
+    case TIER_NAME_UNLINKED:
+      return text.empty() ? text : text + " (deleted)";
+    case TIER_NAME_NO_FOLDER:
+      return "/" + text + " (deleted)";
+    case TIER_NAME_ANON_INODE:
+      return "anon_inode:" + text;
+    case TIER_NAME_SOCKET:
+      return "socket:[" + std::to_string(record.inode) + "]";
+    case TIER_NAME_BUFFER:
+      return "/" + text + ":";
+    case TIER_NAME_GIVEN:
+      return (record.has_file != 0 ? "[anon_shmem:" : "[anon:") + text + "]";
+    default:
+      return text;
+  }
+}
+
 }  // namespace
 
 Result<bool> VmaRecords::take(const tier_vma& record, std::string_view name) {
@@ -53,7 +74,7 @@ Result<bool> VmaRecords::take(const tier_vma& record, std::string_view name) {
     mappings_.pop_back();
   newest_ = record.start;
   if (++records_ > kMostMappings) return nonsense("more mappings than 4194304");
-  if (record.same_file == 0) file_ = as_in_maps(name.substr(0, name.find('\0')));
+  if (record.same_file == 0) name_ = whole_name(record, name);
   if (record.kind == TIER_VMA_SPECIAL) return true;
   Mapping mapping;
   mapping.range = {record.start, record.end};
@@ -64,13 +85,15 @@ Result<bool> VmaRecords::take(const tier_vma& record, std::string_view name) {
   mapping.mlocked = (record.flags & kLocked) != 0;
   mapping.own_policy = record.policy != kPolicyDefault && record.policy != kPolicyLocal;
   if (record.has_file != 0) {
-    mapping.name = file_;
+    mapping.name = name_;
     set_object(mapping, {std::uint64_t{record.device >> 20} << 32 | (record.device & 0xFFFFF), record.inode},
                record.page_offset * page_size_);
   } else if (record.kind == TIER_VMA_HEAP) {
     mapping.name = "[heap]";
   } else if (record.kind == TIER_VMA_STACK) {
     mapping.name = "[stack]";
+  } else {
+    mapping.name = name_;
   }
   mapping.backing = backing_of(mapping.name, mapping.shared, record.has_file != 0 ? record.inode : 0);
   mappings_.push_back(std::move(mapping));

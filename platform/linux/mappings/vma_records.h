@@ -38,7 +38,7 @@ class VmaRecords {
   std::uint64_t page_size_;
   std::vector<std::byte> pending_;  // the beginning of a record
   std::uint32_t thread_ = 0;
-  std::string file_;  // of the mapping before
+  std::string name_;  // of the mapping before
   std::size_t records_ = 0;
   Address newest_ = 0;  // where the last mapping begins
   bool ended_ = false;

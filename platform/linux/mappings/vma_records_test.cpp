@@ -98,6 +98,45 @@ TEST(VmaRecords, FlagsPoliciesFilesAndKinds) {
   }
 }
 
+TEST(VmaRecords, NamesAreWrittenAsProcWritesThem) {
+  const auto named = [](unsigned kind, const std::string& name, bool file = true) {
+    std::vector<std::byte> bytes;
+    tier_vma record = vma(0x10000, 0x20000, kReadWrite | kMayShare);
+    if (file) record = of_file(record, 77);
+    record.name_kind = kind;
+    append(bytes, record, name);
+    append_end(bytes);
+    const auto found = parse(bytes);
+    return found && found->size() == 1 ? found->front() : Mapping{};
+  };
+  EXPECT_EQ(named(TIER_NAME_PATH, "/a/b").name, "/a/b");
+  EXPECT_EQ(named(TIER_NAME_UNLINKED, "/a/b").name, "/a/b (deleted)");
+  EXPECT_EQ(named(TIER_NAME_UNLINKED, "").name, "");  // too long to be told
+  EXPECT_EQ(named(TIER_NAME_NO_FOLDER, "memfd:a\n").name, "/memfd:a\\012 (deleted)");
+  EXPECT_EQ(named(TIER_NAME_NO_FOLDER, "memfd:a").backing, Backing::kShared);
+  EXPECT_EQ(named(TIER_NAME_ANON_INODE, "[io_uring]").name, "anon_inode:[io_uring]");
+  EXPECT_FALSE(named(TIER_NAME_ANON_INODE, "[io_uring]").object);
+  EXPECT_EQ(named(TIER_NAME_SOCKET, "").name, "socket:[77]");
+  EXPECT_EQ(named(TIER_NAME_BUFFER, "dmabuf").name, "/dmabuf:");
+  EXPECT_EQ(named(TIER_NAME_GIVEN, "x").name, "[anon_shmem:x]");
+  EXPECT_EQ(named(TIER_NAME_GIVEN, "x").backing, Backing::kShared);
+  EXPECT_EQ(named(TIER_NAME_GIVEN, "x", false).name, "[anon:x]");
+  EXPECT_EQ(named(99, "/a/b").name, "/a/b");
+}
+
+TEST(VmaRecords, ANameIsOfOneMappingOrOfTheFilesThatFollowIt) {
+  std::vector<std::byte> bytes;
+  tier_vma given = vma(0x10000, 0x20000);
+  given.name_kind = TIER_NAME_GIVEN;
+  append(bytes, given, "arena");
+  append(bytes, vma(0x20000, 0x30000));
+  append_end(bytes);
+  const auto found = parse(bytes);
+  ASSERT_TRUE(found);
+  EXPECT_EQ((*found)[0].name, "[anon:arena]");
+  EXPECT_EQ((*found)[1].name, "");
+}
+
 // The kernel lets go of the lock between pieces: what was reported may have grown, or be replaced.
 TEST(VmaRecords, WhatChangedMeanwhileDoesNotOverlap) {
   std::vector<std::byte> bytes;
