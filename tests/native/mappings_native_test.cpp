@@ -169,11 +169,15 @@ TEST_F(Mappings, AreThoseOfTheTextFiles) {
   ::munmap(mixed, 64 * kPage);
 }
 
+void map_page(int file, int flags) {
+  if (::mmap(nullptr, kPage, PROT_READ, flags, file, 0) == MAP_FAILED) std::perror("mmap");
+}
+
 // Maps a page of a new file in the current folder.
-void map_file(const std::string& name, int flags = MAP_SHARED) {
+void map_file(const std::string& name) {
   const FileDescriptor file(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file.valid() || ::ftruncate(file.get(), kPage) != 0) return;
-  ::mmap(nullptr, kPage, PROT_READ, flags, file.get(), 0);
+  map_page(file.get(), MAP_SHARED);
 }
 
 // A file system of the process's own, so that nothing of what is made there stays behind.
@@ -247,16 +251,16 @@ TEST_F(Mappings, NamesOfWhatIsInNoFolderAreThoseOfTheText) {
   char* named_shared = map(kPage, MAP_SHARED);
   Child child([&](char) {
     const int memory = ::memfd_create("a b\n", MFD_CLOEXEC);
-    if (::ftruncate(memory, kPage) == 0) ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, memory, 0);
+    if (::ftruncate(memory, kPage) == 0) map_page(memory, MAP_SHARED);
     const int segment = ::shmget(0x7469, kPage, IPC_CREAT | 0600);
     ::shmat(segment, nullptr, 0), ::shmctl(segment, IPC_RMID, nullptr);
     const int zero = ::open("/dev/zero", O_RDWR | O_CLOEXEC);
-    ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, zero, 0);
-    ::mmap(nullptr, kPage, PROT_READ, MAP_PRIVATE, zero, 0);
+    map_page(zero, MAP_SHARED);
+    map_page(zero, MAP_PRIVATE);
     perf_event_attr event{};
     event.size = sizeof(event), event.type = PERF_TYPE_SOFTWARE, event.config = PERF_COUNT_SW_DUMMY;
     const auto perf = static_cast<int>(::syscall(SYS_perf_event_open, &event, 0, -1, -1, 0));
-    ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, perf, 0);
+    map_page(perf, MAP_SHARED);
     ::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, named, kPage, "a name");
     ::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, named_shared, kPage, "shared");
   });
@@ -280,7 +284,7 @@ TEST_F(Mappings, FilesOfAnOverlayHaveTheNamesThatTheProgramKnows) {
     const FileDescriptor below(::open("lower/below", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (::mount("names", "top", "overlay", 0, "lowerdir=lower,upperdir=upper,workdir=work") != 0) return;
     const FileDescriptor file(::open("top/below", O_RDONLY | O_CLOEXEC));
-    ::mmap(nullptr, kPage, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    map_page(file.get(), MAP_PRIVATE);
     map_file("top/above");
   });
   child.command('x');

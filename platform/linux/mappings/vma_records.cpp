@@ -32,7 +32,7 @@ std::string as_in_maps(std::string_view name) {
 
 // As the kernel's d_path() and get_vma_name() write it.
 std::string whole_name(const tier_vma& record, std::string_view name) {
-  const std::string text = as_in_maps(name.substr(0, name.find('\0')));
+  std::string text = as_in_maps(name.substr(0, name.find('\0')));
   switch (record.name_kind) {
     case TIER_NAME_UNLINKED:
       return text.empty() ? text : text + " (deleted)";
