@@ -133,6 +133,7 @@ PolicyEntry entry_of(const char* name, const char* description, const char* fore
     return std::make_unique<TierdPolicy>(std::move(settings), context.seed);
   };
   entry.sweep = {{}};
+  entry.samples = true;
   return entry;
 }
 

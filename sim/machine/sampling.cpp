@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace tier::sim {
@@ -118,16 +119,23 @@ void MissSampler::on_segment(Machine& machine, const Segment& segment) {
 
 std::vector<SampledAccess> MissSampler::take() { return std::exchange(samples_, {}); }
 
-MissSamplingSettings within_budget(MissSamplingSettings settings, double budget) {
-  if (budget <= 0) return settings;
+double SamplingBudget::most(Nanoseconds price) const {
+  double most = std::numeric_limits<double>::infinity();
+  if (cpu_share > 0) most = cpu_share / seconds(price);
+  if (per_second > 0) most = std::min(most, per_second);
+  return most;
+}
+
+MissSamplingSettings within_budget(MissSamplingSettings settings, const SamplingBudget& budget) {
+  if (!budget.bounds()) return settings;
   settings.price = kMissSamplePrice;
-  settings.most_per_second = std::min(settings.most_per_second, budget / seconds(settings.price));
+  settings.most_per_second = std::min(settings.most_per_second, budget.most(settings.price));
   return settings;
 }
 
-StallSamplingSettings within_budget(StallSamplingSettings settings, double budget) {
-  if (budget <= 0) return settings;
-  settings.most_per_second = budget / seconds(kStallSamplePrice);
+StallSamplingSettings within_budget(StallSamplingSettings settings, const SamplingBudget& budget) {
+  if (!budget.bounds()) return settings;
+  settings.most_per_second = budget.most(kStallSamplePrice);
   // The sampler charges for those that decode: they pay for the others.
   settings.price =
       Nanoseconds{std::llround(static_cast<double>(kStallSamplePrice.count()) / settings.decoded)};

@@ -88,10 +88,21 @@ class MissSampler final : public Observer {
 // miss sample: 1.5 us, as the hardware path of `sampling-price` (docs/benchmarks.md); the rivals' papers
 // state shares of a CPU, no price. A stall sample: 5 us, as there for what 1 % of a CPU buys.
 inline constexpr Nanoseconds kMissSamplePrice{1500}, kStallSamplePrice{5000};
-// The same sampler at these prices, thinned to `budget`, a share of one CPU from 0 up, as whoever has to keep
-// to a budget lengthens the period. 0: unchanged.
-MissSamplingSettings within_budget(MissSamplingSettings settings, double budget);
-StallSamplingSettings within_budget(StallSamplingSettings settings, double budget);
+
+// What address samples may take. Either bound may be left out (0); where both are given, both hold.
+struct SamplingBudget {
+  double cpu_share = 0;   // of one CPU, from 0 up
+  double per_second = 0;  // samples of either kind, those that do not decode included
+
+  bool bounds() const { return cpu_share > 0 || per_second > 0; }
+  // Most samples a second at that price; infinite without a bound.
+  double most(Nanoseconds price) const;
+};
+
+// The same sampler at these prices, thinned evenly to the budget, as a longer period thins. Without a bound:
+// unchanged.
+MissSamplingSettings within_budget(MissSamplingSettings settings, const SamplingBudget& budget);
+StallSamplingSettings within_budget(StallSamplingSettings settings, const SamplingBudget& budget);
 
 // Accessed bits: whether a page of the region was touched within a window. Saturates: more than one touch
 // looks like one. `page` is what one bit covers (small page or huge page, by the region's kind).

@@ -128,7 +128,7 @@ TEST(WithinBudget, SamplesTakeTheirShareOfACpuAndNoMore) {
   Rig rig(half_waiting());
   ASSERT_TRUE(rig.started);
   // 3.3e6 misses a second would be 33,000 samples; a hundredth of a CPU pays for 6,667.
-  MissSampler misses(within_budget({.period = 100, .store_period = 100}, 0.01), 3);
+  MissSampler misses(within_budget({.period = 100, .store_period = 100}, {0.01}), 3);
   rig.machine.attach(misses);
   rig.machine.advance(std::chrono::seconds(10));
   EXPECT_NEAR(rig.machine.totals().interference, 0.01 * 10, 1e-3);
@@ -139,16 +139,34 @@ TEST(WithinBudget, SamplesTakeTheirShareOfACpuAndNoMore) {
 TEST(WithinBudget, StallSamplesHaveTheSameShare) {
   Rig rig(half_waiting());
   ASSERT_TRUE(rig.started);
-  StallSampler stalls(within_budget({.rate = 10'000, .decoded = 0.5}, 0.01), 3);
+  StallSampler stalls(within_budget({.rate = 10'000, .decoded = 0.5}, {0.01}), 3);
   rig.machine.attach(stalls);
   rig.machine.advance(std::chrono::seconds(10));
   EXPECT_NEAR(static_cast<double>(stalls.counters().taken), 0.01 * 10 / 5e-6, 10);
   EXPECT_NEAR(rig.machine.totals().interference, 0.01 * 10, 0.005);
 }
 
+// Either kind gives as many samples as the count allows, each at its own price, and the lower bound holds.
+TEST(WithinBudget, ACountOfSamplesHoldsForEitherKind) {
+  Rig rig(half_waiting());
+  ASSERT_TRUE(rig.started);
+  MissSampler misses(within_budget({.period = 100, .store_period = 100}, {.per_second = 300}), 3);
+  StallSampler stalls(within_budget({.rate = 10'000, .decoded = 1}, {.cpu_share = 0.01, .per_second = 300}),
+                      3);
+  rig.machine.attach(misses);
+  rig.machine.attach(stalls);
+  rig.machine.advance(std::chrono::seconds(10));
+  EXPECT_NEAR(static_cast<double>(misses.counters().delivered), 3000, 10);
+  EXPECT_NEAR(static_cast<double>(stalls.counters().taken), 3000, 10);
+  EXPECT_NEAR(rig.machine.totals().interference, 3000 * (1.5e-6 + 5e-6), 1e-4);
+  const SamplingBudget both{.cpu_share = 0.001, .per_second = 300};
+  EXPECT_NEAR(both.most(kStallSamplePrice), 200, 1e-6);
+  EXPECT_NEAR(both.most(kMissSamplePrice), 300, 1e-6);
+}
+
 TEST(WithinBudget, NothingChangesWithoutOne) {
-  EXPECT_EQ(within_budget(MissSamplingSettings{.period = 7}, 0).price, MissSamplingSettings{}.price);
-  EXPECT_EQ(within_budget(StallSamplingSettings{}, 0).most_per_second, 0);
+  EXPECT_EQ(within_budget(MissSamplingSettings{.period = 7}, {}).price, MissSamplingSettings{}.price);
+  EXPECT_EQ(within_budget(StallSamplingSettings{}, {}).most_per_second, 0);
 }
 
 TEST(MissSampler, WhatComesTooFastIsLostAndCounted) {

@@ -71,7 +71,7 @@ class Arms final : public TieringPolicy, public Observer {
   Arms(const PolicySettings& settings, const PolicyContext& context)
       : settings_(settings),
         sampler_(within_budget({.period = settings["period"]}, context.sampling_budget), context.seed),
-        spinning_(context.sampling_budget > 0 ? 0 : kSpinningThreads),
+        spinning_(context.sampling_budget.bounds() ? 0 : kSpinningThreads),
         detector_(settings["drift"], settings["threshold"]),
         threads_(std::max(1, static_cast<int>(settings["copy_threads"]))) {}
 
@@ -243,7 +243,8 @@ PolicyEntry arms() {
            {{"tick_s", 0.25}},
            {{"period", 5003}, {"active_period", 2503}},
            {{"threshold", 3}},
-           {{"copy_threads", 1}}}};
+           {{"copy_threads", 1}}},
+          true};
 }
 
 }  // namespace tier::sim

@@ -96,7 +96,7 @@ class Colloid final : public TieringPolicy, public Observer {
         sampler_(within_budget({.period = settings["period"], .store_period = settings["period"]},
                                context.sampling_budget),
                  context.seed),
-        spinning_(kSpinningThreads - (context.sampling_budget > 0 ? kReaders : 0)),
+        spinning_(kSpinningThreads - (context.sampling_budget.bounds() ? kReaders : 0)),
         heat_(0, 0),
         lists_(0, 0),
         search_(settings["delta"], settings["epsilon"]),
@@ -271,7 +271,8 @@ PolicyEntry colloid() {
        {{"delta", 0.1}},
        {{"period", 1009}},
        {{"cooling", 100}},
-       {{"rate", 1 << 30}}}};
+       {{"rate", 1 << 30}}},
+      true};
 }
 
 PolicyEntry alto() {
@@ -290,7 +291,8 @@ PolicyEntry alto() {
            {{"aol_low_ns", 41}, {"aol_high_ns", 68}},
            {{"interval_s", 0.1}},
            {{"period", 1009}},
-           {{"cooling", 100}}}};
+           {{"cooling", 100}}},
+          true};
 }
 
 }  // namespace tier::sim

@@ -33,7 +33,7 @@ class HeMem final : public TieringPolicy, public Observer {
         sampler_(within_budget({.period = settings["period"], .store_period = settings["period"]},
                                context.sampling_budget),
                  context.seed),
-        spinning_(kSpinningThreads - (context.sampling_budget > 0 ? kReaders : 0)),
+        spinning_(kSpinningThreads - (context.sampling_budget.bounds() ? kReaders : 0)),
         heat_(0, 0),
         lists_(0, 0) {}
 
@@ -150,7 +150,8 @@ PolicyEntry hemem() {
            {{"hot_reads", 4}, {"cooling", 10}},
            {{"hot_reads", 16}, {"hot_writes", 8}, {"cooling", 36}},
            {{"cooling", 100}},
-           {{"interval_s", 0.1}, {"rate", 1 << 30}}}};
+           {{"interval_s", 0.1}, {"rate", 1 << 30}}},
+          true};
 }
 
 }  // namespace tier::sim

@@ -43,9 +43,10 @@ class Memtis final : public TieringPolicy, public Observer {
         period_(settings["first_period"]),
         sampling_(within_budget({.period = period_, .store_period = kStorePeriod}, context.sampling_budget)),
         sampler_(sampling_, context.seed),
-        in_budget_(context.sampling_budget > 0),
-        cpu_share_(in_budget_ ? std::min(settings["cpu_share"], context.sampling_budget)
-                              : settings["cpu_share"]),
+        in_budget_(context.sampling_budget.bounds()),
+        cpu_share_(in_budget_
+                       ? std::min(settings["cpu_share"], sampling_.most_per_second * seconds(sampling_.price))
+                       : settings["cpu_share"]),
         cool_every_(samples(settings["cool"])),
         adapt_every_(samples(settings["adapt"])) {}
 
@@ -216,7 +217,8 @@ PolicyEntry memtis() {
            {{"cool", 8000000}},
            {{"first_period", 1009}},
            {{"interval_s", 0.1}},
-           {{"cpu_share", 0.01}}}};
+           {{"cpu_share", 0.01}}},
+          true};
 }
 
 }  // namespace tier::sim

@@ -233,7 +233,8 @@ PolicyEntry pact() {
            {{"window_s", 0.1}},
            {{"bins", 5}},
            {{"follow", 0.5}},
-           {{"margin", 8192}}}};
+           {{"margin", 8192}}},
+          true};
 }
 
 }  // namespace tier::sim

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/machine/machine.h"
+#include "sim/machine/sampling.h"
 
 namespace tier::sim {
 
@@ -29,9 +30,8 @@ struct PolicyContext {
   std::vector<WorkloadFactory> workloads;  // the same that the machine runs: only oracles may look
   std::uint64_t seed = 1;
   PolicySettingsMap settings;
-  // Share of one CPU that address samples may take, at their true prices (sim/machine/sampling.h), from 0 up.
-  // 0: each policy samples as published.
-  double sampling_budget = 0;
+  // What address samples may take, at their true prices. Without a bound each policy samples as published.
+  SamplingBudget sampling_budget = {};
 };
 
 struct PolicyEntry {
@@ -41,6 +41,7 @@ struct PolicyEntry {
   std::function<Result<std::unique_ptr<TieringPolicy>>(const PolicyContext&)> make;
   // The small sweep from which "its best-tuned setting" comes; first: the published constants ({}).
   std::vector<PolicySettingsMap> sweep;
+  bool samples = false;  // takes address samples: what it does depends on the sampling budget
 };
 
 // Every policy there is. A new one is one file and one line here.

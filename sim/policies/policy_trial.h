@@ -18,7 +18,7 @@ struct Trial {
   MachineDescription machine;
   PolicySettingsMap settings;
   std::uint64_t seed = 1;
-  double sampling_budget = 0;
+  SamplingBudget sampling_budget = {};
 };
 
 struct Outcome {

@@ -181,7 +181,7 @@ TEST(Memtis, HoldsItsSamplerToItsShareOfACpu) {
 TEST(SamplingBudget, HoldsForEveryRivalThatSamples) {
   Trial still = trial("gups:footprint=1GiB,length=20s,threads=4,hot=1,heat=0", 8);
   still.machine.migration = {Nanoseconds{0}, Nanoseconds{0}, 1e15, Nanoseconds{0}};
-  still.sampling_budget = 0.01;
+  still.sampling_budget = {0.01};
   for (const char* name : {"hemem", "memtis", "arms", "colloid"}) {
     const Outcome outcome = run(name, still);
     EXPECT_LT(outcome.totals.interference, 1.05 * 0.01 * outcome.seconds) << name;
@@ -189,11 +189,23 @@ TEST(SamplingBudget, HoldsForEveryRivalThatSamples) {
   }
 }
 
+// A suite of several sampling budgets runs the others once.
+TEST(SamplingBudget, ChangesThosePoliciesAloneThatSayTheySample) {
+  Trial free = trial("gups:footprint=256MiB,length=10s,threads=4", 8);
+  Trial bounded = free;
+  bounded.sampling_budget = {.per_second = 150};
+  for (const PolicyEntry& entry : policy_table()) {
+    const double one = run(entry.name, free).totals.interference;
+    const double other = run(entry.name, bounded).totals.interference;
+    EXPECT_EQ(one != other, entry.samples) << entry.name;
+  }
+}
+
 // Fewer samples, the same histogram: what paces it is time, not the count that the budget allows.
 TEST(Memtis, KeepsItsPaceWithinABudget) {
   Trial skewed = trial("zipf:footprint=1GiB,length=30s,threads=2,drift=0");
   const Outcome published = run("memtis", skewed);
-  skewed.sampling_budget = 0.01;
+  skewed.sampling_budget = {0.01};
   EXPECT_LT(run("memtis", skewed).seconds, 1.1 * published.seconds);
 }
 
