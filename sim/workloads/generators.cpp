@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 
@@ -52,6 +53,27 @@ Result<WorkloadFactory> recorded(const std::filesystem::path& path, const std::s
   };
 }
 
+bool is_recording(std::string_view head) {
+  return head == kTrace || head.starts_with(std::string(kTrace) + "*");
+}
+
+// One workload's specification with `more` added to its seed.
+std::string with_later_seed(std::string spec, std::uint64_t more) {
+  constexpr std::string_view kSeed = "seed=";
+  const std::size_t colon = spec.find(':');
+  if (is_recording(std::string_view(spec).substr(0, colon))) return spec;
+  if (colon == std::string::npos) return fmt::format("{}:{}{}", spec, kSeed, 1 + more);
+  for (std::size_t at = colon; at != std::string::npos; at = spec.find(',', at + 1)) {
+    if (spec.compare(at + 1, kSeed.size(), kSeed) != 0) continue;
+    const std::size_t begin = at + 1 + kSeed.size(), end = std::min(spec.find(',', begin), spec.size());
+    std::uint64_t own = 0;
+    const auto read = std::from_chars(spec.data() + begin, spec.data() + end, own);
+    if (read.ec == std::errc{}) spec.replace(begin, end - begin, std::to_string(own + more));
+    return spec;
+  }
+  return fmt::format("{},{}{}", spec, kSeed, 1 + more);
+}
+
 }  // namespace
 
 std::vector<Parameter> with_common(std::vector<Parameter> own, double intensity) {
@@ -83,7 +105,7 @@ Result<WorkloadFactory> parse_workload(const std::string& spec) {
                 "give one workload here");
   const std::size_t colon = spec.find(':');
   const std::string head = spec.substr(0, colon);
-  if (colon != std::string::npos && (head == kTrace || head.starts_with(std::string(kTrace) + "*")))
+  if (colon != std::string::npos && is_recording(head))
     return recorded(spec.substr(colon + 1), head == kTrace ? "1" : head.substr(kTrace.size() + 1));
   const std::string name = spec.substr(0, colon);
   const auto table = generator_table();
@@ -117,6 +139,18 @@ Result<std::vector<WorkloadFactory>> parse_workloads(const std::string& spec) {
     begin = end + kBeside.size();
   }
   return factories;
+}
+
+std::string reseeded(const std::string& spec, std::uint64_t seed) {
+  if (seed <= 1) return spec;
+  std::string text;
+  for (std::size_t begin = 0; begin <= spec.size();) {
+    const std::size_t end = std::min(spec.find(kBeside, begin), spec.size());
+    if (begin > 0) text += kBeside;
+    text += with_later_seed(spec.substr(begin, end - begin), seed - 1);
+    begin = end + kBeside.size();
+  }
+  return text;
 }
 
 }  // namespace tier::sim

@@ -1,6 +1,7 @@
 // Workload generators by name. docs/workloads.md says what each imitates.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,5 +28,10 @@ Result<WorkloadFactory> parse_workload(const std::string& spec);
 
 // Several side by side, " + " between them; each runs at its own pace.
 Result<std::vector<WorkloadFactory>> parse_workloads(const std::string& spec);
+
+// The same workloads with other draws: `seed` - 1 is added to every generator's own seed, so that generators
+// side by side stay as different as they are. Recordings, and what is no workload, stay as they are. `seed`
+// from 1 up.
+std::string reseeded(const std::string& spec, std::uint64_t seed);
 
 }  // namespace tier::sim

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <fstream>
 
+#include "sim/workloads/generators.h"
 #include "tools/tier-sim/parallel.h"
 
 namespace tier::sim {
@@ -72,20 +73,34 @@ std::vector<PolicySettingsMap> points_of(const Suite& suite, const PolicyEntry& 
   return {{}};
 }
 
+std::vector<double> rates_of(const Suite& suite, const PolicyEntry& policy) {
+  return policy.samples && !suite.sampling_rates.empty() ? suite.sampling_rates : std::vector<double>{0};
+}
+
 }  // namespace
 
 Result<std::vector<Experiment>> cells_of(const Suite& suite) {
   const auto policies = TIER_TRY(policies_of(suite));
   std::vector<Experiment> cells;
-  for (const std::string& workload : suite.workloads)
-    for (const std::string& machine : suite.machines) {
-      cells.push_back({workload, machine, 0, "none", {}, suite.seed});
-      for (const double ratio : suite.ratios)
-        for (const PolicyEntry& policy : policies)
-          for (PolicySettingsMap& point : points_of(suite, policy, ratio))
-            cells.push_back(
-                {workload, machine, ratio, policy.name, std::move(point), suite.seed, suite.sampling_budget});
-    }
+  for (const std::string& base : suite.workloads)
+    for (const std::string& machine : suite.machines)
+      for (const std::uint64_t seed : suite.seeds) {
+        Experiment cell;
+        cell.workload = reseeded(base, seed);
+        cell.machine = machine, cell.policy = "none", cell.ratio = 0, cell.seed = seed;
+        if (cell.workload != base) cell.base = base;
+        cells.push_back(cell);
+        cell.sampling_budget = suite.sampling_budget;
+        for (const double ratio : suite.ratios)
+          for (const PolicyEntry& policy : policies)
+            for (PolicySettingsMap& point : points_of(suite, policy, ratio)) {
+              cell.ratio = ratio, cell.policy = policy.name, cell.settings = std::move(point);
+              for (const double rate : rates_of(suite, policy)) {
+                cell.sampling_rate = rate;
+                cells.push_back(cell);
+              }
+            }
+      }
   return cells;
 }
 
@@ -110,6 +125,7 @@ Result<nlohmann::json> run_suite(const Suite& suite, const CompareOptions& optio
   };
   in_parallel(cells.size(), options.jobs, work, options.progress);
   nlohmann::json all = {{"schema", "tier-sim.results/1"}, {"cells", nlohmann::json::array()}};
+  if (!suite.notes.empty()) all["notes"] = suite.notes;
   for (nlohmann::json& cell : results) {
     cell.erase("build");
     all["cells"].push_back(std::move(cell));

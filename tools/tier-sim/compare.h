@@ -14,16 +14,27 @@ struct Suite {
   std::vector<std::string> workloads, machines, policies;  // no policies: all of them
   std::vector<double> ratios = {2, 8, 16};
   std::vector<double> swept_ratios;  // at which every point of each policy's sweep runs too
-  std::uint64_t seed = 1;
+  // Each runs every case: it seeds what is sampled, and its distance from 1 is added to the seed of every
+  // generator in the workload. Those from kFirstHeldOutSeed up are never tuned on.
+  std::vector<std::uint64_t> seeds = {1};
   double sampling_budget = 0;  // share of one CPU, see PolicyContext
+  // Samples a second: policies that sample run at each; none: at the budget alone.
+  std::vector<double> sampling_rates;
+  std::vector<std::string> notes;  // for the reader of the table: what was left out
 };
 
-// TOML: workloads, machines, policies, ratios, swept_ratios, seed, sampling_budget (0 to 1). "corpus/*.trace"
-// entries are expanded, relative to the file; a pattern that matches nothing is an error.
+inline constexpr std::uint64_t kFirstHeldOutSeed = 1000;
+
+// TOML: workloads, optional, made_by, machines, policies, ratios, swept_ratios, seeds (or seed),
+// sampling_budget (0 to 1), samples_per_second. "FOLDER/*.trace" entries are expanded, relative to the file;
+// a recording that has the name of an earlier one is left out. A pattern that matches nothing is an error
+// that names `made_by`, the command that makes the files, and among `optional` workloads a note. Machine
+// files are relative to the suite where they are there.
 Result<Suite> load_suite(const std::filesystem::path& file);
 
 // Every cell of the suite in the same order every time, with "none" on a machine that is all fast as the
-// outer bound of each workload and machine. kUsage: an unknown policy.
+// outer bound of each workload and machine. Several sampling rates make more cells only of policies that
+// sample. kUsage: an unknown policy.
 Result<std::vector<Experiment>> cells_of(const Suite& suite);
 
 struct CompareOptions {

@@ -1,5 +1,6 @@
 #include "tools/tier-sim/compare.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -109,6 +110,38 @@ TEST_F(CompareTest, SweepsRunWhereTheyAreAskedFor) {
   EXPECT_FALSE(cells_of(suite_).has_value());
 }
 
+TEST_F(CompareTest, SeveralSamplingRatesMakeMoreCellsOfThosePoliciesAloneThatSample) {
+  suite_.policies = {"none", "static-oracle", "numab", "hemem", "tierd"};
+  suite_.workloads.resize(1);
+  suite_.ratios = {8};
+  suite_.sampling_rates = {150, 2000};
+  const auto cells = cells_of(suite_);
+  ASSERT_TRUE(cells);
+  std::vector<std::string> ran;
+  for (const Experiment& cell : *cells)
+    ran.push_back(fmt::format("{} {} {}", cell.policy, cell.ratio, cell.sampling_rate));
+  EXPECT_THAT(ran, testing::ElementsAre("none 0 0", "none 8 0", "static-oracle 8 0", "numab 8 0",
+                                        "hemem 8 150", "hemem 8 2000", "tierd 8 150", "tierd 8 2000"));
+  EXPECT_NE(key_of((*cells)[4]), key_of((*cells)[5]));
+}
+
+TEST_F(CompareTest, ASeedDrawsTheWorkloadAnewUnderItsOldName) {
+  suite_.workloads = {"phases:footprint=64MiB + zipf:footprint=64MiB,seed=7,length=4s", "trace:a,b.trace"};
+  suite_.ratios = {8};
+  suite_.seeds = {1, 1000};
+  const auto cells = cells_of(suite_);
+  ASSERT_TRUE(cells);
+  ASSERT_EQ(cells->size(), 16U);
+  EXPECT_EQ((*cells)[0].workload, suite_.workloads[0]);
+  EXPECT_EQ((*cells)[0].base, "");
+  const Experiment& other = (*cells)[4];
+  EXPECT_EQ(other.workload, "phases:footprint=64MiB,seed=1000 + zipf:footprint=64MiB,seed=1006,length=4s");
+  EXPECT_EQ(other.base, suite_.workloads[0]);
+  EXPECT_EQ(other.seed, 1000U);
+  EXPECT_EQ((*cells)[12].workload, suite_.workloads[1]) << "a recording is what it is";
+  EXPECT_EQ((*cells)[12].seed, 1000U);
+}
+
 TEST_F(CompareTest, SuitesAreReadAndTheirTracesFound) {
   fs::create_directories(folder_ / "corpus");
   std::ofstream(folder_ / "corpus/b.trace") << "x";
@@ -130,10 +163,38 @@ TEST_F(CompareTest, SuitesAreReadAndTheirTracesFound) {
   const auto missing = load_suite(file);
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().fix, testing::HasSubstr("record-workloads"));
+  std::ofstream(file)
+      << "workloads = [\"trace:empty/*.trace\"]\nmachines = [\"ddr5-cxl\"]\nmade_by = \"make\"\n";
+  EXPECT_THAT(load_suite(file).error().fix, testing::HasSubstr("make"));
   std::ofstream(file) << "workloads = [\"zipf\"]\n";
   EXPECT_FALSE(load_suite(file).has_value());
   std::ofstream(file) << "workload = [\"zipf\"]\nmachines = [\"ddr5-cxl\"]\n";
   EXPECT_FALSE(load_suite(file).has_value());
+}
+
+TEST_F(CompareTest, OptionalRecordingsAreNotedWhereTheyAreMissingAndCountOnce) {
+  fs::create_directories(folder_ / "short");
+  fs::create_directories(folder_ / "long");
+  for (const char* name : {"short/a.trace", "long/a.trace", "long/b.trace"})
+    std::ofstream(folder_ / name) << "x";
+  std::ofstream(folder_ / "mine.toml") << "x";
+  const auto file = folder_ / "suite.toml";
+  std::ofstream(file) << "workloads = [\"trace:short/*.trace\"]\n"
+                         "optional = [\"trace:long/*.trace\", \"trace:empty/*.trace\"]\n"
+                         "machines = [\"ddr5-cxl\", \"mine.toml\"]\nsamples_per_second = [150, 300]\n"
+                         "seeds = [1, 1000]\n";
+  const auto suite = load_suite(file);
+  ASSERT_TRUE(suite) << suite.error().text();
+  EXPECT_THAT(suite->workloads,
+              testing::ElementsAre(testing::EndsWith("short/a.trace"), testing::EndsWith("long/b.trace")));
+  EXPECT_THAT(suite->notes, testing::ElementsAre(testing::HasSubstr("empty")));
+  EXPECT_THAT(suite->machines, testing::ElementsAre("ddr5-cxl", (folder_ / "mine.toml").string()));
+  EXPECT_THAT(suite->sampling_rates, testing::ElementsAre(150, 300));
+  EXPECT_THAT(suite->seeds, testing::ElementsAre(1, 1000));
+  for (const char* wrong : {"seeds = [0]\n", "samples_per_second = [0]\n"}) {
+    std::ofstream(file) << "workloads = [\"zipf\"]\nmachines = [\"ddr5-cxl\"]\n" << wrong;
+    EXPECT_FALSE(load_suite(file).has_value()) << wrong;
+  }
 }
 
 TEST(Experiment, WhatDoesNotExistIsRefusedByName) {

@@ -142,15 +142,18 @@ std::string too_short(double modelled) {
 
 std::string key_of(const Experiment& e) {
   const std::string ratio = e.ratio < 0 ? "own capacities" : fmt::format("1:{}", e.ratio);
-  return fmt::format("{} | {} | {} | {} | {} | seed {}{}", e.workload, e.machine, ratio, e.policy,
+  return fmt::format("{} | {} | {} | {} | {} | seed {}{}{}", e.workload, e.machine, ratio, e.policy,
                      settings_text(e.settings), e.seed,
-                     e.sampling_budget > 0 ? fmt::format(" | sampling {:g} CPU", e.sampling_budget) : "");
+                     e.sampling_budget > 0 ? fmt::format(" | sampling {:g} CPU", e.sampling_budget) : "",
+                     e.sampling_rate > 0 ? fmt::format(" | {:g} samples/s", e.sampling_rate) : "");
 }
 
 nlohmann::json to_json(const Experiment& e) {
   nlohmann::json json = {{"workload", e.workload}, {"machine", e.machine},   {"ratio", e.ratio},
                          {"policy", e.policy},     {"settings", e.settings}, {"seed", e.seed}};
   if (e.sampling_budget > 0) json["sampling_budget"] = e.sampling_budget;
+  if (e.sampling_rate > 0) json["samples_per_second"] = e.sampling_rate;
+  if (!e.base.empty()) json["base_workload"] = e.base;
   return json;
 }
 
@@ -237,8 +240,10 @@ Result<Outcome> run_experiment(const Experiment& experiment, HeatGrid* heat) {
   auto opened = TIER_TRY(open_all(factories));
   auto description = TIER_TRY(machine_of(experiment));
   const auto entry = TIER_TRY(policy_called(experiment.policy));
-  auto policy =
-      TIER_TRY(entry.make({factories, experiment.seed, experiment.settings, experiment.sampling_budget}));
+  auto policy = TIER_TRY(entry.make({factories,
+                                     experiment.seed,
+                                     experiment.settings,
+                                     {experiment.sampling_budget, experiment.sampling_rate}}));
 
   const double begun = cpu_seconds();
   Machine machine(std::move(description), std::move(opened), *policy, experiment.seed);

@@ -21,6 +21,9 @@ struct Experiment {
   PolicySettingsMap settings;  // overrides of the policy's constants
   std::uint64_t seed = 1;
   double sampling_budget = 0;  // share of one CPU, see PolicyContext
+  double sampling_rate = 0;    // samples a second, the same
+  // What tables call the workload where it is not its specification: before a suite's seed went into it.
+  std::string base = {};
 
   bool operator==(const Experiment&) const = default;
 };

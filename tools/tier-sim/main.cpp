@@ -96,12 +96,14 @@ int bound(Experiment& experiment, bool own) {
 struct CompareArguments {
   std::string suite, out = "build/tier-sim";
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<std::uint64_t> seeds;
   bool json = false;
 };
 
 int compare(const CompareArguments& arguments) {
   auto suite = load_suite(arguments.suite);
   if (!suite) return refuse(suite.error());
+  if (!arguments.seeds.empty()) suite->seeds = arguments.seeds;
   CompareOptions options;
   options.folder = arguments.out;
   options.jobs = arguments.jobs;
@@ -184,7 +186,11 @@ void add_run(CLI::App& app, RunArguments& arguments) {
       ->add_option("--sampling-budget", e.sampling_budget,
                    "share of one CPU that address samples may take, at their true prices; 0: as published")
       ->check(number_from(0, 1));
-  command->add_option("--seed", e.seed, "of the workload and of what is sampled")->capture_default_str();
+  command
+      ->add_option("--samples-per-second", e.sampling_rate,
+                   "address samples that the policy may take, at their true prices; 0: as published")
+      ->check(number_from(0, 1e6));
+  command->add_option("--seed", e.seed, "of what is sampled; a workload has its own")->capture_default_str();
   command->add_option("--plot", arguments.plot, "heat map over time with residency: FILE.svg or FILE.png");
   command->add_flag("--json", arguments.json, "the result as JSON");
 }
@@ -207,6 +213,10 @@ int program(int argc, char** argv) {
       ->capture_default_str();
   compare_command->add_option("--jobs", compare_arguments.jobs, "simulations at once")
       ->check(CLI::Range(1, 1024));
+  compare_command
+      ->add_option("--seed", compare_arguments.seeds,
+                   "in place of the suite's; several for their mean. From 1000 up: never tuned on")
+      ->check(number_from(1, 9007199254740992.0));
   compare_command->add_flag("--json", compare_arguments.json, "the result as JSON");
   ReportArguments report_arguments;
   auto* report_command = app.add_subcommand("report", "what a comparison says: table, JSON, pictures");

@@ -21,6 +21,7 @@ using testing::Not;
 // `policies` rivals beside tierd, an oracle and none, on one workload or two with names that end alike.
 Summary summary_of(std::size_t policies, const std::vector<double>& ratios, double modelled = 100) {
   Summary summary;
+  summary.tables.emplace_back();
   std::vector<std::string> names = {"none", "epoch-oracle", "tierd"};
   for (std::size_t i = 0; i < policies; ++i) names.push_back(fmt::format("rival-{}", i));
   for (const char* workload : {"trace:one/kv.trace", "trace:two/kv.trace"}) {
@@ -37,7 +38,7 @@ Summary summary_of(std::size_t policies, const std::vector<double>& ratios, doub
   for (const std::string& name : names) {
     PolicySummary policy;
     policy.policy = name, policy.oracle = name == "epoch-oracle";
-    summary.policies.push_back(policy);
+    summary.tables.front().policies.push_back(policy);
   }
   return summary;
 }

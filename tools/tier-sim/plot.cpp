@@ -74,9 +74,14 @@ std::map<std::string, std::string> short_names(const std::vector<Case>& cases) {
   return names;
 }
 
+// The policies of the last table, which has all machines, in its order.
+std::vector<PolicySummary> ranked(const Summary& summary) {
+  return summary.tables.empty() ? std::vector<PolicySummary>{} : summary.tables.back().policies;
+}
+
 std::vector<std::string> compared(const Summary& summary) {
   std::vector<std::string> policies;
-  for (const PolicySummary& p : summary.policies)
+  for (const PolicySummary& p : ranked(summary))
     if (p.policy != "none") policies.push_back(p.policy);
   return policies;
 }
@@ -117,7 +122,7 @@ constexpr Kind kKinds[] = {{"tierd", "#1b7837"},
 
 std::size_t kind_of(const Summary& summary, const std::string& policy) {
   if (policy == "none") return 3;
-  for (const PolicySummary& p : summary.policies)
+  for (const PolicySummary& p : ranked(summary))
     if (p.policy == policy && p.oracle) return 2;
   return policy.rfind("tierd", 0) == 0 ? 0 : 1;
 }
@@ -262,7 +267,8 @@ Result<std::string> gaps_script(const Summary& summary, const fs::path& picture)
   std::vector<std::string> texts;
   for (const Case& of : summary.cases)
     texts.push_back(fmt::format(
-        "{}, {}, 1:{}{}", names.at(of.workload), of.machine, of.ratio,
+        "{}, {}, 1:{}{}{}", names.at(of.workload), of.machine, of.ratio,
+        of.rate > 0 ? fmt::format(", {:g} samples/s", of.rate) : "",
         too_short(shortest(of)).empty() ? "" : fmt::format(" ({:.0f} s: too short to judge)", shortest(of))));
   texts = told_apart(std::move(texts));
   for (const Case& of : summary.cases) {
