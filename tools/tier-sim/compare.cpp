@@ -77,6 +77,20 @@ std::vector<double> rates_of(const Suite& suite, const PolicyEntry& policy) {
   return policy.samples && !suite.sampling_rates.empty() ? suite.sampling_rates : std::vector<double>{0};
 }
 
+// `cell` at every ratio under every policy, with each setting and sampling rate that it runs with.
+void add_runs(const Suite& suite, const std::vector<PolicyEntry>& policies, Experiment cell,
+              std::vector<Experiment>& cells) {
+  for (const double ratio : suite.ratios)
+    for (const PolicyEntry& policy : policies)
+      for (PolicySettingsMap& point : points_of(suite, policy, ratio)) {
+        cell.ratio = ratio, cell.policy = policy.name, cell.settings = std::move(point);
+        for (const double rate : rates_of(suite, policy)) {
+          cell.sampling_rate = rate;
+          cells.push_back(cell);
+        }
+      }
+}
+
 }  // namespace
 
 Result<std::vector<Experiment>> cells_of(const Suite& suite) {
@@ -91,15 +105,7 @@ Result<std::vector<Experiment>> cells_of(const Suite& suite) {
         if (cell.workload != base) cell.base = base;
         cells.push_back(cell);
         cell.sampling_budget = suite.sampling_budget;
-        for (const double ratio : suite.ratios)
-          for (const PolicyEntry& policy : policies)
-            for (PolicySettingsMap& point : points_of(suite, policy, ratio)) {
-              cell.ratio = ratio, cell.policy = policy.name, cell.settings = std::move(point);
-              for (const double rate : rates_of(suite, policy)) {
-                cell.sampling_rate = rate;
-                cells.push_back(cell);
-              }
-            }
+        add_runs(suite, policies, cell, cells);
       }
   return cells;
 }

@@ -27,10 +27,11 @@ constexpr const char* kColumns =
 
 std::string row_of(const PolicySummary& p) {
   const auto of = [&](double Gaps::*field) { return p.gaps ? percent((*p.gaps).*field) : "-"; };
-  return fmt::format(kColumns, p.policy + (p.oracle ? " *" : ""), p.cases, p.excluded,
-                     fmt::format("{:.0f}", p.lost), percent(p.pooled), percent(p.pooled_to_bound),
-                     percent(p.regret_mean), of(&Gaps::median), of(&Gaps::mean), of(&Gaps::geomean),
-                     p.gaps ? std::to_string(p.gaps->at_floor) : "-",
+  // Short recordings lose few seconds.
+  const std::string lost = p.lost < 1000 ? fmt::format("{:.1f}", p.lost) : fmt::format("{:.0f}", p.lost);
+  return fmt::format(kColumns, p.policy + (p.oracle ? " *" : ""), p.cases, p.excluded, lost,
+                     percent(p.pooled), percent(p.pooled_to_bound), percent(p.regret_mean), of(&Gaps::median),
+                     of(&Gaps::mean), of(&Gaps::geomean), p.gaps ? std::to_string(p.gaps->at_floor) : "-",
                      p.gaps ? percent(p.gaps->worst.value) : "-", percent(p.slowdown_mean),
                      percent(p.slowdown_worst.value), fmt::format("{:.1f}", p.moved_per_useful));
 }
