@@ -73,6 +73,14 @@ struct MigrationPlan {
   std::vector<MigrationRequest> declined{};  // promised to gain, but less than the margin asks for
 };
 
+// A move that a later plan must leave alone: what it takes and frees does not show in what is known of the
+// nodes yet.
+struct MoveUnderWay {
+  RegionKey key;
+  NodeId from, to;
+  Bytes bytes;  // to come to `to`, at most
+};
+
 // requested = moved + already_there + absent + marked + sum(failed) + dropped, exactly, in pages of the
 // kernel's base size.
 struct PageCounts {

@@ -12,6 +12,10 @@ namespace {
 // would let one stubborn region eat the rate of all others.
 constexpr int kMostAttempts = 8;
 
+void append(std::vector<Address>& to, std::span<const Address> pages) {
+  to.insert(to.end(), pages.begin(), pages.end());
+}
+
 }  // namespace
 
 bool not_resident(int status) { return status == -ENOENT || status == -EFAULT; }
@@ -70,9 +74,8 @@ struct BatchMover::Attempt {
   }
 };
 
-BatchResult BatchMover::move(const BatchOrder& order, const ProcessHandle& handle,
-                             const std::atomic<bool>& stop) {
-  BatchResult result;
+BatchResult BatchMover::move(const BatchOrder& order, const ProcessHandle& handle, const StopSign& stop) {
+  Outcome result;
   result.pages.requested = order.pages.size();
   const Nanoseconds started = clock_.now();
   std::vector<Address> left;
@@ -80,7 +83,8 @@ BatchResult BatchMover::move(const BatchOrder& order, const ProcessHandle& handl
   if (result.target_gone) left.clear();
   try_all(order, std::move(left), handle, stop, result);
   if (!handle.alive()) result.target_gone = true;
-  if (result.target_gone) huge_targets_.erase(order.target);
+  count_refused(order, result);
+  if (result.target_gone) forget(order.target);
   result.pages.requested -= result.no_room.size();
   // Whatever has no fate by now was not touched.
   PageCounts& pages = result.pages;
@@ -88,36 +92,119 @@ BatchResult BatchMover::move(const BatchOrder& order, const ProcessHandle& handl
       pages.moved + pages.already_there + pages.absent + pages.marked + pages.failed_total();
   pages.dropped = pages.requested - known;
   result.duration = clock_.now() - started;
-  return result;
+  return static_cast<BatchResult&&>(result);
+}
+
+// Part of a huge page that one call was refused may have moved with the rest of it in a later one.
+void BatchMover::count_refused(const BatchOrder& order, Outcome& result) const {
+  for (const auto& [error_number, pages] : result.refused) {
+    std::uint64_t moved = 0;
+    if (result.calls.attempts > 1 && !result.target_gone) {
+      const PageCall where = locator_.locate(order.pid, pages);
+      moved =
+          static_cast<std::uint64_t>(std::count(where.status.begin(), where.status.end(), order.to.value));
+    }
+    result.pages.moved += moved;
+    if (pages.size() > moved) result.pages.failed[error_number] += pages.size() - moved;
+  }
 }
 
 void BatchMover::try_all(const BatchOrder& order, std::vector<Address> left, const ProcessHandle& handle,
-                         const std::atomic<bool>& stop, BatchResult& result) {
+                         const StopSign& stop, Outcome& result) {
   std::vector<Address> refused;
   bool last_chance = false;
   for (int tried = 0; !last_chance && !(left.empty() && refused.empty()); ++tried) {
-    if (stop || !handle.alive()) {
-      result.target_gone = !stop;
+    if (stop() || !handle.alive()) {
+      result.target_gone = !handle.alive();
       break;
     }
-    const bool whole_units = tried == 0 && huge_targets_.contains(order.target);
+    const bool whole_units = tried == 0 && expects_huge(order.target);
     // What was refused is asked for once more, by itself: beside the others it would end their call again.
     last_chance = left.empty() || (tried + 1 >= kMostAttempts && !refused.empty());
-    Unsettled now = attempt(order, std::exchange(last_chance ? refused : left, {}), whole_units, result);
+    const std::vector<Address> pages = std::exchange(last_chance ? refused : left, {});
+    const std::uint64_t before = result.pages.moved;
+    const Unsettled now = in_calls(order, pages, whole_units, stop, result);
     if (result.target_gone) break;
-    auto& others = last_chance ? refused : left;
-    others.insert(others.end(), now.untried.begin(), now.untried.end());
-    refused.insert(refused.end(), now.refused.begin(), now.refused.end());
+    if (tried == 0) learn_page_size(order.target, pages, whole_units, now, result.pages.moved - before);
+    append(last_chance ? refused : left, now.untried);
+    append(refused, now.refused);
     std::sort(refused.begin(), refused.end());
     if (!result.no_room.empty()) break;
   }
   // The kernel names no errno for these. EBUSY is what it means.
-  if (!stop && !result.target_gone && !refused.empty()) result.pages.failed[EBUSY] += refused.size();
+  if (!stop() && !result.target_gone) append(result.refused[EBUSY], refused);
+}
+
+// One call after the other, each of a size that ends soon. Pages that it does not come to when told to stop
+// are in no list: they are dropped.
+BatchMover::Unsettled BatchMover::in_calls(const BatchOrder& order, std::span<const Address> pages,
+                                           bool whole_units, const StopSign& stop, Outcome& result) {
+  Unsettled sum;
+  for (std::size_t at = 0; at < pages.size();) {
+    if (at > 0 && stop()) return sum;
+    const std::size_t end = end_of_call(order.target, pages, at, whole_units);
+    const std::uint64_t before = result.pages.moved;
+    const Nanoseconds started = clock_.now();
+    const auto some = pages.subspan(at, end - at);
+    const Unsettled now = attempt(order, {some.begin(), some.end()}, whole_units, result);
+    learn_call_time(order.target, end - at, result.pages.moved - before, clock_.now() - started);
+    at = end;
+    if (result.target_gone) return sum;
+    append(sum.refused, now.refused);
+    append(sum.untried, now.untried);
+    sum.busy += now.busy;
+    sum.error = now.error;
+    if (now.error == 0) continue;
+    // The others would hear the same: a whole call fails by its process or its node, not by its pages.
+    const bool full = !result.no_room.empty();
+    append(full ? result.no_room : result.refused[now.error], pages.subspan(at));
+    if (full) append(result.no_room, std::exchange(sum.untried, {}));
+    std::sort(result.no_room.begin(), result.no_room.end());
+    return sum;
+  }
+  return sum;
+}
+
+// Huge pages stay whole.
+std::size_t BatchMover::end_of_call(TargetId target, std::span<const Address> pages, std::size_t from,
+                                    bool whole_units) const {
+  Bytes bytes = CallSize(most_per_call_).next();
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto it = facts_.find(target); it != facts_.end()) bytes = it->second.size.next();
+  }
+  const std::uint64_t most = std::max<std::uint64_t>(1, bytes.value / page_size_.value);
+  std::size_t end = std::min<std::size_t>(pages.size(), from + most);
+  while (whole_units && end < pages.size() &&
+         pages[end] / huge_page_.value == pages[end - 1] / huge_page_.value)
+    ++end;
+  return end;
+}
+
+// Quick calls that moved little say nothing of what moving takes.
+void BatchMover::learn_call_time(TargetId target, std::size_t pages, std::uint64_t moved, Nanoseconds took) {
+  std::lock_guard lock(mutex_);
+  const auto [it, added] = facts_.try_emplace(target, TargetFacts{false, CallSize(most_per_call_)});
+  const Bytes bytes{pages * page_size_.value};
+  CallSize slower = it->second.size;
+  slower.add(bytes, took);
+  if (moved * 2 >= pages || slower.next() < it->second.size.next()) it->second.size = slower;
+}
+
+bool BatchMover::expects_huge(TargetId target) const {
+  std::lock_guard lock(mutex_);
+  const auto it = facts_.find(target);
+  return it != facts_.end() && it->second.huge;
+}
+
+void BatchMover::forget(TargetId target) {
+  std::lock_guard lock(mutex_);
+  facts_.erase(target);
 }
 
 // Counts the pages that need no move and collects the others. False: the target is gone.
 bool BatchMover::sort_by_place(const BatchOrder& order, std::vector<Address>& elsewhere,
-                               BatchResult& result) const {
+                               Outcome& result) const {
   const PageCall where = locator_.locate(order.pid, order.pages);
   if (where.value < 0) {
     if (where.error_number == ESRCH) return false;
@@ -143,8 +230,7 @@ bool BatchMover::sort_by_place(const BatchOrder& order, std::vector<Address>& el
   return true;
 }
 
-PageCall BatchMover::timed_move(const BatchOrder& order, std::span<const Address> pages,
-                                BatchResult& result) {
+PageCall BatchMover::timed_move(const BatchOrder& order, std::span<const Address> pages, Outcome& result) {
   const Nanoseconds before = clock_.now();
   PageCall call = mover_.move(order.pid, pages, order.to, order.sharing);
   BatchCalls& calls = result.calls;
@@ -159,7 +245,7 @@ PageCall BatchMover::timed_move(const BatchOrder& order, std::span<const Address
 
 // Moves what it can and counts every page whose fate is settled; returns the others.
 BatchMover::Unsettled BatchMover::attempt(const BatchOrder& order, std::vector<Address> pages,
-                                          bool whole_units, BatchResult& result) {
+                                          bool whole_units, Outcome& result) {
   Attempt tried;
   tried.passed = whole_units ? heads_of_units(pages) : pages;
   tried.pages = std::move(pages);
@@ -172,10 +258,14 @@ BatchMover::Unsettled BatchMover::attempt(const BatchOrder& order, std::vector<A
     result.target_gone = true;
     return {};
   }
-  return judge(order, tried, result);
+  Unsettled left = judge(order, tried, result);
+  left.busy =
+      static_cast<std::size_t>(std::count(tried.call.status.begin(), tried.call.status.end(), -EBUSY));
+  left.error = tried.call.value < 0 ? tried.call.error_number : 0;
+  return left;
 }
 
-BatchMover::Unsettled BatchMover::judge(const BatchOrder& order, const Attempt& tried, BatchResult& result) {
+BatchMover::Unsettled BatchMover::judge(const BatchOrder& order, const Attempt& tried, Outcome& result) {
   const PageCall after = locator_.locate(order.pid, tried.pages);
   if (after.value < 0 || after.status.size() != tried.pages.size()) {
     // It moved or not, nobody can tell any more: the target has gone (counted dropped) or locked us out.
@@ -183,7 +273,6 @@ BatchMover::Unsettled BatchMover::judge(const BatchOrder& order, const Attempt& 
     if (!result.target_gone) result.pages.failed[after.error_number] += tried.pages.size();
     return {};
   }
-  learn_page_size(order.target, tried, after.status, order.to);
   Unsettled again;
   const Address untried_from = tried.first_untried().value_or(~Address{0});
   std::optional<Address> busy_unit;  // maybe a huge page, named by several addresses: refused as a whole
@@ -217,9 +306,9 @@ BatchMover::Unsettled BatchMover::judge(const BatchOrder& order, const Attempt& 
       result.no_room = std::move(pages);
     } else if (tried.by_heads() && tried.call.value >= 0) {
       // Only the heads were named; by name each page gets its own answer.
-      again.untried.insert(again.untried.end(), pages.begin(), pages.end());
+      append(again.untried, pages);
     } else {
-      result.pages.failed[error_number] += pages.size();
+      append(result.refused[error_number], pages);
     }
   }
   std::sort(again.untried.begin(), again.untried.end());
@@ -241,19 +330,20 @@ std::vector<Address> BatchMover::heads_of_units(std::span<const Address> pages) 
 
 // A whole unit in which exactly one page was refused as busy and moved nevertheless is one huge page: its
 // second address found the page already on its way. A unit whose head went alone is none.
-void BatchMover::learn_page_size(TargetId target, const Attempt& tried, std::span<const int> after,
-                                 NodeId to) {
-  if (tried.call.value < 0) return;  // it ended before it had looked at all
-  const bool all_moved = std::all_of(after.begin(), after.end(), [&](int s) { return s == to.value; });
-  if (tried.by_heads()) {
-    if (!all_moved) huge_targets_.erase(target);
-    return;
-  }
+void BatchMover::learn_page_size(TargetId target, std::span<const Address> pages, bool whole_units,
+                                 const Unsettled& left, std::uint64_t moved) {
+  if (left.error != 0) return;  // it ended before it had looked at all
+  const bool all_moved = moved == pages.size();
   const bool whole_unit =
-      tried.pages.size() * page_size_.value == huge_page_.value && heads_of_units(tried.pages).size() == 1;
-  if (!all_moved || !whole_unit) return;
-  if (std::count(tried.call.status.begin(), tried.call.status.end(), -EBUSY) == 1)
-    huge_targets_.insert(target);
+      pages.size() * page_size_.value == huge_page_.value && heads_of_units(pages).size() == 1;
+  std::lock_guard lock(mutex_);
+  const auto it = facts_.find(target);
+  if (it == facts_.end()) return;
+  if (whole_units) {
+    it->second.huge = all_moved;
+  } else if (all_moved && whole_unit && left.busy == 1) {
+    it->second.huge = true;
+  }
 }
 
 }  // namespace tier

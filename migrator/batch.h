@@ -1,16 +1,19 @@
 // Moves one batch of pages and finds out what became of each.
 #pragma once
 
-#include <atomic>
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <span>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "core/clock.h"
 #include "core/plan.h"
+#include "migrator/call_size.h"
 #include "platform/api/pages.h"
 #include "platform/api/process_table.h"
 
@@ -30,6 +33,9 @@ struct BatchCalls {
 bool not_resident(int status);
 
 void add(PageCounts& sum, const PageCounts& part);
+
+// True: whoever asked for the move wants no more of it. Thread-safe, cheap.
+using StopSign = std::function<bool()>;
 
 struct BatchOrder {
   TargetId target;
@@ -51,45 +57,71 @@ struct BatchResult {
 // Pages that are elsewhere move, wherever they are. The kernel's own words are read first, and where it is
 // silent or contradicts itself (part of a large page: EBUSY, although it moves; some pages of the call
 // pinned: no status at all, of the pages that moved neither) the page's place afterwards decides. Pages of
-// which the locator says kStatusMarked are counted as marked and not tried. Used by one thread at a time.
+// which the locator says kStatusMarked are counted as marked and not tried. A batch goes in several calls
+// where one would take long, see CallSize. Thread-safe.
 class BatchMover {
  public:
   BatchMover(PageMover& mover, const PageLocator& locator, const Clock& clock, Bytes page_size,
-             Bytes huge_page)
-      : mover_(mover), locator_(locator), clock_(clock), page_size_(page_size), huge_page_(huge_page) {}
+             Bytes huge_page, Bytes most_per_call = {})
+      : mover_(mover),
+        locator_(locator),
+        clock_(clock),
+        page_size_(page_size),
+        huge_page_(huge_page),
+        most_per_call_(std::max(huge_page, most_per_call)) {}
 
   // Whether the pages of this target are likely to be transparent huge ones.
-  bool expects_huge(TargetId target) const { return huge_targets_.contains(target); }
+  bool expects_huge(TargetId target) const;
 
-  // `handle` is asked right before and right after each call. When `stop` turns true, what was not yet tried
-  // is counted dropped.
-  BatchResult move(const BatchOrder& order, const ProcessHandle& handle, const std::atomic<bool>& stop);
+  // `handle` is asked right before and right after the calls, `stop` before each. When it turns true, what
+  // was not yet tried is counted dropped.
+  BatchResult move(const BatchOrder& order, const ProcessHandle& handle, const StopSign& stop);
+
+  // Forgets what was learnt about a target.
+  void forget(TargetId target);
 
  private:
   struct Attempt;
-  // Pages without a fate after a call, ascending: those that it came to and did not move, and those that it
-  // never came to.
+  // A result in the making.
+  struct Outcome : BatchResult {
+    std::map<int, std::vector<Address>> refused;  // by errno; the last word on them is had when all is done
+  };
+  // Pages without a fate after some calls, ascending: those that they came to and did not move, and those
+  // that they never came to.
   struct Unsettled {
     std::vector<Address> refused, untried;
+    std::size_t busy = 0;  // pages that the kernel called busy, moved or not
+    int error = 0;         // errno of a whole call; 0: none failed
+  };
+  struct TargetFacts {
+    // Its last whole unit proved to be one huge page: the first address is tried alone then, which spares the
+    // kernel 511 page-table walks. A wrong guess costs one more call.
+    bool huge = false;
+    CallSize size;
   };
 
   void try_all(const BatchOrder& order, std::vector<Address> left, const ProcessHandle& handle,
-               const std::atomic<bool>& stop, BatchResult& result);
-  bool sort_by_place(const BatchOrder& order, std::vector<Address>& elsewhere, BatchResult& result) const;
-  PageCall timed_move(const BatchOrder& order, std::span<const Address> pages, BatchResult& result);
-  Unsettled attempt(const BatchOrder& order, std::vector<Address> pages, bool whole_units,
-                    BatchResult& result);
-  Unsettled judge(const BatchOrder& order, const Attempt& tried, BatchResult& result);
+               const StopSign& stop, Outcome& result);
+  Unsettled in_calls(const BatchOrder& order, std::span<const Address> pages, bool whole_units,
+                     const StopSign& stop, Outcome& result);
+  std::size_t end_of_call(TargetId target, std::span<const Address> pages, std::size_t from,
+                          bool whole_units) const;
+  void learn_call_time(TargetId target, std::size_t pages, std::uint64_t moved, Nanoseconds took);
+  bool sort_by_place(const BatchOrder& order, std::vector<Address>& elsewhere, Outcome& result) const;
+  PageCall timed_move(const BatchOrder& order, std::span<const Address> pages, Outcome& result);
+  Unsettled attempt(const BatchOrder& order, std::vector<Address> pages, bool whole_units, Outcome& result);
+  Unsettled judge(const BatchOrder& order, const Attempt& tried, Outcome& result);
+  void count_refused(const BatchOrder& order, Outcome& result) const;
   std::vector<Address> heads_of_units(std::span<const Address> pages) const;
-  void learn_page_size(TargetId target, const Attempt& tried, std::span<const int> after, NodeId to);
+  void learn_page_size(TargetId target, std::span<const Address> pages, bool whole_units,
+                       const Unsettled& left, std::uint64_t moved);
 
   PageMover& mover_;
   const PageLocator& locator_;
   const Clock& clock_;
-  const Bytes page_size_, huge_page_;
-  // Targets whose last whole unit proved to be one huge page: for those the first address is tried alone,
-  // which spares the kernel 511 page-table walks. A wrong guess costs one more call.
-  std::unordered_set<TargetId> huge_targets_;
+  const Bytes page_size_, huge_page_, most_per_call_;
+  mutable std::mutex mutex_;                         // never held over a system call
+  std::unordered_map<TargetId, TargetFacts> facts_;  // guarded by mutex_
 };
 
 }  // namespace tier

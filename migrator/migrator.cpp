@@ -1,14 +1,10 @@
 #include "migrator/migrator.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <utility>
 
 #include "core/object_id.h"
-#include "core/quantity.h"
 #include "migrator/move_errors.h"
 
 namespace tier {
@@ -29,25 +25,83 @@ Migrator::Migrator(PageMover& mover, PageLocator& locator, const ProcessTable& p
       page_size_(processes.base_page_size()),
       aids_(aids),
       batch_mover_(mover, aids.finder != nullptr ? static_cast<const PageLocator&>(*aids.finder) : locator,
-                   clock, page_size_, settings_.huge_page),
+                   clock, page_size_, settings_.huge_page, settings_.batch),
       bucket_(settings_.rate, settings_.burst),
       refusals_(settings_.refusals),
-      executor_(executor ? std::move(executor) : std::make_shared<ThreadExecutor>()) {
+      executor_(executor ? std::move(executor) : std::make_shared<ThreadExecutor>([] {}, settings_.threads)) {
   executor_->start([this] { return step(); });
 }
 
 Migrator::~Migrator() { stop(); }
 
 void Migrator::submit(MigrationPlan plan) {
-  std::deque<Work> incoming;
+  const std::uint64_t sequence = plan.sequence;
+  const bool nothing = plan.requests.empty();
+  Works incoming = opened(std::move(plan));
+  {
+    std::lock_guard lock(mutex_);
+    ++totals_.plans;
+    if (stopped_) return cancel_all(std::move(incoming), MoveFate::kCancelled, "tierd is stopping");
+    if (sequence < newest_)
+      return cancel_all(std::move(incoming), MoveFate::kStale, "a newer plan was submitted before");
+    if (sequence > newest_) {
+      newest_ = sequence;
+      full_.clear();
+      if (nothing) called_off_ = sequence;
+      withdraw_waiting(nothing);
+    }
+    for (Work& work : incoming) work.turn = next_turn_++;
+    waiting_.splice(waiting_.end(), std::move(incoming));
+  }
+  executor_->wake();
+}
+
+std::vector<MoveUnderWay> Migrator::withdraw() {
+  std::lock_guard lock(mutex_);
+  withdraw_waiting(false);
+  return listed(false);
+}
+
+std::vector<MoveUnderWay> Migrator::under_way() const {
+  std::lock_guard lock(mutex_);
+  return listed(true);
+}
+
+// What goes on between two batches has begun; what waits for room would wait for moves that do not come.
+void Migrator::withdraw_waiting(bool begun_too) {
+  Works old;
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    const auto work = it++;
+    if (begun_too || !work->begun() || !work->no_room.empty()) old.splice(old.end(), waiting_, work);
+  }
+  cancel_all(std::move(old), MoveFate::kStale, "a newer plan replaced this one");
+}
+
+std::vector<MoveUnderWay> Migrator::listed(bool waiting_too) const {
+  std::vector<MoveUnderWay> moves;
+  const auto add = [&](const Work& work) {
+    const Bytes left = work.request.bytes - std::min(work.request.bytes, work.report.moved);
+    moves.push_back({work.request.key, work.request.from, work.request.to, left});
+  };
+  for (const Work& work : running_) add(work);
+  for (const Work& work : waiting_)
+    if (waiting_too || work.begun()) add(work);
+  for (const MigrationReport& report : reports_)
+    if (report.moved.value > 0) moves.push_back({report.key, report.from, report.to, report.moved});
+  std::sort(moves.begin(), moves.end(),
+            [](const MoveUnderWay& a, const MoveUnderWay& b) { return a.key < b.key; });
+  return moves;
+}
+
+Migrator::Works Migrator::opened(MigrationPlan plan) const {
+  Works incoming;
+  const Address mask = page_size_.value - 1;
+  // Whole pages, also at the very end of the address space.
+  const Address most = std::numeric_limits<Address>::max() & ~mask;
   for (MigrationRequest& request : plan.requests) {
-    const Address mask = page_size_.value - 1;
-    // Whole pages, also at the very end of the address space.
-    const Address most = std::numeric_limits<Address>::max() & ~mask;
     request.range.start &= ~mask;
     request.range.end = request.range.end > most ? most : (request.range.end + mask) & ~mask;
-    Work work;
-    work.request = request;
+    Work& work = incoming.emplace_back();
     work.sequence = plan.sequence;
     work.next = request.range.start;
     work.report.request_id = request.id;
@@ -55,26 +109,14 @@ void Migrator::submit(MigrationPlan plan) {
     work.report.key = request.key;
     work.report.from = request.from;
     work.report.to = request.to;
-    incoming.push_back(std::move(work));
+    work.request = std::move(request);
   }
   open_targets(incoming);
-
-  std::lock_guard lock(mutex_);
-  ++totals_.plans;
-  if (stopped_) return cancel_all(std::move(incoming), MoveFate::kCancelled, "tierd is stopping");
-  if (plan.sequence < newest_)
-    return cancel_all(std::move(incoming), MoveFate::kStale, "a newer plan was submitted before");
-  if (plan.sequence > newest_) {
-    newest_ = plan.sequence;
-    full_.clear();
-    cancel_all(std::exchange(waiting_, {}), MoveFate::kStale, "a newer plan replaced this one");
-  }
-  for (Work& work : incoming) waiting_.push_back(std::move(work));
-  executor_->wake();
+  return incoming;
 }
 
 // One handle per process of the plan: opened now, it notices everything that happens until the move.
-void Migrator::open_targets(std::deque<Work>& incoming) const {
+void Migrator::open_targets(Works& incoming) const {
   struct Opened {
     std::shared_ptr<ProcessHandle> handle;
     std::string error;
@@ -105,72 +147,103 @@ void Migrator::open_targets(std::deque<Work>& incoming) const {
 }
 
 std::optional<Nanoseconds> Migrator::step() {
-  {
-    std::lock_guard lock(mutex_);
-    if (stopping_ || waiting_.empty()) return std::nullopt;
-  }
   const Nanoseconds now = clock_.now();
-  // Marked pages are read before they move: a plan full of them goes no faster than that budget.
-  const Nanoseconds pause =
-      std::max(bucket_.wait(now), aids_.finder != nullptr ? aids_.finder->wait(now) : Nanoseconds{0});
-  if (pause.count() > 0) return pause;
-  std::optional<Work> work = take_next(now);
-  if (!work) return Nanoseconds{0};
-  run_batch(*work);
+  std::optional<Nanoseconds> pause;
+  const std::optional<Batch> batch = take_next(now, pause);
+  if (!batch) return pause;
+  run_batch(*batch);
   return Nanoseconds{0};
 }
 
-// The first request that is worth a system call; those that are not are finished on the way.
-std::optional<Migrator::Work> Migrator::take_next(Nanoseconds now) {
+// The first request that is worth a system call and need not wait for another; those that are not worth one
+// are finished on the way. None: `pause` says when to ask again.
+std::optional<Migrator::Batch> Migrator::take_next(Nanoseconds now, std::optional<Nanoseconds>& pause) {
   std::lock_guard lock(mutex_);
-  while (!waiting_.empty()) {
-    Work work = std::move(waiting_.front());
-    waiting_.pop_front();
-    const MigrationRequest& request = work.request;
-    const bool begun = work.report.pages.requested > 0 || !work.no_room.empty();
-    if (work.views.empty()) {
-      std::string why = std::move(work.open_error);
-      finish(std::move(work), MoveFate::kTargetGone, std::move(why));
-    } else if (request.range.empty() || request.to.value < 0) {
-      finish(std::move(work), MoveFate::kFailed, "the request names no page or no node");
-    } else if (!begun && !refusals_.may_try(request.key, now)) {
-      const int count = refusals_.count(request.key);
-      work.report.unmovable = count >= settings_.refusals.until_unmovable;
-      std::string why = work.report.unmovable
-                            ? "unmovable: left alone"
-                            : "left alone after " + std::to_string(count) + " refusals in a row";
-      finish(std::move(work), MoveFate::kFailed, std::move(why));
-    } else if (full_for(request)) {
-      if (!postpone_behind_demotions(work))
-        finish(std::move(work), MoveFate::kFailed,
-               "node " + std::to_string(request.to.value) + " is full (ENOMEM on an earlier promotion)");
+  if (stopping_ || waiting_.empty()) return std::nullopt;
+  // Marked pages are read before they move: a plan full of them goes no faster than that budget.
+  const Nanoseconds wait =
+      std::max(bucket_.wait(now), aids_.finder != nullptr ? aids_.finder->wait(now) : Nanoseconds{0});
+  if (wait.count() > 0) {
+    pause = wait;
+    return std::nullopt;
+  }
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    const auto work = it++;
+    if (must_wait(work)) continue;
+    if (finished_unasked(*work, now)) {
+      waiting_.erase(work);
+    } else if (full_for(work->request)) {
+      if (waits_for_room(work)) continue;
+      finish(*work, MoveFate::kFailed,
+             "node " + std::to_string(work->request.to.value) + " is full (ENOMEM on an earlier promotion)");
+      waiting_.erase(work);
     } else {
-      running_ = true;
-      return work;
+      return begin(work);
     }
   }
   return std::nullopt;
 }
 
-void Migrator::run_batch(Work& work) {
-  std::vector<Address> pages = std::exchange(work.no_room, {});
-  if (pages.empty()) {
-    const AddressRange range = work.request.range;
-    // Batches end on huge-page boundaries, so that no huge page is asked for twice.
-    const Address whole = (work.next + settings_.batch.value) & ~(settings_.huge_page.value - 1);
-    const Address end = whole > work.next ? std::min(range.end, whole) : range.end;
-    for (; work.next < end; work.next += page_size_.value) pages.push_back(work.next);
+// Reports what cannot or need not be tried.
+bool Migrator::finished_unasked(Work& work, Nanoseconds now) {
+  const MigrationRequest& request = work.request;
+  if (work.views.empty()) {
+    finish(work, MoveFate::kTargetGone, std::move(work.open_error));
+  } else if (request.range.empty() || request.to.value < 0) {
+    finish(work, MoveFate::kFailed, "the request names no page or no node");
+  } else if (!work.begun() && !refusals_.may_try(request.key, now)) {
+    const int count = refusals_.count(request.key);
+    work.report.unmovable = count >= settings_.refusals.until_unmovable;
+    finish(work, MoveFate::kFailed,
+           work.report.unmovable ? "unmovable: left alone"
+                                 : "left alone after " + std::to_string(count) + " refusals in a row");
+  } else {
+    return false;
   }
-  const PageSharing sharing = is_object(work.request.key.target) ? PageSharing::kShared : PageSharing::kOwn;
-  const BatchOrder order{work.request.key.target, work.request.pid, work.request.to, pages, sharing};
-  const BatchResult result =
-      move_through(batch_mover_, order, work.request.range.start, work.views, stopping_);
-  const Bytes moved{result.pages.moved * page_size_.value};
-  bucket_.spend(moved);
-  if (!result.no_room.empty()) work.shortage = judge_shortage(work.request, result.no_room);
+  return true;
+}
 
-  std::lock_guard lock(mutex_);
-  running_ = false;
+Migrator::Batch Migrator::begin(Works::iterator work) {
+  Batch batch{work, std::exchange(work->no_room, {})};
+  if (batch.pages.empty()) {
+    const AddressRange range = work->request.range;
+    // Batches end on huge-page boundaries, so that no huge page is asked for twice.
+    const Address whole = (work->next + settings_.batch.value) & ~(settings_.huge_page.value - 1);
+    const Address end = whole > work->next ? std::min(range.end, whole) : range.end;
+    for (; work->next < end; work->next += page_size_.value) batch.pages.push_back(work->next);
+  }
+  work->seen_freed = freed_[work->request.to];
+  bucket_.spend(Bytes{batch.pages.size() * page_size_.value});
+  running_.splice(running_.end(), waiting_, work);
+  return batch;
+}
+
+void Migrator::run_batch(const Batch& batch) {
+  const Work& work = *batch.work;
+  const MigrationRequest& request = work.request;
+  const PageSharing sharing = is_object(request.key.target) ? PageSharing::kShared : PageSharing::kOwn;
+  const BatchOrder order{request.key.target, request.pid, request.to, batch.pages, sharing};
+  const BatchResult result = move_through(batch_mover_, order, request.range.start, work.views,
+                                          [&] { return stopping_ || called_off(work); });
+  Shortage shortage;
+  if (!result.no_room.empty()) shortage = judge_shortage(request, result.no_room);
+  bool more = false;
+  {
+    std::lock_guard lock(mutex_);
+    note(batch, result, std::move(shortage));
+    Works mine;
+    mine.splice(mine.end(), running_, batch.work);
+    settle(std::move(mine), result);
+    more = !waiting_.empty();
+  }
+  if (more) executor_->wake();  // those that waited for this one, and whoever found nothing to do
+}
+
+// Adds a batch to the accounts.
+void Migrator::note(const Batch& batch, const BatchResult& result, Shortage shortage) {
+  Work& work = *batch.work;
+  const Bytes moved{result.pages.moved * page_size_.value};
+  bucket_.give_back(Bytes{(batch.pages.size() - result.pages.moved) * page_size_.value});
   if (aids_.finder != nullptr) totals_.marked = aids_.finder->totals();
   add(work.report.pages, result.pages);
   work.report.moved += moved;
@@ -183,102 +256,33 @@ void Migrator::run_batch(Work& work) {
       result.pages.requested - result.pages.already_there - result.pages.absent - result.pages.marked;
   if (result.pages.moved * 2 >= tried)
     (work.request.promotion ? promotion_cost_ : demotion_cost_).add(moved, result.duration);
-  if (moved.value > 0) full_.erase(work.request.from);
+  if (moved.value > 0) {
+    full_.erase(work.request.from);
+    ++freed_[work.request.from];
+  }
   work.no_room = result.no_room;
-  settle(std::move(work), result.target_gone);
+  work.shortage = std::move(shortage);
 }
 
-// Decides how a request goes on after a batch.
-void Migrator::settle(Work work, bool target_gone) {
-  const MigrationRequest& request = work.request;
-  if (target_gone) {
-    refusals_.forget(request.key.target);
-    return finish(std::move(work), MoveFate::kTargetGone, "the process exited or executed another program");
+// Decides how the one request goes on after a batch.
+void Migrator::settle(Works mine, const BatchResult& result) {
+  Work& work = mine.front();
+  if (result.target_gone) {
+    refusals_.forget(work.request.key.target);
+    return finish(work, MoveFate::kTargetGone, "the process exited or executed another program");
   }
-  if (stopping_) return waiting_.push_front(std::move(work));  // stop() reports it with all others
-  if (work.sequence < newest_ && (work.next < request.range.end || !work.no_room.empty()))
-    return finish(std::move(work), MoveFate::kStale, "a newer plan replaced this one");
+  if (stopping_) return waiting_.splice(waiting_.begin(), mine);  // stop() reports it with all others
+  if (called_off(work) && (!work.ended() || result.pages.dropped > 0))
+    return finish(work, MoveFate::kStale, "a newer plan replaced this one");
   if (!work.no_room.empty()) {
-    if (work.shortage.of_node) {
-      const auto [it, added] = full_.try_emplace(request.to, work.shortage.piece);
-      if (!added) it->second = std::min(it->second, work.shortage.piece);
-    }
-    if (!work.shortage.lasts && postpone_behind_demotions(work)) return;
-    return fail_for_shortage(std::move(work));
+    if (!settle_shortage(mine)) fail_for_shortage(work);
+    return;
   }
-  if (work.next < request.range.end) return waiting_.push_front(std::move(work));
-  finish_by_counts(std::move(work));
+  if (work.ended()) return finish_by_counts(work);
+  wait_again(mine);
 }
 
-// Queues the request behind the last demotion that frees memory where it wants to go. False: there is none.
-bool Migrator::postpone_behind_demotions(Work& work) {
-  if (!work.request.promotion) return false;
-  const auto last = std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const Work& other) {
-    return !other.request.promotion && other.request.from == work.request.to;
-  });
-  if (last == waiting_.rend()) return false;
-  waiting_.insert(last.base(), std::move(work));
-  return true;
-}
-
-// Only promotions: demotions go to where there is room, and each asks for itself.
-bool Migrator::full_for(const MigrationRequest& request) const {
-  if (!request.promotion) return false;
-  const auto it = full_.find(request.to);
-  if (it == full_.end()) return false;
-  const bool huge = batch_mover_.expects_huge(request.key.target);
-  return (huge ? settings_.huge_page : page_size_) >= it->second;
-}
-
-// ENOMEM says that a page of this size found no place, not that the node is full: pages of a pool move only
-// into the other node's pool, and a node's free memory may lie in pieces that are too small.
-Migrator::Shortage Migrator::judge_shortage(const MigrationRequest& request,
-                                            std::span<const Address> pages) const {
-  Shortage shortage;
-  const auto pooled = aids_.pools != nullptr ? aids_.pools->at(request.pid, pages.front(), request.to)
-                                             : std::optional<PooledPages>();
-  if (pooled) {
-    shortage.lasts = pooled->free == 0;
-    shortage.detail =
-        fmt::format("a page of {} does not fit: node {} has {} free ones of that size (fix: {})",
-                    show_size(pooled->size), request.to.value, pooled->free, pooled->remedy);
-    return shortage;
-  }
-  shortage.piece = batch_mover_.expects_huge(request.key.target) ? settings_.huge_page : page_size_;
-  const auto free = free_on(request.to);
-  const Bytes wanted{pages.size() * page_size_.value};
-  shortage.of_node = !free || *free < wanted;
-  if (!shortage.of_node)
-    shortage.detail = fmt::format(
-        "node {} has {} MiB free and yet no place for these pages: its free pieces are too small, or "
-        "tierd's own cpuset lacks the node",
-        request.to.value, free->value >> 20);
-  return shortage;
-}
-
-std::optional<Bytes> Migrator::free_on(NodeId node) const {
-  if (aids_.topology == nullptr) return std::nullopt;
-  const auto nodes = aids_.topology->nodes();
-  if (!nodes) return std::nullopt;
-  for (const NumaNode& each : *nodes)
-    if (each.id == node) return each.free;
-  return std::nullopt;
-}
-
-void Migrator::fail_for_shortage(Work work) {
-  PageCounts& pages = work.report.pages;
-  pages.failed[ENOMEM] += work.no_room.size();
-  pages.requested += work.no_room.size();
-  work.no_room.clear();
-  if (work.shortage.of_node) return finish_by_counts(std::move(work));
-  // The pages' own fault: this region waits, its neighbours are asked for all the same.
-  work.report.unmovable = refusals_.refused(work.request.key, clock_.now(), work.shortage.lasts);
-  const MoveFate fate = pages.moved > 0 ? MoveFate::kPartly : MoveFate::kFailed;
-  std::string detail = work.shortage.detail;
-  finish(std::move(work), fate, std::move(detail));
-}
-
-void Migrator::finish_by_counts(Work work) {
+void Migrator::finish_by_counts(Work& work) {
   PageCounts& pages = work.report.pages;
   const std::uint64_t untouched = pages_in(work.request.range) - pages.requested;
   pages.requested += untouched;
@@ -301,11 +305,11 @@ void Migrator::finish_by_counts(Work work) {
   } else if (pages.moved == 0) {
     detail = "all its pages were there already";
   }
-  finish(std::move(work), fate, std::move(detail));
+  finish(work, fate, std::move(detail));
 }
 
 // Reports a request; pages it never came to are dropped.
-void Migrator::finish(Work work, MoveFate fate, std::string detail) {
+void Migrator::finish(Work& work, MoveFate fate, std::string detail) {
   MigrationReport& report = work.report;
   const std::uint64_t untouched = pages_in(work.request.range) - report.pages.requested;
   report.pages.requested += untouched;
@@ -318,8 +322,8 @@ void Migrator::finish(Work work, MoveFate fate, std::string detail) {
   reports_.push_back(std::move(report));
 }
 
-void Migrator::cancel_all(std::deque<Work> waiting, MoveFate fate, const std::string& detail) {
-  for (Work& work : waiting) finish(std::move(work), fate, detail);
+void Migrator::cancel_all(Works waiting, MoveFate fate, const std::string& detail) {
+  for (Work& work : waiting) finish(work, fate, detail);
 }
 
 std::uint64_t Migrator::pages_in(AddressRange range) const { return range.size().value / page_size_.value; }
@@ -331,7 +335,7 @@ std::vector<MigrationReport> Migrator::take_reports() {
 
 bool Migrator::idle() const {
   std::lock_guard lock(mutex_);
-  return waiting_.empty() && !running_;
+  return waiting_.empty() && running_.empty();
 }
 
 MigratorTotals Migrator::totals() const {
@@ -345,6 +349,7 @@ MoveCosts Migrator::estimate() const {
 }
 
 void Migrator::forget(TargetId target) {
+  batch_mover_.forget(target);
   std::lock_guard lock(mutex_);
   refusals_.forget(target);
 }

@@ -3,7 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,8 +32,11 @@ struct MigratorSettings {
   Bytes rate = 1_GiB;
   // Unused allowance that may be spent at once: a quarter second's worth.
   Bytes burst = 256_MiB;
-  // Most bytes per system call; bounds how long stop() waits. Never less than `huge_page`.
+  // Most bytes per system call, fewer where calls take long: see CallSize. Never less than `huge_page`.
   Bytes batch = 2_MiB;
+  // Requests moved at once, within the one rate: a call that waits for a page under I/O or for a lock does
+  // not hold up the others. Read where no executor is given.
+  int threads = 2;
   // A transparent huge page of this machine (one PMD).
   Bytes huge_page = 2_MiB;
   RefusalSettings refusals = {};
@@ -52,7 +55,7 @@ struct MigratorTotals {
 // What tells the migrator why pages do not move. Each may be null.
 struct MigratorAids {
   const PageFinder* finder = nullptr;        // asked in place of the locator; sees marked pages
-  const TopologyReader* topology = nullptr;  // free memory of the nodes; used by the migrator's thread alone
+  const TopologyReader* topology = nullptr;  // free memory of the nodes; never asked by two threads at once
   const PagePools* pools = nullptr;
 };
 
@@ -74,8 +77,14 @@ class Migrator {
 
   // Queues the plan. Opens its processes, so that an exit, an exec or a reused pid between now and the move
   // is noticed. A plan older than the newest submitted is reported kStale, and so is whatever an older plan
-  // still has waiting when a newer one comes. Returns at once.
+  // still has waiting when a newer one comes; what has begun goes on. A newer plan without requests calls all
+  // off: moves end after the system calls in progress. Returns at once.
   void submit(MigrationPlan plan);
+  // Before a new plan is made: what waits is reported kStale. Returns what the plan must leave alone, by key:
+  // what is being moved, and what has been since reports were taken last.
+  std::vector<MoveUnderWay> withdraw();
+  // The same without withdrawing: what waits is among it.
+  std::vector<MoveUnderWay> under_way() const;
 
   std::vector<MigrationReport> take_reports();  // since the last call, in the order they were finished
   bool idle() const;                            // nothing waits and nothing runs
@@ -85,7 +94,7 @@ class Migrator {
   // Forgets what was learnt about a target that is watched no more.
   void forget(TargetId target);
 
-  // Cancels what waits (reported kCancelled) and returns after the system call in progress. Idempotent.
+  // Cancels what waits (reported kCancelled) and returns after the system calls in progress. Idempotent.
   void stop();
 
  private:
@@ -99,47 +108,75 @@ class Migrator {
   struct Work {
     MigrationRequest request;
     std::uint64_t sequence = 0;
+    std::uint64_t turn = 0;       // waiting_ is sorted by it
     std::vector<OpenView> views;  // of the process, then of others with the same pages; empty: none is left
     std::string open_error;
     Address next = 0;              // first address not yet handled
     std::vector<Address> no_room;  // handled, but the node was full: to be tried again
     Shortage shortage;             // why no_room found none
+    std::uint64_t seen_freed = 0;  // freed_ of the destination when its last batch began
     MigrationReport report;        // counts what is settled so far
+
+    bool begun() const { return report.pages.requested > 0 || !no_room.empty(); }
+    bool ended() const { return next >= request.range.end && no_room.empty(); }
+  };
+  using Works = std::list<Work>;
+  // What one thread moves now.
+  struct Batch {
+    Works::iterator work;  // in running_
+    std::vector<Address> pages;
   };
 
-  void open_targets(std::deque<Work>& incoming) const;
+  Works opened(MigrationPlan plan) const;
+  void open_targets(Works& incoming) const;
   std::optional<Nanoseconds> step();
-  void run_batch(Work& work);
+  void run_batch(const Batch& batch);
   Shortage judge_shortage(const MigrationRequest& request, std::span<const Address> pages) const;
   std::optional<Bytes> free_on(NodeId node) const;
   // The rest is called with mutex_ held, take_next() apart.
-  std::optional<Work> take_next(Nanoseconds now);
-  void settle(Work work, bool target_gone);
-  bool postpone_behind_demotions(Work& work);
-  void finish_by_counts(Work work);
-  void finish(Work work, MoveFate fate, std::string detail);
-  void cancel_all(std::deque<Work> waiting, MoveFate fate, const std::string& detail);
+  std::optional<Batch> take_next(Nanoseconds now, std::optional<Nanoseconds>& pause);
+  Batch begin(Works::iterator work);
+  bool finished_unasked(Work& work, Nanoseconds now);
+  void note(const Batch& batch, const BatchResult& result, Shortage shortage);
+  void settle(Works mine, const BatchResult& result);
+  bool called_off(const Work& work) const { return work.sequence < called_off_; }
+  void withdraw_waiting(bool begun_too);
+  std::vector<MoveUnderWay> listed(bool waiting_too) const;
+  void finish_by_counts(Work& work);
+  void finish(Work& work, MoveFate fate, std::string detail);
+  void cancel_all(Works waiting, MoveFate fate, const std::string& detail);
   std::uint64_t pages_in(AddressRange range) const;
+  // Who waits for whom; in room.cpp.
+  bool must_wait(Works::const_iterator work) const;
+  bool frees_before(NodeId node, Works::const_iterator work) const;
+  Works::iterator wait_again(Works& mine);
+  bool waits_for_room(Works::iterator work);
+  bool postpone_behind_demotions(Works::iterator work);
+  bool settle_shortage(Works& mine);
   bool full_for(const MigrationRequest& request) const;
-  void fail_for_shortage(Work work);
+  void fail_for_shortage(Work& work);
 
   const ProcessTable& processes_;
   const Clock& clock_;
   const MigratorSettings settings_;
   const Bytes page_size_;
   const MigratorAids aids_;
-  BatchMover batch_mover_;  // worker only
-  TokenBucket bucket_;      // worker only
+  BatchMover batch_mover_;
   std::atomic<bool> stopping_{false};
+  std::atomic<std::uint64_t> called_off_{0};  // plans older than this one are
+  mutable std::mutex topology_mutex_;         // held while aids_.topology reads
 
   mutable std::mutex mutex_;  // guards everything below; never held over a system call
-  std::deque<Work> waiting_;
-  bool running_ = false;
+  TokenBucket bucket_;
+  Works waiting_;
+  std::uint64_t next_turn_ = 1;
+  Works running_;  // each by one thread; of the others none changes it
   bool stopped_ = false;
   std::uint64_t newest_ = 0;
   // Nodes without room for a promotion of the newest plan, with the size of the page that found none: smaller
   // ones may find some. Nothing has left these nodes since.
   std::map<NodeId, Bytes> full_;
+  std::map<NodeId, std::uint64_t> freed_;  // batches that took pages away from the node
   RefusalMemory refusals_;
   MigratorTotals totals_;
   MoveCostMeter promotion_cost_, demotion_cost_;

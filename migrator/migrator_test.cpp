@@ -248,16 +248,18 @@ TEST_F(MigratorTest, LearnsWhatAMoveCosts) {
   build(two_tiers(1_GiB, 64_MiB));
   const auto prior = migrator->estimate();
   EXPECT_EQ(prior.promotion.measured, 0u);
+  machine->place(kProgram, page_range(20, 0, 512), 0);
+  run(plan(1, {demote(20)}));  // the first calls to a program are small
   machine->charge_moves(&clock, std::chrono::microseconds(300), 1e-9);
   std::vector<MigrationRequest> requests;
   for (std::uint64_t i = 0; i < 20; ++i) {
     machine->place(kProgram, page_range(i, 0, 20 * i), 0);  // sizes differ: slope and intercept can be told
     requests.push_back(promote(i));
   }
-  run(plan(1, requests));
+  run(plan(2, requests));
   const MoveCosts costs = migrator->estimate();
   EXPECT_EQ(costs.promotion.measured, 20u);
-  EXPECT_EQ(costs.demotion.measured, 0u);
+  EXPECT_EQ(costs.demotion.measured, 1u);
   EXPECT_NEAR(costs.promotion.seconds_per_byte, 1e-9, 1e-11);
   EXPECT_NEAR(static_cast<double>(costs.promotion.fixed.count()), 300e3, 5e3);
   EXPECT_NEAR(costs.promotion.of(2_MiB).value, 300e-6 + 2097152e-9, 1e-5);
@@ -302,10 +304,10 @@ TEST_F(MigratorTest, LargeRangesGoInBatchesAndRoundToPages) {
   const auto r = migrator->take_reports().at(0);
   EXPECT_EQ(r.pages.moved, (7_MiB).value / 4096);
   EXPECT_EQ(r.fate, MoveFate::kMoved);
-  EXPECT_EQ(machine->move_calls(), 4u);
+  EXPECT_EQ(machine->move_calls(), 3u + 4u) << "of 256 KiB, 512 KiB and 1 MiB, then as large as they may be";
 }
 
-TEST_F(MigratorTest, ANewerPlanEndsALargeMoveAfterItsBatch) {
+TEST_F(MigratorTest, AnEmptyPlanEndsALargeMoveAfterItsCall) {
   build(two_tiers(1_GiB, 16_MiB));
   MigrationRequest large = promote(0);
   large.range.end = kBase + (8_MiB).value;
@@ -317,8 +319,71 @@ TEST_F(MigratorTest, ANewerPlanEndsALargeMoveAfterItsBatch) {
   run_all();
   const auto r = migrator->take_reports().at(0);
   EXPECT_EQ(r.fate, MoveFate::kStale);
-  EXPECT_EQ(r.moved, 2_MiB);
-  EXPECT_EQ(r.pages.dropped, 3 * kPagesPerRegion);
+  EXPECT_EQ(r.moved, 256_KiB);
+  EXPECT_EQ(r.pages.dropped, 4 * kPagesPerRegion - 64);
+}
+
+TEST_F(MigratorTest, SlowPagesGoInCallsThatEndSoonAndHugeOnesStayWhole) {
+  for (const bool huge : {false, true}) {
+    build(two_tiers(1_GiB, 64_MiB, huge), {.rate = Bytes{0}});
+    machine->charge_moves(&clock, std::chrono::microseconds(500), 40e-3 / (2 << 20));
+    MigrationRequest large = promote(0);
+    large.range.end = kBase + (64_MiB).value;
+    const auto r = run(plan(1, {large})).at(0);
+    EXPECT_EQ(r.fate, MoveFate::kMoved);
+    EXPECT_EQ(r.moved, 64_MiB);
+    EXPECT_TRUE(r.pages.balanced());
+    const BatchCalls calls = migrator->totals().calls;
+    if (huge) {
+      EXPECT_LE(calls.attempts, 32u + 32u) << "the first one's calls, then one a huge page";
+    } else {
+      EXPECT_LT(calls.worst, std::chrono::milliseconds(10));
+      EXPECT_LT(calls.attempts, (64_MiB).value / (128_KiB).value) << "smaller than need be";
+    }
+  }
+}
+
+TEST_F(MigratorTest, WhatIsWithdrawnIsStaleAndWhatMovesIsListedUntilItIsReported) {
+  build(two_tiers(1_GiB, 16_MiB));
+  migrator->submit(plan(1, {promote(0), demote(1), promote(2)}));
+  std::vector<MoveUnderWay> all, moving;
+  machine->on_move([&] {
+    machine->on_move({});
+    all = migrator->under_way();
+    moving = migrator->withdraw();
+  });
+  executor->run_once();
+  EXPECT_EQ(all.size(), 3u);
+  ASSERT_EQ(moving.size(), 1u);
+  EXPECT_EQ(moving[0].key, promote(0).key);
+  EXPECT_EQ(moving[0].to, kFast);
+  EXPECT_EQ(moving[0].bytes, 2_MiB);
+  EXPECT_TRUE(migrator->idle());
+  EXPECT_EQ(migrator->withdraw().size(), 1u) << "it has moved, and nobody knows";
+  std::map<std::uint64_t, MoveFate> fates;
+  for (const auto& r : migrator->take_reports()) fates[r.request_id] = r.fate;
+  const std::map<std::uint64_t, MoveFate> expected = {
+      {0, MoveFate::kMoved}, {1001, MoveFate::kStale}, {2, MoveFate::kStale}};
+  EXPECT_EQ(fates, expected);
+  EXPECT_TRUE(migrator->withdraw().empty());
+}
+
+TEST_F(MigratorTest, WhatHasBegunOutlivesANewerPlanThatHasRequests) {
+  build(two_tiers(1_GiB, 16_MiB));
+  MigrationRequest large = promote(0);
+  large.range.end = kBase + (8_MiB).value;
+  large.bytes = 8_MiB;
+  migrator->submit(plan(1, {large, promote(5)}));
+  executor->run_once();
+  EXPECT_EQ(migrator->under_way().front().bytes, 6_MiB) << "what is still to come";
+  EXPECT_EQ(migrator->withdraw().size(), 1u);
+  migrator->submit(plan(2, {promote(6)}));
+  run_all();
+  std::map<std::uint64_t, MoveFate> fates;
+  for (const auto& r : migrator->take_reports()) fates[r.request_id] = r.fate;
+  const std::map<std::uint64_t, MoveFate> expected = {
+      {0, MoveFate::kMoved}, {5, MoveFate::kStale}, {6, MoveFate::kMoved}};
+  EXPECT_EQ(fates, expected);
 }
 
 // Whatever goes wrong, every page of every request has exactly one fate, and "moved" means moved.

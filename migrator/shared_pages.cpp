@@ -18,12 +18,12 @@ std::vector<Address> shifted(std::span<const Address> pages, Address from, Addre
 }  // namespace
 
 BatchResult move_through(BatchMover& mover, const BatchOrder& order, Address start,
-                         std::span<const OpenView> views, const std::atomic<bool>& stop) {
+                         std::span<const OpenView> views, const StopSign& stop) {
   BatchResult sum;
   std::vector<Address> left(order.pages.begin(), order.pages.end());
   bool answered = false;
   for (const OpenView& view : views) {
-    if (left.empty() || (answered && stop)) break;
+    if (left.empty() || (answered && stop())) break;
     const std::vector<Address> there = shifted(left, start, view.start);
     const BatchResult part =
         mover.move({order.target, view.pid, order.to, there, order.sharing}, *view.handle, stop);

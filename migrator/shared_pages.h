@@ -1,7 +1,6 @@
 // Pages that several processes map, looked for through one after the other.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
@@ -24,7 +23,7 @@ struct OpenView {
 // view; what is absent there, since that process has not touched it, through the next. A view whose process
 // has gone is left out; the target is gone when all are. Addresses in the result are as in the order.
 BatchResult move_through(BatchMover& mover, const BatchOrder& order, Address start,
-                         std::span<const OpenView> views, const std::atomic<bool>& stop);
+                         std::span<const OpenView> views, const StopSign& stop);
 
 // The same for locating: the place of each page of process `pid`, whose range begins at `start`. At most four
 // processes are asked: for a place that is planned with, that is evidence enough.

@@ -7,8 +7,9 @@
 
 namespace tier {
 
-// Spending may overdraw by one batch, because a batch's real size is known only afterwards; the debt is paid
-// by waiting longer, so the average rate holds. Not thread-safe.
+// Spending may overdraw by one batch; the debt is paid by waiting longer, so the average rate holds. What a
+// batch may move is spent before it begins, so that all who move at once are held to one rate, and what it
+// did not move is given back. Not thread-safe.
 class TokenBucket {
  public:
   // `rate` in bytes per second, 0 = unlimited. Starts full.
@@ -26,6 +27,7 @@ class TokenBucket {
   void spend(Bytes bytes) {
     if (rate_ > 0) level_ -= static_cast<double>(bytes.value);
   }
+  void give_back(Bytes bytes) { level_ = std::min(burst_, level_ + static_cast<double>(bytes.value)); }
 
  private:
   void refill(Nanoseconds now) {

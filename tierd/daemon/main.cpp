@@ -274,10 +274,11 @@ int serve(Machine& machine, ServiceLoop& loop, const LoadedConfig& loaded, const
   log_sight(keeper, sources.empty());
 
   const auto batch_page = machine.processes.base_page_size();
-  Migrator migrator(machine.pages, machine.pages, machine.processes, machine.clock,
-                    migrator_settings(config, batch_page),
-                    std::make_shared<ThreadExecutor>([] { become_background_thread("tierd-migrate"); }),
-                    {&machine.movable, &machine.migrator_topology, &machine.pools});
+  const MigratorSettings moving = migrator_settings(config, batch_page);
+  Migrator migrator(
+      machine.pages, machine.pages, machine.processes, machine.clock, moving,
+      std::make_shared<ThreadExecutor>([] { become_background_thread("tierd-migrate"); }, moving.threads),
+      {&machine.movable, &machine.migrator_topology, &machine.pools});
   EngineParts parts{machine.processes, machine.places,     migrator,        machine.topology,
                     machine.probe,     machine.pressure,   machine.self,    machine.rivals,
                     machine.clock,     std::move(sources), Pid{::getpid()}, unix_now};
