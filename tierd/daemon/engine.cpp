@@ -189,12 +189,19 @@ PolicyInput Engine::policy_input() const {
   prices.fixed = costs.promotion.fixed;
   prices.promote_seconds_per_byte = costs.promotion.seconds_per_byte;
   prices.demote_seconds_per_byte = costs.demotion.seconds_per_byte;
-  return {state_.snapshot,        state_.forecasts,  topology_,        state_.system,
-          policy_targets_,        allocation_rates_, prices,           ledger_.margin(),
-          ledger_.least_margin(), next_request_,     settings_.policy, new_memory_.worth()};
+  return {state_.snapshot, state_.forecasts, topology_,
+          state_.system,   policy_targets_,  allocation_rates_,
+          prices,          ledger_.margin(), ledger_.least_margin(),
+          next_request_,   settings_.policy, new_memory_.worth(),
+          moving_};
 }
 
-Standing Engine::standing(const RegionKey& key) const { return explain_standing(policy_input(), key); }
+Standing Engine::standing(const RegionKey& key) const {
+  const std::vector<MoveUnderWay> moving = parts_.migrator.under_way();
+  PolicyInput input = policy_input();
+  input.moving = moving;
+  return explain_standing(input, key);
+}
 
 // The ledger's groups are those of the forecaster from now on.
 void Engine::begin_stage() {
@@ -252,8 +259,9 @@ void Engine::decide() {
   const bool sees = sight_.may_move();
   if (!sees || state_.paused || !settings_.act) call_off();
   if (!sees) return;
-  // The snapshot does not show yet what moves of an older plan have done, or have still to do.
-  if (!moves_known_ || !parts_.migrator.idle()) return;
+  // What an older plan still has waiting is decided anew. The snapshot does not show yet what its moves under
+  // way have done, or have still to do.
+  moving_ = parts_.migrator.withdraw();
   submit(make_plan(policy_input()));
 }
 
@@ -280,7 +288,6 @@ void Engine::submit(MigrationPlan plan) {
 }
 
 void Engine::take_reports() {
-  moves_known_ = parts_.migrator.idle();
   auto reports = parts_.migrator.take_reports();
   for (const auto& report : reports) {
     ledger_.report(report, Tick{state_.ticks});
@@ -288,7 +295,8 @@ void Engine::take_reports() {
     note_free(report);
     if (report.unmovable) tracker_.mark_unmovable(report.key);
     tell_refused_sharing(report);
-    report_event(report);
+    // What a newer plan took the place of before it began is counted (status, ledger), and no event.
+    if (report.fate != MoveFate::kStale || report.moved.value > 0) report_event(report);
   }
   fresh_reports_.insert(fresh_reports_.end(), std::make_move_iterator(reports.begin()),
                         std::make_move_iterator(reports.end()));

@@ -131,7 +131,7 @@ class Engine {
   Nanoseconds tick_length() const;
   // Several times a tick, where the event path is on: takes the samples that have come, which then count in
   // the running tick, and promotes regions whose demand jumped, by the policy's own arithmetic and what is
-  // left of the tick's budget. Nothing while an earlier plan is still being carried out.
+  // left of the tick's budget. What is under way is left alone.
   void between_ticks();
   // One bounded step of work that can wait. False: none is left, or this is not the time for it.
   bool idle_work();
@@ -247,7 +247,7 @@ class Engine {
   std::vector<TargetId> stale_mappings_;
   std::uint64_t next_request_ = 1;
   std::vector<MigrationReport> fresh_reports_;
-  bool moves_known_ = true;  // every move had ended when reports were last taken
+  std::vector<MoveUnderWay> moving_;  // when a plan was made last
   EventPath event_path_;
   std::set<RegionKey> planned_;  // moves of regions planned since the last snapshot
   Bytes planned_bytes_;

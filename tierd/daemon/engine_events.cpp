@@ -76,7 +76,7 @@ void Engine::feel(const SampleBatch& batch) {
 void Engine::between_ticks() {
   if (!settings_.event_path || state_.ticks == 0 || !topology_.tiered()) return;
   collect();
-  if (!parts_.migrator.idle() || !sight_.may_move()) return;  // what crossed waits
+  if (!sight_.may_move()) return;  // what crossed waits
   auto crossed = event_path_.take_crossed();
   if (crossed.empty()) return;
   crossed.resize(std::min(crossed.size(), kMostUrgent));
@@ -126,11 +126,12 @@ void Engine::plan_urgent(const std::vector<RegionKey>& crossed) {
       for (NodeState& known : system.nodes)
         if (known.node == node.id) known.free = node.free;
   }
+  moving_ = parts_.migrator.under_way();
   const PolicyInput usual = policy_input();
   const PolicyInput input{view.snapshot,      view.forecasts,   usual.topology, system,
                           policy_targets_,    usual.allocation, usual.prices,   usual.margin,
                           usual.least_margin, next_request_,    usual.settings, usual.new_memory,
-                          planned_bytes_};
+                          usual.moving,       planned_bytes_};
   MigrationPlan plan = make_urgent_plan(input, winners);
   state_.urgent += plan.requests.size();
   submit(std::move(plan));

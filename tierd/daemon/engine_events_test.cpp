@@ -95,6 +95,26 @@ TEST_F(EventsTest, WithoutTheSettingObservedOrPausedNothingMovesBetweenTicks) {
   EXPECT_GT(engine_->ledger().totals().planned, 0u) << "imagined";
 }
 
+TEST_F(EventsTest, ABurstIsFollowedWhileAnotherMoveIsUnderWay) {
+  start(urgent());
+  for (int i = 0; i < 4; ++i) tick({});
+  int calls = 0;
+  machine_.on_move([&] {
+    if (++calls > 1) return;
+    SampleBatch batch;
+    for (int i = 0; i < 12; ++i) batch.samples.push_back(sample(9));
+    for (int i = 0; i < 12; ++i) batch.samples.push_back(sample(7));  // the one that moves
+    batch.counters.taken = batch.counters.delivered = batch.samples.size();
+    script_.push_back(std::move(batch));
+    engine_->between_ticks();
+    EXPECT_EQ(engine_->state().urgent, 2u);
+  });
+  burst(7, 12);
+  EXPECT_EQ(node_of(7), 0);
+  EXPECT_EQ(node_of(9), 0);
+  EXPECT_EQ(migrator_.totals().promoted.value, 2 * kRegion);
+}
+
 TEST_F(EventsTest, TheTicksBudgetHoldsForAll) {
   EngineSettings settings = urgent();
   settings.policy.bytes_per_tick = Bytes{3 * kRegion};

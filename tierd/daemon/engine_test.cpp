@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <numeric>
 
 #include "tierd/daemon/engine_fixture.h"
@@ -354,6 +355,61 @@ TEST_F(EngineTest, WhatWaitsIsCalledOffWhenSightIsLost) {
   EXPECT_TRUE(migrator_.idle());
   EXPECT_EQ(machine_.move_calls(), calls);
   EXPECT_TRUE(migrator_.totals().requests.contains(MoveFate::kStale));
+}
+
+// Sums of what has moved by region, from the events.
+std::map<std::uint64_t, std::uint64_t> moved_up(const Engine& engine) {
+  std::map<std::uint64_t, std::uint64_t> bytes;
+  for (const Event& event : engine.events().since(0, 10000))
+    if (event.kind == "promoted") bytes[event.region_start] += event.bytes;
+  return bytes;
+}
+
+// A tick comes while a call lasts: a plan is made all the same, around what moves.
+TEST_F(EngineTest, PlansAreMadeWhileMovesAreUnderWay) {
+  start(acting());
+  const std::vector<int> hot = {3, 5, 7, 9, 11, 13};
+  std::vector<std::uint64_t> plans;
+  int calls = 0;
+  machine_.on_move([&] {
+    if (++calls > 4) return;
+    plans.push_back(migrator_.totals().plans);
+    SampleBatch batch;
+    for (const int region : hot)
+      for (int i = 0; i < 10; ++i) batch.samples.push_back(sample(region));
+    batch.counters.taken = batch.counters.delivered = batch.samples.size();
+    script_.push_back(std::move(batch));
+    clock_.advance(std::chrono::seconds(1));
+    engine_->tick();
+  });
+  for (int i = 0; i < 8; ++i) tick(hot);
+  ASSERT_EQ(plans.size(), 4u);
+  EXPECT_GE(plans.back() - plans.front(), 3u) << "one in each call";
+  tick(hot), tick(hot);  // the last reports
+  for (const int region : hot) EXPECT_EQ(node_of(region), 0) << region;
+  const auto moved = moved_up(*engine_);
+  EXPECT_EQ(moved.size(), hot.size());
+  for (const auto& [start, bytes] : moved) EXPECT_EQ(bytes, kRegion) << "moved twice";
+  const MigratorTotals& totals = migrator_.totals();
+  EXPECT_TRUE(totals.pages.balanced());
+  EXPECT_EQ(totals.promoted.value, hot.size() * kRegion);
+  EXPECT_GT(totals.requests.at(MoveFate::kStale), 0u) << "withdrawn, and planned again";
+  std::uint64_t reported = 0;
+  for (const auto& [fate, count] : totals.requests) reported += count;
+  const LedgerTotals& ledger = engine_->ledger().totals();
+  EXPECT_EQ(ledger.planned, ledger.reported);
+  EXPECT_EQ(ledger.reported, reported);
+  EXPECT_EQ(engine_->state().totals.begin()->second.promoted.value, totals.promoted.value);
+}
+
+TEST_F(EngineTest, WhatIsUnderWayIsExplainedSo) {
+  start(acting());
+  std::string why;
+  machine_.on_move([&] {
+    if (why.empty()) why = engine_->standing({TargetId{1}, kBase + 3 * kRegion}).why;
+  });
+  for (int i = 0; i < 8; ++i) tick({3});
+  EXPECT_EQ(why, "It is being moved to node 0.");
 }
 
 // A region's forecast, accesses a tick.

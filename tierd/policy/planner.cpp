@@ -1,7 +1,9 @@
 #include "tierd/policy/planner.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <iterator>
 #include <map>
 
 namespace tier {
@@ -76,18 +78,33 @@ MigrationPlan Planner::make() {
 
 // Room made at once comes in whole huge pages; made one region at a time it is used up in crumbs, and the
 // kernel compacts or reclaims for every promotion (measured in the lab: 55 to 250 ms a region instead of 25).
-// Only where what goes down fits without what comes up: else the order of the swaps stays.
+// Only where what goes down fits without what comes up: else the order of the swaps stays. What comes up into
+// memory that is free already needs no room made: were it last, plans that are replaced before their end
+// would make room and not use it. What must leave its node comes before it.
 void Planner::demote_first() {
+  std::vector<double> room;  // by node, when all that goes down has come
   for (const PlanNode& node : value_.nodes()) {
     const NodeState* state = input_.system.find(node.id);
-    double incoming = 0;
-    for (const MigrationRequest& request : plan_.requests) {
-      if (!request.promotion && request.to == node.id) incoming += static_cast<double>(request.bytes.value);
-    }
-    if (state == nullptr || incoming > static_cast<double>(state->free.value)) return;
+    room.push_back((state == nullptr ? 0 : static_cast<double>(state->free.value)) - node.taken);
+    for (const MigrationRequest& request : plan_.requests)
+      if (!request.promotion && request.to == node.id)
+        room.back() -= static_cast<double>(request.bytes.value);
+    if (state == nullptr || room.back() < 0) return;
   }
-  std::stable_partition(plan_.requests.begin(), plan_.requests.end(),
-                        [](const MigrationRequest& request) { return !request.promotion; });
+  enum Turn { kMustLeave, kIntoFree, kDisplaced, kIntoPlace, kTurns };
+  std::array<std::vector<MigrationRequest>, kTurns> turns;
+  for (MigrationRequest& request : plan_.requests) {
+    Turn turn = request.reason == MoveReason::kDisplaced ? kDisplaced : kMustLeave;
+    if (request.promotion) {
+      double& left = room[value_.index_of(request.to)];
+      const double bytes = static_cast<double>(request.bytes.value);
+      turn = request.why.partner == 0 && left >= bytes ? kIntoFree : kIntoPlace;
+      if (turn == kIntoFree) left -= bytes;
+    }
+    turns[turn].push_back(std::move(request));
+  }
+  plan_.requests.clear();
+  for (auto& each : turns) std::move(each.begin(), each.end(), std::back_inserter(plan_.requests));
 }
 
 std::size_t Planner::best_node(const Candidate& candidate, int rank, double beyond) const {
@@ -210,7 +227,7 @@ void Planner::leave_offline_nodes() {
   if (std::none_of(nodes.begin(), nodes.end(), [](const PlanNode& node) { return node.leaving; })) return;
   std::vector<std::size_t> leaving;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    if (value_.nodes()[candidates_[i].node].leaving) leaving.push_back(i);
+    if (value_.nodes()[candidates_[i].node].leaving && candidates_[i].moving == nullptr) leaving.push_back(i);
   }
   std::stable_sort(leaving.begin(), leaving.end(), [&](std::size_t a, std::size_t b) {
     return value_.forecast(candidates_[a]).mean > value_.forecast(candidates_[b]).mean;
@@ -240,12 +257,15 @@ Ranking Planner::insiders(std::size_t node) const {
   return insiders(node, [](const Candidate&) { return true; });
 }
 
-// What the cgroups with a limit hold before the plan.
+// What the cgroups with a limit hold before the plan; what is under way where it goes to.
 void Planner::count_holdings() {
   if (limits_.empty()) return;
+  const auto& nodes = value_.nodes();
   for (Candidate& candidate : candidates_) {
     candidate.limit = limits_.find(candidate.target->cgroup);
-    limits_.add(candidate.limit, value_.nodes()[candidate.node].rank, candidate.bytes);
+    const std::size_t to =
+        candidate.moving != nullptr ? value_.index_of(candidate.moving->to) : candidate.node;
+    limits_.add(candidate.limit, nodes[to < nodes.size() ? to : candidate.node].rank, candidate.bytes);
   }
 }
 
@@ -272,25 +292,26 @@ void Planner::demote(std::size_t index, MoveReason reason, double instead) {
 // are next to unused.
 void Planner::keep_headroom(std::size_t index) {
   const PlanNode& node = value_.nodes()[index];
-  if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || node.free >= node.headroom) return;
+  const auto room = [&] { return node.free + node.freeing; };  // what is on its way out is not made twice
+  if (node.leaving || !node.usable || node.rank + 1 >= value_.ranks() || room() >= node.headroom) return;
   if (cheaper_below(node) != value_.nodes().size()) return;  // new pages are better off there anyway
   if (node.held <= 0) return;
   const double average = node.wanted / node.held;
   const NewMemory& fresh = input_.new_memory;
   const double worth = fresh.watched_share() * fresh.demand_per_byte.value_or(average * kAverage);
   const auto for_new = [&](const Candidate& candidate) {
-    return node.free < node.new_room &&
-           room_pays(candidate, worth, input_.margin * (node.free < fresh.lasting ? kFilling : 1));
+    return room() < node.new_room &&
+           room_pays(candidate, worth, input_.margin * (room() < fresh.lasting ? kFilling : 1));
   };
   const auto for_swaps = [&](const Candidate& candidate) {
-    return node.free < node.swap_room &&
+    return room() < node.swap_room &&
            value_.forecast(candidate).mean < average * kNextToUnused * candidate.bytes;
   };
   const auto may = [&](const Candidate& candidate) { return for_new(candidate) || for_swaps(candidate); };
   // Most nodes lack little and hold none that may go, and a ranking of all of them would be sorted to its
   // end.
   Ranking order = insiders(index, may);
-  for (std::size_t i = 0; i < order.size() && node.free < node.headroom; ++i) {
+  for (std::size_t i = 0; i < order.size() && room() < node.headroom; ++i) {
     const Candidate& candidate = candidates_[order.at(i)];
     if (!may(candidate)) continue;  // room for new memory has been made since
     demote(order.at(i), MoveReason::kHeadroom, for_new(candidate) ? worth * candidate.bytes : 0);

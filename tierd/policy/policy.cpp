@@ -41,7 +41,9 @@ Standing explain_standing(const PolicyInput& input, const RegionKey& key) {
   const double benefit = value.benefit(candidate, value.surely(candidate, span), span, here, *better);
   const double cost = value.cost(candidate, true);
   Standing standing{{}, better->id, StallSeconds{benefit}, StallSeconds{cost}};
-  if (candidate.settled) {
+  if (candidate.moving != nullptr) {
+    standing.why = fmt::format("It is being moved to node {}.", candidate.moving->to.value);
+  } else if (candidate.settled) {
     standing.why = fmt::format("It was moved {} ago and is left alone for a while.",
                                seconds_text(it->since_move * input.snapshot.seconds()));
   } else if (benefit <= input.margin * cost) {

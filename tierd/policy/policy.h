@@ -102,6 +102,9 @@ struct PolicyInput {
   std::uint64_t next_request_id = 1;  // requests are numbered from here
   const PolicySettings& settings;
   NewMemory new_memory = {};
+  // By key. These regions are left alone, as winners and as victims. What they take is gone from their
+  // destination's free memory, and what they free is not there yet.
+  std::span<const MoveUnderWay> moving = {};
   Bytes planned = {};  // of this tick's budget, by earlier plans
 };
 

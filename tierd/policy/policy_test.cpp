@@ -74,8 +74,8 @@ class PolicyTest : public ::testing::Test {
   }
 
   PolicyInput input() {
-    return {snapshot_, forecasts_, topology_, system_, {&target_, 1}, allocation_,
-            prices_,   margin_,    1,         100,     settings_,     new_memory_};
+    return {snapshot_, forecasts_, topology_, system_,   {&target_, 1}, allocation_, prices_,
+            margin_,   1,          100,       settings_, new_memory_,   moving_};
   }
   MigrationPlan plan() { return make_plan(input()); }
 
@@ -86,6 +86,7 @@ class PolicyTest : public ::testing::Test {
   ForecastSet forecasts_;
   std::vector<NodeAllocation> allocation_;
   NewMemory new_memory_;
+  std::vector<MoveUnderWay> moving_;  // by key
   MovePrices prices_;
   double margin_ = 1;
   PolicySettings settings_;
@@ -559,6 +560,76 @@ TEST_F(PolicyTest, LeavesANodeThatGoesOffline) {
   for (const MigrationRequest& request : made.requests) {
     EXPECT_EQ(request.reason, MoveReason::kNodeOffline);
     EXPECT_EQ(request.to.value, 1);
+  }
+}
+
+TEST_F(PolicyTest, WhatIsUnderWayIsNeitherAWinnerNorAVictim) {
+  settings_.headroom_share = 0;
+  fill_fast(kTick);
+  forecasts_.forecasts[7].horizons.fill({0, 0, 0});  // the one that would go
+  const RegionKey coldest = snapshot_.regions[7].key;
+  const RegionKey first = add(1, 100 * kTick).key;
+  const RegionKey second = add(1, 90 * kTick).key;
+  ASSERT_EQ(plan().requests.size(), 4u) << "two swaps";
+  moving_ = {{coldest, {0}, {1}, {0}}, {first, {1}, {0}, {0}}};
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 2u);
+  EXPECT_NE(made.requests[0].key, coldest);
+  EXPECT_EQ(made.requests[1].key, second);
+  node(1).online = false;
+  for (const MigrationRequest& request : plan().requests) EXPECT_NE(request.key, first);
+  EXPECT_EQ(explain_standing(input(), first).why, "It is being moved to node 0.");
+}
+
+TEST_F(PolicyTest, WhatIsUnderWayHasTakenItsRoomAndFreedNone) {
+  node(0).free = {3 * kRegion};
+  settings_.headroom_share = 0;
+  for (int i = 0; i < 10; ++i) add(1, 10 * kTick);
+  EXPECT_EQ(plan().requests.size(), 3u);
+  moving_ = {{{{9}, 0}, {1}, {0}, {kRegion}}};
+  EXPECT_EQ(plan().requests.size(), 2u) << "one place is taken, though it is still free";
+  moving_ = {{{{9}, 0}, {1}, {0}, {7 * kRegion}}};
+  EXPECT_TRUE(plan().requests.empty());
+  moving_ = {{{{9}, 0}, {0}, {1}, {7 * kRegion}}};
+  EXPECT_EQ(plan().requests.size(), 3u) << "what goes down is not gone yet";
+}
+
+TEST_F(PolicyTest, RoomThatIsBeingMadeIsNotMadeTwice) {
+  for (int i = 0; i < 100; ++i) add(0, i < 30 ? kTick / 10 : kTick);
+  settings_.headroom_share = 0.05;
+  settings_.headroom_limit = 0.25;
+  new_memory_.watched = new_memory_.allocated = 1000 * kRegion;
+  ASSERT_EQ(plan().requests.size(), 5u);
+  moving_ = {{snapshot_.regions[0].key, {0}, {1}, {kRegion}},
+             {snapshot_.regions[1].key, {0}, {1}, {kRegion}}};
+  const MigrationPlan made = plan();
+  EXPECT_EQ(made.requests.size(), 3u);
+  for (const MigrationRequest& request : made.requests) EXPECT_GT(request.key.start, kRegion);
+}
+
+TEST_F(PolicyTest, ACgroupHoldsWhatIsOnItsWay) {
+  target_.cgroup = "/a";
+  settings_.fast_limits = {{"/a", 0.1}};
+  for (int i = 0; i < 12; ++i) add(0, kTick);
+  ASSERT_EQ(plan().requests.size(), 2u) << "a tenth of a hundred";
+  moving_ = {{snapshot_.regions[0].key, {0}, {1}, {kRegion}}};
+  EXPECT_EQ(plan().requests.size(), 1u) << "one of them goes down already";
+  add(1, kTick);
+  moving_.push_back({snapshot_.regions.back().key, {1}, {0}, {kRegion}});
+  EXPECT_EQ(plan().requests.size(), 2u) << "and one comes up";
+}
+
+// A plan may be replaced before its end: were all room made first, none of it would be used.
+TEST_F(PolicyTest, WhatFitsIntoFreeMemoryComesBeforeRoomIsMade) {
+  settings_.headroom_share = 0;
+  for (int i = 0; i < 97; ++i) add(0, kTick);
+  for (int i = 0; i < 8; ++i) add(1, (100 - i) * kTick);
+  const MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 3u + 2 * 5u);
+  for (std::size_t i = 0; i < made.requests.size(); ++i) {
+    const bool up = i < 3 || i >= 8;
+    EXPECT_EQ(made.requests[i].promotion, up) << i;
+    EXPECT_EQ(made.requests[i].why.partner != 0, i >= 3) << i;
   }
 }
 

@@ -41,7 +41,25 @@ Valuation::Valuation(const PolicyInput& input) : input_(input), tick_(input.snap
   demotion_caution_ = input.settings.demotion_caution * input.forecasts.caution;
   for (const Target& target : input.targets) targets_[target.id] = &target;
   build_nodes();
+  count_moving();
   build_reaches();
+}
+
+void Valuation::count_moving() {
+  for (const MoveUnderWay& move : input_.moving) {
+    const double bytes = static_cast<double>(move.bytes.value);
+    for (PlanNode& node : nodes_) {
+      if (node.id == move.to) node.taken += bytes, node.free -= bytes;
+      if (node.id == move.from) node.freeing += bytes;
+    }
+  }
+}
+
+const MoveUnderWay* Valuation::moving(const RegionKey& key) const {
+  if (input_.moving.empty()) return nullptr;
+  const auto it = std::lower_bound(input_.moving.begin(), input_.moving.end(), key,
+                                   [](const MoveUnderWay& move, const RegionKey& k) { return move.key < k; });
+  return it != input_.moving.end() && it->key == key ? &*it : nullptr;
 }
 
 void Valuation::build_reaches() {
@@ -142,7 +160,9 @@ void Valuation::fill(Candidate& candidate, const Region& region, const DemandFor
   candidate.bytes = static_cast<double>(region.resident.value);
   candidate.lines = lines_per_wait(region.stores);
   candidate.node = static_cast<std::uint16_t>(node);
-  candidate.settled = region.since_move * tick_ < seconds(input_.settings.cooldown);
+  candidate.moving = moving(region.key);
+  candidate.settled = candidate.moving != nullptr ||
+                      region.since_move * tick_ < seconds(input_.settings.cooldown);
 }
 
 std::vector<Candidate> Valuation::candidates() {

@@ -18,11 +18,12 @@ struct PlanNode {
   // Bytes. New memory of watched programs needs new_room free, swaps need swap_room to go through; promotions
   // leave headroom, the greater of both.
   double total = 0, free = 0, new_room = 0, swap_room = 0, headroom = 0;
-  double held = 0, wanted = 0;  // by its candidates before the plan: bytes, accesses a second
-  double traffic = 0;           // lines a second that these accesses move; follows what relief moves
-  double crowding = 0;          // seconds that one more line makes others wait, see core/queueing.h
-  bool usable = false;          // may receive and give pages
-  bool leaving = false;         // going offline: gives, never receives
+  double taken = 0, freeing = 0;  // by moves under way: the first is no more in `free`, the other not yet
+  double held = 0, wanted = 0;    // by its candidates before the plan: bytes, accesses a second
+  double traffic = 0;             // lines a second that these accesses move; follows what relief moves
+  double crowding = 0;            // seconds that one more line makes others wait, see core/queueing.h
+  bool usable = false;            // may receive and give pages
+  bool leaving = false;           // going offline: gives, never receives
 };
 
 // By span: over the next kSpans[span] seconds.
@@ -34,10 +35,11 @@ struct Candidate {
   const DemandForecast* forecast = nullptr;
   const double* reach = nullptr;  // by node: see ReachTable; null: 1 for all of them
   double bytes = 0;
-  double lines = 1;        // moved per access that is waited for, see lines_per_wait()
-  int limit = -1;          // its cgroup's entry in FastLimits; -1: none
-  std::uint16_t node = 0;  // index into Valuation::nodes()
-  bool settled = false;    // moved so lately that it stays, or in this plan already
+  double lines = 1;                      // moved per access that is waited for, see lines_per_wait()
+  int limit = -1;                        // its cgroup's entry in FastLimits; -1: none
+  std::uint16_t node = 0;                // index into Valuation::nodes()
+  bool settled = false;                  // moved so lately that it stays, under way, or in this plan already
+  const MoveUnderWay* moving = nullptr;  // under way; null: it is not
 };
 
 class Valuation {
@@ -77,6 +79,7 @@ class Valuation {
   // Null when it may move, else why not: a clause that follows "it stays because".
   const char* obstacle(const Region& region) const;
 
+  std::size_t index_of(NodeId id) const;  // into nodes(); nodes().size() for one of no tier
   bool allowed(const Candidate& candidate, const PlanNode& node) const;
   // How many times the node's latency its program waits, from the CPUs that it runs on; 1 where all are
   // alike.
@@ -108,11 +111,12 @@ class Valuation {
 
  private:
   void build_nodes();
+  void count_moving();
+  const MoveUnderWay* moving(const RegionKey& key) const;
   void build_reaches();
   static void crowd(PlanNode& node);
   double wait_for_page(const Candidate& candidate, double away) const;  // thread-seconds
   const Target* target_of(TargetId id) const;
-  std::size_t index_of(NodeId id) const;  // into nodes_; nodes_.size() for one of no tier
   const char* obstacle(const Region& region, const Target* target, std::size_t node) const;
   // A target, and how far its program reaches.
   struct Owner {
