@@ -59,6 +59,11 @@ bool ripe(const Decision& decision) {
   return decision.executed && (decision.moved_share == 0 || followed);
 }
 
+// A newer plan came before it had begun, and planned it again where it was still wanted.
+bool replaced(const Decision& decision) {
+  return decision.report && decision.report->fate == MoveFate::kStale && decision.moved_share == 0;
+}
+
 // What a swap came to, over those of its moves that were carried out.
 struct Outcome {
   double benefit = 0, expected = 0, cost = 0, moved = 0;
@@ -290,8 +295,8 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
   margin_.close_tick(observed.waited, observed.length);
   std::erase_if(open_, [&](const Open& open) {
     if (open.decision->verdict == Verdict::kPending) return false;
-    // What was declined has taught what it can; kept, it would push out what was done.
-    if (open.decision->declined) decisions_.erase(open.decision->request.id);
+    // These have taught what they can; kept, they would push out what was done.
+    if (open.decision->declined || replaced(*open.decision)) decisions_.erase(open.decision->request.id);
     return true;
   });
   last_score_ = score_placement(observed);

@@ -199,6 +199,27 @@ TEST_F(LedgerTest, WhatWasNotMovedIsVoidAndTeachesNothing) {
   EXPECT_NEAR(ledger_.totals().cost.value, 1e-4, 1e-12) << "the attempt took its time all the same";
 }
 
+// A mover that is slower than the policy has hundreds of them a tick.
+TEST_F(LedgerTest, WhatANewerPlanReplacedIsCountedOnceAndForgotten) {
+  record({request(0, true)});
+  MigrationReport stale;
+  stale.request_id = 1;
+  stale.fate = MoveFate::kStale;
+  ledger_.report(stale, {tick_});
+  record({request(0, true)});
+  report(2);
+  for (int t = 0; t < 4; ++t) tick({500});
+  const LedgerTotals& totals = ledger_.totals();
+  EXPECT_EQ(totals.planned, 2u);
+  EXPECT_EQ(totals.reported, 2u);
+  EXPECT_EQ(totals.scored, 2u);
+  EXPECT_EQ(totals.void_moves, 1u);
+  EXPECT_EQ(totals.useful, 1u);
+  EXPECT_EQ(totals.evicted, 0u);
+  EXPECT_EQ(ledger_.find(1), nullptr);
+  EXPECT_NE(ledger_.find(2), nullptr);
+}
+
 TEST_F(LedgerTest, ADemotionWhoseWinnerNeverCameIsJudgedAlone) {
   record({request(0, false, 2), request(1, true, 1)});
   report(1), report(2, 0);
