@@ -57,7 +57,7 @@ Found measure(Nanoseconds per_unit, int times) {
   for (int i = 0; i < times; ++i) {
     machine.place(kProgram, {kBase, kBase + (2_GiB).value}, 1);
     MigrationPlan plan;
-    plan.sequence = static_cast<std::uint64_t>(2 * i + 1);
+    plan.sequence = 2 * static_cast<std::uint64_t>(i) + 1;
     for (std::uint64_t half = 0; half < 2; ++half) {
       MigrationRequest& request = plan.requests.emplace_back();
       request.id = half;
@@ -92,9 +92,10 @@ void print(const char* name, const Found& found, const char* end) {
 }  // namespace tier
 
 int main() {
-  constexpr int kTimes = 200;
+  using std::chrono::milliseconds;
+  constexpr int kTimes = 100;
   std::printf("{");
-  tier::print("quick", tier::measure(std::chrono::milliseconds(1), kTimes), ", ");
-  tier::print("slow", tier::measure(std::chrono::milliseconds(40), kTimes), "}\n");
+  tier::print("quick", tier::measure(milliseconds(1), kTimes), ", ");
+  tier::print("slow", tier::measure(milliseconds(40), kTimes), "}\n");
   return 0;
 }
