@@ -34,7 +34,7 @@ bool not_resident(int status);
 
 void add(PageCounts& sum, const PageCounts& part);
 
-// True: whoever asked for the move wants no more of it. Thread-safe, cheap.
+// Returns true when the move is called off. Thread-safe, cheap.
 using StopSign = std::function<bool()>;
 
 struct BatchOrder {
@@ -84,7 +84,7 @@ class BatchMover {
   struct Attempt;
   // A result in the making.
   struct Outcome : BatchResult {
-    std::map<int, std::vector<Address>> refused;  // by errno; the last word on them is had when all is done
+    std::map<int, std::vector<Address>> refused;  // by errno; counted when all calls are done
   };
   // Pages without a fate after some calls, ascending: those that they came to and did not move, and those
   // that they never came to.

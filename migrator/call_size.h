@@ -5,12 +5,12 @@
 
 namespace tier {
 
-// A call cannot be cut short: whoever calls a move off waits for it. So where calls take long they are made
-// smaller, as far as needed and no further, for each has a fixed price: 64 pages a call cost half as much CPU
-// again as 512 (docs/benchmarks.md). Pure; not thread-safe.
+// A call cannot be cut short, so a move that is called off lasts until its call ends. Where calls take long
+// they are made smaller, as far as needed and no further, since each has a fixed cost: 64 pages a call took
+// half as much CPU again as 512. Pure; not thread-safe.
 class CallSize {
  public:
-  // At most `most` bytes. Begins small: nobody knows yet what a call takes.
+  // At most `most` bytes. Begins small, because what a call takes is not known yet.
   explicit CallSize(Bytes most);
 
   Bytes next() const { return Bytes{static_cast<std::uint64_t>(next_)}; }

@@ -21,7 +21,7 @@ class StepExecutor {
 
   virtual ~StepExecutor() = default;
   virtual void start(Step step) = 0;
-  virtual void wake() = 0;  // thread-safe; calls whoever waits
+  virtual void wake() = 0;  // thread-safe; ends all waits
   virtual void stop() = 0;  // returns when no step runs; none runs afterwards; idempotent
 };
 

@@ -236,7 +236,7 @@ void Migrator::run_batch(const Batch& batch) {
     settle(std::move(mine), result);
     more = !waiting_.empty();
   }
-  if (more) executor_->wake();  // those that waited for this one, and whoever found nothing to do
+  if (more) executor_->wake();  // some requests may have waited for this one
 }
 
 // Adds a batch to the accounts.

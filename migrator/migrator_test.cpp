@@ -359,7 +359,7 @@ TEST_F(MigratorTest, WhatIsWithdrawnIsStaleAndWhatMovesIsListedUntilItIsReported
   EXPECT_EQ(moving[0].to, kFast);
   EXPECT_EQ(moving[0].bytes, 2_MiB);
   EXPECT_TRUE(migrator->idle());
-  EXPECT_EQ(migrator->withdraw().size(), 1u) << "it has moved, and nobody knows";
+  EXPECT_EQ(migrator->withdraw().size(), 1u) << "it has moved and is not reported yet";
   std::map<std::uint64_t, MoveFate> fates;
   for (const auto& r : migrator->take_reports()) fates[r.request_id] = r.fate;
   const std::map<std::uint64_t, MoveFate> expected = {

@@ -259,8 +259,8 @@ void Engine::decide() {
   const bool sees = sight_.may_move();
   if (!sees || state_.paused || !settings_.act) call_off();
   if (!sees) return;
-  // What an older plan still has waiting is decided anew. The snapshot does not show yet what its moves under
-  // way have done, or have still to do.
+  // What an older plan still has waiting is decided again. The snapshot does not show yet what its moves
+  // under way have done, or have still to do.
   moving_ = parts_.migrator.withdraw();
   submit(make_plan(policy_input()));
 }
