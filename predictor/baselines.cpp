@@ -47,7 +47,8 @@ class LastValue final : public Forecaster {
     set.forecasts.reserve(snapshot.regions.size());
     for (const Region& region : snapshot.regions) {
       const double weight = region.samples > 0 ? region.demand.value / region.samples : weight_.value();
-      set.forecasts.push_back(rate_forecast(region.key, region.samples, region.demand.value, snapshot.seconds(), weight));
+      set.forecasts.push_back(
+          rate_forecast(region.key, region.samples, region.demand.value, snapshot.seconds(), weight));
     }
     return set;
   }
@@ -91,8 +92,7 @@ ForecastSet FrequencyDecay::forecast(const RegionSnapshot& snapshot) {
     count.demand = count.demand * kept + region.demand.value;
     count.tick = tick_;
     const double age = std::min<double>(region.age + 1.0, static_cast<double>(tick_));
-    const double exposure =
-        snapshot.seconds() * (1 - std::pow(kFrequencyKept, age)) / (1 - kFrequencyKept);
+    const double exposure = snapshot.seconds() * (1 - std::pow(kFrequencyKept, age)) / (1 - kFrequencyKept);
     const double weight = count.samples > 1e-3 ? count.demand / count.samples : weight_.value();
     set.forecasts.push_back(rate_forecast(region.key, count.samples, count.demand, exposure, weight));
   }

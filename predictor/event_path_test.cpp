@@ -35,8 +35,8 @@ TEST(EventPath, LazyAccumulatorsEqualTheDirectSum) {
   for (const auto& [region, list] : samples) {
     double sum = 0;
     for (const auto& [time, weight] : list) sum += weight * std::exp(-(now - time) / 0.5);
-    const auto rate = path.rate(key(region), Nanoseconds{static_cast<std::int64_t>(now * 1e9)},
-                                std::chrono::seconds(1), Nanoseconds{400});
+    const auto rate =
+        path.rate(key(region), Nanoseconds{static_cast<std::int64_t>(now * 1e9)}, Nanoseconds{400});
     ASSERT_TRUE(rate);
     EXPECT_NEAR(rate->mean, sum / 400e-9 / 0.5, 1e-3 * rate->mean);
     EXPECT_LT(rate->low, rate->mean);
@@ -47,10 +47,10 @@ TEST(EventPath, LazyAccumulatorsEqualTheDirectSum) {
 TEST(EventPath, CountedAccessesAreTakenAsTheyAre) {
   EventPath path;
   path.add(key(1), sample(milliseconds(0), 250, WeightMeaning::kAccesses));
-  const auto rate = path.rate(key(1), milliseconds(0), std::chrono::seconds(1), Nanoseconds{400});
+  const auto rate = path.rate(key(1), milliseconds(0), Nanoseconds{400});
   EXPECT_NEAR(rate->mean, 250 / 0.5, 1);
-  EXPECT_FALSE(path.rate(key(2), milliseconds(0), std::chrono::seconds(1), Nanoseconds{400}));
-  EXPECT_FALSE(path.rate(key(1), milliseconds(0), std::chrono::seconds(1), Nanoseconds{0}));
+  EXPECT_FALSE(path.rate(key(2), milliseconds(0), Nanoseconds{400}));
+  EXPECT_FALSE(path.rate(key(1), milliseconds(0), Nanoseconds{0}));
 }
 
 TEST(EventPath, ABurstCrossesOnceAndATrickleNever) {
@@ -69,7 +69,7 @@ TEST(EventPath, SamplesFromThePastCountAndDoNotTurnTimeBack) {
   EventPath path;
   path.add(key(1), sample(milliseconds(1000)));
   path.add(key(1), sample(milliseconds(0)));
-  const auto rate = path.rate(key(1), milliseconds(1000), std::chrono::seconds(1), Nanoseconds{400});
+  const auto rate = path.rate(key(1), milliseconds(1000), Nanoseconds{400});
   EXPECT_NEAR(rate->mean, 2 * 0.004 / 400e-9 / 0.5, 100);
 }
 
@@ -84,7 +84,7 @@ TEST(EventPath, AMillionKeysTakeNoMoreMemoryAndDoNotPushOutWhatIsHot) {
   }
   EXPECT_EQ(path.take_crossed(), std::vector<RegionKey>{key(7)});
   EXPECT_LE(path.bytes_used(), bytes + 4096);
-  const auto rate = path.rate(key(7), std::chrono::seconds(10), std::chrono::seconds(1), Nanoseconds{400});
+  const auto rate = path.rate(key(7), std::chrono::seconds(10), Nanoseconds{400});
   ASSERT_TRUE(rate);
   EXPECT_NEAR(rate->mean, 100 * 0.004 / 400e-9, 0.02 * rate->mean);
 }

@@ -12,7 +12,7 @@ class ExposuresTest : public ::testing::Test {
   void ticks(int count, const std::vector<NodeVisibility>& nodes) {
     for (int t = 0; t < count; ++t) {
       const RunLengths::Step step = runs_.advance();
-      exposures_.advance(nodes, runs_, step);
+      exposures_.advance(nodes, 1, runs_, step);
     }
   }
   RunLengths runs_;

@@ -25,7 +25,8 @@ constexpr std::size_t kMostLines = 16384;
 // CPUs take turns on one real one, most parts lie within a turn.
 constexpr std::uint32_t kPartSteps = 64;
 // Steps of one measurement of all nodes together, a tenth of a millisecond, so that four ticks a second cost
-// next to nothing, on a machine of many nodes too; and the fewest of one node that a median of parts is worth anything of.
+// next to nothing, on a machine of many nodes too; and the fewest of one node that a median of parts is worth
+// anything of.
 constexpr std::uint32_t kStepsOfAll = 1024, kFewestSteps = 512;
 
 // xorshift64: any fixed shuffle serves, as long as no prefetcher knows it.

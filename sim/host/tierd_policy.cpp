@@ -81,8 +81,7 @@ void TierdPolicy::start(Machine& machine) {
                       return static_cast<std::int64_t>(machine.now().count()); }};
   parts.make_forecaster = forecaster_maker(settings_.model);
   parts.sources.push_back(std::move(source));
-  if (!known_.empty())
-    parts.forecaster = std::make_unique<Foresight>(machine, known_);
+  if (!known_.empty()) parts.forecaster = std::make_unique<Foresight>(machine, known_);
   auto engine = Engine::create(std::move(parts), settings_.engine);
   if (!engine) return;
   engine_ = std::move(*engine);

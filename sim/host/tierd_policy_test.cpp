@@ -93,7 +93,7 @@ TEST(TierdPolicy, TheSameSeedGivesTheSameBytes) {
 }
 
 TEST(TierdPolicy, UnknownSettingsAreRefused) {
-  EXPECT_TRUE(tierd_with({{"horizon", 4}}));
+  EXPECT_TRUE(tierd_with({{"horizon_s", 4}}));
   EXPECT_FALSE(tierd_with({{"aggressiveness", 11}}).has_value());
 }
 
@@ -105,7 +105,7 @@ TEST(TierdPolicy, ForesightTellsWhatComes) {
   const WorkloadFactory open = [&]() -> Result<std::unique_ptr<Workload>> {
     return std::move(context_workload().front());
   };
-  Foresight foresight(machine, {open}, std::chrono::seconds(1));
+  Foresight foresight(machine, {open});
   RegionSnapshot snapshot;
   for (const tier::sim::Region region : {3U, 60U}) {
     snapshot.regions.emplace_back();

@@ -56,8 +56,8 @@ struct TiersConfig {
 };
 
 struct PolicyConfig {
-  // Time ahead over which a move must earn its cost; one of kSpans (core/plan.h). 16 s let a 2 MiB move (about
-  // 1 ms) pay back on regions with a few microseconds of stall per second.
+  // Time ahead over which a move must earn its cost; one of kSpans (core/plan.h). 16 s let a 2 MiB move
+  // (about 1 ms) pay back on regions with a few microseconds of stall per second.
   Nanoseconds horizon = Nanoseconds{16'000'000'000};
   // Benefit must exceed margin × cost. 1 = break even by forecast; the ledger raises it from here.
   double margin = 1.0;

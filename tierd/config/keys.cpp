@@ -91,8 +91,8 @@ std::string show_fast_limits(const Config& config) {
 }
 
 Result<void> apply_horizon(const Setting& setting, Config& config) {
-  auto done = duration([](Config& c) -> Nanoseconds& { return c.policy.horizon; },
-                       Nanoseconds{1'000'000'000}, Nanoseconds{16'000'000'000})(setting, config);
+  auto done = duration([](Config& c) -> Nanoseconds& { return c.policy.horizon; }, Nanoseconds{1'000'000'000},
+                       Nanoseconds{16'000'000'000})(setting, config);
   const double asked = seconds(config.policy.horizon);
   if (done && std::find(kSpans.begin(), kSpans.end(), asked) == kSpans.end())
     return refuse(fmt::format("{} is no horizon of the policy", show_duration(config.policy.horizon)),

@@ -24,7 +24,7 @@ TEST(ConfigCheck, EmptyTextGivesDefaultsInObserveMode) {
   const auto loaded = check_text("");
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded->config.mode, Mode::kObserve);
-  EXPECT_EQ(loaded->config.interval, Nanoseconds{1'000'000'000});
+  EXPECT_EQ(loaded->config.interval, Nanoseconds{250'000'000});
   EXPECT_EQ(loaded->config.region_size, 2_MiB);
   ASSERT_EQ(loaded->warnings.size(), 1u);
   EXPECT_NE(loaded->warnings[0].find("[targets] names nothing: every process of 64 MiB or more is watched"),
@@ -50,8 +50,7 @@ order = ["2,8-9", "0"]
 bandwidths = { 2 = "60GB/s" }
 [policy]
 fast_limits = { "system.slice/a.service" = 0.25 }
-horizon = 4
-bytes_per_tick = "64MiB"
+horizon = "4s"
 [migration]
 rate = "100MB/s"
 [prefetch]
@@ -80,7 +79,7 @@ level = "debug"
   EXPECT_EQ(config.tiers.bandwidths.at(2), Bytes{60'000'000'000});
   EXPECT_EQ(config.tiers.order, (std::vector<std::vector<int>>{{2, 8, 9}, {0}}));
   EXPECT_DOUBLE_EQ(config.policy.fast_limits.at("/system.slice/a.service"), 0.25);
-  EXPECT_EQ(config.policy.horizon, 4);
+  EXPECT_EQ(config.policy.horizon, std::chrono::seconds(4));
   EXPECT_EQ(config.migration.rate_per_second, Bytes{100'000'000});
   const PrefetchConfig prefetch{.arm = {"readahead", "advice"},
                                 .interval = Nanoseconds{100'000'000},
@@ -117,7 +116,7 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
            Case{"mode = \"acts\"",
                 "t.toml:1: mode: \"acts\" is not one of observe, act (fix: did you mean \"act\"?)"},
            Case{"interval = 1",
-                "t.toml:1: interval: must be text in double quotes (fix: write it like \"1s\")"},
+                "t.toml:1: interval: must be text in double quotes (fix: write it like \"250ms\")"},
            Case{"interval = \"1\"", "t.toml:1: interval: \"1\" has no unit (fix: write it like \"500ms\")"},
            Case{"interval = \"1ns\"",
                 "t.toml:1: interval: 1ns is out of range (fix: choose a value from 10ms to 1min)"},
@@ -168,15 +167,11 @@ TEST(ConfigCheck, RefusesBadValuesWithTheFix) {
            Case{"[tiers]\norder = [1, 0]",
                 "t.toml:2: tiers.order: must be a list of texts, one for each tier (fix: write it like "
                 "[\"8-15\", \"0-7\"], fastest first)"},
-           Case{"[policy]\nhorizon = 5",
-                "t.toml:2: policy.horizon: 5 is not a forecast horizon (fix: choose one of 1, 4, 16 ticks)"},
+           Case{"[policy]\nhorizon = \"5s\"",
+                "t.toml:2: policy.horizon: 5s is no horizon of the policy (fix: choose one of 1s, 4s, 16s)"},
            Case{"[policy]\nforecaster = \"last-valu\"",
                 "t.toml:2: policy.forecaster: \"last-valu\" is not one of last-value, exponential-average, "
                 "frequency-decay, switch, learned (fix: did you mean \"last-value\"?)"},
-           Case{"[policy]\nbytes_per_tick = \"1MiB\"",
-                "t.toml:2: policy.bytes_per_tick: less than one region (2097152 bytes), so nothing could "
-                "ever move (fix: "
-                "raise it to region_size or more)"},
            Case{"[migration]\nrate = \"200MiB\"",
                 "t.toml:2: migration.rate: \"200MiB\" is not a rate (fix: write it like \"200MiB/s\")"},
            Case{"[migration]\nbatch = 1.5",

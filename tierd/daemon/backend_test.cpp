@@ -159,7 +159,7 @@ TEST_F(Backend, AReloadNamesWhatItDoesNotPutInForce) {
       "mode = \"act\"\ninterval = \"2s\"\nregion_size = \"4MiB\"\n"
       "[targets]\nexecutables = [\"a\"]\n[sampling]\ncpu_budget = 0.02\n"
       "[tiers]\nlatencies = { 0 = \"90ns\" }\nexclude_nodes = [3]\n"
-      "[policy]\nmargin = 2.0\nheadroom = 0.1\nevent_path = \"on\"\nbytes_per_tick = \"512MiB\"\n"
+      "[policy]\nmargin = 2.0\nheadroom = 0.1\nevent_path = \"on\"\n"
       "[migration]\nrate = \"64MiB/s\"\n[prefetch]\narm = [\"readahead\"]\njournal = \"/srv/journal\"\n"
       "[control]\ngroup = \"staff\"\n[log]\nlevel = \"debug\"\n",
       "/etc/tierd/tierd.toml");

@@ -114,9 +114,11 @@ void Engine::look_around() {
 
 // What this tick has shown says how long the next ones are.
 void Engine::set_pace(Nanoseconds passed, Nanoseconds cpu) {
-  std::size_t once = 0, twice = 0;
-  for (const Region& region : state_.snapshot.regions) once += region.samples == 1, twice += region.samples == 2;
-  pace_.tick(passed, once, twice, cpu, governor_.limit());
+  TickPace::Sampled sampled;
+  for (const Region& region : state_.snapshot.regions)
+    if (region.samples > 0)
+      ++(region.samples == 1 ? sampled.once : region.samples == 2 ? sampled.twice : sampled.more);
+  pace_.tick(passed, sampled, cpu, governor_.limit());
 }
 
 Nanoseconds Engine::tick_length() const { return pace_.length() * governor_.allowance().stretch; }
@@ -400,8 +402,7 @@ StallSeconds Engine::at_stake(double interval) {
 
 // A tick that is stretched has that much more time.
 void Engine::account_tick() {
-  const auto late =
-      tick_account_.tick(state_.last_work, tick_length(), state_.phases);
+  const auto late = tick_account_.tick(state_.last_work, tick_length(), state_.phases);
   if (!late) return;
   if (const auto told = troubles_.report(*late, parts_.clock.now())) events_.add(event("late", *told));
 }

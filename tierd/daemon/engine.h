@@ -62,8 +62,8 @@ struct EngineSettings {
   std::uint32_t scan_every = 5;
   // Regions whose place is asked per tick: 8 page queries each, about 20 µs a region.
   std::size_t locate_per_tick = 512;
-  // Of a tick's length, and then that is enough for this tick: a page query waits while its process changes its
-  // mappings, however few regions are asked for.
+  // Of a tick's length, and then that is enough for this tick: a page query waits while its process changes
+  // its mappings, however few regions are asked for.
   double locate_time = 0.05;
   GovernorSettings governor;
 };
@@ -251,7 +251,7 @@ class Engine {
   EventPath event_path_;
   std::set<RegionKey> planned_;  // moves of regions planned since the last snapshot
   Bytes planned_bytes_;
-  std::uint64_t sampled_ = 0;           // in the running tick
+  std::uint64_t sampled_ = 0;  // in the running tick
   std::uint64_t sampled_since_look_ = 0;
   Sight sight_;
   std::map<std::string, Sight> source_sights_;
@@ -268,7 +268,7 @@ class Engine {
   std::optional<Nanoseconds> looked_;  // when it was looked around last; none: never
   Nanoseconds look_passed_{};          // from the look before to this tick's; 0: this tick has none
   std::uint64_t looks_ = 0;
-  MachineReadings readings_;  // at the last look
+  MachineReadings readings_;       // at the last look
   std::uint64_t quiet_ticks_ = 0;  // in a row in which nothing ran and nothing was sampled
   std::uint64_t full_look_ = 0;    // the look at which all processes were looked through last; 0: never
   Nanoseconds moved_time_{};       // in calls that move pages, at the last tick

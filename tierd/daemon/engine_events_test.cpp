@@ -117,7 +117,7 @@ TEST_F(EventsTest, ABurstIsFollowedWhileAnotherMoveIsUnderWay) {
 
 TEST_F(EventsTest, TheTicksBudgetHoldsForAll) {
   EngineSettings settings = urgent();
-  settings.policy.bytes_per_tick = Bytes{3 * kRegion};
+  settings.policy.rate = Bytes{3 * kRegion};
   start(settings);
   for (int i = 0; i < 2; ++i) tick({});
   for (int region = 0; region < 8; ++region) burst(region, 12);

@@ -73,7 +73,9 @@ class EngineTest : public testing::Test {
         executor_(std::make_shared<ManualExecutor>()),
         migrator_(machine_, machine_, machine_, clock_, {}, executor_) {}
 
+  // Ticks of a second, where the test says nothing else: each is a look around, too.
   void start(EngineSettings settings) {
+    if (settings.interval == EngineSettings{}.interval) settings.interval = std::chrono::seconds(1);
     EngineParts parts{machine_,  locator_ != nullptr ? *locator_ : machine_,
                       migrator_, machine_,
                       machine_,  machine_,

@@ -17,7 +17,7 @@ double run(TickGovernor& governor, Nanoseconds fixed, Nanoseconds looking, int t
   Nanoseconds cpu{}, passed{};
   for (int i = 0; i < ticks; ++i) {
     const TickAllowance allowed = governor.allowance();
-    const Nanoseconds used = fixed + looking / allowed.mapping_ticks;
+    const Nanoseconds used = fixed + looking / allowed.mapping_looks;
     const Nanoseconds time = kSecond * allowed.stretch;
     (void)governor.tick(used, time, {});
     if (i >= ticks - last) cpu += used, passed += time;
@@ -31,7 +31,7 @@ TEST(TickGovernor, LeavesACheapDaemonAlone) {
   EXPECT_EQ(governor.level(), 0U);
   EXPECT_EQ(governor.story(), "");
   const TickAllowance allowed = governor.allowance();
-  EXPECT_EQ(allowed.mapping_ticks, 1U);
+  EXPECT_EQ(allowed.mapping_looks, 1U);
   EXPECT_EQ(allowed.stretch, 1U);
   EXPECT_EQ(allowed.fewer_places, 0U);
   EXPECT_TRUE(allowed.idle_work);
@@ -62,7 +62,7 @@ TEST(TickGovernor, HoldsTheLimitByRarerTicksAtLast) {
   TickGovernor governor({.cpu_limit = 0.10});
   EXPECT_LE(run(governor, milliseconds(380), {}, 600, 300), 0.10);
   EXPECT_GT(governor.allowance().stretch, 1U);
-  EXPECT_NE(governor.story().find("a tick every 4 intervals"), std::string::npos) << governor.story();
+  EXPECT_NE(governor.story().find("ticks are 4 times as long"), std::string::npos) << governor.story();
 }
 
 TEST(TickGovernor, TellsWhenItBeginsAndWhenItEnds) {
@@ -120,7 +120,7 @@ TEST(TickGovernor, ALoadBetweenTwoLevelsSwingsEverMoreRarely) {
     unsigned count = 0;
     for (int i = 0; i < ticks; ++i) {
       const unsigned before = governor.level();
-      (void)governor.tick(milliseconds(150) / governor.allowance().mapping_ticks, kSecond, {});
+      (void)governor.tick(milliseconds(150) / governor.allowance().mapping_looks, kSecond, {});
       count += governor.level() != before ? 1U : 0U;
     }
     return count;

@@ -6,6 +6,7 @@
 namespace tier {
 namespace {
 
+constexpr Nanoseconds kStart = std::chrono::milliseconds(500);
 // Samples for each region that is asked for, a tick.
 constexpr double kSamplesEach = 0.15;
 // Regions sampled once below which nothing is said.
@@ -21,7 +22,7 @@ constexpr double kWrong = 0.75;
 }  // namespace
 
 TickPace::TickPace(PaceSettings settings)
-    : settings_(settings), length_(std::min(2 * settings.shortest, longest())) {}
+    : settings_(settings), length_(std::clamp<Nanoseconds>(kStart, settings.shortest, longest())) {}
 
 void TickPace::set_shortest(Nanoseconds shortest) {
   settings_.shortest = shortest;
@@ -34,16 +35,18 @@ Nanoseconds TickPace::longest() const { return std::max(settings_.shortest, sett
 double TickPace::wanted(double cpu_limit) const {
   // One region more with two: with few of them the estimate is careful.
   const double each = 2 * (twice_ + 1) / std::max(once_, kFew);
-  return std::max(seconds(length_) * kSamplesEach / each, cpu_ / std::max(kForTicks * cpu_limit, 1e-6));
+  const bool enough = more_ >= once_ + twice_;
+  return std::max(enough ? 0 : seconds(length_) * kSamplesEach / each,
+                  cpu_ / std::max(kForTicks * cpu_limit, 1e-6));
 }
 
-void TickPace::tick(Nanoseconds passed, std::size_t once, std::size_t twice, Nanoseconds cpu,
-                    double cpu_limit) {
+void TickPace::tick(Nanoseconds passed, const Sampled& sampled, Nanoseconds cpu, double cpu_limit) {
   const double time = seconds(passed);
   if (!(time > 0)) return;
   const double kept = std::exp(-time / kMemory), weight = 1 - kept;
-  once_ = kept * once_ + static_cast<double>(once);
-  twice_ = kept * twice_ + static_cast<double>(twice);
+  once_ = kept * once_ + static_cast<double>(sampled.once);
+  twice_ = kept * twice_ + static_cast<double>(sampled.twice);
+  more_ = kept * more_ + static_cast<double>(sampled.more);
   cpu_ += weight * (seconds(cpu) - cpu_);
   if (resting_) resting_ = false, length_ = before_rest_, since_change_ = {};
   since_change_ += passed;
@@ -54,7 +57,7 @@ void TickPace::tick(Nanoseconds passed, std::size_t once, std::size_t twice, Nan
   if (next == length_) return;
   length_ = next;
   since_change_ = {};
-  once_ = twice_ = 0;  // of ticks of another length
+  once_ = twice_ = more_ = 0;  // of ticks of another length
 }
 
 void TickPace::rest() {

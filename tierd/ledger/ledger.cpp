@@ -46,11 +46,12 @@ StallSeconds cost_of(const MigrationRequest& request, Nanoseconds duration) {
   return request.cost * (seconds(duration) / expected);
 }
 
-// So long a swap is evidence of what swaps earn now, and has to earn its cost in: a quarter of its horizon. Over
-// all of it the margin learns too late that a phase has begun in which swaps lose, or ended (docs/benchmarks.md,
-// tick-length).
-Nanoseconds trial_of(const MigrationRequest& request) {
-  return std::max<Nanoseconds>(request.why.horizon / 4, std::chrono::seconds(1));
+// Seconds over which a swap is evidence of what swaps earn now: its horizon, and no more ticks than kTrial.
+// Of short ticks so many tell as much, and the margin learns that much sooner that a phase has begun in which
+// swaps lose, or ended (docs/benchmarks.md, tick-length).
+double trial_of(const MigrationRequest& request, double tick) {
+  constexpr double kTrial = 16;
+  return std::min(seconds(request.why.horizon), kTrial * tick);
 }
 
 // Followed through its horizon, or never carried out.
@@ -223,10 +224,11 @@ void Ledger::follow(Open& open, const Observed& observed) {
     const double bytes = static_cast<double>(request.bytes.value) * (request.promotion ? 1 : -1);
     comparison_.charge(request.key, -benefit.value, price_ * bytes);
   }
-  if (request.why.promise > 0 && decision.followed <= trial_of(request) &&
-      (open.complete = open.complete || complete(decision)))
+  // Half a tick is within what ticks differ by.
+  const bool on_trial = seconds(decision.followed) < trial_of(request, observed.length) + observed.length / 2;
+  if (request.why.promise > 0 && on_trial && (open.complete = open.complete || complete(decision)))
     margin_.add(request.why.promise, benefit.value - decision.realised_cost.value * observed.length /
-                                                         seconds(trial_of(request)));
+                                                         seconds(request.why.horizon));
 }
 
 // Its other half has moved too; half a swap says nothing of swaps.
@@ -292,7 +294,7 @@ TickScore Ledger::score(const RegionSnapshot& snapshot, const SystemState& syste
     if (all_ripe) judge(group, snapshot.tick);
   }
   follow_moved(observed);
-  margin_.close_tick(observed.waited, observed.length);
+  margin_.close_tick(observed.waited);
   std::erase_if(open_, [&](const Open& open) {
     if (open.decision->verdict == Verdict::kPending) return false;
     // These have taught what they can; kept, they would push out what was done.

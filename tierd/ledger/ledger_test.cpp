@@ -33,7 +33,7 @@ class LedgerTest : public ::testing::Test {
     r.bytes = {kRegion};
     r.benefit = {promotion ? 1e-3 : -1e-5};
     r.cost = {1e-4};
-    r.why.horizon = 4;
+    r.why.horizon = std::chrono::seconds(4);
     r.why.latency_from = Nanoseconds{promotion ? 300 : 100};
     r.why.latency_to = Nanoseconds{promotion ? 100 : 300};
     r.why.partner = partner;

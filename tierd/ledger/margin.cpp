@@ -41,13 +41,13 @@ std::size_t Margin::least_bound(const History& history, double waited_share) con
   return best;
 }
 
-void Margin::close_tick(double waited, double seconds) {
+void Margin::close_tick(double waited) {
   Bounds now{};
   for (std::size_t i = kBounds - 1; i-- > 0;)
     now[i] = {now[i + 1].earned + tick_[i].earned, now[i + 1].noise + tick_[i].noise};
   tick_ = {};
-  recent_.add(now, waited, std::pow(settings_.recent.kept, seconds));
-  lasting_.add(now, waited, std::pow(settings_.lasting.kept, seconds));
+  recent_.add(now, waited, settings_.recent.kept);
+  lasting_.add(now, waited, settings_.lasting.kept);
   for (std::size_t i = 0; i < kBounds; ++i)
     if (recent_.kept[i].shows_gain()) lasting_.kept[i] = recent_.kept[i];
   value_ = bound(std::max(least_bound(recent_, settings_.recent.waited_share),

@@ -5,7 +5,7 @@
 // bound is the one whose kept swaps earned most, and the least bound that is nearly as good is taken. Where
 // none earns, it rises until nothing moves; where swaps earn again, those declined show it, and it falls.
 //
-// This is judged over four seconds and over 100, and the higher bound holds. The short window follows a change at
+// This is judged over 14 ticks and over 100, and the higher bound holds. The short window follows a change at
 // once, but a loss within chance or tolerance passes there, however long it goes on: random look-ups without
 // a hot set lost up to 3.7 % of their stall so (docs/benchmarks.md). The long window shows it, and is
 // overruled as soon as the short one shows a gain that is more than chance.
@@ -18,7 +18,7 @@ namespace tier {
 
 // How much of the past counts, and what is tolerated in it.
 struct MarginWindow {
-  double kept;  // of the evidence, per second
+  double kept;  // of the evidence, per tick
   // Nearly as good: losing at most this share of what programs waited in all (or lost_share).
   double waited_share;
 };
@@ -28,7 +28,7 @@ struct MarginSettings {
   // Nearly as good: losing at most this share of what the best earns. After a change of phase the first swaps
   // promise little, and a bound kept high for a trifle would stop them.
   double lost_share = 0.1;
-  MarginWindow recent{0.75, 0.01};  // four seconds: as long as a swap is on trial
+  MarginWindow recent{0.93, 0.01};  // 14 ticks
   MarginWindow lasting{0.99, 0.002};
 };
 
@@ -39,8 +39,8 @@ class Margin {
   // `promise`: gain forecast over cost. `earned`: seconds, in the running tick, less the tick's part of the
   // cost.
   void add(double promise, double earned);
-  // `waited`: thread-seconds that programs waited in the tick, which took `seconds`.
-  void close_tick(double waited, double seconds = 1);
+  // `waited`: thread-seconds that programs waited in the tick.
+  void close_tick(double waited);
   double value() const { return value_; }
   double most() const { return bound(kBounds - 1); }
 

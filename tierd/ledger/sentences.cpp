@@ -65,8 +65,8 @@ std::string sentences(const Decision& decision) {
   text += fmt::format(
       " The forecast was {} accesses a second ({} to {}) over {}, at {} ns on node {} and {} ns on node {}.",
       count_text(why.forecast.mean), count_text(why.forecast.low), count_text(why.forecast.high),
-      seconds_text(seconds(why.horizon)), why.latency_from.count(),
-      request.from.value, why.latency_to.count(), request.to.value);
+      seconds_text(seconds(why.horizon)), why.latency_from.count(), request.from.value,
+      why.latency_to.count(), request.to.value);
   if (std::abs(why.relieved.count()) >= kTold.count())
     text += fmt::format(" For each of them others would wait {} ns {} for memory.",
                         std::abs(why.relieved.count()), why.relieved.count() > 0 ? "less" : "longer");

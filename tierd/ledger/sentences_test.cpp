@@ -13,7 +13,7 @@ Decision promoted() {
   decision.request.promotion = true;
   decision.request.benefit = {0.12}, decision.request.cost = {1.3e-3};
   decision.request.why.forecast = {6.1e5, 7.22e5, 8.3e5};
-  decision.request.why.horizon = 16;
+  decision.request.why.horizon = std::chrono::seconds(16);
   decision.request.why.latency_from = Nanoseconds{250}, decision.request.why.latency_to = Nanoseconds{90};
   decision.report.emplace().fate = MoveFate::kMoved;
   decision.realised_benefit = {0.11}, decision.realised_cost = {31e-6};
@@ -24,8 +24,8 @@ Decision promoted() {
 TEST(Sentences, TellAMoveWithoutExponents) {
   EXPECT_EQ(
       sentences(promoted()),
-      "At tick 3100 it was moved from node 1 to node 0 (demand). The forecast was 722 k accesses a tick "
-      "(610 k to 830 k) over 16 ticks, at 250 ns on node 1 and 90 ns on node 0. The move was expected "
+      "At tick 3100 it was moved from node 1 to node 0 (demand). The forecast was 722 k accesses a second "
+      "(610 k to 830 k) over 16 s, at 250 ns on node 1 and 90 ns on node 0. The move was expected "
       "to save 120 ms and to cost 1.3 ms. So far it has saved 110 ms and has cost 31 us; it was "
       "useful.");
 }

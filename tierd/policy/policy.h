@@ -30,10 +30,10 @@ struct PolicySettings {
   // How much of the forecast's uncertainty counts, 0..1: 0 is its mean; 1 puts what a promotion gains at the
   // low quantile, what a demotion loses at the high one. A promotion on thin evidence buys noise, and being
   // sure takes time: at 0.75, 1.4 to 1.7 points more of the gap to the oracle are closed than at 1 (34
-  // simulated cases, docs/benchmarks.md), and at 0.5, with four ticks a second, 2 more. A demotion on thin evidence is undone a few ticks later,
-  // while waiting for certainty that a region has gone cold keeps the new hot one out: measured on a hot set
-  // that moves every 20 ticks, 1 instead of 0.1 loses 15 of 100 accesses from the fast tier
-  // (closed_loop_test.cpp). Times ForecastSet::caution.
+  // simulated cases, docs/benchmarks.md), and at 0.5, with four ticks a second, 2 more. A demotion on thin
+  // evidence is undone a few ticks later, while waiting for certainty that a region has gone cold keeps the
+  // new hot one out: measured on a hot set that moves every 20 ticks, 1 instead of 0.1 loses 15 of 100
+  // accesses from the fast tier (closed_loop_test.cpp). Times ForecastSet::caution.
   double promotion_caution = 0.5;
   double demotion_caution = 0.1;
   // Least price of a second of our own move work, in seconds of stall. Where CPUs are idle nobody waits for
@@ -46,8 +46,9 @@ struct PolicySettings {
   // usually hot and should land there. At any time a place for swaps to go through is left, of two regions if
   // the share is not less.
   double headroom_share = 0.02;
-  // Of watched programs' allocation that the free space must hold, if that is more than the share.
-  Nanoseconds headroom_time = std::chrono::milliseconds(500);
+  // Ticks of watched programs' allocation that the free space must hold, if that is more than the share: more
+  // is made in the next.
+  double headroom_ticks = 2;
   // Headroom never exceeds this share of a node, or a burst of allocation would empty it: with a quarter of a
   // node, a program that filled its memory in the lab had its hot regions pushed out ahead of cold new pages
   // (332 MiB demoted).

@@ -107,12 +107,11 @@ TEST_F(PolicyTest, PromotesIntoFreeSpaceWithItsReason) {
   EXPECT_EQ(request.to.value, 0);
   EXPECT_TRUE(request.promotion);
   EXPECT_EQ(request.reason, MoveReason::kDemandRising);
-  EXPECT_NEAR(request.benefit.value, 8500 * 16 * 150e-9, 1e-9)
-      << "three quarters of the way to the low quantile";
+  EXPECT_NEAR(request.benefit.value, 9000 * 16 * 150e-9, 1e-9) << "half of the way to the low quantile";
   const double work = 500e-6 + 0.25e-9 * kRegion;
   const double away = 0.25e-9 * kRegion, wait = away - (1 - std::exp(-10000 * away)) / 10000;
   EXPECT_NEAR(request.cost.value, work + wait, 1e-9) << "busy CPUs, and the program waits for the copy";
-  EXPECT_EQ(request.why.horizon, 16);
+  EXPECT_EQ(request.why.horizon, std::chrono::seconds(16));
   EXPECT_EQ(request.why.latency_from.count(), 250);
   EXPECT_EQ(request.why.latency_to.count(), 100);
   EXPECT_FLOAT_EQ(request.why.forecast.high, 12000);
@@ -163,19 +162,19 @@ TEST_F(PolicyTest, WhatIsWantedLaterComesUpOnceNothingIsLost) {
   const MigrationPlan made = plan();
   ASSERT_EQ(made.requests.size(), 2u);
   EXPECT_EQ(made.requests[1].key, later);
-  EXPECT_EQ(made.requests[1].why.horizon, 16) << "over which it earns most";
+  EXPECT_EQ(made.requests[1].why.horizon, std::chrono::seconds(16)) << "over which it earns most";
 }
 
 TEST_F(PolicyTest, WhatIsWantedNextComesUpFirstAndIsToldOverItsTime) {
   settings_.headroom_share = 0;
-  settings_.bytes_per_tick = {2 * kRegion};  // one swap
+  settings_.rate = {2 * kRegion};  // one swap
   while (node(0).free.value >= kRegion) add_shaped(0, 1e3F, 1e3F, 3e4F);
   add_shaped(1, 0, 2e4F, 4e4F);
   const RegionKey next = add_shaped(1, 4e4F, 4e4F, 1e4F).key;
   const MigrationPlan made = plan();
   ASSERT_EQ(made.requests.size(), 2u);
   EXPECT_EQ(made.requests[1].key, next) << "the other gains more over all ticks, but not yet";
-  EXPECT_EQ(made.requests[1].why.horizon, 4);
+  EXPECT_EQ(made.requests[1].why.horizon, std::chrono::seconds(4));
   EXPECT_NEAR(made.requests[1].benefit.value, 4e4 * 4 * 150e-9, 1e-9);
   EXPECT_FLOAT_EQ(made.requests[1].why.forecast.mean, 4e4F);
 }
@@ -322,6 +321,7 @@ TEST_F(PolicyTest, LeavesAloneWhatMustStay) {
   add(1, kTick).node = {-1};
   add(1, kTick).resident = {};
   add(1, kTick).since_move = 1;
+  settings_.cooldown = std::chrono::milliseconds(1500);
   EXPECT_TRUE(plan().requests.empty());
   target_.allowed_nodes = {};
   add(1, kTick);
@@ -353,10 +353,43 @@ TEST_F(PolicyTest, AStaleForecastPlansNothing) {
 
 TEST_F(PolicyTest, CapsTheBytesOfATick) {
   for (int i = 0; i < 50; ++i) add(1, kTick + i);
-  settings_.bytes_per_tick = {7 * kRegion};
+  settings_.rate = {7 * kRegion};
   const MigrationPlan made = plan();
   ASSERT_EQ(made.requests.size(), 7u);
   EXPECT_EQ(made.requests[0].key, snapshot_.regions[49].key) << "the best first";
+}
+
+// The same demand by second is worth the same, however long the ticks are.
+TEST_F(PolicyTest, ReckonsInSecondsNotInTicks) {
+  add(1, kTick).since_move = 3;
+  settings_.cooldown = std::chrono::milliseconds(1500);
+  const MigrationPlan of_second = plan();
+  ASSERT_EQ(of_second.requests.size(), 1u) << "moved three seconds ago";
+  snapshot_.interval = std::chrono::milliseconds(250);
+  EXPECT_TRUE(plan().requests.empty()) << "moved three quarters of a second ago";
+  snapshot_.regions[0].since_move = 6;
+  const MigrationPlan of_quarter = plan();
+  ASSERT_EQ(of_quarter.requests.size(), 1u);
+  EXPECT_EQ(of_quarter.requests[0].benefit.value, of_second.requests[0].benefit.value);
+  EXPECT_EQ(of_quarter.requests[0].why.horizon, std::chrono::seconds(16));
+  for (int i = 0; i < 20; ++i) add(1, kTick);
+  settings_.rate = {16 * kRegion};
+  EXPECT_EQ(plan().requests.size(), 4u) << "a quarter of what a second may move";
+  settings_.rate = {1};
+  EXPECT_EQ(plan().requests.size(), 2u) << "as much as a swap is always allowed";
+}
+
+// A forecast counts ticks: of a second ahead the one for four ticks tells, where a tick is a quarter of it.
+TEST_F(PolicyTest, TakesTheForecastThatReachesAsFarAsTheSpan) {
+  add_shaped(1, 0, 100 * kTick, kTick);
+  snapshot_.interval = std::chrono::milliseconds(250);
+  MigrationPlan made = plan();
+  ASSERT_EQ(made.requests.size(), 1u) << "nothing in the next quarter, but within the second";
+  EXPECT_EQ(made.requests[0].why.horizon, std::chrono::seconds(1));
+  snapshot_.interval = std::chrono::seconds(1);
+  made = plan();
+  ASSERT_EQ(made.requests.size(), 1u);
+  EXPECT_EQ(made.requests[0].why.horizon, std::chrono::seconds(4)) << "nothing in the next second";
 }
 
 TEST_F(PolicyTest, KeepsHeadroomWhileWatchedProgramsAllocate) {
@@ -660,7 +693,7 @@ class AnyPlan : public PolicyTest, public ::testing::WithParamInterface<int> {
     for (int id = 0; id < 4; ++id) {
       if (draw(0, 4) > 0) target_.allowed_nodes.push_back({id});
     }
-    settings_.bytes_per_tick = {static_cast<std::uint64_t>(draw(1, 300)) * kRegion};
+    settings_.rate = {static_cast<std::uint64_t>(draw(1, 300)) * kRegion};
     settings_.headroom_share = draw(0, 10) / 100.0;
     margin_ = draw(5, 30) / 10.0;
     std::lognormal_distribution<double> demand(6, 3);
@@ -722,7 +755,7 @@ TEST_P(AnyPlan, FitsAtEveryStepMovesNothingTwiceAndStaysWithinItsLimits) {
     if (!ids.empty()) {
       EXPECT_EQ(*ids.rbegin() - 100 + 1, ids.size()) << "numbered without gaps";
     }
-    EXPECT_LE(bytes, settings_.bytes_per_tick.value);
+    EXPECT_LE(bytes, std::max(settings_.rate.value, 2 * kRegion)) << "one swap may be made with any rate";
     const MigrationPlan again = plan();
     ASSERT_EQ(again.requests.size(), made.requests.size()) << "the same input gives the same plan";
     for (std::size_t i = 0; i < made.requests.size(); ++i)

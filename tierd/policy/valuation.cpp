@@ -24,7 +24,8 @@ double new_room_of(const PlanNode& node, const PolicyInput& input) {
   for (const NodeAllocation& a : input.allocation) {
     if (a.node == node.id) allocated = static_cast<double>(a.per_second.value);
   }
-  const double soon = seconds(settings.headroom_time) * allocated * input.new_memory.watched_share();
+  const double soon =
+      settings.headroom_ticks * input.snapshot.seconds() * allocated * input.new_memory.watched_share();
   const double burst = std::min(settings.headroom_share * node.total, input.new_memory.watched);
   return std::min({std::max(soon, burst), input.new_memory.watched, settings.headroom_limit * node.total});
 }
@@ -161,8 +162,8 @@ void Valuation::fill(Candidate& candidate, const Region& region, const DemandFor
   candidate.lines = lines_per_wait(region.stores);
   candidate.node = static_cast<std::uint16_t>(node);
   candidate.moving = moving(region.key);
-  candidate.settled = candidate.moving != nullptr ||
-                      region.since_move * tick_ < seconds(input_.settings.cooldown);
+  candidate.settled =
+      candidate.moving != nullptr || region.since_move * tick_ < seconds(input_.settings.cooldown);
 }
 
 std::vector<Candidate> Valuation::candidates() {

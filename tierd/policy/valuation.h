@@ -53,9 +53,7 @@ class Valuation {
   std::size_t last_span() const { return last_span_; }
   // Some forecast differs between the spans: what is wanted next is not what will be wanted later.
   bool shaped() const { return shaped_; }
-  const DemandQuantiles& forecast(const Candidate& candidate) const {
-    return of_span(candidate, last_span_);
-  }
+  const DemandQuantiles& forecast(const Candidate& candidate) const { return of_span(candidate, last_span_); }
   // Of the longest horizon that does not reach beyond the span; the first at least.
   const DemandQuantiles& of_span(const Candidate& candidate, std::size_t span) const {
     return candidate.forecast->horizons[horizons_[span]];

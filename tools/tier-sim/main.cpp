@@ -39,7 +39,7 @@ Result<void> parse_settings(const std::vector<std::string>& pairs, PolicySetting
       if (used == value.size()) continue;
     } catch (const std::logic_error&) {
     }
-    return fail(ErrorKind::kUsage, "--set " + pair + " is not NAME=NUMBER", "for example --set horizon=4");
+    return fail(ErrorKind::kUsage, "--set " + pair + " is not NAME=NUMBER", "for example --set horizon_s=4");
   }
   return {};
 }
