@@ -20,6 +20,7 @@ Nanoseconds time_of(double s) { return Nanoseconds{std::llround(s * 1e9)}; }
 constexpr Override kOverrides[] = {
     {"horizon_s", [](TierdSettings& s, double v) { s.engine.policy.horizon = time_of(v); }},
     {"interval_s", [](TierdSettings& s, double v) { s.engine.interval = time_of(std::max(v, 1e-3)); }},
+    {"longest_s", [](TierdSettings& s, double v) { s.engine.longest = time_of(std::max(v, 1e-3)); }},
     {"rate_mib_s",
      [](TierdSettings& s, double v) {
        s.migrator.rate = s.engine.policy.rate = {static_cast<std::uint64_t>(v) << 20};

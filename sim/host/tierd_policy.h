@@ -25,7 +25,7 @@ struct TierdSettings {
 // As installed, in act mode. Sampling: the kernel's tick of 250 Hz on every busy CPU, thinned to what 1 % of
 // a CPU pays for at 5 us a sample (docs/benchmarks.md, sampling-price).
 TierdSettings default_tierd();
-// Overrides by name, for sweeps: horizon_s, interval_s, rate_mib_s, samples_per_second,
+// Overrides by name, for sweeps: horizon_s, interval_s, longest_s, rate_mib_s, samples_per_second,
 // bits_every_s, cooldown_s, event_path, promotion_caution, demotion_caution. kUsage lists the names.
 Result<TierdSettings> tierd_with(const PolicySettingsMap& overrides);
 

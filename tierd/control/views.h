@@ -127,7 +127,7 @@ struct StatusView {
   bool paused = false;
   double uptime_seconds = 0;
   std::uint64_t ticks = 0;
-  double interval_seconds = 0;   // configured
+  double interval_seconds = 0;   // from tick to tick, now
   double tick_work_seconds = 0;  // the last tick's work
   std::uint64_t targets = 0;
   std::uint64_t regions = 0;
@@ -270,7 +270,7 @@ struct HeatmapRow {
   std::int64_t uid = kNobody;
   std::string name;
   std::uint64_t start = 0, end = 0, shared_by = 0;  // addresses in that process; as TopRow's
-  std::vector<double> demand;                       // per tick
+  std::vector<double> demand;                       // per column
   std::vector<int> tier;  // rank that held it in that tick; -1 not resident or not known
   bool gone = false;      // its process is no longer watched; name and addresses are what they were
 };
@@ -366,7 +366,7 @@ struct ExplainView {
   int node = -1, tier = -1;
   std::uint64_t resident_bytes = 0;
   double demand = 0, waited_seconds = 0;                          // last interval
-  double forecast_low = 0, forecast_mean = 0, forecast_high = 0;  // accesses per tick
+  double forecast_low = 0, forecast_mean = 0, forecast_high = 0;  // accesses a second
   std::vector<LeaderView> leaders;       // who forecast; empty where the forecaster chooses between none
   std::vector<AttentionView> attention;  // what it heeds, most first; empty without a trained network
   std::uint64_t age_ticks = 0, idle_ticks = 0;
@@ -404,7 +404,7 @@ struct ForecastView {
   std::vector<LeaderView> leaders;  // empty where it follows nobody
   double control_share = 0;         // of the regions
   std::uint64_t ticks = 0;          // since the present arrangement began
-  double interval_seconds = 0;      // configured
+  double interval_seconds = 0;      // from tick to tick, now
   ForecastGroupView control, rest;
   ForecastGainView recent, stage, life;  // last hour of ticks, this arrangement, since start
 };

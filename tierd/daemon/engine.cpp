@@ -35,7 +35,7 @@ Engine::Engine(EngineParts parts, EngineSettings settings, std::unique_ptr<Contr
       ledger_(settings_.ledger),
       event_path_(settings_.events),
       governor_(settings_.governor),
-      pace_({.shortest = settings_.interval}) {
+      pace_({settings_.interval, settings_.longest}) {
   state_.started = state_.last_tick = parts_.clock.now();
   state_.self = parts_.self.usage();
   if (parts_.sources.empty()) sight_.sources_changed(false);

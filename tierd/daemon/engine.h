@@ -39,6 +39,7 @@ struct EngineSettings {
   bool act = false;  // false: observe; plans are made and explained, nothing moves
   // The shortest tick; see TickPace for when ticks are longer.
   Nanoseconds interval = std::chrono::milliseconds(250);
+  Nanoseconds longest = std::chrono::seconds(2);  // tick, where `interval` is not longer
   // Processes, free memory, sensors and pressure are looked at no more often: they change by the second.
   Nanoseconds look_every = std::chrono::seconds(1);
   TargetSettings targets;

@@ -57,7 +57,7 @@ ForecastView forecast_view(const Engine& engine) {
   view.reactive = kReactiveForecaster;
   view.compared = comparison.on();
   view.standing_back = engine.forecaster().standing_back();
-  view.interval_seconds = seconds(engine.settings().interval);
+  view.interval_seconds = seconds(engine.tick_length());
   const auto leaders = engine.forecaster().leaders();
   for (std::size_t i = 0; i < leaders.size() && i < kHorizons.size(); ++i)
     view.leaders.push_back({kHorizons[i], leaders[i]});

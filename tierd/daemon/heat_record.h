@@ -1,4 +1,5 @@
-// Demand and residency of the busiest regions over the last ticks: what the heat map shows.
+// Demand and residency of the busiest regions over the last minute or two: what the heat map shows. A column
+// covers a second at least, however short the ticks are, and is told by its last tick.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +16,9 @@ namespace tier {
 
 class HeatRecord {
  public:
-  // Keeps `ticks` ticks of at most `regions` regions each: 16 bytes a cell, 1 MiB by default.
-  explicit HeatRecord(std::size_t ticks = 64, std::size_t regions = 1024)
-      : ticks_(ticks), regions_(regions) {}
+  // Keeps `columns` columns of at most `regions` regions each: 16 bytes a cell, 1 MiB by default.
+  explicit HeatRecord(std::size_t columns = 64, std::size_t regions = 1024)
+      : kept_(columns), regions_(regions) {}
 
   void add(const RegionSnapshot& snapshot, const TierTopology& topology);
 
@@ -32,7 +33,7 @@ class HeatRecord {
   const Owner* ended_owner(TargetId target) const;  // null: it has not ended, or nothing of it is left
 
   struct Cell {
-    float demand = 0;       // accesses in that tick
+    float demand = 0;       // accesses in that column
     std::int8_t tier = -1;  // rank that held it; -1 not known
   };
   struct Row {
@@ -61,7 +62,12 @@ class HeatRecord {
     double seconds = 0;
     std::vector<Entry> entries;
   };
-  std::size_t ticks_, regions_;
+  void gather(const RegionSnapshot& snapshot, const NodeRanks& ranks);
+  void add_silent(const RegionSnapshot& snapshot, const NodeRanks& ranks, std::vector<Entry>& entries) const;
+
+  std::size_t kept_, regions_;
+  std::vector<Entry> running_;  // of the column that is not full yet, by key
+  double running_seconds_ = 0;
   std::deque<Column> columns_;
   struct Ended {
     Owner owner;

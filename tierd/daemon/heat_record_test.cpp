@@ -60,7 +60,7 @@ TEST(HeatRecord, TellsHowLongATickWasAndWhatItDidNotKeep) {
   record.add(first, two_tiers());
   record.add(snapshot(2, {{0x400000, 10}}, 0), two_tiers());
   const auto map = record.map({}, 10, 10);
-  EXPECT_EQ(map.seconds, (std::vector<double>{9, 0}));
+  EXPECT_EQ(map.seconds, (std::vector<double>{9, 1}));
   EXPECT_EQ(map.unrecorded, 1U);
 }
 

@@ -51,9 +51,9 @@ TEST(TickPace, AFewRegionsWithMostOfTheSamplesChangeNothing) {
 TEST(TickPace, IsLongerWhereATickIsDear) {
   TickPace pace;
   pass(pace, seconds(60), 1330, 100, milliseconds(5));
-  EXPECT_EQ(pace.length(), seconds(1)) << "half of 1 % of a CPU";
+  EXPECT_EQ(pace.length(), seconds(1)) << "a tenth of 1 % of a CPU would be five seconds";
   pass(pace, seconds(60), 1330, 100, milliseconds(5), 0.1);
-  EXPECT_EQ(pace.length(), milliseconds(250)) << "more is at stake, so more may be used";
+  EXPECT_EQ(pace.length(), milliseconds(500)) << "more is at stake, so more may be used";
 }
 
 TEST(TickPace, RestsAtTheLongestAndGoesOnAsItWas) {

@@ -309,7 +309,7 @@ StatusView status_view(const Engine& engine, const std::string& version, Bytes r
   view.paused = state.paused;
   view.uptime_seconds = seconds(state.last_tick - state.started);
   view.ticks = state.ticks;
-  view.interval_seconds = seconds(engine.settings().interval);
+  view.interval_seconds = seconds(engine.tick_length());
   view.tick_work_seconds = seconds(state.last_work);
   view.targets = engine.targets().targets().size();
   view.regions = engine.tracker().regions_known();
@@ -403,7 +403,7 @@ TopView top_view(const Engine& engine, const TopQuery& query) {
 
 HeatmapView heatmap_view(const Engine& engine, const HeatmapQuery& query) {
   HeatmapView view;
-  view.interval_seconds = seconds(engine.settings().interval);
+  view.interval_seconds = std::max(1.0, seconds(engine.tick_length()));
   TargetId viewer{0};
   std::set<TargetId> wanted;
   if (query.pid != 0) {

@@ -46,9 +46,10 @@ struct PolicySettings {
   // usually hot and should land there. At any time a place for swaps to go through is left, of two regions if
   // the share is not less.
   double headroom_share = 0.02;
-  // Ticks of watched programs' allocation that the free space must hold, if that is more than the share: more
-  // is made in the next.
-  double headroom_ticks = 2;
+  // Of watched programs' allocation that the free space must hold, two ticks at least, if that is more than
+  // the share. With half a second, all that four ticks a second need, a graph that fills its memory in the
+  // lab was 1.11 times as fast as without tiering, with two seconds 1.55 times.
+  Nanoseconds headroom_time = std::chrono::seconds(2);
   // Headroom never exceeds this share of a node, or a burst of allocation would empty it: with a quarter of a
   // node, a program that filled its memory in the lab had its hot regions pushed out ahead of cold new pages
   // (332 MiB demoted).

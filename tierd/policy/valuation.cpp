@@ -20,12 +20,12 @@ constexpr double kSwapRoom = 2.0 * static_cast<double>(kDefaultRegionSize.value)
 // While watched programs allocate, the share of the node, or what they will take until more is made.
 double new_room_of(const PlanNode& node, const PolicyInput& input) {
   const PolicySettings& settings = input.settings;
+  const double held = std::max(seconds(settings.headroom_time), 2 * input.snapshot.seconds());
   double allocated = 0;
   for (const NodeAllocation& a : input.allocation) {
     if (a.node == node.id) allocated = static_cast<double>(a.per_second.value);
   }
-  const double soon =
-      settings.headroom_ticks * input.snapshot.seconds() * allocated * input.new_memory.watched_share();
+  const double soon = held * allocated * input.new_memory.watched_share();
   const double burst = std::min(settings.headroom_share * node.total, input.new_memory.watched);
   return std::min({std::max(soon, burst), input.new_memory.watched, settings.headroom_limit * node.total});
 }

@@ -9,7 +9,7 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SUITE = ROOT / "tools/tier-sim/suites/closed-loop.toml"
 CAUTIONS, RATES, SEEDS = (1.0, 0.75, 0.5, 0.0), (150, 300, 2000), (1, 2)
-DEFAULT = 0.75  # policy.h
+DEFAULT = 0.5  # policy.h
 MOST_BEHIND = 0.7  # points of the gap that the default may be behind the best
 
 

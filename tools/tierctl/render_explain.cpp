@@ -49,7 +49,7 @@ std::string demand_text(const ExplainView& v) {
 }
 
 std::string forecast_text(const ExplainView& v) {
-  return fmt::format("The next tick is expected to access it {} times ({} to {}).",
+  return fmt::format("It is expected to be accessed {} times a second ({} to {}).",
                      count_text(v.forecast_mean), count_text(v.forecast_low), count_text(v.forecast_high));
 }
 

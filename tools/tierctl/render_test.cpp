@@ -230,8 +230,8 @@ TEST(Render, WhatWasNotLookedAtIsADash) {
   EXPECT_NE(text.find("96 GiB             -"), std::string::npos) << text;
   status.ledger.scored = 1, status.mode = "observe";
   EXPECT_NE(render(status, {}).find("had the moves been made"), std::string::npos);
-  status.thinning = "a tick every 2 intervals";
-  EXPECT_NE(render(status, {}).find("to keep 10 % of a CPU (daemon.cpu_limit): a tick every 2 intervals"),
+  status.thinning = "ticks are 2 times as long";
+  EXPECT_NE(render(status, {}).find("to keep 10 % of a CPU (daemon.cpu_limit): ticks are 2 times as long"),
             std::string::npos);
 }
 

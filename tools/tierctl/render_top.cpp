@@ -37,12 +37,14 @@ std::string hidden_text(std::uint64_t hidden) {
 
 std::string render(const TopView& v, const Style& style) {
   Table table = top_columns();
+  // By second: ticks differ in length.
+  const double passed = v.interval_seconds > 0 ? v.interval_seconds : 1;
   for (const TopRow& r : v.rows)
-    table.add({std::to_string(r.pid), r.name, seconds_text(r.waited_seconds), count_text(r.demand),
-               share_text(r.hit_share), bytes_text(r.resident_bytes), bytes_text(r.located_bytes),
-               r.fast_bytes ? bytes_text(*r.fast_bytes) : "-", std::to_string(r.regions),
-               std::to_string(r.samples), bytes_text(r.promoted_bytes), bytes_text(r.demoted_bytes),
-               r.cgroup});
+    table.add({std::to_string(r.pid), r.name, seconds_text(r.waited_seconds / passed),
+               count_text(r.demand / passed), share_text(r.hit_share), bytes_text(r.resident_bytes),
+               bytes_text(r.located_bytes), r.fast_bytes ? bytes_text(*r.fast_bytes) : "-",
+               std::to_string(r.regions), std::to_string(r.samples), bytes_text(r.promoted_bytes),
+               bytes_text(r.demoted_bytes), r.cgroup});
   std::string out = table.text(style.legend, style.width);
   if (!style.legend) return out;
   std::string notes;
