@@ -8,7 +8,7 @@ namespace {
 constexpr double kLeast = 64 << 10, kFirst = 256 << 10;  // bytes
 // Seconds. The whole size is kept while a call of it takes no more than kLongest; else calls are to take
 // kAim.
-constexpr double kLongest = 8e-3, kAim = 5e-3;
+constexpr double kLongest = 9e-3, kAim = 8e-3;
 constexpr double kMostGrowth = 2, kLeastGrowth = 1.25;
 // After so many calls of one size another one is tried: one size cannot tell the fixed part from the rest,
 // and one slow call must not keep all later ones small.

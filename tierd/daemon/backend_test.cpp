@@ -182,7 +182,7 @@ TEST_F(Backend, AReloadNamesWhatItDoesNotPutInForce) {
   };
   EXPECT_EQ(shown("policy.headroom"), "0.1 # /etc/tierd/tierd.toml:13");
   EXPECT_EQ(shown("migration.rate"),
-            "\"256MiB/s\" # default; a restart brings \"64MiB/s\" of /etc/tierd/tierd.toml:17");
+            "\"1GiB/s\" # default; a restart brings \"64MiB/s\" of /etc/tierd/tierd.toml:16");
   EXPECT_EQ(shown("tiers.latencies"),
             "{} # default; a restart brings { 0 = \"90ns\" } of /etc/tierd/tierd.toml:9");
 

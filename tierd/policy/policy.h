@@ -54,7 +54,7 @@ struct PolicySettings {
   // node, a program that filled its memory in the lab had its hot regions pushed out ahead of cold new pages
   // (332 MiB demoted).
   double headroom_limit = 0.05;
-  // A region stays so long after a move, whatever the forecast: its place and what it is asked for there must
+  // A region stays so long after a move, two ticks at least, whatever the forecast: its place and what it is asked for there must
   // be seen first. Costs and margin stop ping-pong; more keeps regions of short bursts out (six seconds 71 %,
   // three 80 %, one 82 % of the gap closed, docs/benchmarks.md).
   Nanoseconds cooldown = std::chrono::milliseconds(500);

@@ -38,6 +38,9 @@ Valuation::Valuation(const PolicyInput& input) : input_(input), tick_(input.snap
     for (std::size_t i = 1; i < kHorizons.size(); ++i)
       if (kHorizons[i] * tick_ <= kSpans[span]) horizons_[span] = i;
   }
+  // What it is asked for in its new place shows in the second tick.
+  const double cooldown = seconds(input.settings.cooldown);
+  cooldown_ = cooldown > 0 ? std::max(2.0, cooldown / tick_) : 0;
   promotion_caution_ = input.settings.promotion_caution * input.forecasts.caution;
   demotion_caution_ = input.settings.demotion_caution * input.forecasts.caution;
   for (const Target& target : input.targets) targets_[target.id] = &target;
@@ -162,8 +165,7 @@ void Valuation::fill(Candidate& candidate, const Region& region, const DemandFor
   candidate.lines = lines_per_wait(region.stores);
   candidate.node = static_cast<std::uint16_t>(node);
   candidate.moving = moving(region.key);
-  candidate.settled =
-      candidate.moving != nullptr || region.since_move * tick_ < seconds(input_.settings.cooldown);
+  candidate.settled = candidate.moving != nullptr || region.since_move < cooldown_;
 }
 
 std::vector<Candidate> Valuation::candidates() {

@@ -131,7 +131,8 @@ class Valuation {
   std::vector<PlanNode> nodes_;
   std::unordered_map<TargetId, std::vector<double>> reaches_;  // by index of nodes_; programs that differ
   int ranks_ = 0;
-  double tick_ = 1;  // seconds
+  double tick_ = 1;      // seconds
+  double cooldown_ = 0;  // ticks
   std::size_t last_span_ = 0;
   std::array<std::size_t, kSpans.size()> horizons_{};  // by span, see of_span()
   double promotion_caution_ = 0, demotion_caution_ = 0;
