@@ -6,7 +6,7 @@
 namespace tier {
 namespace {
 
-constexpr std::size_t kSpans = 2;                // of kHorizons: the next tick and the next four
+constexpr std::size_t kAhead = 2;                // of kSpans: the next second and the next four
 constexpr std::uint64_t kForgottenAfter = 1024;  // ticks without being seen
 // A mean so many times what is needed is believed without its quantile.
 constexpr double kPlenty = 4;
@@ -18,13 +18,16 @@ struct Expected {
   double mean = 0, surely = 0;  // accesses within the span that promises most
 };
 
-Expected expected(const DemandForecast& forecast, double caution) {
+// By the forecast of the longest horizon that does not reach beyond the span; `tick` in seconds.
+Expected expected(const DemandForecast& forecast, double caution, double tick) {
   Expected out;
-  for (std::size_t i = 0; i < kSpans; ++i) {
-    const DemandQuantiles& q = forecast.horizons[i];
+  std::size_t horizon = 0;
+  for (std::size_t i = 0; i < kAhead; ++i) {
+    while (horizon + 1 < kHorizons.size() && kHorizons[horizon + 1] * tick <= kSpans[i]) ++horizon;
+    const DemandQuantiles& q = forecast.horizons[horizon];
     const double mean = q.mean, surely = mean - caution * (mean - static_cast<double>(q.low));
-    out.mean = std::max(out.mean, mean * kHorizons[i]);
-    out.surely = std::max(out.surely, surely * kHorizons[i]);
+    out.mean = std::max(out.mean, mean * kSpans[i]);
+    out.surely = std::max(out.surely, surely * kSpans[i]);
   }
   return out;
 }
@@ -60,7 +63,7 @@ std::vector<AdviceWish> AdvicePlanner::plan(const RegionSnapshot& snapshot, cons
   for (std::size_t i = 0; i < snapshot.regions.size(); ++i) {
     const Region& region = snapshot.regions[i];
     if (region.pinned == Pinned::kMlocked || taken.contains(region.key)) continue;
-    const Expected demand = expected(forecasts.forecasts[i], forecasts.caution);
+    const Expected demand = expected(forecasts.forecasts[i], forecasts.caution, snapshot.seconds());
     const double pages = static_cast<double>(region.range.size().value) / static_cast<double>(page_.value);
     if (!(std::max(demand.surely, demand.mean / kPlenty) >= least_accesses * pages)) continue;
     const Bytes absent = missing(region, snapshot.tick.value);

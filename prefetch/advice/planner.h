@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/forecast.h"
+#include "core/plan.h"
 
 namespace tier {
 

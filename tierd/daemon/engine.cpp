@@ -121,7 +121,11 @@ void Engine::set_pace(Nanoseconds passed, Nanoseconds cpu) {
   pace_.tick(passed, sampled, cpu, governor_.limit());
 }
 
-Nanoseconds Engine::tick_length() const { return pace_.length() * governor_.allowance().stretch; }
+// Stretched no further than a minute: whoever watches over the daemon (WatchdogSec) must see it advance.
+Nanoseconds Engine::tick_length() const {
+  constexpr Nanoseconds kMost = std::chrono::minutes(1);
+  return std::min(pace_.length() * governor_.allowance().stretch, std::max(pace_.length(), kMost));
+}
 
 // Where no watched program has run for a while, and none began or ended, only samples are asked for but in
 // every so manieth tick: they cost next to nothing to look for, and whatever runs for long has some.
@@ -228,8 +232,7 @@ void Engine::tell_stake(Nanoseconds interval) {
   const std::uint64_t every = governor_.level() > 0 ? 1 : 8;
   if (interval.count() <= 0 || (state_.ticks > 16 && state_.ticks - stake_told_ < every)) return;
   stake_told_ = state_.ticks;
-  const StallSeconds regret = expected_regret(state_.snapshot, state_.forecasts, state_.system, topology_);
-  regret_ = regret.value / seconds(interval);
+  regret_ = expected_regret(state_.snapshot, state_.forecasts, state_.system, topology_).value;
   for (const auto& source : parts_.sources) source->set_stake(regret_);
 }
 
