@@ -54,9 +54,9 @@ struct PolicySettings {
   // node, a program that filled its memory in the lab had its hot regions pushed out ahead of cold new pages
   // (332 MiB demoted).
   double headroom_limit = 0.05;
-  // A region stays so long after a move, two ticks at least, whatever the forecast: its place and what it is asked for there must
-  // be seen first. Costs and margin stop ping-pong; more keeps regions of short bursts out (six seconds 71 %,
-  // three 80 %, one 82 % of the gap closed, docs/benchmarks.md).
+  // A region stays so long after a move, two ticks at least, whatever the forecast: its place and what it is
+  // asked for there must be seen first. Costs and margin stop ping-pong; more keeps regions of short bursts
+  // out (six seconds 71 %, three 80 %, one 82 % of the gap closed, docs/benchmarks.md).
   Nanoseconds cooldown = std::chrono::milliseconds(500);
   // cgroup -> most of each faster tier's memory that its processes and those of cgroups below hold together,
   // 0..1. The innermost cgroup named counts. What is above is demoted, the least wanted first.
