@@ -343,7 +343,7 @@ void ExponentialAverage::begin_tick(const RegionSnapshot& snapshot) {
   ++tick_;
   tick_seconds_ = snapshot.seconds();
   step_ = runs_.advance();
-  exposures_.advance(snapshot.visibility, snapshot.seconds(), runs_, step_);
+  exposures_.advance(snapshot.visibility, tick_seconds_, runs_, step_);
   views_.resize(exposures_.places());
   sample_demand_ *= kKept, sample_count_ *= kKept;
   surprise_ = expected_ = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/span_horizon.h"
+
 namespace tier {
 namespace {
 
@@ -18,13 +20,11 @@ struct Expected {
   double mean = 0, surely = 0;  // accesses within the span that promises most
 };
 
-// By the forecast of the longest horizon that does not reach beyond the span; `tick` in seconds.
+// `tick` in seconds.
 Expected expected(const DemandForecast& forecast, double caution, double tick) {
   Expected out;
-  std::size_t horizon = 0;
   for (std::size_t i = 0; i < kAhead; ++i) {
-    while (horizon + 1 < kHorizons.size() && kHorizons[horizon + 1] * tick <= kSpans[i]) ++horizon;
-    const DemandQuantiles& q = forecast.horizons[horizon];
+    const DemandQuantiles& q = forecast.horizons[horizon_within(kSpans[i], tick)];
     const double mean = q.mean, surely = mean - caution * (mean - static_cast<double>(q.low));
     out.mean = std::max(out.mean, mean * kSpans[i]);
     out.surely = std::max(out.surely, surely * kSpans[i]);

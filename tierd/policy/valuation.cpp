@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/queueing.h"
+#include "core/span_horizon.h"
 #include "tierd/policy/reach.h"
 
 namespace tier {
@@ -35,8 +36,7 @@ double new_room_of(const PlanNode& node, const PolicyInput& input) {
 Valuation::Valuation(const PolicyInput& input) : input_(input), tick_(input.snapshot.seconds()) {
   for (std::size_t span = 0; span < kSpans.size(); ++span) {
     if (kSpans[span] <= seconds(input.settings.horizon)) last_span_ = span;
-    for (std::size_t i = 1; i < kHorizons.size(); ++i)
-      if (kHorizons[i] * tick_ <= kSpans[span]) horizons_[span] = i;
+    horizons_[span] = horizon_within(kSpans[span], tick_);
   }
   // What it is asked for in its new place shows in the second tick.
   const double cooldown = seconds(input.settings.cooldown);
